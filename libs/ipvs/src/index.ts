@@ -1,1 +1,3 @@
-export {};
+export * from './messages.ts';
+export * from './settings.ts';
+export * from './snapshot.ts';

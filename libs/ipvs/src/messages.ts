@@ -1,0 +1,41 @@
+import type { ConnectionCounts } from './snapshot.ts';
+
+/** What happened in the lvs process, for operators and for notifications. `service` and `server` are keys of the settings. */
+export type LvsEvent =
+  | { readonly kind: 'real-server-up'; readonly service: string; readonly server: string; readonly reason: string }
+  | { readonly kind: 'real-server-down'; readonly service: string; readonly server: string; readonly reason: string }
+  | { readonly kind: 'quorum-gained'; readonly service: string; readonly weight: number; readonly quorum: number }
+  | { readonly kind: 'quorum-lost'; readonly service: string; readonly weight: number; readonly quorum: number }
+  | { readonly kind: 'sorry-server-in'; readonly service: string; readonly server: string }
+  | { readonly kind: 'sorry-server-out'; readonly service: string; readonly server: string }
+  | {
+      readonly kind: 'weight-changed';
+      readonly service: string;
+      readonly server: string;
+      readonly from: number;
+      readonly to: number;
+    }
+  | { readonly kind: 'drift-repaired'; readonly service: string; readonly what: string }
+  | { readonly kind: 'operation-refused'; readonly service: string; readonly what: string; readonly reason: string }
+  | { readonly kind: 'ipvs-available' }
+  | { readonly kind: 'ipvs-unavailable'; readonly reason: string };
+
+/** `connections`: how many connections a real server still has, in every service that has it; asked while it drains. */
+export interface LvsCommand {
+  readonly kind: 'connections';
+  /** Address of the real server, in any spelling. */
+  readonly address: string;
+  /** Only the real server on this port. */
+  readonly port?: number | undefined;
+}
+
+export interface ConnectionsOfService extends ConnectionCounts {
+  readonly service: string;
+  readonly server: string;
+  /** As the kernel has it; null when the server is not in the pool. */
+  readonly weight: number | null;
+}
+
+export type LvsOutcome =
+  | { readonly ok: true; readonly services: readonly ConnectionsOfService[]; readonly total: ConnectionCounts }
+  | { readonly ok: false; readonly reason: string };

@@ -1,0 +1,165 @@
+import type { Duration } from '@keepfleet/machine';
+import { type Family, type IpAddress, familyOf } from '@keepfleet/wire';
+
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+
+export type TunnelChecksum = 'nocsum' | 'csum' | 'remcsum';
+
+export type Tunnel =
+  | { readonly type: 'ipip' }
+  | { readonly type: 'gue'; readonly port: number; readonly checksum: TunnelChecksum }
+  | { readonly type: 'gre'; readonly checksum: TunnelChecksum };
+
+/** How packets reach a real server: `lvs_method` of keepalived.conf. */
+export type Forwarding =
+  { readonly kind: 'nat' } | { readonly kind: 'dr' } | { readonly kind: 'tun'; readonly tunnel: Tunnel };
+
+/** What a virtual server listens on; a group stands for one kernel service per address or mark of its members. */
+export type VirtualServerTarget =
+  | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
+  | { readonly kind: 'fwmark'; readonly fwmark: number; readonly family: Family }
+  | { readonly kind: 'group'; readonly name: string };
+
+/** One line of a virtual_server_group. A prefix (ADDR/len) is a range from its first to its last address. */
+export type GroupMember =
+  | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
+  | { readonly kind: 'range'; readonly first: IpAddress; readonly last: IpAddress; readonly port: number }
+  | { readonly kind: 'fwmark'; readonly fwmark: number; readonly family: Family };
+
+export interface VirtualServerGroupSettings {
+  readonly name: string;
+  readonly members: readonly GroupMember[];
+}
+
+export interface Persistence {
+  /** Whole seconds. */
+  readonly timeout: number;
+  /** Prefix length that clients are put together by: 1..32 for IPv4, 1..128 for IPv6; null is one client alone. */
+  readonly granularity: number | null;
+  /** Persistence engine, such as `sip`. */
+  readonly engine: string | null;
+}
+
+/** The three scheduler flags; sh-fallback and mh-fallback are flag 1, sh-port and mh-port flag 2. */
+export interface SchedulerFlags {
+  readonly flag1: boolean;
+  readonly flag2: boolean;
+  readonly flag3: boolean;
+}
+
+/** A script of the configuration: what was written, and the file it was resolved to where that differs. */
+export interface ScriptSettings {
+  readonly command: string;
+  readonly path: string | null;
+}
+
+/**
+ * Everything of a virtual server but its real servers. Where the configuration leaves a value to the default of something
+ * below it (retry, delays), the value is null.
+ */
+export interface VirtualServerTraits {
+  /** Made by {@link virtualServerKey}: `tcp/198.51.100.15:80`, `fwmark/7`, `group/web`. */
+  readonly key: string;
+  readonly target: VirtualServerTarget;
+  /** Of no meaning for a firewall mark. */
+  readonly protocol: Protocol;
+  readonly scheduler: string;
+  readonly flags: SchedulerFlags;
+  readonly onePacket: boolean;
+  readonly hashed: boolean;
+  /** Default of the real servers, shown only: each real server carries its own. */
+  readonly forwarding: Forwarding;
+  readonly persistence: Persistence | null;
+  readonly delayLoop: Duration;
+  readonly retry: number | null;
+  readonly delayBeforeRetry: Duration | null;
+  readonly warmup: Duration | null;
+  readonly connectTimeout: Duration;
+  /** Default weight of the real servers, shown only. */
+  readonly weight: number;
+  readonly quorum: number;
+  readonly hysteresis: number;
+  readonly quorumUp: ScriptSettings | null;
+  readonly quorumDown: ScriptSettings | null;
+  readonly alpha: boolean;
+  readonly omega: boolean;
+  readonly haSuspend: boolean;
+  readonly inhibitOnFailure: boolean;
+  readonly smtpAlert: boolean;
+  readonly virtualHost: string | null;
+  readonly snmpName: string | null;
+}
+
+export interface SorryServerSettings {
+  /** Made by {@link realServerKey}. */
+  readonly key: string;
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly forwarding: Forwarding;
+  /** Keep it in the pool with weight 0 while it is not in use. */
+  readonly inhibit: boolean;
+}
+
+/** Everything of a real server but its checkers. Null is inherited from the virtual server. */
+export interface RealServerTraits {
+  /** Made by {@link realServerKey}: `192.168.1.10:80`, `[fd00::10]:80`. */
+  readonly key: string;
+  readonly address: IpAddress;
+  readonly port: number;
+  /** The weight to use: of the configuration, or of an override. 0 drains. */
+  readonly weight: number;
+  /** The weight of the configuration. */
+  readonly configuredWeight: number;
+  readonly forwarding: Forwarding;
+  readonly inhibitOnFailure: boolean;
+  readonly upperThreshold: number;
+  readonly lowerThreshold: number;
+  readonly alpha: boolean;
+  readonly retry: number | null;
+  readonly delayBeforeRetry: Duration | null;
+  readonly warmup: Duration | null;
+  readonly delayLoop: Duration | null;
+  readonly connectTimeout: Duration | null;
+  readonly virtualHost: string | null;
+  readonly notifyUp: ScriptSettings | null;
+  readonly notifyDown: ScriptSettings | null;
+  readonly smtpAlert: boolean;
+  readonly snmpName: string | null;
+}
+
+/** The type of a checker belongs to the health library, which this one does not know. */
+export interface RealServerSettings<Checker> extends RealServerTraits {
+  readonly checkers: readonly Checker[];
+}
+
+export interface VirtualServerSettings<Checker> extends VirtualServerTraits {
+  readonly sorryServer: SorryServerSettings | null;
+  readonly realServers: readonly RealServerSettings<Checker>[];
+}
+
+/** The whole desired state of a node's IPVS, in the order of the configuration. JSON-safe. */
+export interface LvsSettings<Checker> {
+  readonly groups: readonly VirtualServerGroupSettings[];
+  readonly virtualServers: readonly VirtualServerSettings<Checker>[];
+}
+
+/** The stable name of a virtual server. A mark of IPv6 has its own name, since the kernel keeps the two families apart. */
+export function virtualServerKey(target: VirtualServerTarget, protocol: Protocol): string {
+  switch (target.kind) {
+    case 'address':
+      return `${protocol}/${endpointText(target.address, target.port)}`;
+    case 'fwmark':
+      return target.family === 'ipv6' ? `fwmark/${target.fwmark}/ipv6` : `fwmark/${target.fwmark}`;
+    case 'group':
+      return `group/${target.name}`;
+  }
+}
+
+/** The stable name of a real server within its virtual server. */
+export function realServerKey(address: IpAddress, port: number): string {
+  return endpointText(address, port);
+}
+
+export function endpointText(address: IpAddress, port: number): string {
+  return familyOf(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
