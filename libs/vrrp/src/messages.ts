@@ -1,0 +1,160 @@
+import type { Family, IpAddress } from '@keepfleet/wire';
+import type { PacketErrorKind } from './errors.ts';
+import type { VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
+
+/** keepalived's vocabulary; RFC 9568 says Active for master. */
+export type RouterStateName = 'initialize' | 'backup' | 'master' | 'fault';
+
+/** What the kernel says of an interface, whole: the machines compare it with what they want. */
+export interface InterfaceState {
+  readonly name: string;
+  readonly index: number;
+  /** Administratively up and with carrier. */
+  readonly up: boolean;
+  /** In the kernel's order, virtual addresses included. */
+  readonly addresses: readonly InterfaceAddress[];
+}
+
+export interface InterfaceAddress {
+  readonly address: IpAddress;
+  readonly prefix: number;
+  /** IPv6 duplicate address detection is still running: not yet a source. */
+  readonly tentative?: boolean;
+}
+
+/** A received VRRP message, without its IP header. */
+export interface ReceivedPacket {
+  readonly kind: 'packet';
+  readonly interface: string;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** TTL or hop limit as received. */
+  readonly ttl: number;
+  /** Hexadecimal. */
+  readonly bytes: string;
+}
+
+export interface InterfaceInput {
+  readonly kind: 'interface';
+  readonly interface: InterfaceState;
+}
+
+export interface InterfaceGoneInput {
+  readonly kind: 'interface-gone';
+  readonly name: string;
+}
+
+/** `release`: a master sends priority 0 and removes its addresses. `leave`: everything stays as it is. */
+export interface StopInput {
+  readonly kind: 'stop';
+  readonly mode: 'release' | 'leave';
+}
+
+/** What one virtual router is told. */
+export type RouterInput =
+  | { readonly kind: 'configure'; readonly settings: VirtualRouterSettings }
+  | { readonly kind: 'relinquish' }
+  /** Virtual addresses of every instance of the node, which are no source of adverts. */
+  | { readonly kind: 'virtual-addresses'; readonly addresses: readonly IpAddress[] }
+  | InterfaceInput
+  | InterfaceGoneInput
+  | ReceivedPacket
+  | StopInput;
+
+export type VrrpCommand = { readonly kind: 'relinquish'; readonly instance: string };
+
+/** What the VRRP of a node is told. */
+export type VrrpInput =
+  | { readonly kind: 'configure'; readonly settings: VrrpSettings }
+  | { readonly kind: 'command'; readonly command: VrrpCommand }
+  | InterfaceInput
+  | InterfaceGoneInput
+  | ReceivedPacket
+  | StopInput;
+
+/** What the driver is to do, in the given order. */
+export type VrrpOutput =
+  | SendOutput
+  | { readonly kind: 'add-addresses'; readonly addresses: readonly VirtualAddress[] }
+  | { readonly kind: 'remove-addresses'; readonly addresses: readonly VirtualAddress[] }
+  | AnnounceOutput
+  | { readonly kind: 'event'; readonly event: VrrpEvent };
+
+export interface SendOutput {
+  readonly kind: 'send';
+  readonly family: Family;
+  readonly interface: string;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly ttl: number;
+  /** Hexadecimal, checksum included. */
+  readonly bytes: string;
+}
+
+/** One gratuitous ARP request (IPv4) or unsolicited neighbour advertisement (IPv6). */
+export interface AnnounceOutput {
+  readonly kind: 'announce';
+  readonly family: Family;
+  readonly interface: string;
+  readonly address: IpAddress;
+}
+
+export type StateReason =
+  | 'started'
+  | 'stopped'
+  | 'removed'
+  | 'reconfigured'
+  | 'owner'
+  | 'master-down'
+  | 'higher-priority'
+  | 'relinquished'
+  | 'fault'
+  | 'fault-cleared';
+
+/** Why an instance is in fault. */
+export type FaultCause =
+  | { readonly kind: 'interface-missing'; readonly interface: string }
+  | { readonly kind: 'interface-down'; readonly interface: string }
+  | { readonly kind: 'tracked-interface-missing'; readonly interface: string }
+  | { readonly kind: 'tracked-interface-down'; readonly interface: string }
+  | { readonly kind: 'no-source-address'; readonly interface: string };
+
+/** What an operator should be able to read afterwards; every one is worth a log line and goes to the controller. */
+export type VrrpEvent =
+  | {
+      readonly kind: 'state-changed';
+      readonly instance: string;
+      readonly from: RouterStateName;
+      readonly to: RouterStateName;
+      readonly reason: StateReason;
+      readonly priority: number;
+      readonly causes?: readonly FaultCause[];
+      /** The router that is master now, as far as this one knows. */
+      readonly master?: MasterView;
+    }
+  | { readonly kind: 'master-learned'; readonly instance: string; readonly master: MasterView }
+  | {
+      readonly kind: 'priority-changed';
+      readonly instance: string;
+      readonly from: number;
+      readonly to: number;
+    }
+  /** Once per kind of error until the state or the master changes. */
+  | {
+      readonly kind: 'bad-packet';
+      readonly instance: string;
+      readonly error: PacketErrorKind;
+      readonly source: IpAddress;
+      readonly detail: string;
+    }
+  | { readonly kind: 'unknown-vrid'; readonly interface: string; readonly vrid: number; readonly source: IpAddress }
+  | { readonly kind: 'lower-priority-advert'; readonly instance: string; readonly master: MasterView }
+  | { readonly kind: 'residual-address-removed'; readonly instance: string; readonly address: VirtualAddress }
+  | { readonly kind: 'address-restored'; readonly instance: string; readonly address: VirtualAddress }
+  | { readonly kind: 'address-missing'; readonly instance: string; readonly address: VirtualAddress }
+  | { readonly kind: 'fault-causes-changed'; readonly instance: string; readonly causes: readonly FaultCause[] };
+
+export interface MasterView {
+  readonly address: IpAddress;
+  readonly priority: number;
+}

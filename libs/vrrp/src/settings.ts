@@ -1,0 +1,239 @@
+import type { Duration } from '@keepfleet/machine';
+import { type Family, type IpAddress, type Result, err, familyOf, ok } from '@keepfleet/wire';
+
+/** The desired state of a node's VRRP: configuration with the overrides already merged in. JSON-safe; durations are integer microseconds. */
+export interface VrrpSettings {
+  readonly revision?: string;
+  /** No advert is believed and no transition made before this much time has passed since the first configure; 0 = none. */
+  readonly startupDelay: Duration;
+  /** Report adverts for a VRID that no instance has. */
+  readonly logUnknownVrids: boolean;
+  /** In configuration order, which is the order of the SNMP tables. */
+  readonly instances: readonly VirtualRouterSettings[];
+}
+
+/** One vrrp_instance. */
+export interface VirtualRouterSettings {
+  readonly name: string;
+  readonly version: 2 | 3;
+  readonly family: Family;
+  /** 1..255. */
+  readonly vrid: number;
+  readonly interface: string;
+  /** 1..255; 255 is the address owner. An override of the priority is already in here. */
+  readonly priority: number;
+  /** `last-resort`: take over only when nobody else advertises, whatever its priority (a drained node). */
+  readonly standing: Standing;
+  /** Version 2: whole seconds, 1..255 s. Version 3: whole centiseconds, 0.01..40.95 s. */
+  readonly advertInterval: Duration;
+  /** Adverts that may be missed before a takeover, 1..100; keepalived's down_timer_adverts, default 3. More of them: slower takeover, more loss endured. */
+  readonly downTimerAdverts: number;
+  /** Version 2 only. */
+  readonly auth?: Authentication;
+  readonly addresses: readonly VirtualAddress[];
+  /** A tracked interface that is down: without weight the instance is in fault, with weight the priority changes. */
+  readonly trackInterfaces: readonly TrackedInterface[];
+  /** The instance's own interface being down is not a fault; its absence still is. */
+  readonly dontTrackPrimary: boolean;
+  readonly preempt: boolean;
+  /** How long lower-priority adverts are still obeyed before a preemption, 0..1000 s. */
+  readonly preemptDelay: Duration;
+  readonly garp: GarpSettings;
+  /** `master`: the first master-down timer is one interval and the smallest skew. */
+  readonly startState: 'master' | 'backup';
+  /** Adverts go to these peers instead of the multicast group. */
+  readonly unicast?: UnicastSettings;
+  /** Source of multicast adverts instead of the interface's primary address. */
+  readonly mcastSource?: IpAddress;
+  /** Group of multicast adverts instead of 224.0.0.18 or ff02::12. */
+  readonly mcastGroup?: IpAddress;
+  /** Once a sender's address list was checked, do not check it again while the sender stays the master. */
+  readonly skipCheckAdvAddr: boolean;
+  /** Master: answer a lower-priority advert with nothing, rather than with an advert. */
+  readonly lowerPrioNoAdvert: boolean;
+  /** Master: send one more advert before yielding to a higher priority. */
+  readonly higherPrioSendAdvert: boolean;
+  /** Version 3 over IPv4: compute the checksum without pseudo-header, and do not reject a mismatch. */
+  readonly v3ChecksumAsV2: boolean;
+  /** Accept_Mode of RFC 9568; shown by SNMP. */
+  readonly accept: boolean;
+  /** Name of its sync group, if any; shown, and coordinated by the node. */
+  readonly syncGroup?: string;
+}
+
+export type Standing = 'normal' | 'last-resort';
+
+export interface Authentication {
+  readonly type: 'password';
+  /** At most 8 bytes of ASCII, clear text on the wire. */
+  readonly password: string;
+}
+
+export interface VirtualAddress {
+  readonly address: IpAddress;
+  readonly prefix: number;
+  readonly interface: string;
+  /** In the adverts (virtual_ipaddress) or only carried along (virtual_ipaddress_excluded). */
+  readonly advertised: boolean;
+  /** IPv4 only. */
+  readonly broadcast?: IpAddress;
+  /** IPv4 only, at most 15 characters. */
+  readonly label?: string;
+  /** Kernel scope number: 0 global, 200 site, 253 link, 254 host. */
+  readonly scope: number;
+  readonly peer?: IpAddress;
+}
+
+export interface TrackedInterface {
+  readonly name: string;
+  /** -253..253; absent or 0: down means fault. */
+  readonly weight?: number;
+  /** The weight counts the other way round. */
+  readonly reverse?: boolean;
+}
+
+/** Gratuitous ARP (IPv4) and unsolicited neighbour advertisements (IPv6), see keepalived's garp_* keywords. */
+export interface GarpSettings {
+  /** From becoming master to the second set; 0 = no second set. */
+  readonly delay: Duration;
+  /** Announcements for each address in a set, at least 1. */
+  readonly repeat: number;
+  /** Time between sets while master; 0 = never. */
+  readonly refresh: Duration;
+  readonly refreshRepeat: number;
+  /** From a lower-priority advert to the second set that answers it. */
+  readonly lowerPrioDelay: Duration;
+  readonly lowerPrioRepeat: number;
+  /** Least gap between two gratuitous ARPs of this instance. */
+  readonly interval: Duration;
+  /** Least gap between two unsolicited neighbour advertisements of this instance. */
+  readonly gnaInterval: Duration;
+}
+
+export interface UnicastSettings {
+  readonly source?: IpAddress;
+  readonly peers: readonly UnicastPeer[];
+  /** TTL or hop limit of what is sent, default 255. */
+  readonly ttl?: number;
+  /** Drop adverts from addresses that are not peers. */
+  readonly checkSource?: boolean;
+}
+
+export interface UnicastPeer {
+  readonly address: IpAddress;
+  readonly minTtl?: number;
+  readonly maxTtl?: number;
+}
+
+/** keepalived's defaults. */
+export const defaultGarp: GarpSettings = {
+  delay: 5_000_000 as Duration,
+  repeat: 5,
+  refresh: 0 as Duration,
+  refreshRepeat: 1,
+  lowerPrioDelay: 5_000_000 as Duration,
+  lowerPrioRepeat: 5,
+  interval: 0 as Duration,
+  gnaInterval: 0 as Duration,
+};
+
+/** keepalived's defaults for what the caller does not give. */
+export function virtualRouter(
+  given: Pick<VirtualRouterSettings, 'name' | 'vrid' | 'interface'> & Partial<VirtualRouterSettings>,
+): VirtualRouterSettings {
+  return {
+    version: given.family === 'ipv6' ? 3 : 2,
+    family: 'ipv4',
+    priority: given.startState === 'master' ? 255 : 100,
+    standing: 'normal',
+    advertInterval: 1_000_000 as Duration,
+    downTimerAdverts: 3,
+    addresses: [],
+    trackInterfaces: [],
+    dontTrackPrimary: false,
+    preempt: true,
+    preemptDelay: 0 as Duration,
+    garp: defaultGarp,
+    startState: given.priority === 255 ? 'master' : 'backup',
+    skipCheckAdvAddr: false,
+    lowerPrioNoAdvert: false,
+    higherPrioSendAdvert: false,
+    v3ChecksumAsV2: false,
+    accept: true,
+    ...given,
+  };
+}
+
+export interface SettingsError {
+  readonly kind: 'bad-settings';
+  readonly instance: string;
+  readonly field: string;
+  readonly reason: string;
+}
+
+/** Whether a virtual router could run with these settings; the first thing that is wrong otherwise. */
+export function checkSettings(settings: VrrpSettings): Result<VrrpSettings, SettingsError> {
+  const names = new Set<string>();
+  const identities = new Map<string, string>();
+  for (const instance of settings.instances) {
+    const wrong = instanceProblem(instance);
+    if (wrong !== undefined) return err({ kind: 'bad-settings', instance: instance.name, ...wrong });
+    if (names.has(instance.name))
+      return err({ kind: 'bad-settings', instance: instance.name, field: 'name', reason: 'two instances have it' });
+    names.add(instance.name);
+    const identity = `${instance.interface}/${instance.family}/${instance.vrid}`;
+    const other = identities.get(identity);
+    if (other !== undefined) {
+      const reason = `${instance.vrid} is also instance ${other}'s on ${instance.interface} (${instance.family})`;
+      return err({ kind: 'bad-settings', instance: instance.name, field: 'vrid', reason });
+    }
+    identities.set(identity, instance.name);
+  }
+  return ok(settings);
+}
+
+const MAX_V2_SECONDS = 255;
+const MAX_V3_CENTISECONDS = 4095;
+const MAX_ADDRESSES = 255;
+
+function instanceProblem(instance: VirtualRouterSettings): { field: string; reason: string } | undefined {
+  const whole = (value: number, low: number, high: number) => Number.isInteger(value) && value >= low && value <= high;
+  if (!whole(instance.vrid, 1, 255)) return { field: 'vrid', reason: `${instance.vrid} is not in 1..255` };
+  if (!whole(instance.priority, 1, 255)) return { field: 'priority', reason: `${instance.priority} is not in 1..255` };
+  if (instance.interface === '') return { field: 'interface', reason: 'is empty' };
+  if (instance.version === 2 && instance.family === 'ipv6')
+    return { field: 'version', reason: 'VRRP version 2 has no IPv6' };
+  const [unit, highest] = instance.version === 2 ? [1_000_000, MAX_V2_SECONDS] : [10_000, MAX_V3_CENTISECONDS];
+  if (!whole(instance.advertInterval / unit, 1, highest))
+    return {
+      field: 'advertInterval',
+      reason: `${instance.advertInterval} µs is not 1..${highest} times ${unit} µs (version ${instance.version})`,
+    };
+  if (!whole(instance.downTimerAdverts, 1, 100))
+    return { field: 'downTimerAdverts', reason: `${instance.downTimerAdverts} is not in 1..100` };
+  if (instance.auth !== undefined && instance.version !== 2)
+    return { field: 'auth', reason: 'only VRRP version 2 has authentication' };
+  if (instance.auth !== undefined && !/^[\x01-\x7f]{1,8}$/.test(instance.auth.password))
+    return { field: 'auth', reason: 'a password has 1 to 8 ASCII characters' };
+  return addressProblem(instance);
+}
+
+function addressProblem(instance: VirtualRouterSettings): { field: string; reason: string } | undefined {
+  const seen = new Set<string>();
+  let advertised = 0;
+  for (const { address, prefix, interface: name, advertised: inAdverts } of instance.addresses) {
+    const longest = familyOf(address) === 'ipv4' ? 32 : 128;
+    if (!Number.isInteger(prefix) || prefix < 0 || prefix > longest)
+      return { field: 'addresses', reason: `${address}/${prefix}: the prefix is not in 0..${longest}` };
+    if (seen.has(`${name} ${address}`))
+      return { field: 'addresses', reason: `${address} is on ${name} more than once` };
+    seen.add(`${name} ${address}`);
+    if (!inAdverts) continue;
+    advertised++;
+    if (familyOf(address) !== instance.family)
+      return { field: 'addresses', reason: `${address} cannot be advertised by an ${instance.family} instance` };
+  }
+  return advertised > MAX_ADDRESSES
+    ? { field: 'addresses', reason: `${advertised} advertised addresses; an advert holds ${MAX_ADDRESSES}` }
+    : undefined;
+}
