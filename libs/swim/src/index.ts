@@ -1,1 +1,5 @@
-export {};
+export * from './errors.ts';
+export * from './messages.ts';
+export * from './settings.ts';
+export * from './snapshot.ts';
+export type { SwimStats } from './stats.ts';
