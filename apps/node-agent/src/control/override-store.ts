@@ -1,0 +1,87 @@
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { z } from 'zod';
+import { type Override, type OverrideChange, overrideSchema, overrideTarget } from '../settings/override.ts';
+import { writeFileAtomically } from './atomic-file.ts';
+
+const fileSchema = z.object({ version: z.literal(1), overrides: z.array(overrideSchema) });
+
+/**
+ * The overrides of this node, on disk before they take effect. A set or clear that cannot be stored throws and changes
+ * nothing, so that what a peer was told is in force is in force after a restart too.
+ */
+export class OverrideStore {
+  readonly #path: string;
+  #overrides: readonly Override[];
+  /** What was wrong with the file at start, for the node's problems. */
+  readonly problem: string | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+    const loaded = load(path);
+    this.#overrides = loaded.overrides;
+    this.problem = loaded.problem;
+  }
+
+  list(now: Date): readonly Override[] {
+    return this.#overrides.filter((override) => !isExpired(override, now));
+  }
+
+  /** The earliest expiry still ahead, so that the owner can apply the settings anew then. */
+  nextExpiry(now: Date): Date | undefined {
+    const times = this.list(now).flatMap((override) =>
+      override.expiresAt === undefined ? [] : [Date.parse(override.expiresAt)],
+    );
+    return times.length === 0 ? undefined : new Date(Math.min(...times));
+  }
+
+  /** Adds the override in place of any with the same target. */
+  set(override: Override, now: Date): void {
+    const target = overrideTarget(override.change);
+    const others = this.list(now).filter((other) => overrideTarget(other.change) !== target);
+    this.#save([...others, override]);
+  }
+
+  /** Removes the override with this id; gives it back, or undefined when there is none. */
+  clearById(id: string, now: Date): Override | undefined {
+    return this.#clear((override) => override.id === id, now);
+  }
+
+  /** Removes the override with the target of `change`; its value does not matter. */
+  clearTarget(change: OverrideChange, now: Date): Override | undefined {
+    const target = overrideTarget(change);
+    return this.#clear((override) => overrideTarget(override.change) === target, now);
+  }
+
+  #clear(matches: (override: Override) => boolean, now: Date): Override | undefined {
+    const current = this.list(now);
+    const found = current.find(matches);
+    if (found !== undefined) this.#save(current.filter((override) => override !== found));
+    return found;
+  }
+
+  #save(overrides: readonly Override[]): void {
+    writeFileAtomically(this.#path, `${JSON.stringify({ version: 1, overrides }, undefined, 2)}\n`);
+    this.#overrides = overrides;
+  }
+}
+
+function isExpired(override: Override, now: Date): boolean {
+  return override.expiresAt !== undefined && Date.parse(override.expiresAt) <= now.getTime();
+}
+
+/** A damaged file is put aside, never overwritten: its overrides are not in force, and the node says so. */
+function load(path: string): { overrides: readonly Override[]; problem: string | undefined } {
+  if (!existsSync(path)) return { overrides: [], problem: undefined };
+  try {
+    return { overrides: fileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).overrides, problem: undefined };
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
+    const aside = `${path}.damaged`;
+    renameSync(path, aside);
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : error.message;
+    return {
+      overrides: [],
+      problem: `overrides: ${path} is damaged (${why}); it was moved to ${aside} and NO override is in force: check it and set them again`,
+    };
+  }
+}
