@@ -1,0 +1,199 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { fleet, model } from '@keepfleet/rpc';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Answer, Command } from './command.ts';
+import { Controller, findController } from './connection.ts';
+import { Failure, exitCodes } from './failure.ts';
+import { endpoint, program } from './program.ts';
+import { age } from './text.ts';
+
+const started: fleet.StartOperationRequest[] = [];
+const operation = (phase: fleet.OperationPhase, detail: string) =>
+  fleet.Operation.fromPartial({
+    id: 'op1',
+    kind: 'drain-node',
+    target: 'L1',
+    phase,
+    steps: [{ name: 'hand over', phase, detail }],
+    createdAt: new Date(0),
+  });
+
+let server: Server;
+let controller: Controller;
+let end: fleet.OperationPhase;
+
+/** A controller with fixed answers: what is tested is what the command makes of them. */
+async function listen(): Promise<number> {
+  server = new Server();
+  const refuse = (_: unknown, done: (error: { code: status; details: string }) => void) =>
+    done({ code: status.FAILED_PRECONDITION, details: 'not here' });
+  server.addService(fleet.FleetService, {
+    getStatus: (_: unknown, done: (error: null, value: fleet.FleetStatus) => void) =>
+      done(
+        null,
+        fleet.FleetStatus.fromPartial({
+          nodes: 3,
+          nodesCurrent: 2,
+          controller: 'c1',
+          version: '0.1.0',
+          routers: [
+            {
+              key: 'VI_1/1/ipv4',
+              health: fleet.Health.OK,
+              owner: 'L2',
+              addresses: ['198.51.100.15'],
+              candidates: [
+                {
+                  node: 'L1',
+                  freshness: fleet.Freshness.STALE,
+                  ageMs: 65_000n,
+                  router: { state: model.RouterState.MASTER },
+                },
+              ],
+            },
+          ],
+        }),
+      ),
+    startOperation: (
+      call: { request: fleet.StartOperationRequest },
+      done: (error: null, value: fleet.Operation) => void,
+    ) => {
+      started.push(call.request);
+      done(null, operation(fleet.OperationPhase.RUNNING, 'asked L1'));
+    },
+    watchOperation: (call: { write(value: fleet.Operation): void; end(): void }) => {
+      call.write(operation(fleet.OperationPhase.RUNNING, 'waiting for L2'));
+      call.write(operation(end, 'L2 owns VI_1'));
+      call.end();
+    },
+    listNodes: refuse,
+    listVirtualRouters: refuse,
+    listVirtualServices: refuse,
+    listEvents: refuse,
+    watchEvents: refuse,
+    getOperation: refuse,
+    listOperations: refuse,
+    cancelOperation: refuse,
+  });
+  return new Promise((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    ),
+  );
+}
+
+async function keepfleet(...words: string[]): Promise<Answer & { progress: string[] }> {
+  const progress: string[] = [];
+  let answer: Answer | undefined;
+  const run = async (command: Command) => {
+    answer = await command.run(controller, {
+      item: () => undefined,
+      progress: (text) => progress.push(text),
+      onInterrupt: () => () => undefined,
+    });
+  };
+  const parser = program('0.1.0', run);
+  for (const one of [parser, ...parser.commands]) one.configureOutput({ writeErr: () => undefined });
+  await parser.parseAsync(words, { from: 'user' });
+  if (answer === undefined) throw new Error('no command ran');
+  return { ...answer, progress };
+}
+
+beforeEach(async () => {
+  started.length = 0;
+  end = fleet.OperationPhase.SUCCEEDED;
+  controller = new Controller({ address: `127.0.0.1:${await listen()}`, source: 'test' });
+});
+afterEach(() => {
+  controller.close();
+  server.forceShutdown();
+});
+
+describe('keepfleet', () => {
+  it('shows owners, and a stale state as stale with its age', async () => {
+    const { text, exitCode } = await keepfleet('status');
+    expect(text).toContain('2 of 3 nodes current');
+    expect(text).toMatch(/VI_1\/1\/ipv4 +ok +L2 +198\.51\.100\.15/);
+    expect(text).toMatch(/L1 +master .*STALE, seen 1 min ago/);
+    expect(exitCode).toBe(exitCodes.ok);
+  });
+
+  it('fails a check when a node is not current', async () => {
+    expect((await keepfleet('status', '--check')).exitCode).toBe(exitCodes.failed);
+  });
+
+  it('starts a drain with actor and reason and follows it to its end', async () => {
+    const { progress, exitCode, text } = await keepfleet('drain', 'node', 'L1', '--reason', 'kernel update');
+    expect(started).toMatchObject([
+      { change: { $case: 'drainNode', value: { node: 'L1' } }, reason: 'kernel update', deadlineSeconds: 3600 },
+    ]);
+    expect(started[0]?.actor).toMatch(/.@./);
+    expect(progress).toEqual(['drain-node L1: hand over: waiting for L2', 'drain-node L1: hand over: L2 owns VI_1']);
+    expect(text).toContain('succeeded');
+    expect(exitCode).toBe(exitCodes.ok);
+  });
+
+  it('exits 1 when the operation failed', async () => {
+    end = fleet.OperationPhase.FAILED;
+    expect((await keepfleet('drain', 'node', 'L1', '--reason', 'x')).exitCode).toBe(exitCodes.failed);
+  });
+
+  it.each([
+    ['a drain without a reason', ['drain', 'node', 'L1']],
+    ['a priority out of range', ['set', 'priority', 'L1', 'VI_1', '300']],
+    ['an unknown flag', ['status', '--colour']],
+    ['an unknown command', ['drian']],
+  ])('refuses %s and starts nothing', async (_, words) => {
+    await expect(keepfleet(...words)).rejects.toThrow();
+    expect(started).toEqual([]);
+  });
+
+  it('tells where it looked when no controller answers', async () => {
+    server.forceShutdown();
+    await expect(controller.status()).rejects.toMatchObject({ exitCode: exitCodes.unreachable });
+    await expect(controller.status()).rejects.toThrow(Failure);
+  });
+});
+
+describe('finding the controller', () => {
+  it('prefers the flag, then the environment, then a running lab, then this machine', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'kf-cli-'));
+    const lab = join(directory, 'lab.json');
+    expect(findController({}, {}, lab)).toMatchObject({ address: '127.0.0.1:7481', source: 'default' });
+    writeFileSync(
+      lab,
+      JSON.stringify({ fleetApi: '127.0.0.1:9999', tls: { ca: '/ca', certificate: '/c', key: '/k' } }),
+    );
+    expect(findController({}, {}, lab)).toMatchObject({
+      address: '127.0.0.1:9999',
+      tls: { ca: '/ca', certificate: '/c', key: '/k' },
+    });
+    expect(findController({}, { KEEPFLEET_CONTROLLER: 'c:1' }, lab).address).toBe('c:1');
+    expect(findController({ controller: 'd:1' }, { KEEPFLEET_CONTROLLER: 'c:1' }, lab).address).toBe('d:1');
+    rmSync(directory, { recursive: true });
+  });
+});
+
+describe('words on the command line', () => {
+  it.each([
+    ['192.168.1.11', '192.168.1.11', 0],
+    ['192.168.1.11:80', '192.168.1.11', 80],
+    ['fd00::11', 'fd00::11', 0],
+    ['[fd00::11]:80', 'fd00::11', 80],
+  ])('reads %s', (text, address, port) => {
+    expect(endpoint(text)).toEqual({ address, port });
+  });
+
+  it.each([
+    [850, '850 ms'],
+    [12_900, '12 s'],
+    [65_000, '1 min'],
+    [7_200_000, '2 h'],
+    [172_800_000n, '2 d'],
+  ])('shows an age of %s ms as %s', (milliseconds, text) => {
+    expect(age(milliseconds)).toBe(text);
+  });
+});

@@ -1,0 +1,50 @@
+import { fleet } from '@keepfleet/rpc';
+import type { Answer, Command, Console } from '../command.ts';
+import type { Controller } from '../connection.ts';
+import { exitCodes } from '../failure.ts';
+import { eventText } from './show.ts';
+
+export interface EventsOptions {
+  readonly watch: boolean;
+  readonly number: number;
+  readonly node: string;
+  readonly kind: string;
+}
+
+export class EventsCommand implements Command {
+  readonly #options: EventsOptions;
+
+  constructor(options: EventsOptions) {
+    this.#options = options;
+  }
+
+  async run(controller: Controller, console: Console): Promise<Answer> {
+    const { watch, number, node, kind } = this.#options;
+    if (watch) return this.#watch(controller, console);
+    const response = await controller.events({ after: 0n, limit: number, node, kind, latest: true });
+    return {
+      data: fleet.ListEventsResponse.toJSON(response),
+      text: response.events.map((entry) => eventText(entry)).join('\n'),
+    };
+  }
+
+  /** Ends at Ctrl-C, which is the way to end it and no failure. */
+  async #watch(controller: Controller, console: Console): Promise<Answer> {
+    const { number, node, kind } = this.#options;
+    let interrupted = false;
+    const stop = console.onInterrupt(() => {
+      interrupted = true;
+      controller.close();
+    });
+    try {
+      for await (const entry of controller.watchEvents({ after: 0n, node, kind, latest: number })) {
+        console.item(fleet.FleetEvent.toJSON(entry), eventText(entry));
+      }
+    } catch (error) {
+      if (!interrupted) throw error;
+    } finally {
+      stop();
+    }
+    return { data: undefined, text: '', exitCode: exitCodes.ok };
+  }
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { fleet } from '@keepfleet/rpc';
+import type { Answer, Command, Console } from '../command.ts';
+import type { Controller } from '../connection.ts';
+import { exitCodes } from '../failure.ts';
+import { lines, words } from '../text.ts';
+
+export interface OperateOptions {
+  readonly actor: string;
+  readonly reason: string;
+  readonly deadlineSeconds: number;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly detach: boolean;
+}
+
+/** Starts an operation and follows it to its end. Ctrl-C detaches; the operation goes on. */
+export class OperateCommand implements Command {
+  readonly #change: NonNullable<fleet.StartOperationRequest['change']>;
+  readonly #options: OperateOptions;
+
+  constructor(change: NonNullable<fleet.StartOperationRequest['change']>, options: OperateOptions) {
+    this.#change = change;
+    this.#options = options;
+  }
+
+  async run(controller: Controller, console: Console): Promise<Answer> {
+    const { actor, reason, deadlineSeconds, force, dryRun, detach } = this.#options;
+    const started = await controller.startOperation({
+      change: this.#change,
+      actor,
+      reason,
+      deadlineSeconds,
+      force,
+      dryRun,
+      idempotencyKey: randomUUID(),
+    });
+    if (detach || dryRun) return answer(started);
+    return followOperation(controller, console, started);
+  }
+}
+
+/** Attaches to an operation that runs already. */
+export class AttachCommand implements Command {
+  readonly #id: string;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  async run(controller: Controller, console: Console): Promise<Answer> {
+    return followOperation(controller, console, await controller.operation(this.#id));
+  }
+}
+
+export class CancelCommand implements Command {
+  readonly #request: fleet.CancelOperationRequest;
+
+  constructor(request: fleet.CancelOperationRequest) {
+    this.#request = request;
+  }
+
+  async run(controller: Controller): Promise<Answer> {
+    const operation = await controller.cancelOperation(this.#request);
+    return { data: fleet.Operation.toJSON(operation), text: operationText(operation) };
+  }
+}
+
+async function followOperation(controller: Controller, console: Console, started: fleet.Operation): Promise<Answer> {
+  let latest = started;
+  let interrupted = false;
+  let shown = '';
+  const stop = console.onInterrupt(() => {
+    interrupted = true;
+    controller.close();
+  });
+  try {
+    for await (const operation of controller.watchOperation(started.id)) {
+      latest = operation;
+      const text = progressText(operation);
+      if (text !== shown) console.progress(text);
+      shown = text;
+    }
+  } catch (error) {
+    if (!interrupted) throw error;
+  } finally {
+    stop();
+  }
+  if (!interrupted) return answer(latest);
+  return {
+    data: fleet.Operation.toJSON(latest),
+    exitCode: exitCodes.detached,
+    text: `detached: operation ${latest.id} goes on; follow it with \`keepfleet operations attach ${latest.id}\`, end it with \`keepfleet operations cancel ${latest.id}\``,
+  };
+}
+
+function answer(operation: fleet.Operation): Answer {
+  const failed = operation.phase === fleet.OperationPhase.FAILED || operation.phase === fleet.OperationPhase.CANCELLED;
+  return {
+    data: fleet.Operation.toJSON(operation),
+    text: operationText(operation),
+    exitCode: failed ? exitCodes.failed : exitCodes.ok,
+  };
+}
+
+function progressText(operation: fleet.Operation): string {
+  const step = operation.steps.find((one) => one.phase === fleet.OperationPhase.RUNNING) ?? operation.steps.at(-1);
+  const blocked = operation.blocked === '' ? '' : ` [blocked: ${operation.blocked}]`;
+  return `${operation.kind} ${operation.target}: ${step === undefined ? words.phase(operation.phase) : `${step.name}: ${step.detail}`}${blocked}`;
+}
+
+function operationText(operation: fleet.Operation): string {
+  return lines(
+    `${operation.kind} ${operation.target}: ${operation.dryRun ? 'dry run, nothing was changed' : words.phase(operation.phase)} (operation ${operation.id})`,
+    ...operation.steps.map(
+      (step) => `  ${step.name}: ${words.phase(step.phase)}${step.detail === '' ? '' : `, ${step.detail}`}`,
+    ),
+    operation.blocked === '' ? undefined : `  blocked: ${operation.blocked}`,
+    operation.result === '' ? undefined : `  ${operation.result}`,
+  );
+}

@@ -1,0 +1,166 @@
+import { fleet, model } from '@keepfleet/rpc';
+import type { Answer, Command } from '../command.ts';
+import type { Controller } from '../connection.ts';
+import { exitCodes } from '../failure.ts';
+import { age, lines, staleness, table, time, words } from '../text.ts';
+
+export class StatusCommand implements Command {
+  readonly #check: boolean;
+
+  constructor(options: { readonly check: boolean }) {
+    this.#check = options.check;
+  }
+
+  async run(controller: Controller): Promise<Answer> {
+    const status = await controller.status();
+    const well =
+      status.nodes === status.nodesCurrent &&
+      [...status.routers, ...status.services].every((one) => one.health === fleet.Health.OK);
+    const running = status.operations.filter((one) => one.endedAt === undefined);
+    return {
+      data: fleet.FleetStatus.toJSON(status),
+      exitCode: this.#check && !well ? exitCodes.failed : exitCodes.ok,
+      text: lines(
+        `controller ${status.controller} ${status.version}: ${status.nodesCurrent} of ${status.nodes} nodes current`,
+        '',
+        routerTable(status.routers),
+        '',
+        serviceTable(status.services),
+        running.length === 0 ? undefined : `\n${operationTable(running)}`,
+      ),
+    };
+  }
+}
+
+export class NodesCommand implements Command {
+  async run(controller: Controller): Promise<Answer> {
+    const response = await controller.nodes();
+    const rows = response.nodes.map((node) => [
+      node.name,
+      staleness(node.freshness, node.ageMs),
+      node.gossip === '' ? '-' : `${node.gossip} (${node.gossipSources.join(', ') || 'none'})`,
+      node.drained ? 'drained' : '-',
+      node.processes.map((process) => `${process.role}${process.running ? '' : ' DOWN'}`).join(' ') || '-',
+      String(node.overrides.length),
+      node.version,
+      node.problems[0] ?? '-',
+    ]);
+    return {
+      data: fleet.ListNodesResponse.toJSON(response),
+      text: table(['NODE', 'STATE', 'GOSSIP', 'DRAIN', 'PROCESSES', 'OVERRIDES', 'VERSION', 'PROBLEM'], rows),
+    };
+  }
+}
+
+export class RoutersCommand implements Command {
+  async run(controller: Controller): Promise<Answer> {
+    const response = await controller.routers();
+    return { data: fleet.ListVirtualRoutersResponse.toJSON(response), text: routerTable(response.routers) };
+  }
+}
+
+export class ServicesCommand implements Command {
+  async run(controller: Controller): Promise<Answer> {
+    const response = await controller.services();
+    return {
+      data: fleet.ListVirtualServicesResponse.toJSON(response),
+      text: lines(
+        serviceTable(response.services),
+        ...response.services.map((service) =>
+          service.leftOut.length === 0
+            ? undefined
+            : `${service.key}: sums leave out ${service.leftOut.join(', ')}, whose state is stale`,
+        ),
+      ),
+    };
+  }
+}
+
+export class OperationsCommand implements Command {
+  readonly #all: boolean;
+
+  constructor(options: { readonly all: boolean }) {
+    this.#all = options.all;
+  }
+
+  async run(controller: Controller): Promise<Answer> {
+    const response = await controller.operations({ activeOnly: !this.#all, limit: 0 });
+    return {
+      data: fleet.ListOperationsResponse.toJSON(response),
+      text:
+        response.operations.length === 0
+          ? 'no operation is running (--all shows ended ones)'
+          : operationTable(response.operations),
+    };
+  }
+}
+
+function routerTable(routers: readonly fleet.FleetVirtualRouter[]): string {
+  const rows = routers.flatMap((router) => [
+    [router.key, words.health(router.health), router.owner || '-', router.addresses.join(' '), '', '', router.reason],
+    ...router.candidates.map((candidate) => [
+      `  ${candidate.node}`,
+      candidate.router === undefined ? 'unknown' : words.state(candidate.router.state),
+      '',
+      '',
+      priorityText(candidate.router),
+      staleness(candidate.freshness, candidate.ageMs),
+      candidate.router?.problems.join('; ') ?? '',
+    ]),
+  ]);
+  return routers.length === 0
+    ? 'no virtual router is known'
+    : table(['VIRTUAL ROUTER', 'STATE', 'OWNER', 'ADDRESSES', 'PRIORITY', 'SEEN', 'REASON'], rows);
+}
+
+function priorityText(router: model.VirtualRouter | undefined): string {
+  if (router === undefined) return '';
+  const changed = router.effectivePriority === router.basePriority ? '' : ` (base ${router.basePriority})`;
+  return `${router.effectivePriority}${changed}${router.lastResort ? ' last resort' : ''}`;
+}
+
+function serviceTable(services: readonly fleet.FleetVirtualService[]): string {
+  const rows = services.flatMap((service) => [
+    [service.key, words.health(service.health), '', '', '', statisticsText(service.sum), service.reason],
+    ...service.realServers.map((server) => [
+      `  ${server.key}`,
+      `up on ${server.up} of ${server.of}`,
+      server.weights.join('/'),
+      `${server.activeConnections}`,
+      `${server.inactiveConnections}`,
+      statisticsText(server.sum),
+      server.drained ? 'drained' : '',
+    ]),
+  ]);
+  return services.length === 0
+    ? 'no virtual service is known'
+    : table(['VIRTUAL SERVICE', 'STATE', 'WEIGHT', 'ACTIVE', 'INACTIVE', 'CONNECTIONS', 'REASON'], rows);
+}
+
+function statisticsText(statistics: model.Statistics | undefined): string {
+  return statistics === undefined ? '-' : `${statistics.connections}`;
+}
+
+export function operationTable(operations: readonly fleet.Operation[]): string {
+  const rows = operations.map((operation) => [
+    operation.id,
+    operation.kind,
+    operation.target,
+    words.phase(operation.phase),
+    operation.actor,
+    time(operation.createdAt),
+    operation.blocked ||
+      operation.result ||
+      (operation.steps.findLast((step) => step.startedAt !== undefined)?.detail ?? ''),
+  ]);
+  return table(['OPERATION', 'KIND', 'TARGET', 'PHASE', 'ACTOR', 'SINCE', 'DETAIL'], rows);
+}
+
+export function eventText(entry: fleet.FleetEvent, now = new Date()): string {
+  const { event } = entry;
+  if (event === undefined) return `${entry.position} ${entry.node}`;
+  const delay =
+    entry.receivedAt === undefined || event.at === undefined ? 0 : entry.receivedAt.getTime() - event.at.getTime();
+  const late = delay > 5_000 ? ` (arrived ${age(delay)} later)` : '';
+  return `${time(event.at ?? now)} ${entry.node} ${words.severity(event.severity)} ${event.kind} ${event.subject}: ${event.message}${late}`;
+}

@@ -1,0 +1,198 @@
+import { hostname, userInfo } from 'node:os';
+import { Command as Parser, InvalidArgumentError, Option } from 'commander';
+import type { Command } from './command.ts';
+import { EventsCommand } from './commands/events.ts';
+import { AttachCommand, CancelCommand, OperateCommand, type OperateOptions } from './commands/operate.ts';
+import { NodesCommand, OperationsCommand, RoutersCommand, ServicesCommand, StatusCommand } from './commands/show.ts';
+import type { ConnectionFlags } from './connection.ts';
+
+export interface GlobalFlags extends ConnectionFlags {
+  readonly output: 'table' | 'json';
+}
+
+interface OperationFlags {
+  reason?: string;
+  deadline: number;
+  force?: boolean;
+  dryRun?: boolean;
+  detach?: boolean;
+}
+
+/** The command line as data: `start` is called once with the command that the words name. */
+export function program(version: string, start: (command: Command, flags: GlobalFlags) => Promise<void>): Parser {
+  const root = new Parser('keepfleet')
+    .description('See and change a fleet of VRRP routers and IPVS load balancers.')
+    .version(version)
+    .addOption(new Option('-o, --output <format>', 'how to answer').choices(['table', 'json']).default('table'))
+    .option(
+      '--controller <host:port>',
+      "the controller's fleet API (else KEEPFLEET_CONTROLLER, a running lab, 127.0.0.1:7481)",
+    )
+    .option('--ca <file>', 'certificate authority of the controller, PEM (else KEEPFLEET_CA)')
+    .option('--certificate <file>', 'own certificate, PEM (else KEEPFLEET_CERTIFICATE)')
+    .option('--key <file>', 'own key, PEM (else KEEPFLEET_KEY)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed or refused, 2 usage, 3 no controller, 130 detached with Ctrl-C.',
+    )
+    .showHelpAfterError('(try --help)')
+    .exitOverride();
+  const go = (command: Command) => start(command, root.opts<GlobalFlags>());
+
+  root
+    .command('status')
+    .description('owners of the virtual routers, services and running operations')
+    .option('--check', 'exit 1 unless every node is current and everything is ok')
+    .action((options: { check?: boolean }) => go(new StatusCommand({ check: options.check === true })));
+  root
+    .command('nodes')
+    .description('the nodes, how fresh their state is, and what gossip says')
+    .action(() => go(new NodesCommand()));
+  root
+    .command('routers')
+    .description('virtual routers across nodes')
+    .action(() => go(new RoutersCommand()));
+  root
+    .command('services')
+    .description('virtual services across nodes, with sums')
+    .action(() => go(new ServicesCommand()));
+  root
+    .command('events')
+    .description('what happened, oldest first')
+    .option('-w, --watch', 'go on with new ones')
+    .option('-n, --number <count>', 'how many of the newest', wholeNumber(1, 1000), 20)
+    .option('--node <name>', 'of this node only', '')
+    .option('--kind <prefix>', 'of this kind only, such as vrrp or lvs.real-server', '')
+    .action((options: { watch?: boolean; number: number; node: string; kind: string }) =>
+      go(new EventsCommand({ ...options, watch: options.watch === true })),
+    );
+  addDrain(root, go);
+  addSet(root, go);
+  const operations = root
+    .command('operations')
+    .description('operations and their progress')
+    .option('--all', 'ended ones too')
+    .action((options: { all?: boolean }) => go(new OperationsCommand({ all: options.all === true })));
+  operations
+    .command('attach <id>')
+    .description('follow a running operation')
+    .action((id: string) => go(new AttachCommand(id)));
+  operations
+    .command('cancel <id>')
+    .description('stop an operation; what it has changed stays and is shown')
+    .option('--reason <text>', 'why', '')
+    .action((id: string, options: { reason: string }) =>
+      go(new CancelCommand({ id, actor: actor(), reason: options.reason })),
+    );
+  return root;
+}
+
+type Go = (command: Command) => Promise<void>;
+
+function addDrain(root: Parser, go: Go): void {
+  const drain = root
+    .command('drain')
+    .description('take a node or a real server out of service without losing a request');
+  const undrain = root.command('undrain').description('undo a drain');
+  operation(drain, 'node <name>', 'hand its virtual routers to the peers, then stay as the last resort', true).action(
+    (node: string, flags: OperationFlags) =>
+      go(new OperateCommand({ $case: 'drainNode', value: { node } }, options(flags))),
+  );
+  operation(undrain, 'node <name>', 'let it take part again').action((node: string, flags: OperationFlags) =>
+    go(new OperateCommand({ $case: 'undrainNode', value: { node } }, options(flags))),
+  );
+  operation(
+    drain,
+    'server <address[:port]>',
+    'weight 0 on every node, then wait for its connections to end',
+    true,
+  ).action((text: string, flags: OperationFlags) =>
+    go(new OperateCommand({ $case: 'drainServer', value: endpoint(text) }, options(flags))),
+  );
+  operation(undrain, 'server <address[:port]>', 'give it its configured weight again').action(
+    (text: string, flags: OperationFlags) =>
+      go(new OperateCommand({ $case: 'undrainServer', value: endpoint(text) }, options(flags))),
+  );
+}
+
+function addSet(root: Parser, go: Go): void {
+  const set = root.command('set').description('change a priority or a weight until it is cleared');
+  const clear = root.command('clear').description('go back to what the configuration says');
+  operation(set, 'priority <node> <instance> <priority>', 'base priority of a vrrp_instance on a node, 1..255').action(
+    (node: string, instance: string, text: string, flags: OperationFlags) => {
+      const priority = wholeNumber(1, 255)(text);
+      return go(new OperateCommand({ $case: 'setPriority', value: { node, instance, priority } }, options(flags)));
+    },
+  );
+  operation(clear, 'priority <node> <instance>', 'base priority of a vrrp_instance on a node').action(
+    (node: string, instance: string, flags: OperationFlags) =>
+      go(new OperateCommand({ $case: 'clearPriority', value: { node, instance } }, options(flags))),
+  );
+  operation(set, 'weight <service> <real-server> <weight>', 'weight of a real server, on every node or on one')
+    .option('--node <name>', 'on this node only', '')
+    .action((service: string, realServer: string, text: string, flags: OperationFlags & { node: string }) => {
+      const weight = wholeNumber(0, 2_147_483_647)(text);
+      return go(
+        new OperateCommand(
+          { $case: 'setWeight', value: { node: flags.node, service, realServer, weight } },
+          options(flags),
+        ),
+      );
+    });
+  operation(clear, 'weight <service> <real-server>', 'weight of a real server, on every node or on one')
+    .option('--node <name>', 'on this node only', '')
+    .action((service: string, realServer: string, flags: OperationFlags & { node: string }) =>
+      go(
+        new OperateCommand({ $case: 'clearWeight', value: { node: flags.node, service, realServer } }, options(flags)),
+      ),
+    );
+}
+
+function operation(parent: Parser, words: string, description: string, needsReason = false): Parser {
+  const command = parent
+    .command(words)
+    .description(description)
+    .option('--deadline <seconds>', 'give up after this long', wholeNumber(1, 604_800), 3600)
+    .option('--force', 'also when it leaves nobody to take over; is written to the audit log')
+    .option('--dry-run', 'only say what would be done')
+    .option('--detach', 'do not wait for the end');
+  const reason = '--reason <text>';
+  return needsReason
+    ? command.requiredOption(reason, 'why, for the audit log')
+    : command.option(reason, 'why, for the audit log');
+}
+
+function options(flags: OperationFlags): OperateOptions {
+  return {
+    actor: actor(),
+    reason: flags.reason ?? '',
+    deadlineSeconds: flags.deadline,
+    force: flags.force === true,
+    dryRun: flags.dryRun === true,
+    detach: flags.detach === true,
+  };
+}
+
+function actor(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
+function wholeNumber(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < low || value > high) {
+      throw new InvalidArgumentError(`${text} is not a whole number from ${low} to ${high}`);
+    }
+    return value;
+  };
+}
+
+/** "192.168.1.11", "192.168.1.11:80", "fd00::11", "[fd00::11]:80"; port 0 means every port. */
+export function endpoint(text: string): { address: string; port: number } {
+  const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(text);
+  const plain = /^([^:]+)(?::(\d+))?$/.exec(text);
+  const [, address, port] = bracketed ?? plain ?? [text, text];
+  if (address === undefined || Number(port ?? 0) > 65_535)
+    throw new InvalidArgumentError(`${text} is not ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT`);
+  return { address, port: Number(port ?? 0) };
+}

@@ -1,0 +1,79 @@
+import { fleet, model } from '@keepfleet/rpc';
+import Table from 'cli-table3';
+
+/** A table without frames, so that it can be cut by awk and read by people. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const frame = Object.fromEntries(
+    [
+      'top',
+      'top-mid',
+      'top-left',
+      'top-right',
+      'bottom',
+      'bottom-mid',
+      'bottom-left',
+      'bottom-right',
+      'left',
+      'left-mid',
+      'mid',
+      'mid-mid',
+      'right',
+      'right-mid',
+    ].map((part) => [part, '']),
+  );
+  const drawn = new Table({
+    head: [...head],
+    chars: { ...frame, middle: '  ' },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  drawn.push(...rows.map((row) => [...row]));
+  return drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** "850 ms", "12 s", "3 min", "5 h", "2 d": one unit, rounded down. */
+export function age(milliseconds: bigint | number): string {
+  const ms = Number(milliseconds);
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  const units: readonly (readonly [string, number])[] = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+  ];
+  for (const [name, size] of units) if (ms >= size) return `${Math.floor(ms / size)} ${name}`;
+  return `${Math.floor(ms / 1_000)} s`;
+}
+
+export function time(date: Date | undefined): string {
+  return date === undefined ? '-' : date.toISOString();
+}
+
+/** The words of the API's enumerations: "no-master", "current", "backup" … */
+export const words = {
+  freshness: (value: fleet.Freshness) => word(fleet.freshnessToJSON(value)),
+  health: (value: fleet.Health) => word(fleet.healthToJSON(value)),
+  phase: (value: fleet.OperationPhase) => word(fleet.operationPhaseToJSON(value)),
+  state: (value: model.RouterState) => word(model.routerStateToJSON(value)),
+  family: (value: model.Family) => word(model.familyToJSON(value)),
+  severity: (value: model.Severity) => word(model.severityToJSON(value)),
+};
+
+function word(name: string): string {
+  return name
+    .replace(/^(FRESHNESS|HEALTH|OPERATION_PHASE|ROUTER_STATE|FAMILY|SEVERITY)_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+}
+
+/** What is known of a state's age: nothing for a current one, the age for a stale one. */
+export function staleness(freshness: fleet.Freshness, ageMs: bigint): string {
+  if (freshness === fleet.Freshness.CURRENT) return 'current';
+  return freshness === fleet.Freshness.STALE ? `STALE, seen ${age(ageMs)} ago` : 'unknown';
+}
+
+export function lines(...parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join('\n');
+}
