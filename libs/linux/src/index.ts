@@ -1,1 +1,28 @@
-export {};
+/**
+ * What Node itself does not offer of Linux, by system calls through koffi and without a compiler: raw IP and packet
+ * sockets, netlink (interfaces, addresses, generic netlink), network namespaces, scheduling and memory locking. It
+ * translates and decides nothing; protocols live elsewhere. Everything but receiving is synchronous, failures are thrown
+ * as {@link LinuxError}. Whoever opens something closes it.
+ */
+export { type Capability, LinuxError, isLinuxError } from './errors.ts';
+export { AttributeWriter, Attributes } from './netlink/attributes.ts';
+export { GenericNetlink, type GenericReply, type GenericRequest } from './netlink/generic-netlink.ts';
+export type { AddressScope, AddressSettings, InterfaceAddress } from './netlink/interface-address.ts';
+export type { Link, OperationalState } from './netlink/link.ts';
+export { NLM_F } from './netlink/message.ts';
+export { RtnetlinkMonitor, type RtnetlinkEvent } from './netlink/monitor.ts';
+export { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from './netlink/netlink-socket.ts';
+export type { NetlinkReply, NetlinkRequest } from './netlink/netlink-socket.ts';
+export { Rtnetlink, type AddressChange, type AddressOutcome } from './netlink/rtnetlink.ts';
+export { monotonicMicros } from './process/clock.ts';
+export { inNetworkNamespace } from './process/namespace.ts';
+export { lockMemory, missingCapabilities, nameProcess, runRealTime, setTimerSlack } from './process/privileges.ts';
+export { PacketSocket } from './socket/packet-socket.ts';
+export type { FilterInstruction } from './socket/packet-filter.ts';
+export {
+  PACKET_LIMIT,
+  RawIpSocket,
+  type RawIpListener,
+  type RawIpSettings,
+  type ReceivedPacket,
+} from './socket/raw-ip-socket.ts';

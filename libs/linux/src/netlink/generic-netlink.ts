@@ -1,0 +1,117 @@
+import { ByteWriter, tryRead } from '@keepfleet/wire';
+import { LinuxError, isLinuxError } from '../errors.ts';
+import { AttributeWriter, Attributes } from './attributes.ts';
+import { NETLINK_GENERIC, type NetlinkReply, NetlinkSocket, malformed } from './netlink-socket.ts';
+
+const GENL_ID_CTRL = 0x10;
+const CTRL_CMD_GETFAMILY = 3;
+const CTRL_ATTR_FAMILY_ID = 1;
+const CTRL_ATTR_FAMILY_NAME = 2;
+const CTRL_ATTR_VERSION = 3;
+
+//  | command | version |  reserved  |   include/uapi/linux/genetlink.h
+const GENERIC_HEADER = 4;
+
+export interface GenericRequest {
+  readonly command: number;
+  /** Encoded attributes. */
+  readonly attributes?: Uint8Array;
+  /** NLM_F flags besides REQUEST and ACK. */
+  readonly flags?: number;
+  /** What the request does, for the message of its error. */
+  readonly about?: string;
+}
+
+export interface GenericReply {
+  readonly command: number;
+  /** Encoded attributes. */
+  readonly attributes: Uint8Array;
+}
+
+/** One family of generic netlink (IPVS is one), on a socket of its own. All calls are synchronous. */
+export class GenericNetlink {
+  readonly family: string;
+  readonly version: number;
+  readonly #socket: NetlinkSocket;
+  readonly #type: number;
+
+  /** Throws {@link LinuxError} ENOENT when the kernel does not have the family: its module is not loaded, or not there. */
+  constructor(family: string) {
+    this.family = family;
+    this.#socket = new NetlinkSocket(NETLINK_GENERIC);
+    try {
+      const { type, version } = resolve(this.#socket, family);
+      this.#type = type;
+      this.version = version;
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
+  }
+
+  /** Carries out one request; gives the objects it answers with, none for a change. */
+  request(request: GenericRequest): GenericReply[] {
+    return this.#socket.request(this.#encode(request)).map((reply) => this.#decode(reply));
+  }
+
+  dump(request: GenericRequest): GenericReply[] {
+    return this.#socket.dump(this.#encode(request)).map((reply) => this.#decode(reply));
+  }
+
+  /** Many changes, a hundred to a system call, each with an outcome of its own: `undefined` or why it failed. */
+  batch(requests: readonly GenericRequest[]): (LinuxError | undefined)[] {
+    return this.#socket.batch(requests.map((request) => this.#encode(request)));
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #encode({ command, attributes = new Uint8Array(), flags = 0, about }: GenericRequest) {
+    const payload = genericPayload(command, this.version, attributes);
+    return { type: this.#type, flags, payload, about: about ?? `${this.family} command ${command}` };
+  }
+
+  #decode(reply: NetlinkReply): GenericReply {
+    const result = tryRead(reply.payload, (reader) => {
+      const command = reader.u8();
+      reader.skip(GENERIC_HEADER - 1);
+      return { command, attributes: reader.rest() };
+    });
+    if (!result.ok) throw malformed(result.error, this.family);
+    return result.value;
+  }
+}
+
+function resolve(socket: NetlinkSocket, name: string): { type: number; version: number } {
+  const attributes = new AttributeWriter().text(CTRL_ATTR_FAMILY_NAME, name).finish();
+  const about = `find the generic netlink family ${name}`;
+  const replies = ask(socket, name, {
+    type: GENL_ID_CTRL,
+    payload: genericPayload(CTRL_CMD_GETFAMILY, 1, attributes),
+    about,
+  });
+  const family = tryRead(replies[0]?.payload ?? new Uint8Array(), (reader) => {
+    reader.skip(GENERIC_HEADER);
+    const found = new Attributes(reader.rest());
+    return { type: found.u16(CTRL_ATTR_FAMILY_ID), version: found.u32(CTRL_ATTR_VERSION) };
+  });
+  if (!family.ok) throw malformed(family.error, about);
+  const { type, version = 1 } = family.value;
+  if (type === undefined) throw malformed(new Error('no family number'), about);
+  return { type, version };
+}
+
+function ask(socket: NetlinkSocket, name: string, request: Parameters<NetlinkSocket['request']>[0]): NetlinkReply[] {
+  try {
+    return socket.request(request);
+  } catch (error) {
+    if (!isLinuxError(error, 'ENOENT')) throw error;
+    const detail = `the kernel has no generic netlink family ${name}: its module is not loaded, or this kernel has none`;
+    throw new LinuxError({ call: 'netlink', errno: error.errno, detail, cause: error });
+  }
+}
+
+function genericPayload(command: number, version: number, attributes: Uint8Array): Uint8Array {
+  return new ByteWriter(GENERIC_HEADER + attributes.length).u8(command).u8(version).zeros(2).bytes(attributes).finish();
+}

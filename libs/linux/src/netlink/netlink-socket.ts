@@ -1,0 +1,220 @@
+import { constants } from 'node:os';
+import { tryRead } from '@keepfleet/wire';
+import { type Capability, LinuxError } from '../errors.ts';
+import { type Bytes, attempt, checked, closeDescriptor, int32, pinned } from '../libc.ts';
+import {
+  AF_NETLINK,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_NETLINK,
+  setReceiveBuffer,
+  setReceiveTimeout,
+} from '../socket/options.ts';
+import {
+  type Acknowledgement,
+  type NetlinkMessage,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLM_F,
+  NLM_F_DUMP_INTR,
+  encodeMessage,
+  readAcknowledgement,
+  readMessages,
+} from './message.ts';
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_GENERIC = 16;
+
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+
+/** Room for the answers to one batch; the kernel takes a request only while its answer fits. */
+const RECEIVE_BUFFER = 4 << 20;
+/** A request is carried out inside send(), its answer is there when send() returns: a longer wait means a lost answer. */
+const ANSWER_TIMEOUT_MS = 2_000;
+/** The kernel fills a dump's datagrams up to 32 KiB; one object that is larger comes alone. */
+const DATAGRAM_LIMIT = 256 << 10;
+const BATCH_MESSAGES = 100;
+const BATCH_BYTES = 64 << 10;
+/** How often a dump is read again when the kernel says that it changed meanwhile. */
+const DUMP_ATTEMPTS = 8;
+const MSG_TRUNC = 0x20;
+const NEEDS: Capability = 'CAP_NET_ADMIN';
+
+export interface NetlinkRequest {
+  readonly type: number;
+  /** Added to REQUEST and ACK. */
+  readonly flags?: number;
+  readonly payload: Uint8Array;
+  /** What the request does, for the message of its error: `add address 192.0.2.1/24 to eth0`. */
+  readonly about?: string;
+}
+
+export interface NetlinkReply {
+  readonly type: number;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * A synchronous netlink socket for requests. The kernel carries a request out inside send(), so a call here blocks for
+ * as long as the change itself takes and no longer. Notifications need a socket of their own, see NetlinkMonitor.
+ */
+export class NetlinkSocket {
+  readonly #fd: number;
+  readonly #buffer = pinned(DATAGRAM_LIMIT);
+  #sequence = 0;
+  #closed = false;
+
+  constructor(protocol: number) {
+    this.#fd = checked(attempt('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'socket AF_NETLINK', {
+      detail: `netlink protocol ${protocol}`,
+    });
+    try {
+      const kernel = netlinkAddress(0);
+      checked(attempt('bind', this.#fd, kernel, kernel.length), 'bind AF_NETLINK');
+      // A connected socket takes messages from its peer only: nobody but the kernel can answer.
+      checked(attempt('connect', this.#fd, kernel, kernel.length), 'connect AF_NETLINK');
+      for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
+        // Unknown to old kernels, and only a comfort: shorter errors, their text, filters on dumps.
+        attempt('setsockopt', this.#fd, SOL_NETLINK, option, int32(1), 4);
+      }
+      setReceiveBuffer(this.#fd, RECEIVE_BUFFER);
+      setReceiveTimeout(this.#fd, ANSWER_TIMEOUT_MS);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Carries out one request and gives the objects it answers with, none for a change. Throws {@link LinuxError}. */
+  request(request: NetlinkRequest): NetlinkReply[] {
+    const replies: NetlinkReply[] = [];
+    const [error] = this.#exchange([request], replies);
+    if (error !== undefined) throw error;
+    return replies;
+  }
+
+  /** Carries out many changes, each on its own: the outcome of each is `undefined` or why it failed. */
+  batch(requests: readonly NetlinkRequest[]): (LinuxError | undefined)[] {
+    const outcomes: (LinuxError | undefined)[] = [];
+    let part: NetlinkRequest[] = [];
+    let size = 0;
+    for (const request of requests) {
+      if (part.length === BATCH_MESSAGES || size + request.payload.length > BATCH_BYTES) {
+        outcomes.push(...this.#exchange(part, []));
+        part = [];
+        size = 0;
+      }
+      part.push(request);
+      size += request.payload.length;
+    }
+    if (part.length > 0) outcomes.push(...this.#exchange(part, []));
+    return outcomes;
+  }
+
+  /** Lists objects. A list that changed while it was read is read again, so that no object is missed or doubled. */
+  dump(request: NetlinkRequest): NetlinkReply[] {
+    for (let attemptNumber = 1; ; attemptNumber++) {
+      const replies: NetlinkReply[] = [];
+      const state = { interrupted: false };
+      const [error] = this.#exchange([{ ...request, flags: (request.flags ?? 0) | NLM_F.DUMP }], replies, state);
+      if (error !== undefined) throw error;
+      // A list that never holds still is still better than none: the owner re-reads on the next event.
+      if (!state.interrupted || attemptNumber === DUMP_ATTEMPTS) return replies;
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeDescriptor(this.#fd);
+  }
+
+  #exchange(
+    requests: readonly NetlinkRequest[],
+    replies: NetlinkReply[],
+    state = { interrupted: false },
+  ): (LinuxError | undefined)[] {
+    const first = (this.#sequence + 1) >>> 0;
+    const parts = requests.map((request) => {
+      this.#sequence = (this.#sequence + 1) >>> 0;
+      const flags = (request.flags ?? 0) | NLM_F.REQUEST | NLM_F.ACK;
+      return encodeMessage({ type: request.type, flags, sequence: this.#sequence, payload: request.payload });
+    });
+    const data = concatenate(parts);
+    const about = requests.length === 1 ? requests[0]?.about : `${requests.length} requests`;
+    checked(attempt('send', this.#fd, data, data.length, 0), 'netlink send', { detail: about, needs: NEEDS });
+
+    const outcomes = new Array<LinuxError | undefined>(requests.length).fill(undefined);
+    let pending = requests.length;
+    const ended = new Set<number>();
+    while (pending > 0) {
+      for (const message of this.#receive(about)) {
+        const index = (message.sequence - first) >>> 0;
+        // Late answers to an earlier request that timed out are not ours.
+        if (index >= requests.length || ended.has(index)) continue;
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) state.interrupted = true;
+        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+          const end = tryRead(message.payload, (reader) => readAcknowledgement(message, reader));
+          if (!end.ok) throw malformed(end.error, about);
+          ended.add(index);
+          pending -= 1;
+          if (end.value.errno !== 0) outcomes[index] = refusal(end.value, requests[index]);
+        } else replies.push({ type: message.type, payload: message.payload.slice() });
+      }
+    }
+    return outcomes;
+  }
+
+  #receive(about: string | undefined): NetlinkMessage[] {
+    const length = attempt('recv', this.#fd, this.#buffer, this.#buffer.length, MSG_TRUNC);
+    if (length === -constants.errno.EAGAIN) {
+      const detail = `no answer from the kernel within ${ANSWER_TIMEOUT_MS} ms${about === undefined ? '' : ` to ${about}`}`;
+      throw new LinuxError({ call: 'netlink receive', errno: constants.errno.ETIMEDOUT, detail });
+    }
+    checked(length, 'netlink receive', { detail: about });
+    if (length > this.#buffer.length) {
+      const detail = `a message of ${length} bytes, ${DATAGRAM_LIMIT} are the limit`;
+      throw new LinuxError({ call: 'netlink receive', errno: constants.errno.EMSGSIZE, detail });
+    }
+    const messages = tryRead(this.#buffer.subarray(0, length), readMessages);
+    if (!messages.ok) throw malformed(messages.error, about);
+    return messages.value;
+  }
+}
+
+/** `struct sockaddr_nl`: family, padding, port, group mask. */
+export function netlinkAddress(groups: number): Bytes {
+  const address = pinned(12);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_NETLINK, true);
+  view.setUint32(8, groups, true);
+  return address;
+}
+
+/** Bytes from the kernel that do not add up: a bug here or there, never to be guessed at. */
+export function malformed(cause: Error, about: string | undefined): LinuxError {
+  const detail = `a malformed answer${about === undefined ? '' : ` to ${about}`}: ${cause.message}`;
+  return new LinuxError({ call: 'netlink receive', errno: constants.errno.EBADMSG, detail, cause });
+}
+
+function concatenate(parts: readonly Uint8Array[]): Bytes {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function refusal(end: Acknowledgement, request: NetlinkRequest | undefined): LinuxError {
+  const detail = [request?.about, end.detail].filter((part) => part !== undefined && part !== '').join(': ');
+  return new LinuxError({
+    call: 'netlink',
+    errno: end.errno,
+    detail: detail === '' ? undefined : detail,
+    needs: NEEDS,
+  });
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { CAPABILITIES, type Capability } from '../errors.ts';
+import { addressOf, attempt, checked, int32, pinned } from '../libc.ts';
+
+/** Which of `wanted` this process does not have, for a clear message before the first system call fails. */
+export function missingCapabilities(wanted: readonly Capability[]): Capability[] {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  return wanted.filter((name) => ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 0n);
+}
+
+const SCHED_RR = 2;
+const SCHED_RESET_ON_FORK = 0x40000000;
+const RLIMIT_RTTIME = 15;
+
+/**
+ * Runs the calling thread ahead of every ordinary one (SCHED_RR, 1 to 99). Children start ordinary. `limitMicros` is how
+ * long it may run without a pause before the kernel ends the process (RLIMIT_RTTIME); default none.
+ */
+export function runRealTime(priority: number, limitMicros?: number): void {
+  if (limitMicros !== undefined) {
+    const limits = pinned(16);
+    const view = new DataView(limits.buffer);
+    view.setBigUint64(0, BigInt(limitMicros), true);
+    view.setBigUint64(8, BigInt(limitMicros), true);
+    checked(attempt('setrlimit', RLIMIT_RTTIME, limits), 'setrlimit RLIMIT_RTTIME', { needs: 'CAP_SYS_NICE' });
+  }
+  checked(attempt('sched_setscheduler', 0, SCHED_RR | SCHED_RESET_ON_FORK, int32(priority)), 'sched_setscheduler', {
+    detail: `SCHED_RR priority ${priority}`,
+    needs: 'CAP_SYS_NICE',
+  });
+}
+
+const MCL_CURRENT = 1;
+const MCL_ONFAULT = 4;
+
+/** Keeps in memory what is or gets there, without loading what was never used. */
+export function lockMemory(): void {
+  checked(attempt('mlockall', MCL_CURRENT | MCL_ONFAULT), 'mlockall', { needs: 'CAP_IPC_LOCK' });
+}
+
+const PR_SET_NAME = 15;
+const PR_SET_TIMERSLACK = 29;
+
+/** The name that `ps` and `top` show, cut at 15 bytes. */
+export function nameProcess(name: string): void {
+  const text = pinned(16);
+  text.set(new TextEncoder().encode(name).subarray(0, 15));
+  checked(attempt('prctl', PR_SET_NAME, addressOf(text), 0, 0, 0), 'prctl PR_SET_NAME');
+}
+
+/** How much later than asked the kernel may wake this thread, to save power. Linux default 50,000 ns. */
+export function setTimerSlack(nanoseconds: number): void {
+  checked(attempt('prctl', PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0), 'prctl PR_SET_TIMERSLACK');
+}
