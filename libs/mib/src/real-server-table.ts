@@ -1,0 +1,104 @@
+import { ENABLED, columnsOf } from './columns.ts';
+import {
+  ALIVE,
+  FORWARDING,
+  NO_TIME,
+  WHEN_DOWN,
+  commandOf,
+  inOrder,
+  pathOf,
+  trafficColumns,
+  tunnelColumns,
+} from './lvs-columns.ts';
+import { oid } from './oid.ts';
+import type { RealServerRow, SorryServerRow, VirtualServerRow } from './rows.ts';
+import { type Column, type IndexedRow, type Table, type Writer, integerRefusal } from './table.ts';
+
+/** The kernel's weight is a signed number of 32 bits. */
+const MAX_WEIGHT = 0x7fffffff;
+
+/** A row of the table: a real server, or the sorry server, which has fewer columns. */
+interface PoolRow {
+  readonly parent: VirtualServerRow;
+  readonly server: RealServerRow | SorryServerRow;
+  /** The same as `server` where it is no sorry server. */
+  readonly regular: RealServerRow | null;
+}
+
+const weight: Writer<PoolRow> = {
+  refusal: (value) => integerRefusal(value, 0, MAX_WEIGHT),
+  change: ({ parent, regular }, value) =>
+    regular === null || value.type !== 'integer'
+      ? undefined
+      : { kind: 'weight', virtualServer: parent.key, realServer: regular.key, value: value.value },
+};
+
+const real = columnsOf<RealServerRow>();
+
+const regularColumns: readonly Column<RealServerRow>[] = [
+  real.yesNo(6, 'realServerStatus', ALIVE, (row) => row.state === 'up'),
+  real.unsigned(8, 'realServerUpperConnectionLimit', (row) => row.upperThreshold || null),
+  real.unsigned(9, 'realServerLowerConnectionLimit', (row) => row.lowerThreshold || null),
+  real.yesNo(10, 'realServerActionWhenDown', WHEN_DOWN, (row) => row.inhibitOnFailure),
+  real.text(11, 'realServerNotifyUp', (row) => commandOf(row.notifyUp)),
+  real.text(12, 'realServerNotifyDown', (row) => commandOf(row.notifyDown)),
+  real.unsigned(13, 'realServerFailedChecks', (row) => row.failedCheckers),
+  real.text(41, 'realServerVirtualHost', (row) => row.virtualHost),
+  real.yesNo(42, 'realServerAlpha', ENABLED, (row) => row.alpha),
+  real.unsigned(43, 'realServerRetry', (row) => row.retry ?? 0),
+  real.seconds(44, 'realServerDelayBeforeRetry', (row) => row.delayBeforeRetry ?? NO_TIME),
+  real.seconds(45, 'realServerWarmup', (row) => row.warmup ?? NO_TIME),
+  real.seconds(46, 'realServerDelayLoop', (row) => row.delayLoop ?? NO_TIME),
+  real.yesNo(47, 'realServerSmtpAlert', ENABLED, (row) => row.smtpAlert),
+  real.microseconds(48, 'realServerDelayBeforeRetryUsec', (row) => row.delayBeforeRetry ?? NO_TIME),
+  real.microseconds(49, 'realServerWarmupUsec', (row) => row.warmup ?? NO_TIME),
+  real.microseconds(50, 'realServerDelayLoopUsec', (row) => row.delayLoop ?? NO_TIME),
+  real.microseconds(51, 'realServerConnTimeoutUsec', (row) => row.connectTimeout ?? NO_TIME),
+  real.text(55, 'realServerName', (row) => row.snmpName),
+  real.text(56, 'realServerNotifyUpPath', (row) => pathOf(row.notifyUp)),
+  real.text(57, 'realServerNotifyDownPath', (row) => pathOf(row.notifyDown)),
+  real.unsigned(63, 'realServerNotRunCheckers', (row) => row.notRunCheckers),
+];
+
+const pool = columnsOf<PoolRow>();
+
+/** `realServerTable`, INDEX { virtualServerIndex, realServerIndex }; a sorry server is the first of its virtual server. */
+export const realServerTable: Table<PoolRow> = {
+  name: 'realServerTable',
+  entry: oid('1.3.6.1.4.1.9586.100.5.3.4.1'),
+  rows: (rows) => rows.virtualServers.flatMap((parent, i) => poolRows(parent, i + 1)),
+  columns: inOrder([
+    pool.enumerated(2, 'realServerType', { regular: 1, sorry: 2 }, ({ regular }) =>
+      regular === null ? 'sorry' : 'regular',
+    ),
+    pool.addressType(3, 'realServerAddrType', (row) => row.server.address),
+    pool.address(4, 'realServerAddress', (row) => row.server.address),
+    pool.port(5, 'realServerPort', (row) => row.server.port),
+    pool.integer(7, 'realServerWeight', ({ regular }) => (regular === null ? null : regular.weight), weight),
+    pool.gauge32(15, 'realServerStatsActiveConns', (row) => row.server.kernel?.connections.active ?? null),
+    pool.gauge32(16, 'realServerStatsInactiveConns', (row) => row.server.kernel?.connections.inactive ?? null),
+    pool.gauge32(17, 'realServerStatsPersistentConns', (row) => row.server.kernel?.connections.persistent ?? null),
+    pool.enumerated(40, 'realServerForwardingMethod', FORWARDING, (row) => row.server.forwarding.kind),
+    ...trafficColumns<PoolRow>('realServer', (row) => row.server.kernel?.traffic ?? null, {
+      connections: 14,
+      totals: 18,
+      rates: 22,
+      wideTotals: 27,
+      halves: 30,
+      wideRates: 58,
+    }),
+    ...tunnelColumns<PoolRow>('realServer', 52, (row) => row.server.forwarding),
+    ...regularColumns.map(ofRegular),
+  ]),
+};
+
+function poolRows(parent: VirtualServerRow, index: number): IndexedRow<PoolRow>[] {
+  const sorry = parent.sorryServer === null ? [] : [{ parent, server: parent.sorryServer, regular: null }];
+  const regular = parent.realServers.map((server) => ({ parent, server, regular: server }));
+  return [...sorry, ...regular].map((row, i) => ({ index: [index, i + 1], row }));
+}
+
+/** A column that the sorry server has not. */
+function ofRegular({ number, name, syntax, read }: Column<RealServerRow>): Column<PoolRow> {
+  return { number, name, syntax, read: ({ regular }) => (regular === null ? undefined : read(regular)) };
+}
