@@ -80,7 +80,7 @@ export interface Acknowledgement {
 export function readAcknowledgement(message: NetlinkMessage, reader: ByteReader): Acknowledgement {
   // A DONE of an old kernel may carry nothing at all.
   if (message.type === NLMSG_DONE && reader.left < 4) return { errno: 0, detail: undefined };
-  const errno = -reader.i32le();
+  const errno = 0 - reader.i32le();
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno, detail: undefined };
   if (message.type === NLMSG_ERROR) {
     const requestLength = reader.u32le();
