@@ -1,0 +1,132 @@
+import type { Instant } from '@keepfleet/machine';
+import type { Balancer } from './balancer.ts';
+import { destinationOf } from './expand.ts';
+import {
+  type KernelDestination,
+  type KernelService,
+  type ServiceId,
+  addConnections,
+  addTraffic,
+  destinationKey,
+  serviceKey,
+} from './model.ts';
+import type {
+  RealServerSettings,
+  RealServerTraits,
+  SorryServerSettings,
+  VirtualServerSettings,
+  VirtualServerTraits,
+} from './settings.ts';
+import type {
+  CheckerSnapshot,
+  DestinationSnapshot,
+  LvsSnapshot,
+  RealServerSnapshot,
+  VirtualServerSnapshot,
+} from './snapshot.ts';
+import { type RealServerState, type VirtualServerState, poolWeight, sorryInUse } from './virtual-server.ts';
+
+/** What the balancer does not know itself. */
+export interface ReportContext {
+  /** Unix milliseconds of a point on the machine's clock. */
+  readonly unixMillis: (at: Instant) => number;
+  readonly checkers: (service: string, server: string) => readonly CheckerSnapshot[];
+}
+
+/** Everything that is known about the node's IPVS, as it leaves the process. */
+export function reportOf(balancer: Balancer, context: ReportContext): LvsSnapshot {
+  const { readAt, unavailable, table } = balancer;
+  return {
+    available: table !== undefined,
+    reason: table === undefined ? (unavailable ?? 'the table of the kernel was not read yet') : null,
+    readAt: readAt === undefined ? null : context.unixMillis(readAt),
+    groups: balancer.settings.groups,
+    virtualServers: balancer.states.map((state) => virtualServerReport(balancer, state, context)),
+    foreignServices: balancer.foreignServices,
+    repairs: balancer.repairs,
+  };
+}
+
+function virtualServerReport(
+  balancer: Balancer,
+  state: VirtualServerState,
+  context: ReportContext,
+): VirtualServerSnapshot {
+  const { table } = balancer;
+  const { sorryServer } = state.settings;
+  const shown = state.services.flatMap((id) => table?.get(serviceKey(id)) ?? []);
+  const servers = [...state.servers.values()];
+  return {
+    ...virtualServerTraits(state.settings),
+    alive: state.services.length > 0 && shown.length === state.services.length,
+    quorumState: state.quorumUp ? 'up' : 'down',
+    realServersUp: servers.filter((server) => server.up).length,
+    traffic: shown.length === 0 ? null : shown.map((service) => service.traffic).reduce(addTraffic),
+    sorryServer: sorryServer && {
+      ...sorryServer,
+      inUse: sorryInUse(state),
+      kernel: kernelReport(sorryServer, state.services, table),
+    },
+    realServers: servers.map((server) => realServerReport(balancer, state, server, context)),
+    problems: balancer.problemsOf(state.settings.key),
+  };
+}
+
+function realServerReport(
+  balancer: Balancer,
+  state: VirtualServerState,
+  server: RealServerState,
+  context: ReportContext,
+): RealServerSnapshot {
+  const traits = realServerTraits(server.settings);
+  const checkers = context.checkers(state.settings.key, traits.key);
+  return {
+    ...traits,
+    state: server.up ? 'up' : 'down',
+    since: context.unixMillis(server.since),
+    effectiveWeight: poolWeight(state, server) ?? null,
+    checkers,
+    failedCheckers: checkers.filter((checker) => checker.state === 'down').length,
+    notRunCheckers: checkers.filter((checker) => !checker.ran).length,
+    kernel: kernelReport(traits, state.services, balancer.table),
+  };
+}
+
+function virtualServerTraits({
+  realServers: _realServers,
+  sorryServer: _sorryServer,
+  ...traits
+}: VirtualServerSettings<unknown>): VirtualServerTraits {
+  return traits;
+}
+
+function realServerTraits({ checkers: _, ...traits }: RealServerSettings<unknown>): RealServerTraits {
+  return traits;
+}
+
+function kernelReport(
+  server: RealServerTraits | SorryServerSettings,
+  services: readonly ServiceId[],
+  table: ReadonlyMap<string, KernelService> | undefined,
+): DestinationSnapshot | null {
+  let sum: DestinationSnapshot | null = null;
+  for (const id of services) {
+    const wanted = destinationOf(server, 0, id);
+    const shown = wanted && find(table?.get(serviceKey(id)), destinationKey(wanted));
+    if (shown === undefined) continue;
+    const { weight, connections, traffic } = shown;
+    sum =
+      sum === null
+        ? { weight, connections, traffic }
+        : {
+            weight: sum.weight,
+            connections: addConnections(sum.connections, connections),
+            traffic: addTraffic(sum.traffic, traffic),
+          };
+  }
+  return sum;
+}
+
+function find(service: KernelService | undefined, key: string): KernelDestination | undefined {
+  return service?.destinations.find((destination) => destinationKey(destination) === key);
+}

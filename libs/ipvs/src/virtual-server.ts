@@ -1,0 +1,160 @@
+import type { Instant } from '@keepfleet/machine';
+import { destinationOf, expandTarget, serviceOptions } from './expand.ts';
+import {
+  type DesiredService,
+  type Destination,
+  type KernelService,
+  type ServiceId,
+  destinationKey,
+  serviceFamily,
+  serviceKey,
+} from './model.ts';
+import { judgeFirstQuorum, judgeQuorum } from './quorum.ts';
+import type {
+  RealServerSettings,
+  SorryServerSettings,
+  VirtualServerGroupSettings,
+  VirtualServerSettings,
+} from './settings.ts';
+
+const SORRY_WEIGHT = 1;
+
+export interface RealServerState {
+  readonly settings: RealServerSettings<unknown>;
+  readonly up: boolean;
+  readonly since: Instant;
+}
+
+/** A virtual server with the state of its real servers and its quorum. */
+export interface VirtualServerState {
+  readonly settings: VirtualServerSettings<unknown>;
+  readonly services: readonly ServiceId[];
+  readonly quorumUp: boolean;
+  readonly servers: ReadonlyMap<string, RealServerState>;
+}
+
+/** The state of a virtual server that was not known before: as the kernel shows it where it has the service, else the default. */
+export function firstState(
+  settings: VirtualServerSettings<unknown>,
+  groups: readonly VirtualServerGroupSettings[],
+  table: ReadonlyMap<string, KernelService>,
+  now: Instant,
+): VirtualServerState {
+  const services = expandTarget(settings.target, settings.protocol, groups);
+  const adopted = services.flatMap((id) => table.get(serviceKey(id)) ?? []);
+  const servers = new Map(
+    settings.realServers.map((server) => [
+      server.key,
+      { settings: server, since: now, up: adopted.length === 0 ? startsUp(server) : shownUp(server, adopted) },
+    ]),
+  );
+  const state = { settings, services, servers, quorumUp: true };
+  const weight = liveWeight(state);
+  const sorryShown =
+    settings.sorryServer !== null && adopted.some((service) => hasWeight(service, settings.sorryServer));
+  const quorumUp =
+    adopted.length === 0 ? judgeFirstQuorum(settings, weight) : judgeQuorum(settings, weight, !sorryShown);
+  return { ...state, quorumUp };
+}
+
+/** The state after a new configuration: real servers that stay keep their state. */
+export function reconfigured(
+  before: VirtualServerState,
+  settings: VirtualServerSettings<unknown>,
+  groups: readonly VirtualServerGroupSettings[],
+  now: Instant,
+): VirtualServerState {
+  const servers = new Map(
+    settings.realServers.map((server) => {
+      const known = before.servers.get(server.key);
+      return [
+        server.key,
+        known ? { ...known, settings: server } : { settings: server, up: startsUp(server), since: now },
+      ];
+    }),
+  );
+  const state = { ...before, settings, servers, services: expandTarget(settings.target, settings.protocol, groups) };
+  return { ...state, quorumUp: judgeQuorum(settings, liveWeight(state), before.quorumUp) };
+}
+
+export function withHealth(before: VirtualServerState, server: string, up: boolean, now: Instant): VirtualServerState {
+  const known = before.servers.get(server);
+  if (known === undefined || known.up === up) return before;
+  const state = { ...before, servers: new Map(before.servers).set(server, { ...known, up, since: now }) };
+  return { ...state, quorumUp: judgeQuorum(state.settings, liveWeight(state), before.quorumUp) };
+}
+
+/** What the quorum is compared with: the weights of the servers that are up. */
+export function liveWeight(state: VirtualServerState): number {
+  let sum = 0;
+  for (const server of state.servers.values()) if (server.up) sum += server.settings.weight;
+  return sum;
+}
+
+export function sorryInUse(state: VirtualServerState): boolean {
+  return state.settings.sorryServer !== null && !state.quorumUp;
+}
+
+/** The weight that a real server should have in the kernel; undefined when it should not be in the pool. */
+export function poolWeight(state: VirtualServerState, server: RealServerState): number | undefined {
+  const { weight, inhibitOnFailure } = server.settings;
+  const takesNew = server.up && !sorryInUse(state);
+  if (takesNew) return weight;
+  // A server drained by its operator keeps its connections also while the sorry server takes the new ones.
+  if (inhibitOnFailure || (server.up && weight === 0)) return 0;
+  return undefined;
+}
+
+export function desiredServices(state: VirtualServerState): DesiredService[] {
+  return state.services.map((id) => ({
+    id,
+    ...serviceOptions(state.settings, serviceFamily(id)),
+    destinations: desiredDestinations(state, id),
+  }));
+}
+
+function desiredDestinations(state: VirtualServerState, service: ServiceId): Destination[] {
+  const destinations = new Map<string, Destination>();
+  const put = (destination: Destination | undefined, replace: boolean) => {
+    if (destination === undefined) return;
+    const key = destinationKey(destination);
+    if (replace || !destinations.has(key)) destinations.set(key, destination);
+  };
+  for (const server of state.servers.values()) {
+    const weight = poolWeight(state, server);
+    if (weight !== undefined) put(destinationOf(server.settings, weight, service), false);
+  }
+  const sorry = state.settings.sorryServer;
+  if (sorry !== null) {
+    // The sorry server may be one of the real servers too; in use it wins.
+    if (sorryInUse(state)) put(destinationOf(sorry, SORRY_WEIGHT, service), true);
+    else if (sorry.inhibit) put(destinationOf(sorry, 0, service), false);
+  }
+  return [...destinations.values()];
+}
+
+function startsUp(server: RealServerSettings<unknown>): boolean {
+  return !server.alpha || server.checkers.length === 0;
+}
+
+/** Without checkers nothing would ever bring a server up again, so it counts as up whatever the kernel shows. */
+function shownUp(server: RealServerSettings<unknown>, adopted: readonly KernelService[]): boolean {
+  if (server.checkers.length === 0) return true;
+  return adopted.some((service) => {
+    const key = wantedKey(server, service.id);
+    const shown = service.destinations.find((destination) => destinationKey(destination) === key);
+    if (shown === undefined) return false;
+    return shown.weight > 0 || server.weight === 0 || !server.inhibitOnFailure;
+  });
+}
+
+function hasWeight(service: KernelService, sorry: SorryServerSettings | null): boolean {
+  if (sorry === null) return false;
+  const key = wantedKey(sorry, service.id);
+  return service.destinations.some((destination) => destinationKey(destination) === key && destination.weight > 0);
+}
+
+function wantedKey(server: Parameters<typeof destinationOf>[0], service: ServiceId): string | undefined {
+  const destination = destinationOf(server, 0, service);
+  return destination && destinationKey(destination);
+}
