@@ -117,6 +117,11 @@ const PDU_TYPE = {
   response: 18,
 } as const satisfies Record<PduBody['kind'], number>;
 
+/** Whether the header is of an answer, which itself is never answered. */
+export function isResponse(header: Uint8Array): boolean {
+  return header[1] === PDU_TYPE.response;
+}
+
 const KIND_OF_NUMBER = new Map(
   (Object.keys(PDU_TYPE) as PduBody['kind'][]).map((kind) => [PDU_TYPE[kind] as number, kind]),
 );

@@ -1,0 +1,290 @@
+import { type Socket, connect } from 'node:net';
+import { instant } from '@keepfleet/machine';
+import {
+  AgentXSession,
+  type Change,
+  KEEPALIVED_MIB,
+  MibView,
+  type MibRows,
+  type SessionInput,
+  type SessionOutput,
+  type SessionProblem,
+  type SessionSnapshot,
+  keepalivedMib,
+  oidText,
+} from '@keepfleet/mib';
+import { type MasterAddress, parseMasterAddress } from './master-address.ts';
+
+/** Answers that snmpd has not taken yet; beyond it the connection is given up, so that a frozen snmpd costs no memory. */
+const MAX_QUEUED_BYTES = 4 << 20;
+
+/** setTimeout takes 31 bits of milliseconds; a later deadline is looked at again then. */
+const LONGEST_TIMER_MS = 0x7fffffff;
+
+/** How control took a SET: `undo` puts back what was before, should the manager's transaction fail elsewhere. */
+export type SetOutcome =
+  { readonly ok: true; readonly undo: () => Promise<void> } | { readonly ok: false; readonly reason: string };
+
+export interface SnmpLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface SnmpOptions {
+  /** As net-snmp writes it: `unix:/var/agentx/master`, `tcp:localhost:705`. */
+  readonly socket: string;
+  /** Makes all the changes or none. A manager waits for it, for {@link MASTER_TIMEOUT} less a second at the most. */
+  readonly onSet: (changes: readonly Change[]) => Promise<SetOutcome>;
+  readonly log: SnmpLog;
+}
+
+export interface SnmpStatus extends SessionSnapshot {
+  readonly socket: string;
+  /** Bytes that snmpd has not taken. */
+  readonly queued: number;
+}
+
+export interface Snmp {
+  /** New rows; cheap until somebody asks for them. */
+  update(rows: MibRows): void;
+  status(): SnmpStatus;
+  /** Says goodbye to snmpd and closes. */
+  close(): Promise<void>;
+}
+
+/** Seconds that snmpd waits for an answer of ours. */
+export const MASTER_TIMEOUT = 5;
+
+/**
+ * Serves KEEPALIVED-MIB as a sub-agent of snmpd, for as long as the process lives: connects, and connects again whenever
+ * the connection ends. Throws only for a socket address that is none.
+ */
+export function startSnmp(options: SnmpOptions): Snmp {
+  const address = parseMasterAddress(options.socket);
+  if (!address.ok) {
+    throw new TypeError(`snmp_socket "${options.socket}" is neither unix:/PATH nor tcp:HOST:PORT`);
+  }
+  const driver = new SnmpDriver(options, address.value);
+  driver.start();
+  return driver;
+}
+
+class SnmpDriver implements Snmp {
+  readonly #options: SnmpOptions;
+  readonly #address: MasterAddress;
+  readonly #view = new MibView(keepalivedMib);
+  readonly #session: AgentXSession;
+  readonly #undo = new Map<number, () => Promise<void>>();
+  #socket: Socket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** What was logged last, so that a master that is away for a week is one line and not a hundred thousand. */
+  #logged = '';
+
+  constructor(options: SnmpOptions, address: MasterAddress) {
+    this.#options = options;
+    this.#address = address;
+    this.#session = new AgentXSession(
+      {
+        description: 'Keepfleet agent',
+        subtrees: [oidText(KEEPALIVED_MIB)],
+        timeout: MASTER_TIMEOUT,
+        priority: 127,
+      },
+      this.#view,
+    );
+  }
+
+  start(): void {
+    this.#handle({ kind: 'start' });
+  }
+
+  update(rows: MibRows): void {
+    this.#view.update(rows);
+  }
+
+  status(): SnmpStatus {
+    return {
+      ...this.#session.snapshot(),
+      socket: this.#options.socket,
+      queued: this.#socket?.writableLength ?? 0,
+    };
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    const closed = new Promise<void>((resolve) => {
+      if (socket === undefined || socket.closed) resolve();
+      else socket.once('close', () => resolve());
+    });
+    this.#handle({ kind: 'stop' });
+    await closed;
+  }
+
+  #handle(input: SessionInput): void {
+    this.#carryOut(this.#session.handle(input, now()));
+  }
+
+  #carryOut(outputs: readonly SessionOutput[]): void {
+    const sent: Buffer[] = [];
+    const flush = () => {
+      if (sent.length > 0) this.#socket?.write(Buffer.concat(sent.splice(0)));
+    };
+    for (const output of outputs) {
+      if (output.kind === 'send') sent.push(Buffer.from(output.data, 'hex'));
+      else {
+        flush();
+        this.#carryOutOne(output);
+      }
+    }
+    flush();
+    const queued = this.#socket?.writableLength ?? 0;
+    if (queued > MAX_QUEUED_BYTES) {
+      this.#drop()?.destroy();
+      this.#handle({ kind: 'disconnected', reason: `snmpd has left ${queued} bytes unread` });
+    } else this.#arm();
+  }
+
+  #carryOutOne(output: Exclude<SessionOutput, { kind: 'send' }>): void {
+    switch (output.kind) {
+      case 'connect':
+        this.#connect();
+        return;
+      case 'disconnect':
+        hangUp(this.#drop());
+        return;
+      case 'set':
+        void this.#set(output.id, output.changes);
+        return;
+      case 'undo':
+        void this.#undoSet(output.id);
+        return;
+      case 'forget':
+        this.#undo.delete(output.id);
+        return;
+      case 'serving':
+        this.#logged = '';
+        this.#options.log.info({ socket: this.#options.socket }, 'snmpd serves KEEPALIVED-MIB from this agent');
+        return;
+      case 'problem':
+        this.#report(output.problem);
+        return;
+    }
+  }
+
+  #connect(): void {
+    const socket =
+      this.#address.kind === 'unix'
+        ? connect({ path: this.#address.path })
+        : connect({ host: this.#address.host, port: this.#address.port, noDelay: true });
+    this.#socket = socket;
+    let reason = 'snmpd closed the connection';
+    const current = () => this.#socket === socket;
+    socket.on('connect', () => {
+      if (current()) this.#handle({ kind: 'connected' });
+    });
+    socket.on('data', (chunk) => {
+      if (current()) this.#handle({ kind: 'received', data: chunk.toString('hex') });
+    });
+    socket.on('error', (error) => {
+      reason = error.message;
+    });
+    socket.on('close', () => {
+      if (!current()) return;
+      this.#drop();
+      this.#handle({ kind: 'disconnected', reason });
+    });
+  }
+
+  /** Events of a socket that was dropped are of no interest any more. */
+  #drop(): Socket | undefined {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    return socket;
+  }
+
+  async #set(id: number, changes: readonly Change[]): Promise<void> {
+    const outcome = await this.#outcomeOf(changes);
+    if (outcome.ok) this.#undo.set(id, outcome.undo);
+    else this.#options.log.warn({ changes, reason: outcome.reason }, 'SNMP SET refused');
+    this.#handle({ kind: 'set-done', id, accepted: outcome.ok });
+  }
+
+  async #outcomeOf(changes: readonly Change[]): Promise<SetOutcome> {
+    try {
+      return await this.#options.onSet(changes);
+    } catch (error) {
+      return { ok: false, reason: textOf(error) };
+    }
+  }
+
+  async #undoSet(id: number): Promise<void> {
+    let restored = false;
+    try {
+      await this.#undo.get(id)?.();
+      restored = true;
+    } catch (error) {
+      this.#options.log.warn({ id, reason: textOf(error) }, 'SNMP SET could not be undone: see the list of overrides');
+    }
+    this.#undo.delete(id);
+    this.#handle({ kind: 'undo-done', id, restored });
+  }
+
+  #report(problem: SessionProblem): void {
+    const text = JSON.stringify(problem);
+    if (text === this.#logged) return;
+    this.#logged = text;
+    this.#options.log.warn({ socket: this.#options.socket, problem }, messageOf(problem));
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const deadline = this.#session.nextDeadline();
+    if (deadline === undefined) return;
+    const wait = Math.min(Math.max(Math.ceil((deadline - now()) / 1000), 0), LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => this.#carryOut(this.#session.timeout(now())), wait);
+  }
+}
+
+function now() {
+  return instant(performance.now() * 1000);
+}
+
+/** Lets what was written go out; a master that does not read it is not waited for. */
+function hangUp(socket: Socket | undefined): void {
+  if (socket === undefined) return;
+  socket.on('error', () => socket.destroy());
+  if (socket.connecting || socket.writableLength > 0) socket.destroySoon();
+  else socket.end(() => socket.destroy());
+  setTimeout(() => socket.destroy(), HANG_UP_MS).unref();
+}
+
+const HANG_UP_MS = 1000;
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function messageOf(problem: SessionProblem): string {
+  switch (problem.kind) {
+    case 'connect-failed':
+      return `no connection to snmpd (${problem.reason}); is snmpd running with "master agentx"? trying again`;
+    case 'connection-lost':
+      return `connection to snmpd ended (${problem.reason}); connecting again`;
+    case 'timeout':
+      return `snmpd does not answer (waited for ${problem.waitingFor}); connecting again`;
+    case 'refused':
+      return `snmpd refused to ${problem.request} (${problem.error}); does another sub-agent serve KEEPALIVED-MIB? trying again`;
+    case 'closed-by-master':
+      return `snmpd closed the session (reason ${problem.reason}); connecting again`;
+    case 'bad-stream':
+      return `what snmpd sends is no AgentX (${problem.error}); connecting again`;
+    case 'bad-pdu':
+      return `snmpd sent a request that cannot be read (${problem.error}); it was answered with an error`;
+    case 'unexpected-pdu':
+      return `snmpd sent an AgentX ${problem.pdu} that was not expected; it was left out`;
+    case 'wrong-session':
+      return `snmpd asked for session ${problem.sessionId}, which is not ours; it was answered with an error`;
+    case 'commit-timeout':
+      return 'an SNMP SET was not carried out in time and was answered with an error; it will be undone';
+  }
+}

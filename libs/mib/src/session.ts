@@ -1,0 +1,380 @@
+import { type Duration, type Instant, type Machine, after, earliest, millis, seconds } from '@keepfleet/machine';
+import { type Variables, answerGet, answerGetBulk, answerGetNext } from './answers.ts';
+import { Framer } from './framer.ts';
+import { bytesOf, hexOf } from './hex.ts';
+import type { SessionInput, SessionOutput, SessionProblem, SessionSettings, SessionSnapshot } from './messages.ts';
+import { oid } from './oid.ts';
+import { CLOSE_REASON, type Pdu, type PduBody, type PduHeader, decodePdu, encodePdu, isResponse } from './packet.ts';
+import { type Checks, type Step, Transactions } from './transactions.ts';
+import { utf8Bytes } from './utf8.ts';
+import { ERROR_STATUS, type ErrorStatus, type VarBind, errorStatusText } from './value.ts';
+
+/** Pauses between attempts: the first, doubled each time up to the last. A local socket costs next to nothing to try. */
+const FIRST_PAUSE = millis(250);
+const LONGEST_PAUSE = seconds(5);
+
+/** For the connection, the session and each subtree. */
+const HANDSHAKE_TIMEOUT = seconds(5);
+
+/** Silence of the master before it is asked whether it lives, and how long it then has. */
+const PING_AFTER = seconds(30);
+const PING_TIMEOUT = seconds(10);
+
+const MAX_DESCRIPTION = 255;
+
+type State =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'waiting'; readonly retryAt: Instant }
+  | { readonly kind: 'connecting'; readonly deadline: Instant }
+  | { readonly kind: 'opening'; readonly deadline: Instant; readonly packetId: number }
+  | {
+      readonly kind: 'registering';
+      readonly sessionId: number;
+      readonly deadline: Instant;
+      readonly packetId: number;
+      /** Position in the settings of the subtree that was sent last. */
+      readonly subtree: number;
+    }
+  | {
+      readonly kind: 'serving';
+      readonly sessionId: number;
+      readonly pingAt: Instant;
+      readonly ping: { readonly packetId: number; readonly deadline: Instant } | null;
+    };
+
+/**
+ * A sub-agent's session with its master (RFC 2741 section 7): opens, registers, serves, and starts again by itself for
+ * as long as it is not stopped. Requests are answered in their order, but for a CommitSet or UndoSet that waits for the
+ * outcome of its `set` or `undo`: it does not hold up what comes after it.
+ */
+export class AgentXSession implements Machine<SessionInput, SessionOutput> {
+  readonly #settings: SessionSettings;
+  readonly #variables: Variables;
+  readonly #transactions: Transactions;
+  readonly #requests: Record<string, number> = {};
+  readonly #problems: Record<string, number> = {};
+  #state: State = { kind: 'stopped' };
+  #framer = new Framer();
+  #packetId = 0;
+  /** Attempts since the session was last in service. */
+  #attempts = 0;
+  #sessions = 0;
+  #variablesAnswered = 0;
+  #lastProblem: SessionProblem | null = null;
+  #outputs: SessionOutput[] = [];
+
+  constructor(settings: SessionSettings, mib: Variables & Checks) {
+    this.#settings = settings;
+    this.#variables = mib;
+    this.#transactions = new Transactions(mib, seconds(Math.max(settings.timeout - 1, 1)));
+  }
+
+  handle(input: SessionInput, now: Instant): readonly SessionOutput[] {
+    this.#outputs = [];
+    switch (input.kind) {
+      case 'start':
+        if (this.#state.kind === 'stopped') this.#connect(now);
+        break;
+      case 'stop':
+        this.#stop();
+        break;
+      case 'set-done':
+        this.#carryOut(this.#transactions.setDone(input.id, input.accepted, now));
+        break;
+      case 'undo-done':
+        this.#carryOut(this.#transactions.undoDone(input.id, input.restored));
+        break;
+      case 'connected':
+        if (this.#state.kind === 'connecting') this.#open(now);
+        break;
+      case 'disconnected':
+        if (this.#state.kind === 'stopped' || this.#state.kind === 'waiting') break;
+        this.#fail(
+          { kind: this.#state.kind === 'connecting' ? 'connect-failed' : 'connection-lost', reason: input.reason },
+          now,
+        );
+        break;
+      case 'received':
+        this.#receive(bytesOf(input.data), now);
+        break;
+    }
+    return this.#outputs;
+  }
+
+  timeout(now: Instant): readonly SessionOutput[] {
+    this.#outputs = [];
+    for (const step of this.#transactions.timeout(now)) this.#carryOut(step);
+    const state = this.#state;
+    switch (state.kind) {
+      case 'stopped':
+        break;
+      case 'waiting':
+        if (state.retryAt <= now) this.#connect(now);
+        break;
+      case 'connecting':
+        if (state.deadline <= now) this.#giveUp({ kind: 'timeout', waitingFor: 'connection' }, now);
+        break;
+      case 'opening':
+        if (state.deadline <= now) this.#giveUp({ kind: 'timeout', waitingFor: 'open' }, now);
+        break;
+      case 'registering':
+        if (state.deadline <= now) this.#giveUp({ kind: 'timeout', waitingFor: 'register' }, now);
+        break;
+      case 'serving':
+        if (state.ping !== null) {
+          if (state.ping.deadline <= now) this.#giveUp({ kind: 'timeout', waitingFor: 'ping' }, now);
+        } else if (state.pingAt <= now) {
+          const packetId = this.#send(state.sessionId, { kind: 'ping', context: null });
+          this.#state = { ...state, ping: { packetId, deadline: after(now, PING_TIMEOUT) } };
+        }
+        break;
+    }
+    return this.#outputs;
+  }
+
+  nextDeadline(): Instant | undefined {
+    return earliest(deadlineOf(this.#state), this.#transactions.nextDeadline());
+  }
+
+  snapshot(): SessionSnapshot {
+    const { accepted, refused, undone } = this.#transactions.counts;
+    return {
+      state: this.#state.kind,
+      sessionId: 'sessionId' in this.#state ? this.#state.sessionId : null,
+      lastProblem: this.#lastProblem,
+      counters: {
+        sessions: this.#sessions,
+        requests: { ...this.#requests },
+        variables: this.#variablesAnswered,
+        setsAccepted: accepted,
+        setsRefused: refused,
+        setsUndone: undone,
+        problems: { ...this.#problems },
+      },
+    };
+  }
+
+  #connect(now: Instant): void {
+    this.#attempts++;
+    this.#framer = new Framer();
+    this.#state = { kind: 'connecting', deadline: after(now, HANDSHAKE_TIMEOUT) };
+    this.#outputs.push({ kind: 'connect' });
+  }
+
+  #open(now: Instant): void {
+    const packetId = this.#send(0, {
+      kind: 'open',
+      timeout: this.#settings.timeout,
+      id: [],
+      description: utf8Bytes(this.#settings.description, MAX_DESCRIPTION),
+    });
+    this.#state = { kind: 'opening', packetId, deadline: after(now, HANDSHAKE_TIMEOUT) };
+  }
+
+  #register(sessionId: number, subtree: number, now: Instant): void {
+    const text = this.#settings.subtrees[subtree];
+    if (text === undefined) {
+      this.#attempts = 0;
+      this.#sessions++;
+      this.#lastProblem = null;
+      this.#state = { kind: 'serving', sessionId, pingAt: after(now, PING_AFTER), ping: null };
+      this.#outputs.push({ kind: 'serving', sessionId });
+      return;
+    }
+    const packetId = this.#send(sessionId, {
+      kind: 'register',
+      context: null,
+      timeout: 0,
+      priority: this.#settings.priority,
+      subtree: oid(text),
+      range: null,
+      instance: false,
+    });
+    this.#state = { kind: 'registering', sessionId, subtree, packetId, deadline: after(now, HANDSHAKE_TIMEOUT) };
+  }
+
+  #stop(): void {
+    const state = this.#state;
+    if ('sessionId' in state) this.#send(state.sessionId, { kind: 'close', reason: CLOSE_REASON.shutdown });
+    if (state.kind !== 'stopped' && state.kind !== 'waiting') this.#outputs.push({ kind: 'disconnect' });
+    this.#outputs.push(...this.#transactions.drop().outputs);
+    this.#state = { kind: 'stopped' };
+  }
+
+  #receive(bytes: Uint8Array, now: Instant): void {
+    if (this.#state.kind === 'stopped' || this.#state.kind === 'waiting') return;
+    const { pdus, error } = this.#framer.push(bytes);
+    for (const bytesOfPdu of pdus) {
+      const pdu = decodePdu(bytesOfPdu);
+      if (pdu.ok) this.#receivePdu(pdu.value, now);
+      else this.#refusePdu(bytesOfPdu, pdu.error.kind, pdu.error.header);
+      if (!this.#connected()) return;
+    }
+    if (error !== null) this.#giveUp({ kind: 'bad-stream', error }, now);
+  }
+
+  #connected(): boolean {
+    return this.#state.kind !== 'stopped' && this.#state.kind !== 'waiting';
+  }
+
+  #receivePdu(pdu: Pdu, now: Instant): void {
+    const state = this.#state;
+    if (pdu.kind === 'close') {
+      this.#giveUp({ kind: 'closed-by-master', reason: pdu.reason }, now);
+      return;
+    }
+    switch (state.kind) {
+      case 'stopped':
+      case 'waiting':
+        return;
+      case 'connecting':
+        this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
+        return;
+      case 'opening':
+        if (pdu.kind !== 'response' || pdu.packetId !== state.packetId) {
+          this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
+        } else if (pdu.error !== ERROR_STATUS['no-error']) {
+          this.#giveUp({ kind: 'refused', request: 'open', error: errorStatusText(pdu.error) }, now);
+        } else this.#register(pdu.sessionId, 0, now);
+        return;
+      case 'registering':
+        if (pdu.kind !== 'response') this.#answer(pdu, state.sessionId, now);
+        else if (pdu.packetId !== state.packetId) this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
+        else if (pdu.error !== ERROR_STATUS['no-error']) {
+          this.#giveUp({ kind: 'refused', request: 'register', error: errorStatusText(pdu.error) }, now);
+        } else this.#register(state.sessionId, state.subtree + 1, now);
+        return;
+      case 'serving':
+        this.#state = { ...state, pingAt: after(now, PING_AFTER) };
+        if (pdu.kind !== 'response') this.#answer(pdu, state.sessionId, now);
+        else if (pdu.packetId !== state.ping?.packetId) this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
+        else if (pdu.error !== ERROR_STATUS['no-error']) {
+          this.#giveUp({ kind: 'refused', request: 'ping', error: errorStatusText(pdu.error) }, now);
+        } else this.#state = { ...state, pingAt: after(now, PING_AFTER), ping: null };
+        return;
+    }
+  }
+
+  #answer(pdu: Pdu, sessionId: number, now: Instant): void {
+    this.#requests[pdu.kind] = (this.#requests[pdu.kind] ?? 0) + 1;
+    if (pdu.sessionId !== sessionId) {
+      this.#report({ kind: 'wrong-session', sessionId: pdu.sessionId });
+      if (pdu.kind !== 'cleanup-set') this.#reply(pdu, 'not-open');
+      return;
+    }
+    if ('context' in pdu && pdu.context !== null) {
+      this.#reply(pdu, 'unsupported-context');
+      return;
+    }
+    switch (pdu.kind) {
+      case 'get':
+        this.#replyValues(pdu, answerGet(this.#variables, pdu.ranges));
+        return;
+      case 'get-next':
+        this.#replyValues(pdu, answerGetNext(this.#variables, pdu.ranges));
+        return;
+      case 'get-bulk':
+        this.#replyValues(pdu, answerGetBulk(this.#variables, pdu.ranges, pdu.nonRepeaters, pdu.maxRepetitions));
+        return;
+      case 'test-set':
+        this.#carryOut(this.#transactions.test(pdu, pdu.varBinds, now));
+        return;
+      case 'commit-set':
+        this.#carryOut(this.#transactions.commit(pdu, now));
+        return;
+      case 'undo-set':
+        this.#carryOut(this.#transactions.undo(pdu, now));
+        return;
+      case 'cleanup-set':
+        this.#carryOut(this.#transactions.cleanup(pdu));
+        return;
+      case 'open':
+      case 'close':
+      case 'register':
+      case 'unregister':
+      case 'notify':
+      case 'ping':
+      case 'response':
+        // Only a sub-agent asks these.
+        this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
+        this.#reply(pdu, 'processing-error');
+        return;
+    }
+  }
+
+  /** RFC 2741 section 7.2.2: what cannot be parsed is answered so; an answer never is. */
+  #refusePdu(
+    bytes: Uint8Array,
+    error: Extract<SessionProblem, { kind: 'bad-pdu' }>['error'],
+    to: PduHeader | null,
+  ): void {
+    this.#report({ kind: 'bad-pdu', error });
+    if (to !== null && !isResponse(bytes)) this.#reply(to, 'parse-error');
+  }
+
+  #carryOut({ reply, outputs }: Step): void {
+    if (reply !== undefined && this.#connected()) this.#reply(reply.to, reply.error, reply.index);
+    for (const output of outputs) {
+      if (output.kind === 'problem') this.#report(output.problem);
+      else this.#outputs.push(output);
+    }
+  }
+
+  #reply(to: PduHeader, error: ErrorStatus, index = 0): void {
+    this.#respond(to, { kind: 'response', sysUpTime: 0, error: ERROR_STATUS[error], index, varBinds: [] });
+  }
+
+  #replyValues(to: PduHeader, varBinds: readonly VarBind[]): void {
+    this.#variablesAnswered += varBinds.length;
+    this.#respond(to, { kind: 'response', sysUpTime: 0, error: ERROR_STATUS['no-error'], index: 0, varBinds });
+  }
+
+  #respond({ sessionId, transactionId, packetId, networkOrder }: PduHeader, body: PduBody): void {
+    const pdu = encodePdu({ sessionId, transactionId, packetId, networkOrder, ...body });
+    this.#outputs.push({ kind: 'send', data: hexOf(pdu) });
+  }
+
+  /** Gives the packet id, which the answer will carry. */
+  #send(sessionId: number, body: PduBody): number {
+    this.#packetId = (this.#packetId + 1) >>> 0;
+    const packetId = this.#packetId;
+    this.#respond({ sessionId, transactionId: 0, packetId, networkOrder: true }, body);
+    return packetId;
+  }
+
+  #giveUp(problem: SessionProblem, now: Instant): void {
+    this.#outputs.push({ kind: 'disconnect' });
+    this.#fail(problem, now);
+  }
+
+  #fail(problem: SessionProblem, now: Instant): void {
+    this.#report(problem);
+    this.#outputs.push(...this.#transactions.drop().outputs);
+    this.#state = { kind: 'waiting', retryAt: after(now, pauseAfter(this.#attempts)) };
+  }
+
+  #report(problem: SessionProblem): void {
+    this.#problems[problem.kind] = (this.#problems[problem.kind] ?? 0) + 1;
+    this.#lastProblem = problem;
+    this.#outputs.push({ kind: 'problem', problem });
+  }
+}
+
+function pauseAfter(attempts: number): Duration {
+  return Math.min(FIRST_PAUSE * 2 ** Math.min(Math.max(attempts - 1, 0), 10), LONGEST_PAUSE) as Duration;
+}
+
+function deadlineOf(state: State): Instant | undefined {
+  switch (state.kind) {
+    case 'stopped':
+      return undefined;
+    case 'waiting':
+      return state.retryAt;
+    case 'connecting':
+    case 'opening':
+    case 'registering':
+      return state.deadline;
+    case 'serving':
+      return state.ping?.deadline ?? state.pingAt;
+  }
+}
