@@ -1,1 +1,18 @@
-export {};
+/**
+ * The configuration of a node: the language of keepalived.conf (parseKeepalivedConfig), its typed model with every default
+ * in place, the difference of two models (diffConfigs), and our own agent.yaml (parseAgentFile).
+ *
+ * Pure: other files come through a FileLoader, and nothing is looked up on the host, so interfaces, users and scripts are
+ * taken as they are named. Every keyword of keepalived is known; the ones without effect yet say so.
+ *
+ * Call order: parseKeepalivedConfig → show the diagnostics by formatDiagnostic → when isUsable, diffConfigs against what
+ * runs and apply.
+ */
+export { type Diagnostic, type DiagnosticKind, type Position, type Severity, formatDiagnostic } from './diagnostics.ts';
+export { type ParseInput, type ParseResult, isUsable, parseKeepalivedConfig } from './parse.ts';
+export { type FileLoader, type LoadedFile, filesInMemory, noFiles } from './syntax/files.ts';
+export type { Command } from './grammar/readers.ts';
+export { VOCABULARY } from './grammar/vocabulary.ts';
+export type * from './model/model.ts';
+export type * from './model/parts.ts';
+export type * from './model/virtual-server.ts';

@@ -1,0 +1,96 @@
+/** A place in a configuration file; line and column count from 1. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/**
+ * `error`: the text cannot mean what it says, so a running node should refuse the file as a whole. `warning`: the file is
+ * usable, and the message says what is different from what its author may expect.
+ */
+export type Severity = 'error' | 'warning';
+
+export type DiagnosticKind =
+  /** A quote that its line does not close; the rest of the line is taken as quoted. */
+  | 'unmatched-quote'
+  /** A line over the limit of 1024 bytes, as written or after substitution; it is dropped. */
+  | 'line-too-long'
+  /** A line with a NUL byte; it is dropped. */
+  | 'binary-line'
+  /** An include that could not be read, matched nothing, or goes too deep. */
+  | 'include'
+  /** `$NAME` or `~SEQ`/`~LST` expands without end or beyond the limits; the line is dropped. */
+  | 'expansion-limit'
+  /** A `~SEQ` or `~LST` that cannot be read; the line is dropped. */
+  | 'bad-repeat'
+  /** `${NAME}` without a definition; it stays as written. */
+  | 'undefined-name'
+  /** A `{` that follows no keyword. */
+  | 'unexpected-open'
+  /** A `}` without its `{`. */
+  | 'unexpected-close'
+  /** The file ends inside a block. */
+  | 'missing-close'
+  /** A keyword that takes no block has one; it is skipped as a whole. */
+  | 'unexpected-block'
+  /** A keyword that takes a block has none. */
+  | 'missing-block'
+  /** A word that is no keyword here; it is skipped with its block as a whole. */
+  | 'unknown-keyword'
+  /** A keyword keepalived knows, read and checked here, without effect in Keepfleet yet. */
+  | 'not-implemented'
+  | 'deprecated'
+  | 'missing-parameter'
+  | 'extra-parameter'
+  /** A parameter that is not of the form its keyword takes. */
+  | 'bad-value'
+  /** A number beyond its limits; the default is kept unless the message says otherwise. */
+  | 'out-of-range'
+  /** A value that is shortened, rounded or lowered to what can be. */
+  | 'adjusted'
+  /** Something well-formed that has no effect because of something else in the file. */
+  | 'ignored'
+  /** A name used twice where it must be unique. */
+  | 'duplicate'
+  /** A setting without which its block means nothing. */
+  | 'missing-setting'
+  /** A name that nothing in the file defines. */
+  | 'unresolved-reference';
+
+export interface Diagnostic extends Position {
+  readonly severity: Severity;
+  readonly kind: DiagnosticKind;
+  /** What was found and what is expected. */
+  readonly message: string;
+  /** What to do about it, where that is known. */
+  readonly hint?: string;
+}
+
+/** `file:line:column: severity: message (hint) [kind]`, the form editors and operators know from compilers. */
+export function formatDiagnostic(diagnostic: Diagnostic): string {
+  const { file, line, column, severity, message, hint, kind } = diagnostic;
+  return `${file}:${line}:${column}: ${severity}: ${message}${hint === undefined ? '' : ` (${hint})`} [${kind}]`;
+}
+
+/** Collects diagnostics in the order they are found. */
+export class Diagnostics {
+  readonly #found: Diagnostic[] = [];
+
+  error(kind: DiagnosticKind, at: Position, message: string, hint?: string): void {
+    this.#add('error', kind, at, message, hint);
+  }
+
+  warning(kind: DiagnosticKind, at: Position, message: string, hint?: string): void {
+    this.#add('warning', kind, at, message, hint);
+  }
+
+  all(): readonly Diagnostic[] {
+    return this.#found;
+  }
+
+  #add(severity: Severity, kind: DiagnosticKind, at: Position, message: string, hint: string | undefined): void {
+    const { file, line, column } = at;
+    this.#found.push({ severity, kind, file, line, column, message, ...(hint === undefined ? {} : { hint }) });
+  }
+}

@@ -1,0 +1,227 @@
+import type { IpAddress } from '@keepfleet/wire';
+import {
+  boolean,
+  command,
+  flag,
+  integer,
+  interfaceName,
+  multicast,
+  optional,
+  seconds,
+  vrrpVersion,
+  word,
+  words,
+} from './readers.ts';
+import { type Draft, type Table, collects, deprecated, fixes, pending, sets } from './rows.ts';
+
+/** The settings of `global_defs` as written. */
+export interface GlobalSettings {
+  routerId: string;
+  notificationEmail: readonly string[];
+  notificationEmailFrom: string;
+  smtpServer: { host: string; port: number };
+  smtpConnectTimeout: number;
+  smtpAlert: boolean;
+  smtpAlertVrrp: boolean;
+  smtpAlertChecker: boolean;
+  scriptUser: { user: string; group?: string };
+  enableScriptSecurity: boolean;
+  enableTraps: boolean;
+  defaultInterface: string;
+  dynamicInterfaces: boolean;
+  version: 2 | 3;
+  multicastGroup4: IpAddress;
+  multicastGroup6: IpAddress;
+  garpMasterDelay: number;
+  garpMasterRepeat: number;
+  garpMasterRefresh: number;
+  garpMasterRefreshRepeat: number;
+  garpLowerPriorityDelay: number;
+  garpLowerPriorityRepeat: number;
+  garpInterval: number;
+  gnaInterval: number;
+  minGarp: boolean;
+  downTimerAdverts: number;
+  lowerPriorityNoAdvert: boolean;
+  higherPrioritySendAdvert: boolean;
+  ownerIgnoreAdverts: boolean;
+  v3ChecksumAsV2: boolean;
+  checkUnicastSource: boolean;
+  skipCheckAdvertAddresses: boolean;
+  strict: boolean;
+  lvsFlush: boolean;
+  lvsFlushOnStop: 'no' | 'everything' | 'services';
+}
+
+type Row = Table<Draft<GlobalSettings>>[string];
+
+const LONGEST = 0xffff_ffff;
+const smtpPort = optional(integer(1, 65_535), 25);
+const microseconds = pending<Draft<GlobalSettings>>(integer(1, LONGEST));
+const nice = pending<Draft<GlobalSettings>>(integer(-20, 19));
+const realTime = pending<Draft<GlobalSettings>>(integer(1, 99));
+const flagOnly = pending<Draft<GlobalSettings>>(flag);
+const yesNo = pending<Draft<GlobalSettings>>(boolean);
+const name = pending<Draft<GlobalSettings>>(word('a name'));
+const path = pending<Draft<GlobalSettings>>(word('a path'));
+const list = pending<Draft<GlobalSettings>>(words);
+const bufferSize = pending<Draft<GlobalSettings>>(integer(0, LONGEST));
+const program = pending<Draft<GlobalSettings>>(command);
+const statsInterval = pending<Draft<GlobalSettings>>(seconds(0.001, 30));
+const flushOnStop: Row = sets('lvsFlushOnStop', (args) => (args.takeIf('VS') ? 'services' : 'everything'));
+/** Keepfleet always serves SNMP where a master agent runs, so these ask for what is there. */
+const alwaysThere: Row = { implemented: true, read: () => undefined };
+
+export const globalDefs: Table<Draft<GlobalSettings>> = {
+  router_id: sets('routerId', word('a name')),
+  notification_email: collects('notificationEmail', (args) => args.take()?.text),
+  notification_email_from: sets('notificationEmailFrom', word('an address')),
+  smtp_server: sets('smtpServer', (args) => {
+    const host = args.need('a host')?.text;
+    const port = host === undefined ? undefined : smtpPort(args);
+    return host === undefined || port === undefined ? undefined : { host, port };
+  }),
+  smtp_helo_name: name,
+  smtp_connect_timeout: sets('smtpConnectTimeout', seconds(0)),
+  smtp_alert: sets('smtpAlert', boolean),
+  smtp_alert_vrrp: sets('smtpAlertVrrp', boolean),
+  smtp_alert_checker: sets('smtpAlertChecker', boolean),
+  no_email_faults: flagOnly,
+  no_checker_emails: flagOnly,
+  checker_log_all_failures: yesNo,
+  script_user: sets('scriptUser', (args) => {
+    const user = args.need('a user')?.text;
+    const group = args.take()?.text;
+    return user === undefined ? undefined : { user, ...(group === undefined ? {} : { group }) };
+  }),
+  enable_script_security: sets('enableScriptSecurity', boolean),
+  startup_script: program,
+  shutdown_script: program,
+  startup_script_timeout: pending(integer(1, 1000)),
+  shutdown_script_timeout: pending(integer(1, 1000)),
+  process_names: flagOnly,
+  process_name: name,
+  vrrp_process_name: name,
+  checker_process_name: name,
+  bfd_process_name: name,
+  lvs_process_name: deprecated(name, 'checker_process_name'),
+  use_symlink_paths: yesNo,
+  set_supplementary_groups: yesNo,
+  default_interface: sets('defaultInterface', interfaceName),
+  dynamic_interfaces: sets('dynamicInterfaces', (args) => {
+    args.takeIf('allow_if_changes');
+    return true;
+  }),
+  disable_local_igmp: flagOnly,
+  max_auto_priority: pending(optional(integer(-1, 99), -1)),
+  min_auto_priority_delay: pending(integer(1, 10_000_000)),
+  vrrp_priority: nice,
+  checker_priority: nice,
+  bfd_priority: nice,
+  vrrp_no_swap: flagOnly,
+  checker_no_swap: flagOnly,
+  bfd_no_swap: flagOnly,
+  vrrp_rt_priority: realTime,
+  checker_rt_priority: realTime,
+  bfd_rt_priority: realTime,
+  vrrp_cpu_affinity: list,
+  checker_cpu_affinity: list,
+  bfd_cpu_affinity: list,
+  vrrp_rlimit_rttime: microseconds,
+  checker_rlimit_rttime: microseconds,
+  bfd_rlimit_rttime: microseconds,
+  vrrp_rlimit_rtime: deprecated(microseconds, 'vrrp_rlimit_rttime'),
+  checker_rlimit_rtime: deprecated(microseconds, 'checker_rlimit_rttime'),
+  bfd_rlimit_rtime: deprecated(microseconds, 'bfd_rlimit_rttime'),
+  vrrp_version: sets('version', vrrpVersion),
+  vrrp_mcast_group4: sets('multicastGroup4', multicast('ipv4')),
+  vrrp_mcast_group6: sets('multicastGroup6', multicast('ipv6')),
+  vrrp_garp_master_delay: sets('garpMasterDelay', seconds(0)),
+  vrrp_garp_master_repeat: sets('garpMasterRepeat', integer(1, LONGEST)),
+  vrrp_garp_master_refresh: sets('garpMasterRefresh', seconds(0)),
+  vrrp_garp_master_refresh_repeat: sets('garpMasterRefreshRepeat', integer(1, LONGEST)),
+  vrrp_garp_lower_prio_delay: sets('garpLowerPriorityDelay', seconds(0)),
+  vrrp_garp_lower_prio_repeat: sets('garpLowerPriorityRepeat', integer(0, LONGEST)),
+  vrrp_garp_interval: sets('garpInterval', seconds(0.000001)),
+  vrrp_gna_interval: sets('gnaInterval', seconds(0.000001)),
+  vrrp_min_garp: sets('minGarp', boolean),
+  vrrp_garp_extra_if: list,
+  vrrp_vmac_garp_intvl: deprecated(list, 'vrrp_garp_extra_if'),
+  vrrp_down_timer_adverts: sets('downTimerAdverts', integer(1, 100)),
+  vrrp_lower_prio_no_advert: sets('lowerPriorityNoAdvert', boolean),
+  vrrp_higher_prio_send_advert: sets('higherPrioritySendAdvert', boolean),
+  vrrp_owner_ignore_adverts: sets('ownerIgnoreAdverts', boolean),
+  v3_checksum_as_v2: sets('v3ChecksumAsV2', boolean),
+  vrrp_check_unicast_src: fixes('checkUnicastSource', true),
+  vrrp_skip_check_adv_addr: sets('skipCheckAdvertAddresses', boolean),
+  vrrp_strict: sets('strict', boolean),
+  vrrp_startup_delay: pending(seconds(0.001)),
+  vrrp_delay_after_boot: pending(seconds(0)),
+  log_unknown_vrids: flagOnly,
+  vrrp_notify_priority_changes: yesNo,
+  vrrp_rx_bufs_policy: name,
+  vrrp_rx_bufs_multiplier: pending(integer(1, LONGEST)),
+  vrrp_iptables: list,
+  vrrp_ipsets: list,
+  nftables: list,
+  nftables_priority: pending(integer(-0x8000_0000, 0x7fff_ffff)),
+  nftables_ifindex: flagOnly,
+  nftables_counters: flagOnly,
+  nftables_ipvs: list,
+  nftables_ipvs_priority: pending(integer(-0x8000_0000, 0x7fff_ffff)),
+  nftables_ipvs_start_fwmark: pending(integer(1, LONGEST)),
+  vmac_prefix: name,
+  vmac_addr_prefix: name,
+  notify_fifo: pending((args) => [args.need('a path'), ...words(args)]),
+  notify_fifo_script: program,
+  vrrp_notify_fifo: pending((args) => [args.need('a path'), ...words(args)]),
+  vrrp_notify_fifo_script: program,
+  lvs_notify_fifo: pending((args) => [args.need('a path'), ...words(args)]),
+  lvs_notify_fifo_script: program,
+  fifo_write_vrrp_states_on_reload: flagOnly,
+  lvs_timeouts: list,
+  lvs_flush: fixes('lvsFlush', true),
+  lvs_flush_on_stop: flushOnStop,
+  lvs_flush_onstop: deprecated(flushOnStop, 'lvs_flush_on_stop'),
+  lvs_sync_daemon: pending((args) => [interfaceName(args), ...words(args)]),
+  rs_init_notifies: yesNo,
+  snmp_socket: pending(word('an address')),
+  enable_snmp_vrrp: alwaysThere,
+  enable_snmp_checker: alwaysThere,
+  enable_snmp_rfc: flagOnly,
+  enable_snmp_rfcv2: flagOnly,
+  enable_snmp_rfcv3: flagOnly,
+  enable_snmp_keepalived: deprecated(alwaysThere, 'enable_snmp_vrrp'),
+  enable_traps: fixes('enableTraps', true),
+  snmp_vs_stats_update_interval: statsInterval,
+  snmp_rs_stats_update_interval: statsInterval,
+  enable_dbus: flagOnly,
+  dbus_service_name: name,
+  dbus_no_interface_name: name,
+  vrrp_netlink_cmd_rcv_bufs: bufferSize,
+  vrrp_netlink_monitor_rcv_bufs: bufferSize,
+  lvs_netlink_cmd_rcv_bufs: bufferSize,
+  lvs_netlink_monitor_rcv_bufs: bufferSize,
+  process_monitor_rcv_bufs: bufferSize,
+  vrrp_netlink_cmd_rcv_bufs_force: yesNo,
+  vrrp_netlink_monitor_rcv_bufs_force: yesNo,
+  lvs_netlink_cmd_rcv_bufs_force: yesNo,
+  lvs_netlink_monitor_rcv_bufs_force: yesNo,
+  process_monitor_rcv_bufs_force: yesNo,
+  umask: pending((args) => [args.need('a mask'), ...words(args)]),
+  random_seed: pending(integer(0, LONGEST)),
+  reload_check_config: list,
+  reload_time_file: path,
+  reload_repeat: flagOnly,
+  reload_file: list,
+  include_check: list,
+  config_save_dir: path,
+  tmp_config_directory: path,
+  data_use_instance: yesNo,
+  json_version: pending(integer(1, 2)),
+  state_dump_file: path,
+  stats_dump_file: path,
+  json_dump_file: path,
+  iproute_usr_dir: path,
+  iproute_etc_dir: path,
+};

@@ -1,0 +1,159 @@
+import { type Family, type IpAddress, familyOf, parseIp } from '@keepfleet/wire';
+import type { Word } from '../syntax/words.ts';
+import type { Arguments } from './context.ts';
+
+/** Takes a value from the parameters. Undefined means that it was wrong, that this is reported, and that nothing is to be set. */
+export type Reader<T> = (args: Arguments) => T | undefined;
+
+/** keepalived's longest time: 2^32 - 1 µs counted in seconds with six decimals. */
+export const MAX_SECONDS = 4_294.967295;
+const MICROS = 1_000_000;
+
+export function integer(low: number, high: number): Reader<number> {
+  return (args) => {
+    const word = args.need(`a number from ${low} to ${high}`);
+    return word === undefined ? undefined : wholeNumber(args, word, low, high);
+  };
+}
+
+/** Decimal seconds to whole microseconds; keepalived takes up to six decimals. */
+export function seconds(low: number, high = MAX_SECONDS): Reader<number> {
+  return (args) => {
+    const word = args.need('a time in seconds');
+    if (word === undefined) return undefined;
+    if (!/^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(word.text)) return args.bad(word, 'a time in seconds');
+    const value = Math.round(Number(word.text) * MICROS);
+    if (value >= low * MICROS && value <= high * MICROS) return value;
+    outOfRange(args, word, `${low} to ${high} seconds`);
+    return undefined;
+  };
+}
+
+/** `on|off|true|false|yes|no`; without a value it is true. */
+export function boolean(args: Arguments): boolean | undefined {
+  const word = args.take();
+  if (word === undefined || /^(on|true|yes)$/.test(word.text)) return true;
+  if (/^(off|false|no)$/.test(word.text)) return false;
+  return args.bad(word, 'on, off, true, false, yes or no');
+}
+
+/** A keyword whose presence is its value. */
+export function flag(): true {
+  return true;
+}
+
+export function word(what: string): Reader<string> {
+  return (args) => args.need(what)?.text;
+}
+
+export function oneOf<T extends string>(...choices: readonly T[]): Reader<T> {
+  return (args) => {
+    const found = args.need(choices.join(' or '));
+    if (found === undefined) return undefined;
+    return choices.find((choice) => choice === found.text) ?? args.bad(found, choices.join(', '));
+  };
+}
+
+export function vrrpVersion(args: Arguments): 2 | 3 | undefined {
+  const found = oneOf('2', '3')(args);
+  return found === undefined ? undefined : found === '3' ? 3 : 2;
+}
+
+/** All words to the end of the line. */
+export function words(args: Arguments): readonly string[] {
+  const found: string[] = [];
+  for (let next = args.take(); next !== undefined; next = args.take()) found.push(next.text);
+  return found;
+}
+
+export function address(args: Arguments): IpAddress | undefined {
+  const found = args.need('an IP address');
+  if (found === undefined) return undefined;
+  const parsed = parseIp(found.text);
+  return parsed.ok ? parsed.value : args.bad(found, 'an IP address');
+}
+
+export function multicast(family: Family): Reader<IpAddress> {
+  return (args) => {
+    const found = args.peek();
+    const value = address(args);
+    if (value === undefined || found === undefined) return undefined;
+    const fits = familyOf(value) === family && /^(ff|22[4-9]\.|23\d\.)/.test(value);
+    return fits ? value : args.bad(found, `an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} multicast address`);
+  };
+}
+
+/** A port, or 0 when the line ends first. */
+export function optionalPort(args: Arguments): number | undefined {
+  return args.peek() === undefined ? 0 : integer(0, 65_535)(args);
+}
+
+const MAX_INTERFACE_NAME = 15;
+
+export function interfaceName(args: Arguments): string | undefined {
+  const found = args.need('the name of an interface');
+  if (found === undefined) return undefined;
+  const fits = found.text.length <= MAX_INTERFACE_NAME && !/[\s/]/.test(found.text) && found.text !== '';
+  return fits ? found.text : args.bad(found, `an interface name of 1 to ${MAX_INTERFACE_NAME} characters`);
+}
+
+/** A value that may be left out. */
+export function optional<T>(reader: Reader<T>, otherwise: T): Reader<T> {
+  return (args) => (args.peek() === undefined ? otherwise : reader(args));
+}
+
+/** A program with its arguments, and the user it runs as. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly user?: string;
+  readonly group?: string;
+}
+
+/**
+ * One word, quoted when it has blanks, that holds the program and its arguments; a user and a group may follow.
+ */
+export function command(args: Arguments): Command | undefined {
+  const line = args.need('a command');
+  if (line === undefined) return undefined;
+  const argv = commandWords(line.text);
+  if (argv.length === 0) return args.bad(line, 'a command');
+  const user = args.take()?.text;
+  const group = args.take()?.text;
+  return { argv, ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) };
+}
+
+/** The words of a command line: blanks part them, either quote keeps them together, a backslash keeps the next character. */
+export function commandWords(line: string): readonly string[] {
+  const found: string[] = [];
+  let current: string | undefined;
+  let quote = '';
+  for (let i = 0; i < line.length; i++) {
+    const character = line[i] ?? '';
+    if (character === '\\' && quote !== "'" && i + 1 < line.length) current = (current ?? '') + (line[++i] ?? '');
+    else if (quote === '' && (character === '"' || character === "'")) {
+      quote = character;
+      current ??= '';
+    } else if (character === quote) quote = '';
+    else if (quote === '' && /\s/.test(character)) {
+      if (current !== undefined) found.push(current);
+      current = undefined;
+    } else current = (current ?? '') + character;
+  }
+  return current === undefined ? found : [...found, current];
+}
+
+export function wholeNumber(args: Arguments, found: Word, low: number, high: number): number | undefined {
+  if (!/^[+-]?\d+$/.test(found.text)) return args.bad(found, `a number from ${low} to ${high}`);
+  const value = Number(found.text);
+  if (value >= low && value <= high) return value === 0 ? 0 : value;
+  outOfRange(args, found, `${low} to ${high}`);
+  return undefined;
+}
+
+export function outOfRange(args: Arguments, found: Word, range: string): void {
+  args.diagnostics.warning(
+    'out-of-range',
+    found.at,
+    `"${args.keyword.text}" takes ${range}, not ${found.text}; the line has no effect`,
+  );
+}

@@ -1,0 +1,183 @@
+import { type Family, parseIp } from '@keepfleet/wire';
+import type { ServiceTarget, VirtualServerGroup } from '../model/virtual-server.ts';
+import type { PassedLine } from '../model/parts.ts';
+import { type AddressLine, addressLine } from './address-line.ts';
+import type { Arguments } from './context.ts';
+import { type GlobalSettings, globalDefs } from './global-defs.ts';
+import { integer, interfaceName, optionalPort, seconds, word, words } from './readers.ts';
+import {
+  type Draft,
+  type Row,
+  type Table,
+  deprecated,
+  draft,
+  pending,
+  pendingBlock,
+  readBlock,
+  readItems,
+} from './rows.ts';
+import { type GroupSettings, vrrpSyncGroup } from './sync-group.ts';
+import { type ScriptSettings, bfdInstance, passedLine, trackFile, trackProcess } from './tracking.ts';
+import { groupMember, type VirtualServerSettings, virtualServer } from './virtual-server.ts';
+import { type InstanceSettings, vrrpInstance } from './vrrp-instance.ts';
+import { vrrpScript } from './tracking.ts';
+
+/** A block with a name. */
+export type Named<T> = Draft<T> & { readonly name: string };
+
+/** A file as written, before defaults and cross-checks. */
+export interface ConfigDraft {
+  readonly globals: Draft<GlobalSettings>;
+  readonly instances: Named<InstanceSettings>[];
+  readonly groups: Named<GroupSettings>[];
+  readonly scripts: Named<ScriptSettings>[];
+  readonly virtualServers: (Draft<VirtualServerSettings> & { readonly target: TargetDraft })[];
+  readonly virtualServerGroups: VirtualServerGroup[];
+  readonly staticAddresses: AddressLine[];
+  readonly staticRoutes: PassedLine[];
+  readonly staticRules: PassedLine[];
+  /** Names of objects that are read and not kept, so that references to them are not reported. */
+  readonly otherNames: Set<string>;
+}
+
+/** A fwmark's family may be known only by the real servers. */
+export type TargetDraft =
+  Exclude<ServiceTarget, { kind: 'fwmark' }> | { kind: 'fwmark'; mark: number; family?: Family };
+
+type RootRow = Row<ConfigDraft>;
+
+const MAX_BFD_NAME = 31;
+
+const SSL: Table<object> = {
+  password: pending(word('a password')),
+  ca: pending(word('a path')),
+  certificate: pending(word('a path')),
+  key: pending(word('a path')),
+};
+
+const garpGroup: Table<object> = {
+  garp_interval: pending(seconds(0)),
+  gna_interval: pending(seconds(0)),
+  interface: pending(interfaceName),
+  interfaces: pendingItems(interfaceName),
+};
+
+export const root: Table<ConfigDraft> = {
+  global_defs: {
+    block: 'required',
+    implemented: true,
+    read(config, args, block) {
+      if (block !== undefined) readBlock(globalDefs, config.globals, block, args.diagnostics);
+    },
+  },
+  vrrp_instance: named(vrrpInstance, (config) => config.instances),
+  vrrp_sync_group: named(vrrpSyncGroup, (config) => config.groups),
+  vrrp_script: named(vrrpScript, (config) => config.scripts),
+  virtual_server: {
+    block: 'required',
+    implemented: true,
+    read(config, args, block) {
+      const { at } = args;
+      const target = serviceTarget(args);
+      const settings = draft<VirtualServerSettings>(at);
+      if (block !== undefined) readBlock(virtualServer, settings, block, args.diagnostics);
+      if (target !== undefined) config.virtualServers.push({ ...settings, target });
+    },
+  },
+  virtual_server_group: {
+    block: 'required',
+    implemented: true,
+    read(config, args, block) {
+      const { at } = args;
+      const name = args.need('a name');
+      const members = readItems(block, args.diagnostics, groupMember);
+      if (name !== undefined) config.virtualServerGroups.push({ name: name.text, at, members });
+    },
+  },
+  static_ipaddress: items(addressLine, (config) => config.staticAddresses, true),
+  static_routes: items(passedLine, (config) => config.staticRoutes, false),
+  static_rules: items(passedLine, (config) => config.staticRules, false),
+  track_file: other(trackFile),
+  vrrp_track_file: deprecated(other(trackFile), 'track_file'),
+  vrrp_track_process: other(trackProcess),
+  bfd_instance: other(bfdInstance, MAX_BFD_NAME),
+  garp_group: pendingBlock(undefined, garpGroup),
+  track_group: pendingBlock(word('a name'), { group: pendingItems(word('a name')) }),
+  linkbeat_interfaces: pendingItems((args) => [interfaceName(args), ...words(args)]),
+  interface_up_down_delays: pendingItems((args) => [interfaceName(args), ...words(args)]),
+  SSL: pendingBlock(undefined, SSL),
+  linkbeat_use_polling: pending(),
+  net_namespace: pending(word('a name')),
+  net_namespace_ipvs: pending(words),
+  namespace_with_ipsets: pending(),
+  use_pid_dir: pending(),
+  instance: pending(word('a name')),
+  child_wait_time: pending(integer(0, 0x7fff_ffff)),
+};
+
+function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named<T>[]): RootRow {
+  return {
+    block: 'required',
+    implemented: true,
+    read(config, args, block) {
+      const { at } = args;
+      const name = args.need('a name');
+      const settings = draft<T>(at);
+      if (block !== undefined) readBlock(table, settings, block, args.diagnostics);
+      if (name !== undefined) listOf(config).push({ ...settings, name: name.text });
+    },
+  };
+}
+
+function items<I>(
+  item: (args: Arguments) => I | undefined,
+  listOf: (config: ConfigDraft) => I[],
+  implemented: boolean,
+): RootRow {
+  return {
+    block: 'required',
+    implemented,
+    read: (config, args, block) => void listOf(config).push(...readItems(block, args.diagnostics, item)),
+  };
+}
+
+/** An object that is read, checked and not kept. */
+function other(table: Table<object>, longestName = Infinity): RootRow {
+  return {
+    block: 'required',
+    implemented: false,
+    read(config, args, block) {
+      const name = args.need('a name');
+      if (block !== undefined) readBlock(table, {}, block, args.diagnostics);
+      if (name === undefined) return;
+      if (name.text.length > longestName) args.bad(name, `a name of at most ${longestName} characters`);
+      else config.otherNames.add(name.text);
+    },
+  };
+}
+
+function pendingItems<D>(item: (args: Arguments) => unknown): Row<D> {
+  return {
+    block: 'required',
+    implemented: false,
+    read: (_target, args, block) => void readItems(block, args.diagnostics, item),
+  };
+}
+
+/** `IP [PORT]`, `fwmark N` or `group NAME`. */
+function serviceTarget(args: Arguments): TargetDraft | undefined {
+  if (args.takeIf('fwmark')) {
+    const mark = integer(1, 0xffff_ffff)(args);
+    return mark === undefined ? undefined : { kind: 'fwmark', mark };
+  }
+  if (args.takeIf('group')) {
+    const name = args.need('the name of a virtual_server_group');
+    return name === undefined ? undefined : { kind: 'group', name: name.text };
+  }
+  const found = args.need('an address, fwmark or group');
+  if (found === undefined) return undefined;
+  const parsed = parseIp(found.text);
+  if (!parsed.ok) return args.bad(found, 'an IP address, fwmark or group');
+  const port = optionalPort(args);
+  return port === undefined ? undefined : { kind: 'address', address: parsed.value, port };
+}

@@ -1,0 +1,169 @@
+import type { Diagnostics, Position } from '../diagnostics.ts';
+import type { Block, Statement } from '../syntax/tree.ts';
+import { Arguments } from './context.ts';
+import type { Reader } from './readers.ts';
+import { hintFor } from './vocabulary.ts';
+
+/** What a file says of a block before defaults: the settings it has, and where each was set last. */
+export interface Draft<T> {
+  readonly at: Position;
+  readonly set: Partial<T>;
+  readonly places: Partial<Record<keyof T, Position>>;
+}
+
+/** How one keyword of a block is read. */
+export interface Row<D> {
+  /** Undefined for a keyword that takes no block. */
+  readonly block?: 'required' | 'optional';
+  /** False when keepalived knows the keyword and Keepfleet does nothing with it yet. */
+  readonly implemented: boolean;
+  read(draft: D, args: Arguments, block: Block | undefined): void;
+}
+
+/** The keywords of one kind of block. */
+export type Table<D> = Readonly<Record<string, Row<D>>>;
+
+export function draft<T>(at: Position): Draft<T> {
+  return { at, set: {}, places: {} };
+}
+
+/** A keyword that sets one field; the last one of a block wins, as in keepalived. */
+export function sets<T, K extends keyof T>(field: K, reader: Reader<T[K]>): Row<Draft<T>> {
+  return {
+    implemented: true,
+    read(target, args) {
+      const value = reader(args);
+      if (value !== undefined) assign(target, field, value, args.at);
+    },
+  };
+}
+
+export function assign<T, K extends keyof T>(target: Draft<T>, field: K, value: T[K], at: Position): void {
+  target.set[field] = value;
+  target.places[field] = at;
+}
+
+/** A keyword without parameters that sets a field to a fixed value. */
+export function fixes<T, K extends keyof T>(field: K, value: T[K]): Row<Draft<T>> {
+  return { implemented: true, read: (target, args) => assign(target, field, value, args.at) };
+}
+
+/** A keyword whose block has one item a line; the items of several such blocks are kept in order. */
+export function collects<T, K extends keyof T>(
+  field: K,
+  item: (args: Arguments) => ItemOf<T[K]> | undefined,
+): Row<Draft<T>> {
+  return {
+    block: 'required',
+    implemented: true,
+    read(target, args, block) {
+      const before: T[K] | readonly never[] = target.set[field] ?? [];
+      const items = [...(Array.isArray(before) ? before : []), ...readItems(block, args.diagnostics, item)];
+      assign(target, field, items as T[K], args.at);
+    },
+  };
+}
+
+type ItemOf<L> = L extends readonly (infer I)[] ? I : never;
+
+export function readItems<I>(
+  block: Block | undefined,
+  diagnostics: Diagnostics,
+  item: (args: Arguments) => I | undefined,
+): I[] {
+  const found: I[] = [];
+  for (const statement of block?.statements ?? []) {
+    const args = new Arguments(statement, diagnostics, 0);
+    const value = item(args);
+    if (value !== undefined) {
+      found.push(value);
+      args.finish();
+    }
+    rejectBlock(statement, diagnostics);
+  }
+  return found;
+}
+
+/** A keyword that keepalived knows and that does nothing here yet: its parameters are checked all the same. */
+export function pending<D>(reader?: Reader<unknown>): Row<D> {
+  return {
+    implemented: false,
+    read: (_target, args) => void reader?.(args),
+  };
+}
+
+/** A block that keepalived knows and that does nothing here yet; with a table its keywords are checked all the same. */
+export function pendingBlock<D>(name?: Reader<unknown>, table?: Table<object>): Row<D> {
+  return {
+    implemented: false,
+    block: 'required',
+    read(_target, args, block) {
+      name?.(args);
+      if (table !== undefined && block !== undefined) readBlock(table, {}, block, args.diagnostics);
+    },
+  };
+}
+
+/** The same keyword under a name that keepalived has given up. */
+export function deprecated<D>(row: Row<D>, instead: string): Row<D> {
+  return {
+    ...row,
+    read(target, args, block) {
+      args.diagnostics.warning('deprecated', args.at, `"${args.keyword.text}" is deprecated`, `write ${instead}`);
+      row.read(target, args, block);
+    },
+  };
+}
+
+/** Reads the statements of a block by its table. An unknown keyword is skipped together with its block. */
+export function readBlock<D>(table: Table<D>, target: D, block: Block, diagnostics: Diagnostics): void {
+  readStatements(table, target, block.statements, diagnostics);
+}
+
+export function readStatements<D>(
+  table: Table<D>,
+  target: D,
+  statements: readonly Statement[],
+  diagnostics: Diagnostics,
+): void {
+  for (const statement of statements) {
+    const keyword = statement.words[0];
+    const row = Object.hasOwn(table, keyword.text) ? table[keyword.text] : undefined;
+    if (row === undefined) {
+      unknownKeyword(statement, Object.keys(table), diagnostics);
+      continue;
+    }
+    if (row.block === 'required' && statement.block === undefined) {
+      diagnostics.error('missing-block', keyword.at, `"${keyword.text}" needs a block: "{" is expected after it`);
+      continue;
+    }
+    const args = new Arguments(statement, diagnostics);
+    row.read(target, args, statement.block);
+    args.finish();
+    if (row.block === undefined) rejectBlock(statement, diagnostics);
+    if (!row.implemented) {
+      diagnostics.warning('not-implemented', keyword.at, `"${keyword.text}" is understood but has no effect yet`);
+    }
+  }
+}
+
+function rejectBlock(statement: Statement, diagnostics: Diagnostics): void {
+  if (statement.block === undefined) return;
+  diagnostics.error(
+    'unexpected-block',
+    statement.block.open,
+    `"${statement.words[0].text}" takes no block; what "{" encloses here is skipped`,
+  );
+}
+
+function unknownKeyword(statement: Statement, known: readonly string[], diagnostics: Diagnostics): void {
+  const { block, words } = statement;
+  const [keyword] = words;
+  const end = block?.close === undefined ? 'the end of the file' : `line ${block.close.line}`;
+  diagnostics.warning(
+    'unknown-keyword',
+    keyword.at,
+    `unknown keyword "${keyword.text}" is skipped${block === undefined ? '' : ` with its block up to ${end}`}`,
+    hintFor(keyword.text, known),
+  );
+}

@@ -1,0 +1,122 @@
+import type { PassedLine, TrackedName } from '../model/parts.ts';
+import type { Arguments } from './context.ts';
+import {
+  type Command,
+  boolean,
+  command,
+  integer,
+  oneOf,
+  optional,
+  seconds,
+  wholeNumber,
+  word,
+  words,
+} from './readers.ts';
+import { kept } from './notify.ts';
+import { type Draft, type Table, fixes, pending, sets } from './rows.ts';
+
+/** keepalived takes one more than has effect. */
+const MAX_WEIGHT = 254;
+const MAX_EFFECTIVE = 253;
+
+/** `NAME [weight N [reverse|noreverse]]` */
+export function trackedName(args: Arguments): TrackedName | undefined {
+  const name = args.need('a name');
+  if (name === undefined) return undefined;
+  const tracked: TrackedName = { name: name.text, reverse: false, at: name.at };
+  if (!args.takeIf('weight')) return tracked;
+  const found = weight(args);
+  return found === undefined ? tracked : { ...tracked, ...found };
+}
+
+export interface Weight {
+  readonly weight: number;
+  readonly reverse: boolean;
+}
+
+/** `N [reverse|noreverse]` */
+export function weight(args: Arguments): Weight | undefined {
+  const found = args.need('a weight');
+  const value = found === undefined ? undefined : wholeNumber(args, found, -MAX_WEIGHT, MAX_WEIGHT);
+  const reverse = args.takeIf('reverse');
+  if (!reverse) args.takeIf('noreverse');
+  if (value === undefined) return undefined;
+  return { weight: Math.max(-MAX_EFFECTIVE, Math.min(MAX_EFFECTIVE, value)), reverse };
+}
+
+/** A line kept as it is. */
+export function passedLine(args: Arguments): PassedLine {
+  return { words: words(args), at: args.at };
+}
+
+/** The settings of `vrrp_script` as written. */
+export interface ScriptSettings {
+  command: Command;
+  interval: number;
+  timeout: number;
+  weight: Weight;
+  rise: number;
+  fall: number;
+  user: { user: string; group?: string };
+  initiallyFailed: boolean;
+}
+
+const MANY = 0x7fff_ffff;
+
+/** Scripts are in the model; running them comes later. */
+export const vrrpScript: Table<Draft<ScriptSettings>> = {
+  script: kept(sets('command', command)),
+  interval: sets('interval', seconds(0.001)),
+  timeout: sets('timeout', seconds(0)),
+  weight: sets('weight', weight),
+  rise: sets('rise', integer(1, MANY)),
+  fall: sets('fall', integer(1, MANY)),
+  user: sets('user', (args) => {
+    const user = args.need('a user')?.text;
+    const group = args.take()?.text;
+    return user === undefined ? undefined : { user, ...(group === undefined ? {} : { group }) };
+  }),
+  init_fail: fixes('initiallyFailed', true),
+};
+
+const delay = pending<object>(seconds(0.000001, 3600));
+
+export const trackProcess: Table<object> = {
+  process: pending((args) => [args.need('a command'), ...words(args)]),
+  param_match: pending(optional(oneOf('initial', 'partial'), 'initial')),
+  weight: pending(weight),
+  quorum: pending(integer(1, 65_535)),
+  quorum_max: pending(integer(0, 65_535)),
+  delay,
+  fork_delay: delay,
+  terminate_delay: delay,
+  full_command: pending(),
+};
+
+export const trackFile: Table<object> = {
+  file: pending(word('a path')),
+  weight: pending(weight),
+  init_file: pending(words),
+};
+
+const milliseconds = pending<object>(seconds(1, 4_294_967));
+const hops = pending<object>(integer(1, 255));
+const peer = pending<object>(word('an address'));
+
+export const bfdInstance: Table<object> = {
+  neighbor_ip: peer,
+  neighbour_ip: peer,
+  source_ip: peer,
+  min_rx: milliseconds,
+  min_tx: milliseconds,
+  idle_tx: milliseconds,
+  multiplier: hops,
+  passive: pending(),
+  ttl: hops,
+  hoplimit: hops,
+  max_hops: pending(integer(-1, 255)),
+  multihop: pending(boolean),
+  weight: pending(weight),
+  vrrp: pending(),
+  checker: pending(),
+};

@@ -1,0 +1,267 @@
+import { type Family, type IpAddress, compareIp, familyOf, formatIp, ipBytes, parseIp } from '@keepfleet/wire';
+import type { Forwarding, GroupMember, Protocol } from '../model/virtual-server.ts';
+import { CHECKERS, type CheckDraft, type CheckSettings, type TimingSettings, timingRows } from './checks.ts';
+import type { Arguments } from './context.ts';
+import { kept } from './notify.ts';
+import {
+  type Command,
+  address,
+  boolean,
+  command,
+  integer,
+  oneOf,
+  optional,
+  optionalPort,
+  seconds,
+  wholeNumber,
+  word,
+} from './readers.ts';
+import { type Draft, type Row, type Table, assign, draft, fixes, pending, readBlock, sets } from './rows.ts';
+
+/** The settings that a virtual server and its real servers may both have. */
+interface ServerSettings extends TimingSettings {
+  alpha: boolean;
+  inhibitOnFailure: boolean;
+  virtualHost: string;
+  smtpAlert: boolean;
+  weight: number;
+  forwarding: Forwarding;
+}
+
+/** The settings of `real_server` as written. */
+export interface RealServerSettings extends ServerSettings {
+  upperThreshold: number;
+  lowerThreshold: number;
+  notifyUp: Command;
+  notifyDown: Command;
+  checks: readonly { readonly keyword: string; readonly settings: CheckDraft }[];
+}
+
+export interface RealServerDraft extends Draft<RealServerSettings> {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** The settings of `virtual_server` as written. */
+export interface VirtualServerSettings extends ServerSettings {
+  scheduler: string;
+  schedulerFlags: readonly string[];
+  onePacket: boolean;
+  protocol: Protocol;
+  persistenceTimeout: number;
+  persistencePrefix: number;
+  realServers: readonly RealServerDraft[];
+  sorryServer: { readonly address: IpAddress; readonly port: number };
+  sorryInhibit: boolean;
+  sorryForwarding: Forwarding;
+  quorum: number;
+  hysteresis: number;
+  quorumUp: Command;
+  quorumDown: Command;
+  omega: boolean;
+  haSuspend: boolean;
+  family: Family;
+}
+
+const SCHEDULERS: readonly string[] = 'rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq twos'.split(' ');
+const MAX_WEIGHT = 0x7fff_ffff;
+const MANY = 0xffff_ffff;
+const MAX_PERSISTENCE = 2_678_400;
+const BARE_PERSISTENCE = 360_000_000;
+
+const realServer: Table<Draft<RealServerSettings>> = {
+  ...timingRows<RealServerSettings>(),
+  weight: sets('weight', integer(0, MAX_WEIGHT)),
+  inhibit_on_failure: sets('inhibitOnFailure', boolean),
+  notify_up: kept(sets('notifyUp', command)),
+  notify_down: kept(sets('notifyDown', command)),
+  uthreshold: sets('upperThreshold', integer(1, MANY)),
+  lthreshold: sets('lowerThreshold', integer(1, MANY)),
+  lvs_method: sets('forwarding', forwarding),
+  alpha: sets('alpha', boolean),
+  smtp_alert: sets('smtpAlert', boolean),
+  virtualhost: sets('virtualHost', word('a host name')),
+  snmp_name: pending(word('a name')),
+  ...Object.fromEntries(Object.keys(CHECKERS).map((keyword) => [keyword, checkerRow(keyword)])),
+};
+
+export const virtualServer: Table<Draft<VirtualServerSettings>> = {
+  ...timingRows<VirtualServerSettings>(),
+  retry: sets('retry', integer(1, MANY)),
+  lb_algo: sets('scheduler', scheduler),
+  lvs_sched: sets('scheduler', scheduler),
+  lb_kind: sets('forwarding', forwarding),
+  lvs_method: sets('forwarding', forwarding),
+  protocol: sets('protocol', protocol),
+  real_server: {
+    block: 'required',
+    implemented: true,
+    read(target, args, block) {
+      const { at } = args;
+      const server = address(args);
+      const port = server === undefined ? undefined : optionalPort(args);
+      const settings = draft<RealServerSettings>(at);
+      if (block !== undefined) readBlock(realServer, settings, block, args.diagnostics);
+      if (server === undefined || port === undefined) return;
+      assign(target, 'realServers', [...(target.set.realServers ?? []), { ...settings, address: server, port }], at);
+    },
+  },
+  persistence_timeout: sets('persistenceTimeout', optional(seconds(1, MAX_PERSISTENCE), BARE_PERSISTENCE)),
+  persistence_granularity: sets('persistencePrefix', granularity),
+  persistence_engine: pending(word('a name')),
+  sorry_server: sets('sorryServer', (args) => {
+    const server = address(args);
+    const port = server === undefined ? undefined : optionalPort(args);
+    return server === undefined || port === undefined ? undefined : { address: server, port };
+  }),
+  sorry_server_inhibit: fixes('sorryInhibit', true),
+  sorry_server_lvs_method: sets('sorryForwarding', forwarding),
+  quorum: sets('quorum', integer(1, MANY)),
+  hysteresis: sets('hysteresis', integer(0, MANY)),
+  quorum_up: kept(sets('quorumUp', command)),
+  quorum_down: kept(sets('quorumDown', command)),
+  alpha: sets('alpha', boolean),
+  omega: fixes('omega', true),
+  inhibit_on_failure: sets('inhibitOnFailure', boolean),
+  ha_suspend: kept(fixes('haSuspend', true)),
+  smtp_alert: sets('smtpAlert', boolean),
+  virtualhost: sets('virtualHost', word('a host name')),
+  weight: sets('weight', integer(1, MAX_WEIGHT)),
+  ops: fixes('onePacket', true),
+  'flag-1': schedulerFlag('flag-1'),
+  'flag-2': schedulerFlag('flag-2'),
+  'flag-3': schedulerFlag('flag-3'),
+  'sh-port': schedulerFlag('sh-port'),
+  'sh-fallback': schedulerFlag('sh-fallback'),
+  'mh-port': schedulerFlag('mh-port'),
+  'mh-fallback': schedulerFlag('mh-fallback'),
+  hashed: { implemented: true, read: () => undefined },
+  ip_family: sets('family', (args) => {
+    const found = oneOf('inet', 'inet6')(args);
+    return found === undefined ? undefined : found === 'inet6' ? 'ipv6' : 'ipv4';
+  }),
+  snmp_name: pending(word('a name')),
+};
+
+/** `ADDR [PORT]`, `ADDR-LAST PORT`, `ADDR-ADDR PORT`, `ADDR/len PORT` or `fwmark N [inet|inet6]`. */
+export function groupMember(args: Arguments): GroupMember | undefined {
+  const { at } = args;
+  if (args.takeIf('fwmark')) {
+    const mark = integer(1, MANY)(args);
+    const family = args.takeIf('inet6') ? 'ipv6' : args.takeIf('inet') ? 'ipv4' : undefined;
+    return mark === undefined ? undefined : { kind: 'fwmark', mark, ...(family === undefined ? {} : { family }), at };
+  }
+  const range = args.need('an address or fwmark');
+  if (range === undefined) return undefined;
+  const ends = addressRange(range.text);
+  const port = optionalPort(args);
+  if (ends === undefined) return args.bad(range, 'an address, a range A.B.C.D-E or a network whose host bits are 0');
+  return port === undefined ? undefined : { kind: 'addresses', ...ends, port, at };
+}
+
+function addressRange(text: string): { first: IpAddress; last: IpAddress } | undefined {
+  const [head = '', prefix] = text.split('/');
+  const [low = '', high] = head.split('-');
+  const first = parseIp(low);
+  if (!first.ok) return undefined;
+  if (prefix !== undefined) return high === undefined ? network(first.value, prefix) : undefined;
+  if (high === undefined) return { first: first.value, last: first.value };
+  const last = parseIp(high);
+  const end = last.ok ? last.value : lastOfRange(first.value, high);
+  return end === undefined || familyOf(end) !== familyOf(first.value) || compareIp(first.value, end) > 0
+    ? undefined
+    : { first: first.value, last: end };
+}
+
+/** The end of a range written as its last octet, or its last 16 bits in IPv6. */
+function lastOfRange(first: IpAddress, text: string): IpAddress | undefined {
+  const bytes = ipBytes(first);
+  const ipv6 = bytes.length === 16;
+  if (!(ipv6 ? /^[0-9a-f]{1,4}$/i : /^\d{1,3}$/).test(text)) return undefined;
+  const value = parseInt(text, ipv6 ? 16 : 10);
+  if (!ipv6 && value > 255) return undefined;
+  if (ipv6) bytes[14] = value >> 8;
+  bytes[bytes.length - 1] = value & 0xff;
+  return formatIp(bytes);
+}
+
+function network(first: IpAddress, prefix: string): { first: IpAddress; last: IpAddress } | undefined {
+  const bytes = ipBytes(first);
+  const bits = bytes.length * 8;
+  if (!/^\d+$/.test(prefix) || Number(prefix) > bits) return undefined;
+  for (let i = Number(prefix); i < bits; i++) {
+    const mask = 0x80 >> (i % 8);
+    if (((bytes[i >> 3] ?? 0) & mask) !== 0) return undefined;
+    bytes[i >> 3] = (bytes[i >> 3] ?? 0) | mask;
+  }
+  return { first, last: formatIp(bytes) };
+}
+
+function checkerRow(keyword: string): Row<Draft<RealServerSettings>> {
+  return {
+    block: 'optional',
+    implemented: CHECKERS[keyword]?.implemented ?? false,
+    read(target, args, block) {
+      const settings = draft<CheckSettings>(args.at);
+      const table = CHECKERS[keyword]?.table;
+      if (block !== undefined && table !== undefined) readBlock(table, settings, block, args.diagnostics);
+      assign(target, 'checks', [...(target.set.checks ?? []), { keyword, settings }], args.at);
+    },
+  };
+}
+
+function schedulerFlag(name: string): Row<Draft<VirtualServerSettings>> {
+  return {
+    implemented: true,
+    read(target, args) {
+      assign(target, 'schedulerFlags', [...(target.set.schedulerFlags ?? []), name], args.at);
+    },
+  };
+}
+
+/** A name that is not known is passed to the kernel, which may have a module for it. */
+function scheduler(args: Arguments): string | undefined {
+  const found = args.need('the name of a scheduler');
+  if (found !== undefined && !SCHEDULERS.includes(found.text)) {
+    args.diagnostics.warning(
+      'bad-value',
+      found.at,
+      `scheduler "${found.text}" is unknown and left to the kernel`,
+      `known are ${SCHEDULERS.join(', ')}`,
+    );
+  }
+  return found?.text;
+}
+
+/** `NAT | DR | TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]` */
+function forwarding(args: Arguments): Forwarding | undefined {
+  const method = oneOf('NAT', 'DR', 'TUN')(args);
+  if (method === undefined) {
+    while (args.take() !== undefined);
+    return undefined;
+  }
+  if (method !== 'TUN') return { method: method === 'NAT' ? 'nat' : 'dr' };
+  const type = args.takeIf('type') ? oneOf('ipip', 'gue', 'gre')(args) : 'ipip';
+  const port = args.takeIf('port') ? integer(1, 65_535)(args) : undefined;
+  const checksum = (['csum', 'remcsum', 'nocsum'] as const).find((word) => args.takeIf(word)) ?? 'nocsum';
+  if (type === undefined) return undefined;
+  if (type === 'gue' && port === undefined) args.missing('port and a number');
+  return { method: 'tun', tunnel: { type, ...(port === undefined ? {} : { port }), checksum } };
+}
+
+function protocol(args: Arguments): Protocol | undefined {
+  const found = args.need('TCP, UDP or SCTP');
+  if (found === undefined) return undefined;
+  const name = found.text.toLowerCase();
+  return name === 'tcp' || name === 'udp' || name === 'sctp' ? name : args.bad(found, 'TCP, UDP or SCTP');
+}
+
+/** A netmask, or a number of bits. */
+function granularity(args: Arguments): number | undefined {
+  const found = args.need('a netmask or a number of bits');
+  if (found === undefined) return undefined;
+  if (!found.text.includes('.')) return wholeNumber(args, found, 1, 128);
+  const mask = parseIp(found.text);
+  const bits = mask.ok ? Array.from(ipBytes(mask.value), (byte) => byte.toString(2).padStart(8, '0')).join('') : '';
+  return /^1+0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : args.bad(found, 'a netmask');
+}

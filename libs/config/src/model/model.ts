@@ -1,0 +1,173 @@
+import type { Family, IpAddress } from '@keepfleet/wire';
+import type { Position } from '../diagnostics.ts';
+import type { Command } from '../grammar/readers.ts';
+import type { Micros, PassedLine, TrackedName } from './parts.ts';
+import type { VirtualServer, VirtualServerGroup } from './virtual-server.ts';
+import type { VirtualAddress } from './parts.ts';
+
+/** What a keepalived.conf says, with every default of keepalived in place. All times are whole microseconds. */
+export interface KeepalivedConfig {
+  readonly globalDefs: GlobalDefs;
+  readonly vrrpInstances: readonly VrrpInstance[];
+  readonly syncGroups: readonly SyncGroup[];
+  readonly scripts: readonly VrrpScript[];
+  readonly virtualServerGroups: readonly VirtualServerGroup[];
+  readonly virtualServers: readonly VirtualServer[];
+  readonly staticAddresses: readonly VirtualAddress[];
+  /** Lines of `static_routes`, word by word; their meaning is not read yet. */
+  readonly staticRoutes: readonly PassedLine[];
+  /** Lines of `static_rules`, word by word; their meaning is not read yet. */
+  readonly staticRules: readonly PassedLine[];
+}
+
+export interface GlobalDefs {
+  /** Name of this node in SNMP and mails; the host name when the file has none. */
+  readonly routerId?: string;
+  readonly notificationEmail: readonly string[];
+  readonly notificationEmailFrom?: string;
+  readonly smtpServer?: { readonly host: string; readonly port: number };
+  /** Default 30 s. */
+  readonly smtpConnectTimeout: Micros;
+  readonly smtpAlert?: boolean;
+  readonly smtpAlertVrrp?: boolean;
+  readonly smtpAlertChecker?: boolean;
+  readonly enableTraps: boolean;
+  readonly enableScriptSecurity: boolean;
+  readonly scriptUser?: { readonly user: string; readonly group?: string };
+  readonly dynamicInterfaces: boolean;
+  /** For static addresses without `dev`; default eth0. */
+  readonly defaultInterface: string;
+  /** Default 224.0.0.18. */
+  readonly multicastGroup4: IpAddress;
+  /** Default ff02::12. */
+  readonly multicastGroup6: IpAddress;
+  readonly strict: boolean;
+  readonly lvsFlush: boolean;
+  readonly lvsFlushOnStop: 'no' | 'everything' | 'services';
+}
+
+/** Schedule of gratuitous ARP and unsolicited neighbour advertisements. Raising a repeat costs broadcasts on every takeover. */
+export interface GarpSettings {
+  /** Second set after becoming master; 0 = none. Default 5 s. */
+  readonly masterDelay: Micros;
+  /** Announcements a set; default 5. */
+  readonly masterRepeat: number;
+  /** Period of repeated announcements while master; 0 = none, the default. */
+  readonly masterRefresh: Micros;
+  /** Announcements a refresh; default 1. */
+  readonly masterRefreshRepeat: number;
+  /** Second set after a lower-priority advert was heard; default: masterDelay. */
+  readonly lowerPriorityDelay: Micros;
+  /** Announcements when a lower-priority advert was heard; default: masterRepeat. */
+  readonly lowerPriorityRepeat: number;
+  /** Least time between two gratuitous ARPs on an interface; default 0. */
+  readonly arpInterval: Micros;
+  /** Least time between two unsolicited neighbour advertisements on an interface; default 0. */
+  readonly neighbourInterval: Micros;
+}
+
+export interface NotifyCommands {
+  readonly master?: Command;
+  readonly backup?: Command;
+  readonly fault?: Command;
+  readonly stop?: Command;
+  readonly deleted?: Command;
+  readonly any?: Command;
+  readonly masterHeardLowerPriority?: Command;
+}
+
+export interface UnicastPeer {
+  readonly address: IpAddress;
+  readonly minTtl: number;
+  readonly maxTtl: number;
+  readonly at: Position;
+}
+
+export interface VrrpInstance {
+  readonly name: string;
+  readonly at: Position;
+  /** Where each setting stands that the file has, by field of this model. */
+  readonly places: Readonly<Record<string, Position>>;
+  readonly interface: string;
+  /** 1..255, unique among the instances of one interface and family. */
+  readonly virtualRouterId: number;
+  readonly version: 2 | 3;
+  /** Family of the adverts: that of the first virtual address, else of the unicast source or peers, else IPv4. */
+  readonly family: Family;
+  /** The hint of `state`; default BACKUP, MASTER with priority 255. */
+  readonly initialState: 'master' | 'backup';
+  /** 1..255; default 100, 255 where the state is MASTER and the file has no priority. */
+  readonly priority: number;
+  /** Default 1 s. Version 2 has whole seconds, version 3 centiseconds up to 40.95 s. Raising it delays every takeover by three times as much. */
+  readonly advertInterval: Micros;
+  readonly authentication?: { readonly type: 'PASS' | 'AH'; readonly password: string };
+  /** In the adverts, in the order of the file. */
+  readonly addresses: readonly VirtualAddress[];
+  /** Added and removed with the others, but not in the adverts; of any family. */
+  readonly excludedAddresses: readonly VirtualAddress[];
+  readonly routes: readonly PassedLine[];
+  readonly rules: readonly PassedLine[];
+  readonly unicastPeers: readonly UnicastPeer[];
+  /** `unicast_src_ip` or `mcast_src_ip`. */
+  readonly sourceAddress?: IpAddress;
+  readonly multicastGroup: IpAddress;
+  /** 0..255; default 255. */
+  readonly unicastTtl: number;
+  readonly unicastFaultNoPeer: boolean;
+  readonly checkUnicastSource: boolean;
+  /** False with `dont_track_primary`: the own interface's state does not count. */
+  readonly trackPrimary: boolean;
+  readonly trackInterfaces: readonly TrackedName[];
+  readonly trackScripts: readonly TrackedName[];
+  readonly trackFiles: readonly TrackedName[];
+  readonly trackProcesses: readonly TrackedName[];
+  readonly trackBfd: readonly TrackedName[];
+  readonly preempt: boolean;
+  /** 0..1000 s; default 0. */
+  readonly preemptDelay: Micros;
+  readonly accept: boolean;
+  readonly strict: boolean;
+  /** Adverts missed before takeover, 1..100; default 3. */
+  readonly downTimerAdverts: number;
+  readonly lowerPriorityNoAdvert: boolean;
+  readonly higherPrioritySendAdvert: boolean;
+  readonly skipCheckAdvertAddresses: boolean;
+  readonly ownerIgnoreAdverts: boolean;
+  readonly v3ChecksumAsV2: boolean;
+  readonly garp: GarpSettings;
+  readonly notify: NotifyCommands;
+  readonly smtpAlert: boolean;
+}
+
+export interface SyncGroup {
+  readonly name: string;
+  readonly at: Position;
+  /** Names of instances that exist. */
+  readonly members: readonly string[];
+  readonly trackInterfaces: readonly TrackedName[];
+  readonly trackScripts: readonly TrackedName[];
+  readonly trackFiles: readonly TrackedName[];
+  readonly trackProcesses: readonly TrackedName[];
+  readonly trackBfd: readonly TrackedName[];
+  readonly trackingWeight: boolean;
+  readonly notify: NotifyCommands;
+  readonly smtpAlert: boolean;
+}
+
+export interface VrrpScript {
+  readonly name: string;
+  readonly at: Position;
+  readonly command: Command;
+  /** Default 1 s. */
+  readonly interval: Micros;
+  /** Default: interval. */
+  readonly timeout: Micros;
+  /** 0 (the default): failure is a fault; else what is added while it succeeds (above 0) or while it fails (below 0). */
+  readonly weight: number;
+  readonly reverse: boolean;
+  /** Successes before it counts as good; default 1. */
+  readonly rise: number;
+  /** Failures before it counts as bad; default 1. */
+  readonly fall: number;
+  readonly initiallyFailed: boolean;
+}

@@ -1,0 +1,343 @@
+import { type Family, familyOf } from '@keepfleet/wire';
+import type { Diagnostics, Position } from '../diagnostics.ts';
+import { CHECKERS, type TimingSettings } from '../grammar/checks.ts';
+import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
+import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
+import { definedPlaces, place } from './resolve-vrrp.ts';
+import type { Check, Forwarding, Protocol, RealServer, VirtualServer, VirtualServerGroup } from './virtual-server.ts';
+
+const SECOND = 1_000_000;
+const DEFAULT_PERSISTENCE = 360 * SECOND;
+const NAT: Forwarding = { method: 'nat' };
+
+type ServerDraft = ConfigDraft['virtualServers'][number];
+type Settings = Partial<VirtualServerSettings>;
+
+/** Groups under names of their own. */
+export function resolveServerGroups(
+  drafts: readonly VirtualServerGroup[],
+  diagnostics: Diagnostics,
+): readonly VirtualServerGroup[] {
+  const groups = new Map<string, VirtualServerGroup>();
+  for (const group of drafts) {
+    const first = groups.get(group.name);
+    if (first === undefined) groups.set(group.name, group);
+    else
+      diagnostics.error(
+        'duplicate',
+        group.at,
+        `virtual_server_group ${group.name} is there already, at ${place(first.at)}`,
+      );
+  }
+  return [...groups.values()];
+}
+
+/** Virtual servers with every default in place; one that cannot run is reported and left out. */
+export function resolveVirtualServers(
+  config: ConfigDraft,
+  groups: readonly VirtualServerGroup[],
+  diagnostics: Diagnostics,
+): readonly VirtualServer[] {
+  const known = new Map<string, Position>();
+  return config.virtualServers.flatMap((draft) => {
+    const server = resolveVirtualServer(draft, config, groups, diagnostics);
+    if (server === undefined) return [];
+    const first = known.get(server.key);
+    if (first !== undefined) {
+      diagnostics.error('duplicate', server.at, `virtual_server ${server.key} is there already, at ${place(first)}`);
+      return [];
+    }
+    known.set(server.key, server.at);
+    return [server];
+  });
+}
+
+function resolveVirtualServer(
+  draft: ServerDraft,
+  config: ConfigDraft,
+  groups: readonly VirtualServerGroup[],
+  diagnostics: Diagnostics,
+): VirtualServer | undefined {
+  const { set, places, at, target } = draft;
+  if (target.kind === 'group' && !groups.some((group) => group.name === target.name)) {
+    diagnostics.error('unresolved-reference', at, `there is no virtual_server_group ${target.name}`);
+    return undefined;
+  }
+  const family = serverFamily(draft, groups);
+  const protocol = resolveProtocol(draft, groups, diagnostics);
+  const key = serverKey(target, protocol, family);
+  const warn = (field: keyof VirtualServerSettings, kind: 'adjusted' | 'ignored', message: string, hint?: string) =>
+    diagnostics.warning(kind, places[field] ?? at, `${key}: ${message}`, hint);
+
+  const realServers = resolveRealServers(draft, family, config, diagnostics, key);
+  if (realServers.length === 0) {
+    diagnostics.warning('ignored', at, `virtual_server ${key} has no real server and is left out`);
+    return undefined;
+  }
+  const anyPort = target.kind === 'address' && target.port === 0;
+  if (anyPort && set.persistenceTimeout === undefined)
+    warn(
+      'persistenceTimeout',
+      'adjusted',
+      'a service on every port must be persistent; 360 s is used',
+      'add persistence_timeout',
+    );
+  const persistenceTimeout = set.persistenceTimeout ?? (anyPort ? DEFAULT_PERSISTENCE : undefined);
+  if (set.onePacket === true && protocol !== 'udp' && target.kind !== 'fwmark')
+    warn('onePacket', 'ignored', 'ops is for UDP and fwmark services only');
+
+  const total = realServers.reduce((sum, server) => sum + server.weight, 0);
+  let quorum = set.quorum ?? 1;
+  if (quorum > total && total > 0) {
+    warn('quorum', 'adjusted', `quorum ${quorum} can never be reached by weights of ${total}; ${total} is used`);
+    quorum = total;
+  }
+  let hysteresis = set.hysteresis ?? 0;
+  if (hysteresis >= quorum) {
+    if (hysteresis > 0) warn('hysteresis', 'adjusted', `hysteresis must be below the quorum; ${quorum - 1} is used`);
+    hysteresis = quorum - 1;
+  }
+  const sorryServer = resolveSorryServer(draft, family, warn);
+  const { virtualHost, quorumUp, quorumDown } = set;
+  return {
+    key,
+    at,
+    places: definedPlaces(places),
+    target: target.kind === 'fwmark' ? { kind: 'fwmark', mark: target.mark, family: family ?? 'ipv4' } : target,
+    ...(family === undefined ? {} : { family }),
+    protocol,
+    scheduler: set.scheduler ?? 'wlc',
+    schedulerFlags: set.schedulerFlags ?? [],
+    onePacket: set.onePacket === true && (protocol === 'udp' || target.kind === 'fwmark'),
+    forwarding: set.forwarding ?? NAT,
+    delayLoop: set.delayLoop ?? 60 * SECOND,
+    ...(persistenceTimeout === undefined
+      ? {}
+      : {
+          persistence: {
+            timeout: persistenceTimeout,
+            prefixLength: set.persistencePrefix ?? (family === 'ipv6' ? 128 : 32),
+          },
+        }),
+    realServers,
+    ...(sorryServer === undefined ? {} : { sorryServer }),
+    quorum,
+    hysteresis,
+    ...(quorumUp === undefined ? {} : { quorumUp }),
+    ...(quorumDown === undefined ? {} : { quorumDown }),
+    alpha: set.alpha ?? false,
+    omega: set.omega ?? false,
+    haSuspend: set.haSuspend ?? false,
+    ...(virtualHost === undefined ? {} : { virtualHost }),
+    smtpAlert: set.smtpAlert ?? config.globals.set.smtpAlertChecker ?? config.globals.set.smtpAlert ?? false,
+  };
+}
+
+function resolveProtocol(
+  draft: ServerDraft,
+  groups: readonly VirtualServerGroup[],
+  diagnostics: Diagnostics,
+): Protocol {
+  const { target, set, at } = draft;
+  if (set.protocol !== undefined) return set.protocol;
+  const markOnly =
+    target.kind === 'fwmark' ||
+    (target.kind === 'group' &&
+      groups.find((group) => group.name === target.name)?.members.every((member) => member.kind === 'fwmark') === true);
+  if (!markOnly) {
+    diagnostics.warning(
+      'missing-setting',
+      at,
+      `virtual_server ${target.kind === 'group' ? target.name : `${target.address} ${target.port}`} has no protocol, UDP is taken`,
+      'add: protocol TCP',
+    );
+  }
+  return 'udp';
+}
+
+function resolveSorryServer(
+  { set, places, at }: ServerDraft,
+  family: Family | undefined,
+  warn: (field: keyof VirtualServerSettings, kind: 'ignored', message: string) => void,
+): VirtualServer['sorryServer'] {
+  const { sorryServer } = set;
+  if (sorryServer === undefined) return undefined;
+  const forwarding = set.sorryForwarding ?? set.forwarding ?? NAT;
+  if (family !== undefined && familyOf(sorryServer.address) !== family && forwarding.method !== 'tun') {
+    warn('sorryServer', 'ignored', `the sorry server ${sorryServer.address} is not ${family} and is left out`);
+    return undefined;
+  }
+  return { ...sorryServer, inhibitOnFailure: set.sorryInhibit ?? false, forwarding, at: places.sorryServer ?? at };
+}
+
+function resolveRealServers(
+  draft: ServerDraft,
+  family: Family | undefined,
+  config: ConfigDraft,
+  diagnostics: Diagnostics,
+  service: string,
+): readonly RealServer[] {
+  const known = new Set<string>();
+  return (draft.set.realServers ?? []).flatMap((server) => {
+    const { set, at, address } = server;
+    const forwarding = set.forwarding ?? draft.set.forwarding ?? NAT;
+    if (family !== undefined && familyOf(address) !== family && forwarding.method !== 'tun') {
+      diagnostics.error(
+        'bad-value',
+        at,
+        `${service}: the real server ${address} is not ${family} like its virtual server`,
+      );
+      return [];
+    }
+    const port = realPort(draft, server, forwarding, diagnostics);
+    const key = familyOf(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`;
+    if (known.has(key)) {
+      diagnostics.warning('duplicate', at, `${service} has the real server ${key} already; this one is left out`);
+      return [];
+    }
+    known.add(key);
+    const { notifyUp, notifyDown } = set;
+    const checks = (set.checks ?? []).flatMap((check) => {
+      const resolved = resolveCheck(check, server, port, draft.set, diagnostics);
+      return resolved === undefined ? [] : [resolved];
+    });
+    return [
+      {
+        key,
+        at,
+        address,
+        port,
+        weight: set.weight ?? draft.set.weight ?? 1,
+        forwarding,
+        inhibitOnFailure: set.inhibitOnFailure ?? draft.set.inhibitOnFailure ?? false,
+        upperThreshold: set.upperThreshold ?? 0,
+        lowerThreshold: set.lowerThreshold ?? 0,
+        ...(notifyUp === undefined ? {} : { notifyUp }),
+        ...(notifyDown === undefined ? {} : { notifyDown }),
+        smtpAlert:
+          set.smtpAlert ??
+          draft.set.smtpAlert ??
+          config.globals.set.smtpAlertChecker ??
+          config.globals.set.smtpAlert ??
+          true,
+        checks,
+      },
+    ];
+  });
+}
+
+/** DR and TUN leave the packet's port as it is, so the real server must listen on the virtual one. */
+function realPort(
+  { target }: ServerDraft,
+  server: RealServerDraft,
+  forwarding: Forwarding,
+  diagnostics: Diagnostics,
+): number {
+  if (target.kind !== 'address') return server.port;
+  if (server.port === 0) return target.port;
+  if (forwarding.method === 'nat' || server.port === target.port) return server.port;
+  diagnostics.warning(
+    'adjusted',
+    server.at,
+    `with ${forwarding.method.toUpperCase()} the real server ${server.address} is reached on port ${target.port}, not ${server.port}`,
+    'only NAT can change the port',
+  );
+  return target.port;
+}
+
+function resolveCheck(
+  { keyword, settings }: NonNullable<RealServerDraft['set']['checks']>[number],
+  server: RealServerDraft,
+  port: number,
+  service: Settings,
+  diagnostics: Diagnostics,
+): Check | undefined {
+  const kind = CHECKERS[keyword];
+  if (kind === undefined) return undefined;
+  const { set, at } = settings;
+  const timing = <K extends keyof TimingSettings>(field: K) => set[field] ?? server.set[field] ?? service[field];
+  const delayLoop = timing('delayLoop') ?? 60 * SECOND;
+  const base = {
+    at,
+    delayLoop,
+    retry: timing('retry') ?? kind.retry,
+    delayBeforeRetry:
+      timing('delayBeforeRetry') ?? (kind.delayBeforeRetry === undefined ? delayLoop : kind.delayBeforeRetry * SECOND),
+    warmup: timing('warmup') ?? delayLoop,
+    alpha: set.alpha ?? server.set.alpha ?? service.alpha ?? false,
+    logAllFailures: set.logAllFailures ?? false,
+  };
+  const { bindAddress, bindPort, bindInterface, mark } = set;
+  const connection = {
+    address: set.connectAddress ?? server.address,
+    port: set.connectPort ?? port,
+    timeout: timing('connectTimeout') ?? 5 * SECOND,
+    ...(bindAddress === undefined ? {} : { bindAddress }),
+    ...(bindPort === undefined ? {} : { bindPort }),
+    ...(bindInterface === undefined ? {} : { bindInterface }),
+    ...(mark === undefined ? {} : { mark }),
+  };
+  switch (kind.kind) {
+    case 'tcp':
+      return { ...base, kind: 'tcp', connection };
+    case 'http': {
+      const virtualHost = set.virtualHost ?? server.set.virtualHost ?? service.virtualHost;
+      if (set.urls === undefined) {
+        diagnostics.error(
+          'missing-setting',
+          at,
+          `${keyword} has no url and cannot check anything`,
+          'add: url { path / }',
+        );
+        return undefined;
+      }
+      return {
+        ...base,
+        kind: 'http',
+        connection,
+        tls: kind.tls,
+        protocol: set.protocol ?? '1.0',
+        serverNameIndication: set.serverNameIndication ?? false,
+        urls: set.urls.map((url) => (virtualHost === undefined ? url : { virtualHost, ...url })),
+      };
+    }
+    case 'misc':
+      if (set.command === undefined) {
+        diagnostics.error(
+          'missing-setting',
+          at,
+          'MISC_CHECK has no misc_path and cannot check anything',
+          'add: misc_path "COMMAND"',
+        );
+        return undefined;
+      }
+      return {
+        ...base,
+        kind: 'misc',
+        command: set.command,
+        timeout: set.timeout === undefined || set.timeout === 0 ? delayLoop : set.timeout,
+        dynamic: set.dynamic ?? false,
+      };
+    default:
+      return { ...base, kind: kind.kind };
+  }
+}
+
+function serverFamily({ target, set }: ServerDraft, groups: readonly VirtualServerGroup[]): Family | undefined {
+  if (target.kind === 'address') return familyOf(target.address);
+  const members = target.kind === 'group' ? (groups.find((group) => group.name === target.name)?.members ?? []) : [];
+  for (const member of members) {
+    if (member.kind === 'addresses') return familyOf(member.first);
+    if (member.family !== undefined) return member.family;
+  }
+  const first = set.realServers?.[0];
+  return set.family ?? (first === undefined ? undefined : familyOf(first.address));
+}
+
+function serverKey(target: TargetDraft, protocol: Protocol, family: Family | undefined): string {
+  if (target.kind === 'group') return `${protocol} group ${target.name}`;
+  if (target.kind === 'fwmark') return `fwmark ${target.mark} ${family ?? 'ipv4'}`;
+  return familyOf(target.address) === 'ipv6'
+    ? `${protocol} [${target.address}]:${target.port}`
+    : `${protocol} ${target.address}:${target.port}`;
+}

@@ -1,0 +1,176 @@
+import type { Family, IpAddress } from '@keepfleet/wire';
+import type { Position } from '../diagnostics.ts';
+import type { Command } from '../grammar/readers.ts';
+import type { Micros } from './parts.ts';
+
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+export type ForwardingMethod = 'nat' | 'dr' | 'tun';
+
+export interface Forwarding {
+  readonly method: ForwardingMethod;
+  /** Only with `tun`. */
+  readonly tunnel?: {
+    readonly type: 'ipip' | 'gue' | 'gre';
+    readonly port?: number;
+    readonly checksum: 'nocsum' | 'csum' | 'remcsum';
+  };
+}
+
+export type ServiceTarget =
+  | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
+  | { readonly kind: 'fwmark'; readonly mark: number; readonly family: Family }
+  | { readonly kind: 'group'; readonly name: string };
+
+export type GroupMember =
+  | {
+      readonly kind: 'addresses';
+      readonly first: IpAddress;
+      readonly last: IpAddress;
+      readonly port: number;
+      readonly at: Position;
+    }
+  | { readonly kind: 'fwmark'; readonly mark: number; readonly family?: Family; readonly at: Position };
+
+export interface VirtualServerGroup {
+  readonly name: string;
+  readonly at: Position;
+  readonly members: readonly GroupMember[];
+}
+
+export interface VirtualServer {
+  /** `tcp 192.0.2.1:80`, `tcp [2001:db8::1]:80`, `fwmark 7 ipv4`, `tcp group G`: the same service before and after a change of the file. */
+  readonly key: string;
+  readonly at: Position;
+  readonly places: Readonly<Record<string, Position>>;
+  readonly target: ServiceTarget;
+  /** Undefined where only the group can tell. */
+  readonly family?: Family;
+  readonly protocol: Protocol;
+  /** IPVS scheduler; default wlc. */
+  readonly scheduler: string;
+  /** Names of scheduler flags such as `sh-port` and `flag-1`. */
+  readonly schedulerFlags: readonly string[];
+  readonly onePacket: boolean;
+  /** Default NAT. */
+  readonly forwarding: Forwarding;
+  /** Time between two checks of a real server; default 60 s. */
+  readonly delayLoop: Micros;
+  readonly persistence?: {
+    /** Bare keyword: 360 s. */
+    readonly timeout: Micros;
+    /** Bits of the client address that make one client; default 32 or 128. */
+    readonly prefixLength: number;
+  };
+  readonly realServers: readonly RealServer[];
+  readonly sorryServer?: SorryServer;
+  /** Sum of the weights of live real servers below which the service is down; default 1. */
+  readonly quorum: number;
+  /** Default 0; always below the quorum. */
+  readonly hysteresis: number;
+  readonly quorumUp?: Command;
+  readonly quorumDown?: Command;
+  /** Real servers count as down until their first check succeeds. */
+  readonly alpha: boolean;
+  /** Notifications are made on shutdown too. */
+  readonly omega: boolean;
+  /** Checks rest while the virtual address is not on this node. */
+  readonly haSuspend: boolean;
+  readonly virtualHost?: string;
+  readonly smtpAlert: boolean;
+}
+
+export interface SorryServer {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly inhibitOnFailure: boolean;
+  readonly forwarding: Forwarding;
+  readonly at: Position;
+}
+
+export interface RealServer {
+  /** `192.168.1.10:80`, `[fd00::10]:80`: the same server of the same service before and after a change of the file. */
+  readonly key: string;
+  readonly at: Position;
+  readonly address: IpAddress;
+  readonly port: number;
+  /** 0..2147483647; default 1. */
+  readonly weight: number;
+  readonly forwarding: Forwarding;
+  /** Weight 0 instead of removal when a check fails. */
+  readonly inhibitOnFailure: boolean;
+  /** Connections; 0 = no limit. */
+  readonly upperThreshold: number;
+  readonly lowerThreshold: number;
+  readonly notifyUp?: Command;
+  readonly notifyDown?: Command;
+  readonly smtpAlert: boolean;
+  readonly checks: readonly Check[];
+}
+
+interface CheckBase {
+  readonly at: Position;
+  /** Default: the virtual server's. */
+  readonly delayLoop: Micros;
+  /** Failures borne before the server is down; default 1, for MISC_CHECK 0, for DNS_CHECK 3. */
+  readonly retry: number;
+  /** Default 1 s, for HTTP_GET 3 s, for MISC_CHECK and DNS_CHECK delayLoop. */
+  readonly delayBeforeRetry: Micros;
+  /** The first check waits a random part of it; default delayLoop. */
+  readonly warmup: Micros;
+  readonly alpha: boolean;
+  readonly logAllFailures: boolean;
+}
+
+export interface Connection {
+  /** Default: the real server's. */
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly bindAddress?: IpAddress;
+  readonly bindPort?: number;
+  readonly bindInterface?: string;
+  /** Default 5 s. */
+  readonly timeout: Micros;
+  readonly mark?: number;
+}
+
+export interface TcpCheck extends CheckBase {
+  readonly kind: 'tcp';
+  readonly connection: Connection;
+}
+
+export interface HttpUrl {
+  readonly path: string;
+  /** Status codes that pass, as ranges with both ends; default 200 to 299. */
+  readonly statusCodes: readonly { readonly first: number; readonly last: number }[];
+  /** MD5 of the body in lower-case hexadecimal. */
+  readonly digest?: string;
+  readonly virtualHost?: string;
+  readonly at: Position;
+}
+
+export interface HttpCheck extends CheckBase {
+  readonly kind: 'http';
+  readonly connection: Connection;
+  /** SSL_GET. */
+  readonly tls: boolean;
+  /** Default 1.0; 1.0C is 1.0 with `Connection: close`. */
+  readonly protocol: '1.0' | '1.0C' | '1.1';
+  readonly serverNameIndication: boolean;
+  readonly urls: readonly HttpUrl[];
+}
+
+export interface MiscCheck extends CheckBase {
+  readonly kind: 'misc';
+  readonly command: Command;
+  /** 0 in the file: delayLoop. */
+  readonly timeout: Micros;
+  /** Exit codes 2..255 set the weight to the code less 2. */
+  readonly dynamic: boolean;
+}
+
+/** A checker that is read and not run yet. */
+export interface OtherCheck extends CheckBase {
+  readonly kind: 'smtp' | 'dns' | 'udp' | 'ping' | 'file' | 'bfd';
+}
+
+export type Check = TcpCheck | HttpCheck | MiscCheck | OtherCheck;

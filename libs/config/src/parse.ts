@@ -1,0 +1,125 @@
+import { Diagnostics, type Diagnostic } from './diagnostics.ts';
+import type { GlobalSettings } from './grammar/global-defs.ts';
+import { type ConfigDraft, root } from './grammar/root.ts';
+import { draft, readStatements } from './grammar/rows.ts';
+import type { GlobalDefs, KeepalivedConfig } from './model/model.ts';
+import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
+import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
+import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
+import { type FileLoader, noFiles } from './syntax/files.ts';
+import { Preprocessor } from './syntax/preprocess.ts';
+import { buildTree } from './syntax/tree.ts';
+
+export interface ParseInput {
+  /** Name of the main file: for positions, `${_PWD}` and relative includes. */
+  readonly file: string;
+  readonly text: string;
+  /** Where includes come from; without one they find nothing. */
+  readonly loader?: FileLoader;
+  /** What `@ID` lines are compared with: keepalived's -i, by default the host name up to its first dot. */
+  readonly configId?: string;
+  /** Values of `${_ENV NAME}`; default none. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Source of `${_RANDOM}`; the default repeats itself, so that a text always means the same. */
+  readonly random?: (low: number, high: number) => number;
+}
+
+export interface ParseResult {
+  /** What can be used of the file, whatever is wrong with the rest. */
+  readonly config: KeepalivedConfig;
+  /** In the order of reading, then what was found by comparing settings with each other. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads a keepalived.conf. Any text gives a model and diagnostics; nothing is thrown. */
+export function parseKeepalivedConfig(input: ParseInput): ParseResult {
+  const diagnostics = new Diagnostics();
+  const preprocessor = new Preprocessor(
+    {
+      configId: input.configId ?? '',
+      loader: input.loader ?? noFiles,
+      environment: input.environment ?? {},
+      random: input.random ?? repeatableRandom(),
+    },
+    diagnostics,
+  );
+  const statements = buildTree(preprocessor.lines(input.file, input.text), diagnostics);
+  const config: ConfigDraft = {
+    globals: draft<GlobalSettings>({ file: input.file, line: 1, column: 1 }),
+    instances: [],
+    groups: [],
+    scripts: [],
+    virtualServers: [],
+    virtualServerGroups: [],
+    staticAddresses: [],
+    staticRoutes: [],
+    staticRules: [],
+    otherNames: new Set(),
+  };
+  readStatements(root, config, statements, diagnostics);
+  return { config: resolve(config, diagnostics), diagnostics: diagnostics.all() };
+}
+
+/** Whether a running node may take the result over. */
+export function isUsable(result: ParseResult): boolean {
+  return result.diagnostics.every((diagnostic) => diagnostic.severity !== 'error');
+}
+
+function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfig {
+  const globalDefs = resolveGlobals(config.globals.set);
+  const vrrpInstances = resolveInstances(config.instances, config.globals, diagnostics);
+  const syncGroups = resolveGroups(config, vrrpInstances, diagnostics);
+  const scripts = resolveScripts(config, vrrpInstances, syncGroups, diagnostics);
+  checkTracking([...vrrpInstances, ...syncGroups], scripts, config.otherNames, diagnostics);
+  const virtualServerGroups = resolveServerGroups(config.virtualServerGroups, diagnostics);
+  return {
+    globalDefs,
+    vrrpInstances,
+    syncGroups,
+    scripts,
+    virtualServerGroups,
+    virtualServers: resolveVirtualServers(config, virtualServerGroups, diagnostics),
+    staticAddresses: config.staticAddresses.map((line) => ({
+      ...line,
+      interface: line.interface ?? globalDefs.defaultInterface,
+    })),
+    staticRoutes: config.staticRoutes,
+    staticRules: config.staticRules,
+  };
+}
+
+const SECOND = 1_000_000;
+
+function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
+  const { routerId, notificationEmailFrom, smtpServer, smtpAlert, smtpAlertVrrp, smtpAlertChecker, scriptUser } = set;
+  return {
+    ...(routerId === undefined ? {} : { routerId }),
+    notificationEmail: set.notificationEmail ?? [],
+    ...(notificationEmailFrom === undefined ? {} : { notificationEmailFrom }),
+    ...(smtpServer === undefined ? {} : { smtpServer }),
+    smtpConnectTimeout: set.smtpConnectTimeout === 0 ? SECOND : (set.smtpConnectTimeout ?? 30 * SECOND),
+    ...(smtpAlert === undefined ? {} : { smtpAlert }),
+    ...(smtpAlertVrrp === undefined ? {} : { smtpAlertVrrp }),
+    ...(smtpAlertChecker === undefined ? {} : { smtpAlertChecker }),
+    enableTraps: set.enableTraps ?? false,
+    enableScriptSecurity: set.enableScriptSecurity ?? false,
+    ...(scriptUser === undefined ? {} : { scriptUser }),
+    dynamicInterfaces: set.dynamicInterfaces ?? false,
+    defaultInterface: set.defaultInterface ?? 'eth0',
+    multicastGroup4: set.multicastGroup4 ?? MULTICAST_GROUP4,
+    multicastGroup6: set.multicastGroup6 ?? MULTICAST_GROUP6,
+    strict: set.strict ?? false,
+    lvsFlush: set.lvsFlush ?? false,
+    lvsFlushOnStop: set.lvsFlushOnStop ?? 'no',
+  };
+}
+
+/** A linear congruential generator with the constants of ISO C's example; good enough for `${_RANDOM}`. */
+function repeatableRandom(): (low: number, high: number) => number {
+  let state = 1;
+  return (low, high) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+    const [least, most] = [Math.min(low, high), Math.max(low, high)];
+    return Number.isSafeInteger(most - least) ? least + ((state >> 8) % (most - least + 1)) : 0;
+  };
+}

@@ -1,0 +1,337 @@
+import type { Diagnostics } from '../diagnostics.ts';
+import { withoutComment, withoutEscapes } from './comment.ts';
+import { DEFINITION, type DefinitionValue, type Reference, references } from './definitions.ts';
+import { type FileLoader, directoryOf } from './files.ts';
+import { includeRules } from './include.ts';
+import { type Bindings, isRepeat, parametersEnd, readRepeat } from './repeat.ts';
+import { SourceText } from './source-text.ts';
+
+/** keepalived's line buffer, for a line as written and after substitution. */
+export const MAX_LINE_BYTES = 1024;
+/** Lines that definitions and repetitions may make in one parse; a runaway definition ends here. */
+export const MAX_EXPANDED_LINES = 1_000_000;
+/** Substitutions that may lie behind one line; a definition that uses itself ends here. */
+const MAX_SUBSTITUTIONS = 1_000;
+const MAX_INCLUDE_DEPTH = 32;
+
+export interface PreprocessOptions {
+  /** What `@ID` lines are compared with, and `${_INSTANCE}`. */
+  readonly configId: string;
+  readonly loader: FileLoader;
+  /** Values of `${_ENV NAME}`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A number of the closed range, for `${_RANDOM}`. */
+  readonly random: (low: number, high: number) => number;
+}
+
+/** A line with the variables of the repetitions around it. */
+interface Pending {
+  readonly text: SourceText;
+  readonly bindings: Bindings | undefined;
+}
+
+/** Lines still to be read: those of a definition or the rounds of a repetition. */
+interface Frame {
+  readonly lines: Iterator<Pending>;
+  readonly substitutions: number;
+}
+
+/**
+ * Turns files into the lines the grammar reads: comments gone, includes in place, `@id` lines chosen, `$NAME` replaced,
+ * `~SEQ` and `~LST` written out. Definitions are replaced where they are used, as late as possible, so a value may name
+ * what is defined only later or by the repetition around it.
+ */
+export class Preprocessor {
+  readonly #options: PreprocessOptions;
+  readonly #diagnostics: Diagnostics;
+  readonly #definitions = new Map<string, DefinitionValue>();
+  readonly #reportedNames = new Set<string>();
+  #expandedLines = 0;
+
+  constructor(options: PreprocessOptions, diagnostics: Diagnostics) {
+    this.#options = options;
+    this.#diagnostics = diagnostics;
+  }
+
+  *lines(file: string, text: string, depth = 0): Generator<SourceText> {
+    const source = this.#physicalLines(file, text);
+    for (const first of source) {
+      const stack: Frame[] = [{ lines: [{ text: first, bindings: undefined }].values(), substitutions: 0 }];
+      while (stack.length > 0) {
+        const frame = stack[stack.length - 1];
+        const next = frame?.lines.next();
+        if (frame === undefined || next === undefined || next.done === true) stack.pop();
+        else yield* this.#process(next.value, frame.substitutions, stack, source, depth);
+      }
+    }
+  }
+
+  *#process(
+    { text, bindings }: Pending,
+    substitutionsBefore: number,
+    stack: Frame[],
+    source: Iterator<SourceText>,
+    depth: number,
+  ): Generator<SourceText> {
+    let line = text.trim();
+    let substitutions = substitutionsBefore;
+    while (line.text !== '') {
+      if (line.text.startsWith('@')) {
+        const chosen = this.#conditional(line);
+        if (chosen === undefined) {
+          // The other lines of a definition that is not wanted are no lines of their own.
+          if (isOpenDefinition(line.text)) continuation(source, line);
+          return;
+        }
+        line = chosen;
+        continue;
+      }
+      if (isRepeat(line.text)) {
+        this.#repeat(line, bindings, substitutions, stack);
+        return;
+      }
+      const definition = DEFINITION.exec(line.text);
+      if (definition !== null) {
+        this.#define(definition[1] ?? '', definition[2] ?? '', line, source, bindings);
+        return;
+      }
+      const reference = this.#firstReference(line, bindings);
+      if (reference === undefined) break;
+      const [head = '', ...more] = reference.value;
+      substitutions++;
+      if (substitutions > MAX_SUBSTITUTIONS || !this.#mayExpand(line, more.length)) {
+        if (substitutions > MAX_SUBSTITUTIONS)
+          this.#diagnostics.error('expansion-limit', line.position(), `$${reference.name} is defined by itself`);
+        return;
+      }
+      // A definition of several lines ends the line that uses it; what follows it there would have no place.
+      const end = more.length > 0 ? line.text.length : reference.end;
+      const from = line;
+      line = withoutComment(line.replace(reference.start, end, head));
+      if (!this.#fits(line)) return;
+      if (more.length > 0) {
+        const column = from.column(reference.start);
+        const lines = more.map((entry) => ({
+          text: new SourceText(from.file, from.line, entry, column, []),
+          bindings,
+        }));
+        stack.push({ lines: lines.values(), substitutions });
+      }
+    }
+    if (line.text === '') return;
+    const include = includeRules(line.text);
+    if (include === undefined) yield withoutEscapes(line);
+    else yield* this.#include(line, include.keyword, depth);
+  }
+
+  *#physicalLines(file: string, text: string): Generator<SourceText> {
+    let number = 0;
+    let start = 0;
+    while (start < text.length) {
+      const newline = text.indexOf('\n', start);
+      const end = newline < 0 ? text.length : newline;
+      number++;
+      const raw = text.slice(start, end).replace(/\r+$/, '');
+      start = end + 1;
+      const line = new SourceText(file, number, raw.replaceAll('\r', ' '));
+      if (raw.includes('\0')) {
+        this.#diagnostics.error(
+          'binary-line',
+          line.position(raw.indexOf('\0')),
+          'the line has a NUL byte and is dropped',
+        );
+      } else if (this.#fits(line)) yield withoutComment(line);
+    }
+  }
+
+  /** The rest of an `@ID` or `@^ID` line, or undefined when it is for other nodes. */
+  #conditional(line: SourceText): SourceText | undefined {
+    const match = /^@(\^?)(\S*)\s*/.exec(line.text);
+    const same = match?.[2] === this.#options.configId;
+    return same === (match?.[1] === '^') ? undefined : line.slice(match?.[0].length ?? line.text.length);
+  }
+
+  #define(name: string, value: string, line: SourceText, source: Iterator<SourceText>, bindings: Bindings | undefined) {
+    const lines = isOpenDefinition(line.text) ? [unclosed(value), ...continuation(source, line)] : [value];
+    // A repetition's variables end with it, so a definition inside keeps their values of now.
+    this.#definitions.set(name, bindings === undefined ? lines : lines.map((text) => bound(text, bindings)));
+  }
+
+  #repeat(line: SourceText, bindings: Bindings | undefined, substitutions: number, stack: Frame[]): void {
+    let current = line;
+    for (let used = substitutions; used <= MAX_SUBSTITUTIONS; used++) {
+      const close = parametersEnd(current.text);
+      const reference = this.#firstReference(current, bindings, close < 0 ? current.text.length : close);
+      if (reference === undefined || reference.value.length > 1) break;
+      current = current.replace(reference.start, reference.end, reference.value[0] ?? '');
+      if (!this.#fits(current)) return;
+    }
+    const repeat = readRepeat(current.text);
+    if (!repeat.ok) {
+      this.#diagnostics.error('bad-repeat', line.position(), `${current.text.split('(')[0]}: ${repeat.error}`);
+      return;
+    }
+    const rest = current.slice(repeat.value.rest).trim();
+    if (substitutions >= MAX_SUBSTITUTIONS) {
+      this.#diagnostics.error('expansion-limit', line.position(), 'repetitions are nested too deeply');
+      return;
+    }
+    stack.push({
+      lines: this.#rounds(repeat.value.rounds, rest, bindings),
+      substitutions: substitutions + 1,
+    });
+  }
+
+  *#rounds(rounds: Iterable<Bindings>, rest: SourceText, outer: Bindings | undefined): Generator<Pending> {
+    for (const round of rounds) {
+      if (!this.#mayExpand(rest, 1)) return;
+      yield { text: rest, bindings: outer === undefined ? round : new Map([...outer, ...round]) };
+    }
+  }
+
+  #firstReference(
+    line: SourceText,
+    bindings: Bindings | undefined,
+    before = line.text.length,
+  ): (Reference & { value: DefinitionValue }) | undefined {
+    if (!line.text.includes('$')) return undefined;
+    for (const reference of references(line.text)) {
+      if (reference.start >= before) return undefined;
+      const value = this.#valueOf(reference, line, bindings);
+      if (value !== undefined) return { ...reference, value };
+      this.#reportUndefined(reference, line);
+    }
+    return undefined;
+  }
+
+  #valueOf(reference: Reference, line: SourceText, bindings: Bindings | undefined): DefinitionValue | undefined {
+    const variable = bindings?.get(reference.name);
+    if (variable !== undefined) return [variable];
+    if (reference.braced) {
+      const [low, high] = reference.parameters.map(Number);
+      if (reference.name === '_PWD') return [directoryOf(line.file)];
+      if (reference.name === '_INSTANCE') return [this.#options.configId];
+      if (reference.name === '_HASH') return ['#'];
+      if (reference.name === '_BANG') return ['!'];
+      if (reference.name === '_RANDOM') return [String(this.#options.random(low ?? 0, high ?? 32767))];
+      if (reference.name === '_ENV') return this.#environmentValue(reference.parameters[0]);
+    }
+    return this.#definitions.get(reference.name);
+  }
+
+  #environmentValue(name: string | undefined): DefinitionValue | undefined {
+    const { environment } = this.#options;
+    const value = name !== undefined && Object.hasOwn(environment, name) ? environment[name] : undefined;
+    return value === undefined ? undefined : [value];
+  }
+
+  #reportUndefined(reference: Reference, line: SourceText): void {
+    const key = `${line.file}:${line.line}:${reference.name}`;
+    if (!reference.braced || this.#reportedNames.has(key)) return;
+    this.#reportedNames.add(key);
+    this.#diagnostics.warning(
+      'undefined-name',
+      line.position(reference.start),
+      `\${${reference.name}} is not defined and stays as it is`,
+    );
+  }
+
+  *#include(line: SourceText, keyword: string, depth: number): Generator<SourceText> {
+    const pattern = line.text
+      .slice(keyword.length)
+      .trim()
+      .replace(/^"(.*)"$/, '$1');
+    const at = line.position();
+    if (pattern === '') {
+      this.#diagnostics.error('missing-parameter', at, `${keyword} needs the path of a file`);
+      return;
+    }
+    if (depth >= MAX_INCLUDE_DEPTH) {
+      this.#diagnostics.error('include', at, `includes are nested more than ${MAX_INCLUDE_DEPTH} deep at "${pattern}"`);
+      return;
+    }
+    const rules = includeRules(line.text);
+    const files = this.#options.loader.load(pattern, line.file);
+    if (files.length === 0) {
+      const required = rules?.match === true || (rules?.wildcard === true && /[*?[]/.test(pattern));
+      this.#diagnostics[required || (rules?.braces === true && pattern.includes('{')) ? 'error' : 'warning'](
+        'include',
+        at,
+        `${keyword}: no file matches "${pattern}"`,
+      );
+    }
+    for (const file of files) {
+      if (!('unreadable' in file)) yield* this.lines(file.path, file.text, depth + 1);
+      else {
+        this.#diagnostics[rules?.read === true ? 'error' : 'warning'](
+          'include',
+          at,
+          `${keyword}: cannot read "${file.path}": ${file.unreadable}`,
+        );
+      }
+    }
+  }
+
+  #mayExpand(line: SourceText, count: number): boolean {
+    const before = this.#expandedLines;
+    this.#expandedLines += count;
+    if (this.#expandedLines <= MAX_EXPANDED_LINES) return true;
+    if (before <= MAX_EXPANDED_LINES) {
+      this.#diagnostics.error(
+        'expansion-limit',
+        line.position(),
+        `definitions and repetitions make more than ${MAX_EXPANDED_LINES} lines; the rest is dropped`,
+      );
+    }
+    return false;
+  }
+
+  #fits(line: SourceText): boolean {
+    if (utf8Length(line.text) < MAX_LINE_BYTES) return true;
+    this.#diagnostics.error(
+      'line-too-long',
+      line.position(),
+      `the line has more than ${MAX_LINE_BYTES - 1} bytes and is dropped`,
+    );
+    return false;
+  }
+}
+
+function isOpenDefinition(text: string): boolean {
+  return text.endsWith('\\') && /^(@\S*\s+)*\$\w+=/.test(text);
+}
+
+function unclosed(text: string): string {
+  return text.slice(0, -1).trimEnd();
+}
+
+/** The further lines of a definition whose first line ends with a backslash. */
+function continuation(source: Iterator<SourceText>, first: SourceText): string[] {
+  const lines: string[] = [];
+  for (let open = first.text.endsWith('\\'); open;) {
+    const next = source.next();
+    if (next.done === true) break;
+    open = next.value.text.endsWith('\\');
+    lines.push(open ? unclosed(next.value.text) : next.value.text);
+  }
+  return lines;
+}
+
+function bound(text: string, bindings: Bindings): string {
+  let result = text;
+  for (const reference of [...references(text)].reverse()) {
+    const value = bindings.get(reference.name);
+    if (value !== undefined) result = result.slice(0, reference.start) + value + result.slice(reference.end);
+  }
+  return result;
+}
+
+function utf8Length(text: string): number {
+  if (text.length * 3 < MAX_LINE_BYTES) return text.length;
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
