@@ -4,7 +4,7 @@ export default defineConfig({
   // NestJS needs the constructor types at run time.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
-    include: ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/*/src/**/*.spec.ts'],
+    include: ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/*/src/**/*.spec.ts', 'tools/*.spec.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     maxWorkers: 2,
   },
