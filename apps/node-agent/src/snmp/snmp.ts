@@ -251,11 +251,8 @@ function now() {
 
 /** Lets what was written go out; a master that does not read it is not waited for. */
 function hangUp(socket: Socket | undefined): void {
-  if (socket === undefined) return;
-  socket.on('error', () => socket.destroy());
-  if (socket.connecting || socket.writableLength > 0) socket.destroySoon();
-  else socket.end(() => socket.destroy());
-  setTimeout(() => socket.destroy(), HANG_UP_MS).unref();
+  socket?.destroySoon();
+  setTimeout(() => socket?.destroy(), HANG_UP_MS).unref();
 }
 
 const HANG_UP_MS = 1000;
