@@ -15,6 +15,7 @@ export { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from './netlink/netlink
 export type { NetlinkReply, NetlinkRequest } from './netlink/netlink-socket.ts';
 export { Rtnetlink, type AddressChange, type AddressOutcome } from './netlink/rtnetlink.ts';
 export { monotonicMicros } from './process/clock.ts';
+export { type LockOutcome, lockPidFile } from './process/lock-file.ts';
 export { inNetworkNamespace } from './process/namespace.ts';
 export { lockMemory, missingCapabilities, nameProcess, runRealTime, setTimerSlack } from './process/privileges.ts';
 export { type TcpSettings, connectTcp } from './socket/tcp.ts';

@@ -60,6 +60,7 @@ const functions = {
     flags: number,
   ) => Sized,
   recvmsg: library.func('intptr_t recvmsg(int, void *, int)') as (fd: number, message: Bytes, flags: number) => Sized,
+  flock: library.func('int flock(int, int)') as (fd: number, operation: number) => number,
   close: library.func('int close(int)') as (fd: number) => number,
   setns: library.func('int setns(int, int)') as (fd: number, kind: number) => number,
   sched_setscheduler: library.func('int sched_setscheduler(int, int, const void *)') as (
