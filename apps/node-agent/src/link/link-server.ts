@@ -1,0 +1,288 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, rmSync } from 'node:fs';
+import { type Server, type Socket, createServer } from 'node:net';
+import { join } from 'node:path';
+import { lockPidFile } from '@keepfleet/linux';
+import { z } from 'zod';
+import type { Log } from '../log.ts';
+import { Connection } from './connection.ts';
+import { EventRing } from './event-ring.ts';
+import { LinkError } from './link-error.ts';
+import {
+  type ControlMessage,
+  type Outcome,
+  type ProcessMessage,
+  type Role,
+  type StopMode,
+  controlMessage,
+} from './messages.ts';
+
+/** Snapshots are sent at most this often, and at least every {@link SNAPSHOT_EVERY_MS}. */
+export const SNAPSHOT_GAP_MS = 100;
+export const SNAPSHOT_EVERY_MS = 2_000;
+
+/** What a process does at the control process's word. */
+export interface LinkedProcess<Settings, Command, Snapshot> {
+  readonly role: Role;
+  readonly settings: z.ZodType<Settings>;
+  readonly command: z.ZodType<Command>;
+  /**
+   * Takes the whole desired state; the same state again changes nothing. A returned reason refuses it, and then nothing
+   * has changed. Never called again before it has returned.
+   */
+  configure(settings: Settings): Promise<{ refused: string } | undefined> | { refused: string } | undefined;
+  carryOut(command: Command): Promise<Outcome> | Outcome;
+  stop(mode: StopMode): void;
+  snapshot(): Snapshot;
+}
+
+export interface LinkServerOptions {
+  readonly runDirectory: string;
+  readonly version: string;
+  readonly log: Log;
+}
+
+interface Peer {
+  readonly connection: Connection<ControlMessage>;
+  /** Number of the next event to send; none before `resume`. */
+  nextEvent: number | undefined;
+  snapshotDue: boolean;
+}
+
+/**
+ * The process's end of the link. It goes on whether or not a control process is there, and never waits for one: a
+ * snapshot that was not read is replaced by the next, an event stays in the ring until it is its turn.
+ */
+export class LinkServer<Settings, Command, Snapshot, Event> {
+  readonly incarnation = randomUUID();
+  readonly #process: LinkedProcess<Settings, Command, Snapshot>;
+  readonly #options: LinkServerOptions;
+  readonly #startedAt = Date.now();
+  readonly #ring = new EventRing<Event>();
+  readonly #peers = new Set<Peer>();
+  readonly #server: Server;
+  readonly #releaseLock: () => void;
+  readonly #path: string;
+  #problems: readonly string[] = [];
+  #revision: string | null = null;
+  #configuring: Promise<void> = Promise.resolve();
+  #snapshotTimer: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #snapshotAt = -Infinity;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    process: LinkedProcess<Settings, Command, Snapshot>,
+    options: LinkServerOptions,
+    releaseLock: () => void,
+  ) {
+    this.#process = process;
+    this.#options = options;
+    this.#releaseLock = releaseLock;
+    this.#path = socketPath(options.runDirectory, process.role);
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /**
+   * Takes the role's place in the run directory and listens. Throws {@link LinkError} `in-use` when a live process has
+   * it; what a dead one left is removed.
+   */
+  static async listen<Settings, Command, Snapshot, Event>(
+    process: LinkedProcess<Settings, Command, Snapshot>,
+    options: LinkServerOptions,
+  ): Promise<LinkServer<Settings, Command, Snapshot, Event>> {
+    const pidFile = join(options.runDirectory, `${process.role}.pid`);
+    const lock = lockPidFile(pidFile);
+    if (lock.kind === 'held') {
+      const owner = lock.pid === undefined ? 'another process' : `process ${lock.pid}`;
+      throw new LinkError(
+        'in-use',
+        `${owner} already runs the role ${process.role} in ${options.runDirectory}: stop it first, or give another --run-dir`,
+      );
+    }
+    const server = new LinkServer<Settings, Command, Snapshot, Event>(process, options, lock.release);
+    try {
+      await server.#listen();
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Keeps an event and sends it to whoever wants events. */
+  event(event: Event): void {
+    this.#ring.push(event, Date.now());
+    for (const peer of this.#peers) this.#pump(peer);
+  }
+
+  /** The snapshot is no longer what was last sent. Cheap: call it at every change. */
+  changed(): void {
+    if (this.#peers.size === 0 || this.#snapshotTimer !== undefined) return;
+    const wait = Math.max(0, this.#snapshotAt + SNAPSHOT_GAP_MS - performance.now());
+    this.#snapshotTimer = setTimeout(() => this.#sendSnapshots(), wait);
+  }
+
+  /** What keeps the process from its whole work; told in the next hello. */
+  set problems(problems: readonly string[]) {
+    this.#problems = problems;
+  }
+
+  /** Ends all connections and gives the role's place free. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#snapshotTimer);
+    clearInterval(this.#heartbeat);
+    for (const { connection } of this.#peers) connection.end();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      // A peer that does not close its end must not keep the process.
+      setTimeout(() => {
+        for (const { connection } of this.#peers) connection.destroy();
+      }, SNAPSHOT_GAP_MS).unref();
+    });
+    this.#releaseLock();
+  }
+
+  #listen(): Promise<void> {
+    // Whoever held the lock is dead, so nobody listens there any more.
+    rmSync(this.#path, { force: true });
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#path, () => {
+        this.#server.off('error', reject);
+        this.#server.on('error', (error) => this.#options.log.error({ err: error }, `${this.#path}: cannot accept`));
+        chmodSync(this.#path, 0o600);
+        resolve();
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    const { log } = this.#options;
+    const connection = new Connection(socket, controlMessage, {
+      message: (message) => this.#receive(peer, message),
+      drained: () => {
+        this.#pump(peer);
+        if (peer.snapshotDue) this.changed();
+      },
+      closed: (reason) => {
+        this.#peers.delete(peer);
+        if (this.#peers.size === 0) clearInterval(this.#heartbeat);
+        if (reason === undefined) log.info({}, 'the control process closed its connection; going on without it');
+        else log.warn({ err: reason }, 'the connection of the control process broke; going on without it');
+      },
+    });
+    const peer: Peer = { connection, nextEvent: undefined, snapshotDue: true };
+    if (this.#peers.size === 0) {
+      clearInterval(this.#heartbeat);
+      this.#heartbeat = setInterval(() => this.changed(), SNAPSHOT_EVERY_MS);
+    }
+    this.#peers.add(peer);
+    this.#send(peer, {
+      type: 'hello',
+      role: this.#process.role,
+      pid: process.pid,
+      incarnation: this.incarnation,
+      version: this.#options.version,
+      revision: this.#revision,
+      startedAt: this.#startedAt,
+      problems: [...this.#problems],
+    });
+    this.changed();
+  }
+
+  #receive(peer: Peer, message: ControlMessage): void {
+    switch (message.type) {
+      case 'configure':
+        this.#configuring = this.#configuring.then(() => this.#configure(peer, message.revision, message.settings));
+        break;
+      case 'command':
+        void this.#carryOut(peer, message.id, message.command);
+        break;
+      case 'resume':
+        peer.nextEvent = message.incarnation === this.incarnation ? message.after + 1 : 1;
+        this.#pump(peer);
+        break;
+      case 'stop':
+        this.#process.stop(message.mode);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #configure(peer: Peer, revision: string, data: unknown): Promise<void> {
+    const refuse = (reason: string) => {
+      this.#options.log.error({ revision, reason }, 'settings refused; the ones before stay in force');
+      this.#send(peer, { type: 'refused', revision, reason });
+    };
+    const settings = this.#process.settings.safeParse(data);
+    if (!settings.success) return refuse(z.prettifyError(settings.error));
+    try {
+      const result = await this.#process.configure(settings.data);
+      if (result !== undefined) return refuse(result.refused);
+    } catch (error) {
+      this.#options.log.error({ err: error, revision }, 'settings could not be applied');
+      return refuse(error instanceof Error ? error.message : String(error));
+    }
+    this.#revision = revision;
+    this.#send(peer, { type: 'applied', revision });
+    this.changed();
+  }
+
+  async #carryOut(peer: Peer, id: string, data: unknown): Promise<void> {
+    const command = this.#process.command.safeParse(data);
+    let outcome: Outcome;
+    try {
+      outcome = command.success
+        ? await this.#process.carryOut(command.data)
+        : { ok: false, reason: z.prettifyError(command.error) };
+    } catch (error) {
+      this.#options.log.error({ err: error, command: data }, 'a command failed');
+      outcome = { ok: false, reason: error instanceof Error ? error.message : String(error) };
+    }
+    this.#send(peer, { type: 'done', id, outcome });
+    this.changed();
+  }
+
+  /** Sends the peer as many events as it takes; the rest stays in the ring until it has read those. */
+  #pump(peer: Peer): void {
+    if (peer.nextEvent === undefined || peer.connection.busy) return;
+    // A peer that claims events which never were gets what comes.
+    peer.nextEvent = Math.min(peer.nextEvent, this.#ring.last + 1);
+    const missed = this.#ring.first - peer.nextEvent;
+    if (missed > 0) {
+      this.#send(peer, { type: 'missed', count: missed });
+      peer.nextEvent = this.#ring.first;
+    }
+    while (!peer.connection.busy) {
+      const entry = this.#ring.at(peer.nextEvent);
+      if (entry === undefined) return;
+      this.#send(peer, { type: 'event', ...entry });
+      peer.nextEvent += 1;
+    }
+  }
+
+  #sendSnapshots(): void {
+    this.#snapshotTimer = undefined;
+    this.#snapshotAt = performance.now();
+    const message = { type: 'snapshot', at: Date.now(), snapshot: this.#process.snapshot() } as const;
+    for (const peer of this.#peers) {
+      peer.snapshotDue = peer.connection.busy;
+      if (!peer.snapshotDue) this.#send(peer, message);
+    }
+  }
+
+  #send(peer: Peer, message: ProcessMessage): void {
+    peer.connection.send(message);
+  }
+}
+
+export function socketPath(runDirectory: string, role: Role): string {
+  return join(runDirectory, `${role}.sock`);
+}

@@ -1,0 +1,305 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type Socket, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import type { Log } from '../log.ts';
+import { EVENT_RING_SIZE } from './event-ring.ts';
+import { type EventPosition, LinkClient, LinkServer, type LinkedProcess, type Outcome, socketPath } from './index.ts';
+import { LINE_LIMIT } from './line-reader.ts';
+
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+interface Settings {
+  weight: number;
+}
+
+type Server = LinkServer<Settings, { verb: string }, { weight: number }, { n: number }>;
+
+/** A process that holds one number. */
+class Weights implements LinkedProcess<Settings, { verb: string }, { weight: number }> {
+  readonly role = 'lvs';
+  readonly settings = z.object({ weight: z.number().max(100) });
+  readonly command = z.object({ verb: z.string() });
+  readonly stopped: string[] = [];
+  configured = 0;
+  weight = 0;
+
+  configure(settings: Settings): { refused: string } | undefined {
+    if (settings.weight === 13) return { refused: 'unlucky' };
+    if (settings.weight === 99) throw new Error('kernel says no');
+    this.configured += 1;
+    this.weight = settings.weight;
+    return undefined;
+  }
+
+  carryOut(command: { verb: string }): Promise<Outcome> | Outcome {
+    if (command.verb === 'double') return { ok: true, value: 2 * this.weight };
+    if (command.verb === 'wait') return new Promise(() => {});
+    throw new Error(`cannot ${command.verb}`);
+  }
+
+  stop(mode: string): void {
+    this.stopped.push(mode);
+  }
+
+  snapshot(): { weight: number } {
+    return { weight: this.weight };
+  }
+}
+
+let runDirectory: string;
+const closers: (() => unknown)[] = [];
+
+beforeEach(() => {
+  runDirectory = mkdtempSync(join(tmpdir(), 'kf-linux-link-'));
+});
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+  rmSync(runDirectory, { recursive: true });
+});
+
+async function server(process = new Weights()): Promise<Server> {
+  const link: Server = await LinkServer.listen(process, { runDirectory, version: '1.2.3', log: silent });
+  closers.push(() => link.close());
+  return link;
+}
+
+interface Seen {
+  hellos: { incarnation: string; revision: string | null }[];
+  events: number[];
+  weights: number[];
+  answers: string[];
+  missed: number;
+  lost: number;
+  position: EventPosition | undefined;
+}
+
+function client(position?: EventPosition) {
+  const seen: Seen = { hellos: [], events: [], weights: [], answers: [], missed: 0, lost: 0, position };
+  const link = new LinkClient<Settings, { verb: string }, { weight: number }, { n: number }>({
+    runDirectory,
+    role: 'lvs',
+    snapshot: z.object({ weight: z.number() }),
+    event: z.object({ n: z.number() }),
+    log: silent,
+    position,
+    listener: {
+      connected: ({ incarnation, revision }) => seen.hellos.push({ incarnation, revision }),
+      snapshot: ({ weight }) => seen.weights.push(weight),
+      event: ({ n }, _, at) => {
+        seen.events.push(n);
+        seen.position = at;
+      },
+      missed: (count) => (seen.missed += count),
+      applied: (revision) => seen.answers.push(`applied ${revision}`),
+      refused: (revision, reason) => seen.answers.push(`refused ${revision}: ${reason}`),
+      disconnected: () => (seen.lost += 1),
+    },
+  });
+  closers.push(() => link.close());
+  return { link, seen };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+describe('the link of control and process', () => {
+  it('says hello, takes settings and tells the revision in force from then on', async () => {
+    await server();
+    const { link, seen } = client();
+    link.configure('r1', { weight: 5 });
+    await vi.waitFor(() => expect(seen.answers).toEqual(['applied r1']));
+    await vi.waitFor(() => expect(seen.weights.at(-1)).toBe(5));
+    const next = client();
+    await vi.waitFor(() => expect(next.seen.hellos[0]?.revision).toBe('r1'));
+    expect(seen.hellos[0]?.revision).toBeNull();
+  });
+
+  it.each([
+    ['what the schema does not allow', 101, 'weight'],
+    ['what the process refuses', 13, 'unlucky'],
+    ['what the process fails at', 99, 'kernel says no'],
+  ])('refuses %s, with the reason, and keeps what was in force', async (_, weight, reason) => {
+    const weights = new Weights();
+    await server(weights);
+    const { link, seen } = client();
+    link.configure('good', { weight: 5 });
+    await vi.waitFor(() => expect(seen.answers).toEqual(['applied good']));
+    link.configure('bad', { weight });
+    await vi.waitFor(() => expect(seen.answers.at(-1)).toContain('refused bad'));
+    expect(seen.answers.at(-1)).toContain(reason);
+    expect(weights.weight).toBe(5);
+  });
+
+  it('carries out commands and brings the outcome, failures too', async () => {
+    await server(Object.assign(new Weights(), { weight: 21 }));
+    const { link, seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    await expect(link.command({ verb: 'double' })).resolves.toEqual({ ok: true, value: 42 });
+    await expect(link.command({ verb: 'fly' })).resolves.toEqual({ ok: false, reason: 'cannot fly' });
+    await expect(link.command({ verb: 'wait' }, 20)).rejects.toMatchObject({ code: 'timeout' });
+  });
+
+  it('fails a command at once where no process is, or when it goes away', async () => {
+    const { link, seen } = client();
+    await expect(link.command({ verb: 'double' })).rejects.toMatchObject({ code: 'not-connected' });
+    const process = await server();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    const waiting = expect(link.command({ verb: 'wait' })).rejects.toMatchObject({ code: 'lost' });
+    await process.close();
+    await waiting;
+  });
+
+  it('passes on how to stop', async () => {
+    const weights = new Weights();
+    await server(weights);
+    const { link, seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    link.stop('leave');
+    await vi.waitFor(() => expect(weights.stopped).toEqual(['leave']));
+  });
+
+  it('gives a restarted control every event of its absence, once and in order', async () => {
+    const process = await server();
+    const first = client();
+    await vi.waitFor(() => expect(first.seen.hellos).toHaveLength(1));
+    for (const n of range(1, 10)) process.event({ n });
+    await vi.waitFor(() => expect(first.seen.events).toEqual(range(1, 10)));
+    first.link.close();
+    for (const n of range(11, 500)) process.event({ n });
+    const second = client(first.seen.position);
+    await vi.waitFor(() => expect(second.seen.events).toEqual(range(11, 500)));
+    process.event({ n: 501 });
+    await vi.waitFor(() => expect(second.seen.events.at(-1)).toBe(501));
+    expect(second.seen.missed).toBe(0);
+  });
+
+  it('starts anew with a process that has started anew, and configures it by itself', async () => {
+    const process = await server();
+    const { link, seen } = client();
+    link.configure('r1', { weight: 7 });
+    process.event({ n: 1 });
+    process.event({ n: 2 });
+    await vi.waitFor(() => expect(seen.events).toEqual([1, 2]));
+    await process.close();
+    await vi.waitFor(() => expect(seen.lost).toBe(1));
+    const weights = new Weights();
+    const next = await server(weights);
+    next.event({ n: 3 });
+    await vi.waitFor(() => expect(seen.events).toEqual([1, 2, 3]));
+    await vi.waitFor(() => expect(weights.weight).toBe(7));
+    expect(new Set(seen.hellos.map(({ incarnation }) => incarnation)).size).toBe(2);
+  });
+
+  it('counts the events that were too many to keep', async () => {
+    const process = await server();
+    for (const n of range(1, EVENT_RING_SIZE + 5)) process.event({ n });
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.events).toEqual(range(6, EVENT_RING_SIZE + 5)));
+    expect(seen.missed).toBe(5);
+  });
+
+  it('sends one snapshot for many changes, and the last state always', async () => {
+    const weights = new Weights();
+    const process = await server(weights);
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.weights).toHaveLength(1));
+    for (weights.weight = 1; weights.weight < 1000; weights.weight++) process.changed();
+    await vi.waitFor(() => expect(seen.weights.at(-1)).toBe(1000));
+    expect(seen.weights).toHaveLength(2);
+  });
+
+  it('sends a snapshot without any change, so that control can tell old from unchanged', async () => {
+    await server();
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.weights.length).toBeGreaterThanOrEqual(2), { timeout: 4_000 });
+  });
+});
+
+describe('a process whose control misbehaves', () => {
+  async function raw(): Promise<Socket> {
+    const socket = connect(socketPath(runDirectory, 'lvs'));
+    socket.on('error', () => socket.destroy());
+    closers.push(() => socket.destroy());
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  it.each([
+    ['no JSON', 'hello\n'],
+    ['an unknown type', '{"type":"dance"}\n'],
+    ['a field of the wrong type', '{"type":"resume","incarnation":"x","after":-1}\n'],
+    ['a line without end', 'x'.repeat(LINE_LIMIT + 1)],
+  ])('ends the connection on %s, and only that', async (_, text) => {
+    await server();
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    const socket = await raw();
+    socket.resume();
+    socket.write(text);
+    await once(socket, 'close');
+    expect(seen.lost).toBe(0);
+  });
+
+  it('holds back, and not in memory, what a control does not read', async () => {
+    const process = await server();
+    const socket = await raw();
+    socket.pause();
+    socket.write('{"type":"resume","incarnation":"","after":0}\n');
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    // A snapshot after the resume was read: both are handled in the order of arrival.
+    await vi.waitFor(() => expect(seen.weights.length).toBeGreaterThanOrEqual(1));
+    const total = 4 * EVENT_RING_SIZE;
+    for (const n of range(1, total)) process.event({ n });
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    socket.resume();
+    await vi.waitFor(() => expect(text).toContain(`"seq":${total},`));
+    const messages = text
+      .trim()
+      .split('\n')
+      .map((line) =>
+        z
+          .object({ type: z.string(), seq: z.number().optional(), count: z.number().optional() })
+          .parse(JSON.parse(line)),
+      );
+    const events = messages.filter(({ type }) => type === 'event').length;
+    const missed = messages.reduce((sum, { count = 0 }) => sum + count, 0);
+    expect(events + missed).toBe(total);
+    expect(missed).toBeGreaterThan(0);
+  });
+});
+
+describe('the place of a role in the run directory', () => {
+  it('is refused while a live process has it', async () => {
+    await server();
+    await expect(server()).rejects.toMatchObject({
+      code: 'in-use',
+      message: expect.stringContaining(`${process.pid}`),
+    });
+  });
+
+  it('is free again after close, with its socket removed', async () => {
+    const first = await server();
+    await first.close();
+    expect(existsSync(socketPath(runDirectory, 'lvs'))).toBe(false);
+    await server();
+  });
+
+  it('is taken over from a process that was killed', async () => {
+    const path = socketPath(runDirectory, 'lvs');
+    const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`;
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(existsSync(path)).toBe(true);
+    await server();
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+  });
+});
