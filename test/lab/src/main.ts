@@ -1,0 +1,16 @@
+import { parseArguments, usage } from './arguments.ts';
+import { runDaemon } from './daemon.ts';
+import { runVerb } from './verbs.ts';
+
+const words = process.argv.slice(2);
+if (words[0] === 'daemon') {
+  await runDaemon(words[1] ?? '');
+} else {
+  const parsed = parseArguments(words);
+  if (parsed.ok) {
+    process.exitCode = await runVerb(parsed.value);
+  } else {
+    process.stderr.write(`lab: ${parsed.message}\n\n${usage}\n`);
+    process.exitCode = 2;
+  }
+}
