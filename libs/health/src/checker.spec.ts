@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { type Instant, after, instant, millis, seconds } from '@keepfleet/machine';
+import { asciiBytes, hex, ip, latin1Text, unhex } from '@keepfleet/wire';
+import { describe, expect, it } from 'vitest';
+import { Checker, type CheckerInput, type CheckerOutput, type CheckerSettings, describeChecker } from './index.ts';
+
+const schedule = {
+  delayLoop: seconds(10),
+  retry: 1,
+  delayBeforeRetry: seconds(3),
+  warmup: seconds(10),
+  alpha: false,
+  logAllFailures: false,
+};
+const connection = {
+  address: ip('192.168.1.10'),
+  port: 80,
+  bindAddress: null,
+  bindPort: null,
+  bindInterface: null,
+  fwmark: null,
+  connectTimeout: seconds(5),
+};
+const url = { path: '/', virtualHost: null, statusCodes: [{ first: 200, last: 200 }], digest: null };
+const http: CheckerSettings = {
+  kind: 'http',
+  schedule,
+  connection,
+  tls: false,
+  serverName: null,
+  protocol: '1.0',
+  virtualHost: null,
+  urls: [url],
+};
+const tcp: CheckerSettings = { kind: 'tcp', schedule, connection };
+
+function md5() {
+  const hash = createHash('md5');
+  return { update: (bytes: Uint8Array) => void hash.update(bytes), hex: () => hash.digest('hex') };
+}
+
+/** A checker with its own clock, driven by hand. */
+class Bench {
+  now: Instant = instant(0);
+  readonly checker: Checker;
+  attempt = 0;
+
+  constructor(settings: CheckerSettings, up = true, random = 0) {
+    this.checker = new Checker(settings, up, { random: () => random, md5 }, this.now);
+    this.handle({ kind: 'start' });
+  }
+
+  handle(input: CheckerInput): readonly CheckerOutput[] {
+    return this.#seen(this.checker.handle(input, this.now));
+  }
+
+  /** Jumps to the next deadline. */
+  expire(): readonly CheckerOutput[] {
+    this.now = this.checker.nextDeadline() ?? this.now;
+    return this.#seen(this.checker.timeout(this.now));
+  }
+
+  /** Waits for the next run and lets it meet this answer. */
+  answer(text: string): readonly CheckerOutput[] {
+    this.expire();
+    this.handle({ kind: 'connected', attempt: this.attempt });
+    this.handle({ kind: 'data', attempt: this.attempt, hex: hex(asciiBytes(text)) });
+    return this.handle({ kind: 'closed', attempt: this.attempt });
+  }
+
+  refuse(): readonly CheckerOutput[] {
+    this.expire();
+    return this.handle({ kind: 'error', attempt: this.attempt, reason: 'refused the connection' });
+  }
+
+  #seen(outputs: readonly CheckerOutput[]): readonly CheckerOutput[] {
+    for (const output of outputs) if (output.kind === 'connect') this.attempt = output.attempt;
+    return outputs;
+  }
+}
+
+const verdicts = (outputs: readonly CheckerOutput[]) => outputs.filter((output) => output.kind === 'verdict');
+const good = 'HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\nW1\n';
+const bad = 'HTTP/1.1 503 Service Unavailable\r\n\r\n';
+
+describe('a schedule', () => {
+  it('begins after one second and a random part of the warm-up', () => {
+    expect(new Bench(tcp, true, 0.5).checker.nextDeadline()).toBe(seconds(6));
+  });
+
+  it('comes again after delay_loop, and does nothing before', () => {
+    const bench = new Bench(tcp);
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: 1 });
+    expect(bench.checker.nextDeadline()).toBe(after(seconds(1) as unknown as Instant, seconds(10)));
+    expect(bench.checker.timeout(after(bench.now, millis(9_999)))).toEqual([]);
+  });
+
+  it('does not forgive the first failure', () => {
+    const bench = new Bench(tcp);
+    expect(verdicts(bench.refuse())).toEqual([{ kind: 'verdict', up: false, reason: 'refused the connection' }]);
+  });
+
+  it('forgives as many failures as retry says, delay_before_retry apart', () => {
+    const bench = new Bench({ ...tcp, schedule: { ...schedule, retry: 2 } });
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: 1 });
+    for (let failure = 0; failure < 2; failure++) {
+      expect(verdicts(bench.refuse())).toEqual([]);
+      expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(3)));
+    }
+    expect(verdicts(bench.refuse())).toHaveLength(1);
+    expect(bench.checker.status).toMatchObject({ up: false, failures: 3 });
+    expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(10)));
+  });
+
+  it('brings a server up by one success', () => {
+    const bench = new Bench(tcp, false);
+    bench.expire();
+    expect(verdicts(bench.handle({ kind: 'connected', attempt: 1 }))).toHaveLength(1);
+    expect(bench.checker.status).toMatchObject({ up: true, ran: true, failures: 0 });
+  });
+
+  it('keeps a failing server that began as down as down, without a second verdict', () => {
+    const bench = new Bench(tcp, false);
+    expect(verdicts(bench.refuse())).toEqual([]);
+    expect(bench.checker.status.up).toBe(false);
+  });
+});
+
+describe('TCP_CHECK', () => {
+  it('succeeds when the connection is there, and closes it', () => {
+    const bench = new Bench(tcp);
+    expect(bench.expire()).toEqual([{ kind: 'connect', attempt: 1 }]);
+    expect(bench.handle({ kind: 'connected', attempt: 1 })).toEqual([
+      { kind: 'close', attempt: 1 },
+      { kind: 'ran', success: true, result: 'accepted a connection' },
+    ]);
+  });
+
+  it('gives up after connect_timeout and ignores what comes later', () => {
+    const bench = new Bench(tcp);
+    bench.expire();
+    const outputs = bench.expire();
+    expect(bench.now).toBe(seconds(6));
+    expect(outputs).toEqual([
+      { kind: 'close', attempt: 1 },
+      { kind: 'ran', success: false, result: 'did not accept a connection within 5 s' },
+      { kind: 'verdict', up: false, reason: 'did not accept a connection within 5 s' },
+    ]);
+    expect(bench.handle({ kind: 'connected', attempt: 1 })).toEqual([]);
+    expect(bench.handle({ kind: 'error', attempt: 1, reason: 'late' })).toEqual([]);
+  });
+
+  it('stops in the middle of a connection', () => {
+    const bench = new Bench(tcp);
+    bench.expire();
+    expect(bench.handle({ kind: 'stop' })).toEqual([{ kind: 'close', attempt: 1 }]);
+    expect(bench.checker.nextDeadline()).toBeUndefined();
+  });
+});
+
+describe('HTTP_GET', () => {
+  it('sends the request of keepalived', () => {
+    const bench = new Bench(http);
+    bench.expire();
+    const [sent] = bench.handle({ kind: 'connected', attempt: 1 });
+    expect(sent?.kind === 'send' && latin1Text(unhex(sent.hex))).toBe(
+      'GET / HTTP/1.0\r\nUser-Agent: KeepAliveClient (keepfleet)\r\nHost: 192.168.1.10:80\r\n\r\n',
+    );
+  });
+
+  it('asks for the virtual host, of the url first, and lets no line end through', () => {
+    const bench = new Bench({
+      ...http,
+      protocol: '1.1',
+      virtualHost: 'a.example',
+      urls: [{ ...url, path: '/ä\r\nX: y', virtualHost: 'b.example' }],
+    });
+    bench.expire();
+    const [sent] = bench.handle({ kind: 'connected', attempt: 1 });
+    expect(sent?.kind === 'send' && latin1Text(unhex(sent.hex))).toBe(
+      'GET /%C3%A4%0D%0AX:%20y HTTP/1.1\r\nUser-Agent: KeepAliveClient (keepfleet)\r\nConnection: close\r\nHost: b.example\r\n\r\n',
+    );
+  });
+
+  it('goes down by a wrong status, with the reason, and up again', () => {
+    const bench = new Bench(http);
+    expect(verdicts(bench.answer(bad))).toEqual([{ kind: 'verdict', up: false, reason: 'answered 503, want 200' }]);
+    expect(verdicts(bench.answer(good))).toEqual([{ kind: 'verdict', up: true, reason: 'answered 200' }]);
+  });
+
+  it('accepts 200 to 299 where no status is given', () => {
+    const bench = new Bench({ ...http, urls: [{ ...url, statusCodes: [] }] });
+    expect(bench.answer('HTTP/1.1 204 No Content\r\n\r\n')).toEqual([]);
+    expect(bench.checker.status).toMatchObject({ up: true, lastResult: 'answered 204' });
+  });
+
+  it('takes every url in turn, each on a connection of its own, and names the one that failed', () => {
+    const bench = new Bench({ ...http, urls: [url, { ...url, path: '/b' }] });
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: 1 });
+    bench.handle({ kind: 'data', attempt: 1, hex: hex(asciiBytes(good)) });
+    expect(bench.handle({ kind: 'closed', attempt: 1 })).toEqual([
+      { kind: 'close', attempt: 1 },
+      { kind: 'connect', attempt: 2 },
+    ]);
+    bench.handle({ kind: 'connected', attempt: 2 });
+    bench.handle({ kind: 'data', attempt: 2, hex: hex(asciiBytes(bad)) });
+    const outputs = bench.handle({ kind: 'closed', attempt: 2 });
+    expect(verdicts(outputs)).toEqual([{ kind: 'verdict', up: false, reason: '/b: answered 503, want 200' }]);
+  });
+
+  it('compares the digest of the body', () => {
+    const digest = createHash('md5').update('W1\n').digest('hex');
+    const right = new Bench({ ...http, urls: [{ ...url, digest }] });
+    right.answer(good);
+    expect(right.checker.status).toMatchObject({ up: true, lastResult: 'answered 200, the digest fits' });
+    const wrong = new Bench({ ...http, urls: [{ ...url, digest: '0'.repeat(32) }] });
+    wrong.answer(good);
+    expect(wrong.checker.status.lastResult).toBe(`answered a body with MD5 ${digest}, want ${'0'.repeat(32)}`);
+  });
+
+  it('fails by an answer that stops', () => {
+    const bench = new Bench(http);
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: 1 });
+    bench.handle({ kind: 'data', attempt: 1, hex: hex(asciiBytes('HTTP/1.1 200')) });
+    bench.expire();
+    expect(bench.checker.status.lastResult).toBe('did not answer within 5 s');
+  });
+
+  it('does not wait for ever for an answer that drips', () => {
+    const bench = new Bench(http);
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: 1 });
+    bench.handle({ kind: 'data', attempt: 1, hex: hex(asciiBytes('HTTP/1.1 200 OK\r\n\r\n')) });
+    for (let second = 0; second < 60; second++) {
+      bench.now = after(bench.now, seconds(1));
+      if (bench.checker.timeout(bench.now).length > 0) break;
+      bench.handle({ kind: 'data', attempt: 1, hex: '41' });
+    }
+    expect(bench.now).toBe(seconds(51));
+    expect(bench.checker.status).toMatchObject({ up: false, lastResult: 'did not answer within 5 s' });
+  });
+
+  it('has a name with everything that tells it apart', () => {
+    expect(describeChecker(http)).toBe('HTTP_GET http://192.168.1.10:80/');
+    expect(describeChecker({ ...tcp, connection: { ...connection, address: ip('fd00::10') } })).toBe(
+      'TCP_CHECK [fd00::10]:80',
+    );
+  });
+});
