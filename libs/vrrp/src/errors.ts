@@ -2,15 +2,16 @@ import type { IpAddress } from '@keepfleet/wire';
 
 /** Everything that can be wrong with a received message, in the order in which it is looked for. */
 export const packetErrorKinds = [
-  'length',
+  'own-source',
   'ttl',
+  'length',
   'version',
-  'auth-type',
-  'auth-failure',
-  'advert-interval',
   'type',
   'checksum',
   'vrid',
+  'auth-type',
+  'auth-failure',
+  'advert-interval',
   'destination',
   'unknown-peer',
   'address-list',
@@ -18,22 +19,64 @@ export const packetErrorKinds = [
 
 export type PacketErrorKind = (typeof packetErrorKinds)[number];
 
-/** Why a message was dropped; `address-list` alone is counted and reported but the advert still holds (keepalived does so). */
-export type PacketError =
+/** What the bytes alone can get wrong. */
+export type DecodeError =
   | { readonly kind: 'length'; readonly length: number; readonly wanted: number }
-  | { readonly kind: 'ttl'; readonly ttl: number; readonly wanted: number }
-  | { readonly kind: 'version'; readonly version: number; readonly wanted: number }
+  | { readonly kind: 'version'; readonly version: number; readonly wanted: readonly number[] }
+  | { readonly kind: 'type'; readonly type: number }
+  | { readonly kind: 'checksum'; readonly checksum: number; readonly wanted: number };
+
+/** Why a message was dropped. */
+export type PacketError =
+  | DecodeError
+  /** A message from our own address: a second router has it, or the network sends our messages back. */
+  | { readonly kind: 'own-source'; readonly source: IpAddress }
+  | { readonly kind: 'ttl'; readonly ttl: number; readonly lowest: number; readonly highest: number }
+  | { readonly kind: 'vrid'; readonly vrid: number; readonly wanted: number }
   | { readonly kind: 'auth-type'; readonly authType: number; readonly wanted: number }
   | { readonly kind: 'auth-failure' }
-  /** Microseconds. */
+  /** Seconds. Version 2: not the configured one; version 3: none at all. */
   | { readonly kind: 'advert-interval'; readonly interval: number; readonly wanted: number }
-  | { readonly kind: 'type'; readonly type: number }
-  | { readonly kind: 'checksum'; readonly checksum: number; readonly wanted: number }
-  | { readonly kind: 'vrid'; readonly vrid: number; readonly wanted: number }
   | { readonly kind: 'destination'; readonly destination: IpAddress }
-  | { readonly kind: 'unknown-peer'; readonly source: IpAddress }
-  | {
-      readonly kind: 'address-list';
-      readonly addresses: readonly IpAddress[];
-      readonly wanted: readonly IpAddress[];
-    };
+  | { readonly kind: 'unknown-peer'; readonly source: IpAddress };
+
+/** Counted and reported like an error, but the advert still holds (keepalived's way; RFC 9568 section 7.1 says MAY). */
+export interface AddressListMismatch {
+  readonly kind: 'address-list';
+  readonly addresses: readonly IpAddress[];
+  readonly wanted: readonly IpAddress[];
+}
+
+/** What is wrong, for an operator. */
+export function describeError(error: PacketError | AddressListMismatch): string {
+  switch (error.kind) {
+    case 'own-source':
+      return `comes from our own address ${error.source}: another router has it, or the network returns our adverts`;
+    case 'ttl':
+      return error.lowest === error.highest
+        ? `TTL ${error.ttl} instead of ${error.highest}: it was routed or forged`
+        : `TTL ${error.ttl} is not in ${error.lowest}..${error.highest}`;
+    case 'length':
+      return `${error.length} bytes instead of ${error.wanted}`;
+    case 'version':
+      return `VRRP version ${error.version} instead of ${error.wanted.join(' or ')}`;
+    case 'type':
+      return `message type ${error.type} instead of 1`;
+    case 'checksum':
+      return `checksum ${error.checksum} instead of ${error.wanted}`;
+    case 'vrid':
+      return `VRID ${error.vrid} instead of ${error.wanted}`;
+    case 'auth-type':
+      return `authentication type ${error.authType} instead of ${error.wanted} (0 none, 1 password, 2 AH)`;
+    case 'auth-failure':
+      return 'wrong password';
+    case 'advert-interval':
+      return `advertisement interval ${error.interval} s instead of ${error.wanted} s`;
+    case 'destination':
+      return `sent to ${error.destination}: the sender uses ${error.destination.startsWith('224.') || error.destination.startsWith('ff') ? 'multicast' : 'unicast'}, this instance does not`;
+    case 'unknown-peer':
+      return `${error.source} is not one of the unicast peers`;
+    case 'address-list':
+      return `advertises ${error.addresses.join(', ') || 'nothing'}, configured here are ${error.wanted.join(', ') || 'none'}`;
+  }
+}

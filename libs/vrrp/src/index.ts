@@ -1,9 +1,17 @@
 /**
  * VRRP version 2 (RFC 3768) and 3 (RFC 5798, RFC 9568) with keepalived's behaviour where the RFCs leave room: packets,
  * the virtual router, tracking of interfaces, gratuitous ARP and neighbour advertisement schedules. No I/O.
+ *
+ * A driver tells {@link VrrpNode} of all interfaces, then configures it, carries out what it answers, opens the sockets
+ * of `listeners()`, and reads interfaces back (input `interface`) after every change of addresses and whenever the
+ * kernel reports one. Left out: authentication by AH, virtual MACs, sync groups, tracking of anything but interfaces.
  */
 export * from './errors.ts';
+export { VirtualRouter } from './machine.ts';
 export * from './messages.ts';
+export { type Listener, VrrpNode } from './node.ts';
+export * from './packet.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';
 export * from './stats.ts';
+export { firstWait, masterDownInterval, skewTime } from './timers.ts';

@@ -1,3 +1,4 @@
+import type { Instant } from '@keepfleet/machine';
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { PacketErrorKind } from './errors.ts';
 import type { VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
@@ -52,7 +53,8 @@ export interface StopInput {
 
 /** What one virtual router is told. */
 export type RouterInput =
-  | { readonly kind: 'configure'; readonly settings: VirtualRouterSettings }
+  /** Before `startAt` (if given) nothing but a fault happens. */
+  | { readonly kind: 'configure'; readonly settings: VirtualRouterSettings; readonly startAt?: Instant }
   | { readonly kind: 'relinquish' }
   /** Virtual addresses of every instance of the node, which are no source of adverts. */
   | { readonly kind: 'virtual-addresses'; readonly addresses: readonly IpAddress[] }

@@ -125,6 +125,19 @@ export interface UnicastPeer {
   readonly maxTtl?: number;
 }
 
+/** Whether two lines of configuration ask for the same address in the same way; whether it is advertised does not matter to the kernel. */
+export function sameAddress(a: VirtualAddress, b: VirtualAddress): boolean {
+  return (
+    a.address === b.address &&
+    a.prefix === b.prefix &&
+    a.interface === b.interface &&
+    a.broadcast === b.broadcast &&
+    a.label === b.label &&
+    a.scope === b.scope &&
+    a.peer === b.peer
+  );
+}
+
 /** keepalived's defaults. */
 export const defaultGarp: GarpSettings = {
   delay: 5_000_000 as Duration,

@@ -1,0 +1,85 @@
+import { type Instant, after, earliest } from '@keepfleet/machine';
+import { type Family, familyOf } from '@keepfleet/wire';
+import type { AnnounceOutput } from './messages.ts';
+import { type GarpSettings, type VirtualAddress, sameAddress } from './settings.ts';
+
+interface AnnouncementSet {
+  readonly at: Instant;
+  readonly repeat: number;
+  readonly addresses: readonly VirtualAddress[] | 'all';
+}
+
+/**
+ * When a master announces its addresses: at once, again after a delay, periodically, and after hearing a lower priority;
+ * never faster than the configured gaps. Exists only while the router is master.
+ */
+export class Announcements {
+  #sets: AnnouncementSet[] = [];
+  #refreshAt: Instant | undefined;
+  #lowerPriorityAgain: Instant | undefined;
+  readonly #queues: Record<Family, VirtualAddress[]> = { ipv4: [], ipv6: [] };
+  readonly #freeAt: Record<Family, Instant | undefined> = { ipv4: undefined, ipv6: undefined };
+
+  /** The router became master. */
+  start(garp: GarpSettings, now: Instant): void {
+    this.#sets.push({ at: now, repeat: garp.repeat, addresses: 'all' });
+    if (garp.delay > 0) this.#sets.push({ at: after(now, garp.delay), repeat: garp.repeat, addresses: 'all' });
+    this.refresh(garp, now);
+  }
+
+  /** (Re)starts the periodic sets, after the settings changed. */
+  refresh(garp: GarpSettings, now: Instant): void {
+    this.#refreshAt = garp.refresh > 0 ? after(now, garp.refresh) : undefined;
+  }
+
+  /** Some addresses are new, or were restored, or their link came back. */
+  some(addresses: readonly VirtualAddress[], garp: GarpSettings, now: Instant): void {
+    if (addresses.length > 0) this.#sets.push({ at: now, repeat: garp.repeat, addresses });
+  }
+
+  /** Another router thought it was the master: hosts and switches may have believed it. */
+  lowerPriority(garp: GarpSettings, now: Instant): void {
+    if (garp.lowerPrioRepeat === 0) return;
+    this.#sets.push({ at: now, repeat: garp.lowerPrioRepeat, addresses: 'all' });
+    if (garp.lowerPrioDelay > 0) this.#lowerPriorityAgain = after(now, garp.lowerPrioDelay);
+  }
+
+  nextDeadline(): Instant | undefined {
+    const sets = this.#sets.map((set) => set.at);
+    const waiting = (family: Family) => (this.#queues[family].length > 0 ? this.#freeAt[family] : undefined);
+    return earliest(...sets, this.#refreshAt, this.#lowerPriorityAgain, waiting('ipv4'), waiting('ipv6'));
+  }
+
+  /** What is to be announced now, of the addresses that the router has. */
+  due(addresses: readonly VirtualAddress[], garp: GarpSettings, now: Instant): AnnounceOutput[] {
+    if (this.#refreshAt !== undefined && this.#refreshAt <= now) {
+      this.#sets.push({ at: now, repeat: garp.refreshRepeat, addresses: 'all' });
+      this.refresh(garp, now);
+    }
+    if (this.#lowerPriorityAgain !== undefined && this.#lowerPriorityAgain <= now) {
+      this.#sets.push({ at: now, repeat: garp.lowerPrioRepeat, addresses: 'all' });
+      this.#lowerPriorityAgain = undefined;
+    }
+    for (const set of this.#sets.filter((one) => one.at <= now)) {
+      const wanted =
+        set.addresses === 'all'
+          ? addresses
+          : addresses.filter(
+              (one) => set.addresses !== 'all' && set.addresses.some((other) => sameAddress(one, other)),
+            );
+      for (let round = 0; round < set.repeat; round++)
+        for (const address of wanted) this.#queues[familyOf(address.address)].push(address);
+    }
+    this.#sets = this.#sets.filter((one) => one.at > now);
+    return [...this.#drain('ipv4', garp.interval, now), ...this.#drain('ipv6', garp.gnaInterval, now)];
+  }
+
+  #drain(family: Family, gap: GarpSettings['interval'], now: Instant): AnnounceOutput[] {
+    const queue = this.#queues[family];
+    const freeAt = this.#freeAt[family];
+    if (queue.length === 0 || (freeAt !== undefined && freeAt > now)) return [];
+    const sent = gap === 0 ? queue.splice(0) : queue.splice(0, 1);
+    this.#freeAt[family] = after(now, gap);
+    return sent.map(({ interface: name, address }) => ({ kind: 'announce', family, interface: name, address }));
+  }
+}

@@ -1,0 +1,147 @@
+import { type Instant, type Machine, after, earliest } from '@keepfleet/machine';
+import { type Family, type IpAddress, familyOf, unhex } from '@keepfleet/wire';
+import { VirtualRouter } from './machine.ts';
+import type { InterfaceState, ReceivedPacket, RouterInput, VrrpCommand, VrrpInput, VrrpOutput } from './messages.ts';
+import { peekVrid } from './packet.ts';
+import { mcastGroup } from './reception.ts';
+import type { VrrpSettings } from './settings.ts';
+import type { VrrpSnapshot } from './snapshot.ts';
+
+/** A socket that the driver must have open: VRRP of one family on one interface. */
+export interface Listener {
+  readonly interface: string;
+  readonly family: Family;
+  /** Multicast groups to join. */
+  readonly groups: readonly IpAddress[];
+}
+
+/** Adverts of so many unknown VRIDs are reported one by one. */
+const MAX_REPORTED_VRIDS = 255;
+
+/** All virtual routers of a node: who is told what, and one deadline for all of them. */
+export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
+  #settings: VrrpSettings | undefined;
+  #routers = new Map<string, VirtualRouter>();
+  readonly #interfaces = new Map<string, InterfaceState>();
+  #startAt: Instant | undefined;
+  #unknownVrids = 0;
+  readonly #reportedVrids = new Set<string>();
+
+  handle(input: VrrpInput, now: Instant): readonly VrrpOutput[] {
+    switch (input.kind) {
+      case 'configure':
+        return this.#configure(input.settings, now);
+      case 'command':
+        return this.#command(input.command, now);
+      case 'interface':
+        this.#interfaces.set(input.interface.name, input.interface);
+        return this.#tellAll(input, now);
+      case 'interface-gone':
+        this.#interfaces.delete(input.name);
+        return this.#tellAll(input, now);
+      case 'packet':
+        return this.#packet(input, now);
+      case 'stop': {
+        const outputs = this.#tellAll(input, now);
+        this.#routers = new Map();
+        this.#settings = undefined;
+        return outputs;
+      }
+      default:
+        return input satisfies never;
+    }
+  }
+
+  timeout(now: Instant): readonly VrrpOutput[] {
+    return [...this.#routers.values()].flatMap((router) => router.timeout(now));
+  }
+
+  nextDeadline(): Instant | undefined {
+    return earliest(...Array.from(this.#routers.values(), (router) => router.nextDeadline()));
+  }
+
+  /** Whether a command of this name would find its instance. */
+  has(instance: string): boolean {
+    return this.#routers.has(instance);
+  }
+
+  /** Sockets that the present settings need. */
+  listeners(): Listener[] {
+    const listeners = new Map<string, Listener>();
+    for (const { settings } of this.#routers.values()) {
+      const key = `${settings.interface}/${settings.family}`;
+      const before = listeners.get(key)?.groups ?? [];
+      const group = mcastGroup(settings);
+      const groups = group === undefined || before.includes(group) ? before : [...before, group];
+      listeners.set(key, { interface: settings.interface, family: settings.family, groups });
+    }
+    return [...listeners.values()];
+  }
+
+  /** `epochMillis` turns an instant into milliseconds since 1970. */
+  snapshot(epochMillis: (instant: Instant) => number): VrrpSnapshot {
+    return {
+      ...(this.#settings?.revision === undefined ? {} : { revision: this.#settings.revision }),
+      instances: Array.from(this.#routers.values(), (router) => router.snapshot(epochMillis)),
+      unknownVrids: this.#unknownVrids,
+    };
+  }
+
+  #configure(settings: VrrpSettings, now: Instant): VrrpOutput[] {
+    // The delay counts from the start of the process, not from a reload.
+    const startAt = (this.#startAt ??= after(now, settings.startupDelay));
+    const before = this.#routers;
+    const wanted = new Set(settings.instances.map((instance) => instance.name));
+    const outputs: VrrpOutput[] = [];
+    for (const [name, router] of before)
+      if (!wanted.has(name)) outputs.push(...router.handle({ kind: 'stop', mode: 'release' }, now));
+    this.#settings = settings;
+    this.#routers = new Map(
+      settings.instances.map((instance) => [
+        instance.name,
+        before.get(instance.name) ?? this.#newRouter(instance, now),
+      ]),
+    );
+    const virtual = settings.instances.flatMap((instance) => instance.addresses.map((one) => one.address));
+    outputs.push(...this.#tellAll({ kind: 'virtual-addresses', addresses: virtual }, now));
+    for (const instance of settings.instances) {
+      const router = this.#routers.get(instance.name);
+      if (router !== undefined) outputs.push(...router.handle({ kind: 'configure', settings: instance, startAt }, now));
+    }
+    return outputs;
+  }
+
+  #newRouter(settings: VrrpSettings['instances'][number], now: Instant): VirtualRouter {
+    const router = new VirtualRouter(settings, now);
+    for (const state of this.#interfaces.values()) router.handle({ kind: 'interface', interface: state }, now);
+    return router;
+  }
+
+  #command(command: VrrpCommand, now: Instant): VrrpOutput[] {
+    const router = this.#routers.get(command.instance);
+    return router === undefined ? [] : [...router.handle({ kind: command.kind }, now)];
+  }
+
+  #packet(packet: ReceivedPacket, now: Instant): VrrpOutput[] {
+    const family = familyOf(packet.source);
+    const vrid = peekVrid(unhex(packet.bytes.slice(0, 4)));
+    const here = [...this.#routers.values()].filter(
+      ({ settings }) => settings.interface === packet.interface && settings.family === family,
+    );
+    // Too short to have a VRID: each of them counts it.
+    const concerned = vrid === undefined ? here : here.filter(({ settings }) => settings.vrid === vrid);
+    if (concerned.length > 0) return concerned.flatMap((router) => router.handle(packet, now));
+    this.#unknownVrids++;
+    const key = `${packet.interface}/${family}/${vrid}`;
+    const silent = this.#settings?.logUnknownVrids !== true || this.#reportedVrids.size >= MAX_REPORTED_VRIDS;
+    if (vrid === undefined || silent || this.#reportedVrids.has(key)) return [];
+    this.#reportedVrids.add(key);
+    return [
+      { kind: 'event', event: { kind: 'unknown-vrid', interface: packet.interface, vrid, source: packet.source } },
+    ];
+  }
+
+  #tellAll(input: RouterInput, now: Instant): VrrpOutput[] {
+    return [...this.#routers.values()].flatMap((router) => router.handle(input, now));
+  }
+}
