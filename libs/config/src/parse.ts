@@ -109,6 +109,8 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     multicastGroup4: set.multicastGroup4 ?? MULTICAST_GROUP4,
     multicastGroup6: set.multicastGroup6 ?? MULTICAST_GROUP6,
     strict: set.strict ?? false,
+    startupDelay: set.startupDelay ?? 0,
+    logUnknownVrids: set.logUnknownVrids ?? false,
     lvsFlush: set.lvsFlush ?? false,
     lvsFlushOnStop: set.lvsFlushOnStop ?? 'no',
   };

@@ -1,46 +1,56 @@
 import { type IpAddress, familyOf, formatIp, ipBytes, parseIp } from '@keepfleet/wire';
 import type { VirtualAddress } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
-import { interfaceName, wholeNumber } from './readers.ts';
+import { interfaceName, outOfRange, wholeNumber } from './readers.ts';
 
 /** An address line before the interface without `dev` is known. */
 export type AddressLine = Omit<VirtualAddress, 'interface'> & { readonly interface?: string };
 
-type Option = (line: { -readonly [K in keyof AddressLine]: AddressLine[K] }, args: Arguments) => boolean;
+type Mutable = { -readonly [K in keyof AddressLine]: AddressLine[K] };
+type Option = (line: Mutable, args: Arguments) => unknown;
 
 const MAX_LABEL = 15;
 
 const OPTIONS: Readonly<Record<string, Option>> = {
   dev: (line, args) => keep(interfaceName(args), (value) => (line.interface = value)),
-  scope: (line, args) => keep(args.need('a scope')?.text, (value) => (line.scope = value)),
+  scope: (line, args) => keep(scope(args), (value) => (line.scope = value)),
   label(line, args) {
     const label = args.need('a label');
-    if (label === undefined) return false;
-    if (label.text.length > MAX_LABEL) return args.bad(label, `a label of at most ${MAX_LABEL} characters`) ?? false;
-    line.label = label.text;
-    return true;
+    if (label === undefined) return;
+    if (label.text.length > MAX_LABEL) args.bad(label, `a label of at most ${MAX_LABEL} characters`);
+    else line.label = label.text;
   },
   brd: broadcast,
   broadcast,
   peer: (line, args) => keep(addressWithPrefix(args), (value) => (line.peer = value)),
   preferred_lft(line, args) {
-    if (args.takeIf('forever')) {
-      line.preferredLifetime = 'forever';
-      return true;
-    }
     const found = args.need('a number of seconds or forever');
-    if (found === undefined) return false;
-    return keep(wholeNumber(args, found, 0, 0xffff_fffe), (value) => (line.preferredLifetime = value));
+    if (found === undefined) return;
+    const value = found.text === 'forever' ? 'forever' : wholeNumber(args, found, 0, 0xffff_fffe);
+    if (value !== undefined) line.preferredLifetime = value;
   },
   home: (line) => (line.home = true),
-  '-nodad': (line) => !(line.noDad = false),
+  '-nodad': (line) => (line.noDad = false),
   mngtmpaddr: (line) => (line.manageTemporary = true),
   noprefixroute: (line) => (line.noPrefixRoute = true),
   autojoin: (line) => (line.autoJoin = true),
-  no_track: (line) => !(line.tracked = false),
-  use_vmac: notYet,
-  track_group: (line, args) => args.need('a name') !== undefined && notYet(line, args),
+  no_track: (line) => (line.tracked = false),
+  use_vmac: () => undefined,
+  track_group: (_line, args) => args.need('a name'),
 };
+
+/** Options that are in the model and that nothing carries out yet. */
+const NOT_YET: ReadonlySet<string> = new Set([
+  'home',
+  '-nodad',
+  'mngtmpaddr',
+  'noprefixroute',
+  'autojoin',
+  'no_track',
+  'preferred_lft',
+  'use_vmac',
+  'track_group',
+]);
 
 /** `ADDR[/len] [dev IF] [brd ADDR|+|-] [scope S] [label L] …`; undefined when the address itself cannot be used. */
 export function addressLine(args: Arguments): AddressLine | undefined {
@@ -51,7 +61,7 @@ export function addressLine(args: Arguments): AddressLine | undefined {
     return undefined;
   }
   const family = familyOf(first.address);
-  const line: { -readonly [K in keyof AddressLine]: AddressLine[K] } = {
+  const line: Mutable = {
     ...first,
     noDad: true,
     home: false,
@@ -74,6 +84,13 @@ export function addressLine(args: Arguments): AddressLine | undefined {
       continue;
     }
     option(line, args);
+    if (NOT_YET.has(word.text)) {
+      args.diagnostics.warning(
+        'not-implemented',
+        word.at,
+        `"${word.text}" of the address ${line.address} is understood but has no effect yet`,
+      );
+    }
     if (family === 'ipv6' && /^(scope|label)$/.test(word.text)) {
       args.diagnostics.warning('ignored', word.at, `${word.text} has no effect on the IPv6 address ${line.address}`);
       delete line[word.text === 'scope' ? 'scope' : 'label'];
@@ -95,21 +112,32 @@ export function addressWithPrefix(args: Arguments): { address: IpAddress; prefix
   return { address: parsed.value, prefixLength: Number(prefix) };
 }
 
-function broadcast(line: { -readonly [K in keyof AddressLine]: AddressLine[K] }, args: Arguments): boolean {
+const SCOPES: Readonly<Record<string, number>> = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 };
+
+function scope(args: Arguments): number | undefined {
+  const found = args.need('a scope');
+  if (found === undefined) return undefined;
+  if (Object.hasOwn(SCOPES, found.text)) return SCOPES[found.text];
+  if (!/^\d+$/.test(found.text)) return args.bad(found, `${Object.keys(SCOPES).join(', ')} or a number`);
+  if (Number(found.text) <= 255) return Number(found.text);
+  outOfRange(args, found, 'a scope of 0 to 255');
+  return undefined;
+}
+
+function broadcast(line: Mutable, args: Arguments): void {
   const word = args.need('a broadcast address, + or -');
-  if (word === undefined) return false;
+  if (word === undefined) return;
   if (familyOf(line.address) === 'ipv6' || line.peer !== undefined) {
     args.diagnostics.warning('ignored', word.at, 'a broadcast address has no effect on IPv6 or with a peer');
-    return false;
+    return;
   }
   if (word.text === '+' || word.text === '-') {
     line.broadcast = edgeOfNetwork(line.address, line.prefixLength, word.text === '+' ? 1 : 0);
-    return true;
+    return;
   }
   const parsed = parseIp(word.text);
-  if (!parsed.ok || familyOf(parsed.value) !== 'ipv4') return args.bad(word, 'an IPv4 address, + or -') ?? false;
-  line.broadcast = parsed.value;
-  return true;
+  if (parsed.ok && familyOf(parsed.value) === 'ipv4') line.broadcast = parsed.value;
+  else args.bad(word, 'an IPv4 address, + or -');
 }
 
 /** The address of a network whose host bits are all 1 or all 0. */
@@ -123,17 +151,6 @@ function edgeOfNetwork(address: IpAddress, prefixLength: number, bit: 0 | 1): Ip
   return formatIp(bytes);
 }
 
-function keep<T>(value: T | undefined, store: (value: T) => void): boolean {
-  if (value === undefined) return false;
-  store(value);
-  return true;
-}
-
-function notYet(_line: unknown, args: Arguments): boolean {
-  args.diagnostics.warning(
-    'not-implemented',
-    args.at,
-    `an option of the address ${args.keyword.text} has no effect yet`,
-  );
-  return true;
+function keep<T>(value: T | undefined, store: (value: T) => void): void {
+  if (value !== undefined) store(value);
 }

@@ -1,7 +1,6 @@
 import type { IpAddress } from '@keepfleet/wire';
 import type { HttpUrl } from '../model/virtual-server.ts';
 import type { Arguments } from './context.ts';
-import { kept } from './notify.ts';
 import {
   type Command,
   address,
@@ -129,7 +128,7 @@ export const http: Table<CheckDraft> = {
 
 export const misc: Table<CheckDraft> = {
   ...common,
-  misc_path: kept(sets('command', command)),
+  misc_path: sets('command', command),
   misc_timeout: sets('timeout', seconds(0)),
   misc_dynamic: fixes('dynamic', true),
   user: pending((args) => [args.need('a user'), args.take()]),
@@ -195,8 +194,8 @@ export interface CheckerKind {
 export const CHECKERS: Readonly<Record<string, CheckerKind>> = {
   TCP_CHECK: { kind: 'tcp', table: connection, tls: false, implemented: true, retry: 1, delayBeforeRetry: 1 },
   HTTP_GET: { kind: 'http', table: http, tls: false, implemented: true, retry: 1, delayBeforeRetry: 3 },
-  SSL_GET: { kind: 'http', table: http, tls: true, implemented: false, retry: 1, delayBeforeRetry: 3 },
-  MISC_CHECK: { kind: 'misc', table: misc, tls: false, implemented: true, retry: 0 },
+  SSL_GET: { kind: 'http', table: http, tls: true, implemented: true, retry: 1, delayBeforeRetry: 3 },
+  MISC_CHECK: { kind: 'misc', table: misc, tls: false, implemented: false, retry: 0 },
   SMTP_CHECK: { kind: 'smtp', table: smtp, tls: false, implemented: false, retry: 1, delayBeforeRetry: 1 },
   DNS_CHECK: { kind: 'dns', table: dns, tls: false, implemented: false, retry: 3 },
   UDP_CHECK: { kind: 'udp', table: udp, tls: false, implemented: false, retry: 1, delayBeforeRetry: 1 },

@@ -1,4 +1,5 @@
 import type { IpAddress } from '@keepfleet/wire';
+import { kept } from './notify.ts';
 import {
   boolean,
   command,
@@ -49,6 +50,8 @@ export interface GlobalSettings {
   checkUnicastSource: boolean;
   skipCheckAdvertAddresses: boolean;
   strict: boolean;
+  startupDelay: number;
+  logUnknownVrids: boolean;
   lvsFlush: boolean;
   lvsFlushOnStop: 'no' | 'everything' | 'services';
 }
@@ -74,7 +77,7 @@ const alwaysThere: Row = { implemented: true, read: () => undefined };
 
 export const globalDefs: Table<Draft<GlobalSettings>> = {
   router_id: sets('routerId', word('a name')),
-  notification_email: collects('notificationEmail', (args) => args.take()?.text),
+  notification_email: kept(collects('notificationEmail', (args) => args.take()?.text)),
   notification_email_from: sets('notificationEmailFrom', word('an address')),
   smtp_server: sets('smtpServer', (args) => {
     const host = args.need('a host')?.text;
@@ -83,9 +86,9 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   }),
   smtp_helo_name: name,
   smtp_connect_timeout: sets('smtpConnectTimeout', seconds(0)),
-  smtp_alert: sets('smtpAlert', boolean),
-  smtp_alert_vrrp: sets('smtpAlertVrrp', boolean),
-  smtp_alert_checker: sets('smtpAlertChecker', boolean),
+  smtp_alert: kept(sets('smtpAlert', boolean)),
+  smtp_alert_vrrp: kept(sets('smtpAlertVrrp', boolean)),
+  smtp_alert_checker: kept(sets('smtpAlertChecker', boolean)),
   no_email_faults: flagOnly,
   no_checker_emails: flagOnly,
   checker_log_all_failures: yesNo,
@@ -94,7 +97,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
     const group = args.take()?.text;
     return user === undefined ? undefined : { user, ...(group === undefined ? {} : { group }) };
   }),
-  enable_script_security: sets('enableScriptSecurity', boolean),
+  enable_script_security: kept(sets('enableScriptSecurity', boolean)),
   startup_script: program,
   shutdown_script: program,
   startup_script_timeout: pending(integer(1, 1000)),
@@ -107,7 +110,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   lvs_process_name: deprecated(name, 'checker_process_name'),
   use_symlink_paths: yesNo,
   set_supplementary_groups: yesNo,
-  default_interface: sets('defaultInterface', interfaceName),
+  default_interface: kept(sets('defaultInterface', interfaceName)),
   dynamic_interfaces: sets('dynamicInterfaces', (args) => {
     args.takeIf('allow_if_changes');
     return true;
@@ -150,14 +153,14 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   vrrp_down_timer_adverts: sets('downTimerAdverts', integer(1, 100)),
   vrrp_lower_prio_no_advert: sets('lowerPriorityNoAdvert', boolean),
   vrrp_higher_prio_send_advert: sets('higherPrioritySendAdvert', boolean),
-  vrrp_owner_ignore_adverts: sets('ownerIgnoreAdverts', boolean),
+  vrrp_owner_ignore_adverts: kept(sets('ownerIgnoreAdverts', boolean)),
   v3_checksum_as_v2: sets('v3ChecksumAsV2', boolean),
   vrrp_check_unicast_src: fixes('checkUnicastSource', true),
   vrrp_skip_check_adv_addr: sets('skipCheckAdvertAddresses', boolean),
   vrrp_strict: sets('strict', boolean),
-  vrrp_startup_delay: pending(seconds(0.001)),
+  vrrp_startup_delay: sets('startupDelay', seconds(0.001)),
   vrrp_delay_after_boot: pending(seconds(0)),
-  log_unknown_vrids: flagOnly,
+  log_unknown_vrids: fixes('logUnknownVrids', true),
   vrrp_notify_priority_changes: yesNo,
   vrrp_rx_bufs_policy: name,
   vrrp_rx_bufs_multiplier: pending(integer(1, LONGEST)),
@@ -180,9 +183,9 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   lvs_notify_fifo_script: program,
   fifo_write_vrrp_states_on_reload: flagOnly,
   lvs_timeouts: list,
-  lvs_flush: fixes('lvsFlush', true),
-  lvs_flush_on_stop: flushOnStop,
-  lvs_flush_onstop: deprecated(flushOnStop, 'lvs_flush_on_stop'),
+  lvs_flush: kept(fixes('lvsFlush', true)),
+  lvs_flush_on_stop: kept(flushOnStop),
+  lvs_flush_onstop: deprecated(kept(flushOnStop), 'lvs_flush_on_stop'),
   lvs_sync_daemon: pending((args) => [interfaceName(args), ...words(args)]),
   rs_init_notifies: yesNo,
   snmp_socket: pending(word('an address')),
@@ -192,7 +195,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   enable_snmp_rfcv2: flagOnly,
   enable_snmp_rfcv3: flagOnly,
   enable_snmp_keepalived: deprecated(alwaysThere, 'enable_snmp_vrrp'),
-  enable_traps: fixes('enableTraps', true),
+  enable_traps: kept(fixes('enableTraps', true)),
   snmp_vs_stats_update_interval: statsInterval,
   snmp_rs_stats_update_interval: statsInterval,
   enable_dbus: flagOnly,

@@ -94,9 +94,9 @@ export const root: Table<ConfigDraft> = {
       if (name !== undefined) config.virtualServerGroups.push({ name: name.text, at, members });
     },
   },
-  static_ipaddress: items(addressLine, (config) => config.staticAddresses, true),
-  static_routes: items(passedLine, (config) => config.staticRoutes, false),
-  static_rules: items(passedLine, (config) => config.staticRules, false),
+  static_ipaddress: items(addressLine, (config) => config.staticAddresses),
+  static_routes: items(passedLine, (config) => config.staticRoutes),
+  static_rules: items(passedLine, (config) => config.staticRules),
   track_file: other(trackFile),
   vrrp_track_file: deprecated(other(trackFile), 'track_file'),
   vrrp_track_process: other(trackProcess),
@@ -129,14 +129,11 @@ function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named
   };
 }
 
-function items<I>(
-  item: (args: Arguments) => I | undefined,
-  listOf: (config: ConfigDraft) => I[],
-  implemented: boolean,
-): RootRow {
+/** Items that are in the model and have no effect in the running node yet. */
+function items<I>(item: (args: Arguments) => I | undefined, listOf: (config: ConfigDraft) => I[]): RootRow {
   return {
     block: 'required',
-    implemented,
+    implemented: false,
     read: (config, args, block) => void listOf(config).push(...readItems(block, args.diagnostics, item)),
   };
 }

@@ -23,7 +23,7 @@ export const vrrpSyncGroup: Table<Draft<GroupSettings>> = {
     const name = args.take();
     return name === undefined ? undefined : { name: name.text, at: name.at };
   }),
-  smtp_alert: sets('smtpAlert', boolean),
+  smtp_alert: kept(sets('smtpAlert', boolean)),
   track_interface: collects('trackInterfaces', trackedName),
   track_script: kept(collects('trackScripts', trackedName)),
   track_file: kept(collects('trackFiles', trackedName)),

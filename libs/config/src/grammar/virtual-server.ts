@@ -16,7 +16,7 @@ import {
   wholeNumber,
   word,
 } from './readers.ts';
-import { type Draft, type Row, type Table, assign, draft, fixes, pending, readBlock, sets } from './rows.ts';
+import { type Draft, type Row, type Table, assign, draft, fixes, readBlock, sets } from './rows.ts';
 
 /** The settings that a virtual server and its real servers may both have. */
 interface ServerSettings extends TimingSettings {
@@ -26,6 +26,7 @@ interface ServerSettings extends TimingSettings {
   smtpAlert: boolean;
   weight: number;
   forwarding: Forwarding;
+  snmpName: string;
 }
 
 /** The settings of `real_server` as written. */
@@ -50,6 +51,8 @@ export interface VirtualServerSettings extends ServerSettings {
   protocol: Protocol;
   persistenceTimeout: number;
   persistencePrefix: number;
+  persistenceEngine: string;
+  hashed: boolean;
   realServers: readonly RealServerDraft[];
   sorryServer: { readonly address: IpAddress; readonly port: number };
   sorryInhibit: boolean;
@@ -79,9 +82,9 @@ const realServer: Table<Draft<RealServerSettings>> = {
   lthreshold: sets('lowerThreshold', integer(1, MANY)),
   lvs_method: sets('forwarding', forwarding),
   alpha: sets('alpha', boolean),
-  smtp_alert: sets('smtpAlert', boolean),
+  smtp_alert: kept(sets('smtpAlert', boolean)),
   virtualhost: sets('virtualHost', word('a host name')),
-  snmp_name: pending(word('a name')),
+  snmp_name: sets('snmpName', word('a name')),
   ...Object.fromEntries(Object.keys(CHECKERS).map((keyword) => [keyword, checkerRow(keyword)])),
 };
 
@@ -108,7 +111,7 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   },
   persistence_timeout: sets('persistenceTimeout', optional(seconds(1, MAX_PERSISTENCE), BARE_PERSISTENCE)),
   persistence_granularity: sets('persistencePrefix', granularity),
-  persistence_engine: pending(word('a name')),
+  persistence_engine: sets('persistenceEngine', word('a name')),
   sorry_server: sets('sorryServer', (args) => {
     const server = address(args);
     const port = server === undefined ? undefined : optionalPort(args);
@@ -121,10 +124,10 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   quorum_up: kept(sets('quorumUp', command)),
   quorum_down: kept(sets('quorumDown', command)),
   alpha: sets('alpha', boolean),
-  omega: fixes('omega', true),
+  omega: kept(fixes('omega', true)),
   inhibit_on_failure: sets('inhibitOnFailure', boolean),
   ha_suspend: kept(fixes('haSuspend', true)),
-  smtp_alert: sets('smtpAlert', boolean),
+  smtp_alert: kept(sets('smtpAlert', boolean)),
   virtualhost: sets('virtualHost', word('a host name')),
   weight: sets('weight', integer(1, MAX_WEIGHT)),
   ops: fixes('onePacket', true),
@@ -135,12 +138,12 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   'sh-fallback': schedulerFlag('sh-fallback'),
   'mh-port': schedulerFlag('mh-port'),
   'mh-fallback': schedulerFlag('mh-fallback'),
-  hashed: { implemented: true, read: () => undefined },
+  hashed: fixes('hashed', true),
   ip_family: sets('family', (args) => {
     const found = oneOf('inet', 'inet6')(args);
     return found === undefined ? undefined : found === 'inet6' ? 'ipv6' : 'ipv4';
   }),
-  snmp_name: pending(word('a name')),
+  snmp_name: sets('snmpName', word('a name')),
 };
 
 /** `ADDR [PORT]`, `ADDR-LAST PORT`, `ADDR-ADDR PORT`, `ADDR/len PORT` or `fwmark N [inet|inet6]`. */

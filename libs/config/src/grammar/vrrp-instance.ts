@@ -102,6 +102,7 @@ const authentication: Table<InstanceDraft> = {
         `the password is cut to ${MAX_PASSWORD} characters, all that a packet carries`,
       );
     }
+    if (!/^[\x20-\x7e]+$/.test(found.text)) return args.bad(found, 'a password of ASCII characters');
     return found.text.slice(0, MAX_PASSWORD);
   }),
 };
@@ -142,7 +143,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   promote_secondaries: pending(),
   unicast_src_ip: sets('unicastSource', address),
   unicast_peer: collects('unicastPeers', unicastPeer),
-  unicast_fault_no_peer: fixes('unicastFaultNoPeer', true),
+  unicast_fault_no_peer: kept(fixes('unicastFaultNoPeer', true)),
   check_unicast_src: fixes('checkUnicastSource', true),
   unicast_ttl: sets('unicastTtl', integer(0, 255)),
   old_unicast_checksum: pending(optional(oneOf('never'), 'never')),
@@ -162,7 +163,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   no_accept: kept(fixes('accept', false)),
   strict_mode: sets('strict', boolean),
   skip_check_adv_addr: sets('skipCheckAdvertAddresses', boolean),
-  owner_ignore_adverts: sets('ownerIgnoreAdverts', boolean),
+  owner_ignore_adverts: kept(sets('ownerIgnoreAdverts', boolean)),
   lower_prio_no_advert: sets('lowerPriorityNoAdvert', boolean),
   higher_prio_send_advert: sets('higherPrioritySendAdvert', boolean),
   garp_master_delay: sets('garpMasterDelay', seconds(0)),
@@ -187,7 +188,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   debug: pending(integer(0, 4)),
   notify_deleted: kept(sets('deleted', command)),
   notify_master_rx_lower_pri: kept(sets('masterHeardLowerPriority', command)),
-  smtp_alert: sets('smtpAlert', boolean),
+  smtp_alert: kept(sets('smtpAlert', boolean)),
   lvs_sync_daemon_interface: deprecated(pending(word('an interface')), 'lvs_sync_daemon in global_defs'),
   kernel_rx_buf_size: pending(integer(0, LONGEST)),
 };

@@ -42,6 +42,9 @@ export interface GlobalDefs {
   /** Default ff02::12. */
   readonly multicastGroup6: IpAddress;
   readonly strict: boolean;
+  /** No advert is believed and no transition made until then; default 0. Raising it delays every takeover after a start. */
+  readonly startupDelay: Micros;
+  readonly logUnknownVrids: boolean;
   readonly lvsFlush: boolean;
   readonly lvsFlushOnStop: 'no' | 'everything' | 'services';
 }

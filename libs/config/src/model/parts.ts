@@ -13,8 +13,8 @@ export interface VirtualAddress {
   readonly interface: string;
   /** IPv4 only; up to 15 characters. */
   readonly label?: string;
-  /** IPv4 only: a name such as link, or its number. */
-  readonly scope?: string;
+  /** IPv4 only; the kernel's number: 0 global (the default), 200 site, 253 link, 254 host. */
+  readonly scope?: number;
   /** IPv4 only; `+` and `-` are worked out here. */
   readonly broadcast?: IpAddress;
   readonly peer?: { readonly address: IpAddress; readonly prefixLength: number };

@@ -4,7 +4,15 @@ import { CHECKERS, type TimingSettings } from '../grammar/checks.ts';
 import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
 import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
 import { definedPlaces, place } from './resolve-vrrp.ts';
-import type { Check, Forwarding, Protocol, RealServer, VirtualServer, VirtualServerGroup } from './virtual-server.ts';
+import type {
+  Check,
+  Forwarding,
+  Protocol,
+  RealServer,
+  ServerTiming,
+  VirtualServer,
+  VirtualServerGroup,
+} from './virtual-server.ts';
 
 const SECOND = 1_000_000;
 const DEFAULT_PERSISTENCE = 360 * SECOND;
@@ -40,8 +48,11 @@ export function resolveVirtualServers(
 ): readonly VirtualServer[] {
   const known = new Map<string, Position>();
   return config.virtualServers.flatMap((draft) => {
-    const server = resolveVirtualServer(draft, config, groups, diagnostics);
-    if (server === undefined) return [];
+    const resolved = resolveVirtualServer(draft, config, groups, diagnostics);
+    if (resolved === undefined) return [];
+    // One group may be served over several protocols, as name servers are.
+    const further = resolved.target.kind === 'group' && known.has(resolved.key);
+    const server = further ? { ...resolved, key: `${resolved.key}/${resolved.protocol}` } : resolved;
     const first = known.get(server.key);
     if (first !== undefined) {
       diagnostics.error('duplicate', server.at, `virtual_server ${server.key} is there already, at ${place(first)}`);
@@ -98,7 +109,7 @@ function resolveVirtualServer(
     hysteresis = quorum - 1;
   }
   const sorryServer = resolveSorryServer(draft, family, warn);
-  const { virtualHost, quorumUp, quorumDown } = set;
+  const { virtualHost, quorumUp, quorumDown, persistencePrefix, persistenceEngine, snmpName } = set;
   return {
     key,
     at,
@@ -111,12 +122,18 @@ function resolveVirtualServer(
     onePacket: set.onePacket === true && (protocol === 'udp' || target.kind === 'fwmark'),
     forwarding: set.forwarding ?? NAT,
     delayLoop: set.delayLoop ?? 60 * SECOND,
+    timing: timingAsWritten(set),
+    weight: set.weight ?? 1,
+    inhibitOnFailure: set.inhibitOnFailure ?? false,
+    hashed: set.hashed ?? false,
+    ...(snmpName === undefined ? {} : { snmpName }),
     ...(persistenceTimeout === undefined
       ? {}
       : {
           persistence: {
             timeout: persistenceTimeout,
-            prefixLength: set.persistencePrefix ?? (family === 'ipv6' ? 128 : 32),
+            ...(persistencePrefix === undefined ? {} : { prefixLength: persistencePrefix }),
+            ...(persistenceEngine === undefined ? {} : { engine: persistenceEngine }),
           },
         }),
     realServers,
@@ -196,7 +213,7 @@ function resolveRealServers(
       return [];
     }
     known.add(key);
-    const { notifyUp, notifyDown } = set;
+    const { notifyUp, notifyDown, virtualHost, snmpName, delayLoop } = set;
     const checks = (set.checks ?? []).flatMap((check) => {
       const resolved = resolveCheck(check, server, port, draft.set, diagnostics);
       return resolved === undefined ? [] : [resolved];
@@ -212,6 +229,10 @@ function resolveRealServers(
         inhibitOnFailure: set.inhibitOnFailure ?? draft.set.inhibitOnFailure ?? false,
         upperThreshold: set.upperThreshold ?? 0,
         lowerThreshold: set.lowerThreshold ?? 0,
+        alpha: set.alpha ?? draft.set.alpha ?? false,
+        timing: { ...timingAsWritten(set), ...(delayLoop === undefined ? {} : { delayLoop }) },
+        ...(virtualHost === undefined ? {} : { virtualHost }),
+        ...(snmpName === undefined ? {} : { snmpName }),
         ...(notifyUp === undefined ? {} : { notifyUp }),
         ...(notifyDown === undefined ? {} : { notifyDown }),
         smtpAlert:
@@ -298,7 +319,8 @@ function resolveCheck(
         tls: kind.tls,
         protocol: set.protocol ?? '1.0',
         serverNameIndication: set.serverNameIndication ?? false,
-        urls: set.urls.map((url) => (virtualHost === undefined ? url : { virtualHost, ...url })),
+        ...(virtualHost === undefined ? {} : { virtualHost }),
+        urls: set.urls,
       };
     }
     case 'misc':
@@ -323,6 +345,15 @@ function resolveCheck(
   }
 }
 
+function timingAsWritten({ retry, delayBeforeRetry, warmup, connectTimeout }: Partial<TimingSettings>): ServerTiming {
+  return {
+    ...(retry === undefined ? {} : { retry }),
+    ...(delayBeforeRetry === undefined ? {} : { delayBeforeRetry }),
+    ...(warmup === undefined ? {} : { warmup }),
+    ...(connectTimeout === undefined ? {} : { connectTimeout }),
+  };
+}
+
 function serverFamily({ target, set }: ServerDraft, groups: readonly VirtualServerGroup[]): Family | undefined {
   if (target.kind === 'address') return familyOf(target.address);
   const members = target.kind === 'group' ? (groups.find((group) => group.name === target.name)?.members ?? []) : [];
@@ -335,9 +366,8 @@ function serverFamily({ target, set }: ServerDraft, groups: readonly VirtualServ
 }
 
 function serverKey(target: TargetDraft, protocol: Protocol, family: Family | undefined): string {
-  if (target.kind === 'group') return `${protocol} group ${target.name}`;
-  if (target.kind === 'fwmark') return `fwmark ${target.mark} ${family ?? 'ipv4'}`;
-  return familyOf(target.address) === 'ipv6'
-    ? `${protocol} [${target.address}]:${target.port}`
-    : `${protocol} ${target.address}:${target.port}`;
+  if (target.kind === 'group') return `group/${target.name}`;
+  if (target.kind === 'fwmark') return family === 'ipv6' ? `fwmark/${target.mark}/ipv6` : `fwmark/${target.mark}`;
+  const host = familyOf(target.address) === 'ipv6' ? `[${target.address}]` : target.address;
+  return `${protocol}/${host}:${target.port}`;
 }

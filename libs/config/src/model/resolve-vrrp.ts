@@ -36,7 +36,7 @@ export function resolveInstances(
     names.set(draft.name, draft.at);
     const instance = resolveInstance(draft, globals, diagnostics);
     if (instance === undefined) continue;
-    const router = `${instance.interface} ${instance.family} ${instance.virtualRouterId} ${instance.unicastPeers.length > 0 ? instance.name : instance.multicastGroup}`;
+    const router = `${instance.interface} ${instance.family} ${instance.virtualRouterId}`;
     const other = routers.get(router);
     if (other !== undefined) {
       diagnostics.error(
@@ -116,7 +116,7 @@ function resolveInstance(
   const source = sameFamily(
     unicastPeers.length > 0 ? (set.unicastSource ?? set.multicastSource) : (set.multicastSource ?? set.unicastSource),
   );
-  const authentication = resolveAuthentication(draft, version, strict, warn);
+  const authentication = resolveAuthentication(draft, version, strict, warn, diagnostics);
 
   return {
     name,
@@ -197,6 +197,7 @@ function resolveAuthentication(
   version: 2 | 3,
   strict: boolean,
   warn: (field: keyof InstanceSettings, message: string, hint?: string) => void,
+  diagnostics: Diagnostics,
 ): VrrpInstance['authentication'] {
   const { authType: type, authPassword: password } = draft.set;
   if (type === undefined && password === undefined) return undefined;
@@ -214,6 +215,13 @@ function resolveAuthentication(
     warn(field, 'authentication without auth_pass has no effect', 'add auth_pass');
     return undefined;
   }
+  if (type === 'AH') {
+    diagnostics.warning(
+      'not-implemented',
+      draft.places.authType ?? draft.at,
+      `${draft.name}: authentication AH is understood but has no effect yet, so peers that use it are not heard`,
+    );
+  }
   return { type: type ?? 'PASS', password };
 }
 
@@ -227,7 +235,7 @@ function placeAddresses(
   const excluded: VirtualAddress[] = [];
   const seen = new Set<string>();
   const isNew = (line: AddressLine) => {
-    const key = `${line.address}/${line.prefixLength} ${line.interface ?? ownInterface}`;
+    const key = `${line.address} ${line.interface ?? ownInterface}`;
     if (seen.has(key)) {
       diagnostics.warning('duplicate', line.at, `${draft.name} has ${line.address} already; this line has no effect`);
       return false;

@@ -38,7 +38,10 @@ export interface VirtualServerGroup {
 }
 
 export interface VirtualServer {
-  /** `tcp 192.0.2.1:80`, `tcp [2001:db8::1]:80`, `fwmark 7 ipv4`, `tcp group G`: the same service before and after a change of the file. */
+  /**
+   * `tcp/192.0.2.1:80`, `tcp/[2001:db8::1]:80`, `fwmark/7`, `fwmark/7/ipv6`, `group/web`: the same service before and after a
+   * change of the file. Further services of one group have their protocol behind it, `group/web/udp`.
+   */
   readonly key: string;
   readonly at: Position;
   readonly places: Readonly<Record<string, Position>>;
@@ -58,11 +61,19 @@ export interface VirtualServer {
   readonly persistence?: {
     /** Bare keyword: 360 s. */
     readonly timeout: Micros;
-    /** Bits of the client address that make one client; default 32 or 128. */
-    readonly prefixLength: number;
+    /** Leading bits of the address that clients are put together by; missing: each address is a client. */
+    readonly prefixLength?: number;
+    readonly engine?: string;
   };
   readonly realServers: readonly RealServer[];
   readonly sorryServer?: SorryServer;
+  /** What it sets for the checkers of its real servers, as written. */
+  readonly timing: ServerTiming;
+  /** Default weight of the real servers; default 1. */
+  readonly weight: number;
+  readonly inhibitOnFailure: boolean;
+  readonly hashed: boolean;
+  readonly snmpName?: string;
   /** Sum of the weights of live real servers below which the service is down; default 1. */
   readonly quorum: number;
   /** Default 0; always below the quorum. */
@@ -77,6 +88,14 @@ export interface VirtualServer {
   readonly haSuspend: boolean;
   readonly virtualHost?: string;
   readonly smtpAlert: boolean;
+}
+
+/** Settings that a checker takes from its real server, else from the virtual server, else from its kind. */
+export interface ServerTiming {
+  readonly retry?: number;
+  readonly delayBeforeRetry?: Micros;
+  readonly warmup?: Micros;
+  readonly connectTimeout?: Micros;
 }
 
 export interface SorryServer {
@@ -101,6 +120,11 @@ export interface RealServer {
   /** Connections; 0 = no limit. */
   readonly upperThreshold: number;
   readonly lowerThreshold: number;
+  readonly alpha: boolean;
+  /** What it sets for its checkers, as written. */
+  readonly timing: ServerTiming & { readonly delayLoop?: Micros };
+  readonly virtualHost?: string;
+  readonly snmpName?: string;
   readonly notifyUp?: Command;
   readonly notifyDown?: Command;
   readonly smtpAlert: boolean;
@@ -156,6 +180,8 @@ export interface HttpCheck extends CheckBase {
   /** Default 1.0; 1.0C is 1.0 with `Connection: close`. */
   readonly protocol: '1.0' | '1.0C' | '1.1';
   readonly serverNameIndication: boolean;
+  /** Default: the real server's, then the virtual server's. */
+  readonly virtualHost?: string;
   readonly urls: readonly HttpUrl[];
 }
 
