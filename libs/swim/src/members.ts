@@ -1,0 +1,419 @@
+import { type Duration, type Instant, after, between, earliest } from '@keepfleet/machine';
+import type { SwimErrorKind } from './errors.ts';
+import type { MemberChange, SwimProblem } from './messages.ts';
+import { type AccusationMessage, type AliveMessage, type Versions, addressBytes, addressOf } from './packet.ts';
+import { decodeTags } from './serf.ts';
+import type { Endpoint, SwimSettings, Tags } from './settings.ts';
+import type { MemberSnapshot, MemberSource, MemberStatus } from './snapshot.ts';
+import type { NodeState } from './stream.ts';
+import { Suspicion, suspicionBounds } from './suspicion.ts';
+
+/** What we speak: memberlist 1 to 5, at 2 as everybody does; serf's delegate 2 to 5, at 5. */
+export const ourVersions: Versions = {
+  protocolMin: 1,
+  protocolMax: 5,
+  protocol: 2,
+  delegateMin: 2,
+  delegateMax: 5,
+  delegate: 5,
+};
+
+/**
+ * How far an incarnation may be ahead of the one known. A member counts up by one for each refutation; a leap to the end
+ * of the 32 bits would leave it nothing to refute with, and evict it for good.
+ */
+export const MAX_INCARNATION_LEAP = 1 << 20;
+/** Most members known at a time. */
+export const MAX_MEMBERS = 16_384;
+
+type MemberState =
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'suspect'; readonly suspicion: Suspicion }
+  | { readonly kind: 'dead' }
+  | { readonly kind: 'left' };
+
+export interface Member {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  /** The address as it came, to be repeated unchanged. */
+  readonly address: Uint8Array;
+  readonly meta: Uint8Array;
+  readonly tags: Tags;
+  readonly versions: Versions;
+  readonly protocolMax: number;
+  readonly incarnation: number;
+  readonly state: MemberState;
+  readonly since: Instant;
+  readonly source: MemberSource;
+}
+
+/** A member that gossip no longer tells of, kept for people to see and for us to try again. */
+export interface Departed {
+  readonly member: Member;
+  readonly status: 'failed' | 'left';
+}
+
+export interface MemberEffects {
+  /** News to tell the others. */
+  announce(message: AliveMessage | AccusationMessage): void;
+  changed(change: MemberChange, member: MemberSnapshot): void;
+  problem(problem: SwimProblem): void;
+  dropped(kind: SwimErrorKind): void;
+  /** We had to contradict an accusation. */
+  refuted(): void;
+  /** A new member takes part in the rounds of probes. */
+  entered(name: string): void;
+  /** Whether the member has said that it is about to leave. */
+  isLeaving(name: string): boolean;
+}
+
+/** Who is in the fleet, by memberlist's rules: a higher incarnation wins, and only its owner raises it. */
+export class Members {
+  readonly #settings: SwimSettings;
+  readonly #effects: MemberEffects;
+  readonly #members = new Map<string, Member>();
+  readonly #departed = new Map<string, Departed>();
+  #leaving = false;
+
+  constructor(settings: SwimSettings, meta: Uint8Array, effects: MemberEffects) {
+    this.#settings = settings;
+    this.#effects = effects;
+    const { name, advertise } = settings;
+    this.#members.set(name, {
+      name,
+      endpoint: advertise,
+      address: addressBytes(advertise.address),
+      meta,
+      tags: decodeTags(meta),
+      versions: ourVersions,
+      protocolMax: ourVersions.protocolMax,
+      incarnation: 0,
+      state: { kind: 'alive' },
+      since: 0 as Instant,
+      source: { how: 'self' },
+    });
+  }
+
+  get self(): Member {
+    const self = this.#members.get(this.#settings.name);
+    if (self === undefined) throw new Error('we are always a member');
+    return self;
+  }
+
+  get(name: string): Member | undefined {
+    return this.#members.get(name);
+  }
+
+  departed(name: string): Departed | undefined {
+    return this.#departed.get(name);
+  }
+
+  all(): Member[] {
+    return [...this.#members.values()];
+  }
+
+  /** Alive and suspect members other than ourselves. */
+  peers(): Member[] {
+    return this.all().filter((member) => isLive(member) && member.name !== this.#settings.name);
+  }
+
+  /** The member that owns an endpoint, if any. */
+  at(endpoint: Endpoint): Member | undefined {
+    for (const member of this.#members.values()) if (sameEndpoint(member.endpoint, endpoint)) return member;
+    return undefined;
+  }
+
+  /** Whom news is told: everybody but us and those that left, and the dead for a while, so that they can refute. */
+  audience(now: Instant): Member[] {
+    return this.all().filter(
+      (member) =>
+        member.name !== this.#settings.name &&
+        (isLive(member) || (member.state.kind === 'dead' && !this.#isOld(member, this.#settings.gossipToDead, now))),
+    );
+  }
+
+  failed(): Member[] {
+    const dead = this.all().filter((member) => member.state.kind === 'dead');
+    for (const { member, status } of this.#departed.values()) if (status === 'failed') dead.push(member);
+    return dead;
+  }
+
+  snapshots(): MemberSnapshot[] {
+    const list = this.all().map(snapshotOf);
+    for (const { member, status } of this.#departed.values()) list.push({ ...snapshotOf(member), status });
+    return list.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  states(): NodeState[] {
+    return this.all().map((member) => ({
+      name: member.name,
+      status: member.state.kind,
+      incarnation: member.incarnation,
+      address: member.address,
+      port: member.endpoint.port,
+      meta: member.meta,
+      versions: member.versions,
+    }));
+  }
+
+  /** Tells of ourselves under a new incarnation: at start, and when our tags change. */
+  introduce(meta: Uint8Array, now: Instant): void {
+    const { self } = this;
+    const first = self.incarnation === 0;
+    const member = this.#put({
+      ...self,
+      meta,
+      tags: decodeTags(meta),
+      incarnation: self.incarnation + 1,
+      since: first ? now : self.since,
+    });
+    this.#effects.announce(aliveOf(member));
+    this.#effects.changed(first ? 'joined' : 'updated', snapshotOf(member));
+  }
+
+  /** From here on nothing said of us is contradicted. */
+  prepareToLeave(): void {
+    this.#leaving = true;
+  }
+
+  leave(now: Instant): void {
+    const { name, incarnation } = this.self;
+    this.accuse({ type: 'dead', node: name, from: name, incarnation }, { how: 'self' }, now);
+  }
+
+  alive(message: AliveMessage, source: MemberSource, now: Instant): void {
+    if (!speakable(message.versions)) return this.#effects.dropped('bad-version');
+    if (message.node === this.#settings.name) return this.#aliveOfUs(message);
+    const known = this.#members.get(message.node);
+    const endpoint = { address: addressOf(message.address), port: message.port };
+    let reclaimed = false;
+    if (known === undefined) {
+      if (this.#members.size >= MAX_MEMBERS) return this.#effects.dropped('too-large');
+    } else {
+      if (!sameEndpoint(known.endpoint, endpoint)) {
+        reclaimed =
+          known.state.kind === 'left' ||
+          (known.state.kind === 'dead' && this.#isOld(known, this.#settings.deadReclaim, now));
+        if (!reclaimed) {
+          this.#effects.problem({
+            kind: 'name-conflict',
+            name: message.node,
+            known: known.endpoint,
+            claimed: endpoint,
+          });
+          return;
+        }
+      }
+      if (!reclaimed && message.incarnation <= known.incarnation) return;
+      if (!reclaimed && !this.#plausible(known, message.incarnation)) return;
+    }
+    const wasLive = known !== undefined && isLive(known);
+    const member = this.#put({
+      name: message.node,
+      endpoint,
+      address: message.address.slice(),
+      meta: message.meta.slice(),
+      tags: decodeTags(message.meta),
+      versions: message.versions,
+      protocolMax: message.versions.protocolMax,
+      incarnation: message.incarnation,
+      state: { kind: 'alive' },
+      since: known?.state.kind === 'alive' ? known.since : now,
+      source: known?.state.kind === 'alive' ? known.source : source,
+    });
+    this.#departed.delete(member.name);
+    if (!wasLive) this.#effects.entered(member.name);
+    this.#effects.announce(message);
+    const snapshot = snapshotOf(member);
+    if (!wasLive) this.#effects.changed('joined', snapshot);
+    else {
+      if (known.state.kind === 'suspect') this.#effects.changed('cleared', snapshot);
+      if (!sameBytes(known.meta, member.meta)) this.#effects.changed('updated', snapshot);
+    }
+  }
+
+  accuse(message: AccusationMessage, source: MemberSource, now: Instant): void {
+    const member = this.#members.get(message.node);
+    if (member === undefined || message.incarnation < member.incarnation) return;
+    if (!this.#plausible(member, message.incarnation)) return;
+    if (member.name === this.#settings.name && !this.#leaving) return this.#refute(message);
+    switch (member.state.kind) {
+      case 'dead':
+      case 'left':
+        return;
+      case 'alive':
+        if (message.type === 'dead') break;
+        this.#suspect(member, message, source, now);
+        return;
+      case 'suspect':
+        if (message.type === 'dead') break;
+        if (member.state.suspicion.confirm(message.from)) this.#effects.announce(message);
+        return;
+    }
+    const left = message.from === message.node || this.#effects.isLeaving(message.node);
+    const gone = this.#put({
+      ...member,
+      incarnation: message.incarnation,
+      state: { kind: left ? 'left' : 'dead' },
+      since: now,
+      source,
+    });
+    this.#effects.announce(message);
+    this.#effects.changed(left ? 'left' : 'failed', snapshotOf(gone));
+  }
+
+  /** An operator, or the member itself before it died, says that a failed member is not to come back. */
+  dismiss(name: string, source: MemberSource, now: Instant): void {
+    const member = this.#members.get(name);
+    const departed = this.#departed.get(name);
+    if (member?.state.kind === 'dead')
+      this.#effects.changed('left', snapshotOf(this.#put({ ...member, state: { kind: 'left' }, since: now, source })));
+    else if (departed?.status === 'failed') {
+      const left: Member = { ...departed.member, state: { kind: 'left' }, since: now, source };
+      this.#departed.set(name, { member: left, status: 'left' });
+      this.#effects.changed('left', snapshotOf(left));
+    }
+  }
+
+  /** Declares dead whose time to refute is over. */
+  timeout(now: Instant): void {
+    for (const member of this.all()) {
+      if (member.state.kind !== 'suspect' || member.state.suspicion.deadline > now) continue;
+      const { name, incarnation, source } = member;
+      this.accuse({ type: 'dead', node: name, from: this.#settings.name, incarnation }, source, now);
+    }
+  }
+
+  nextDeadline(): Instant | undefined {
+    let next: Instant | undefined;
+    for (const { state } of this.#members.values())
+      if (state.kind === 'suspect') next = earliest(next, state.suspicion.deadline);
+    return next;
+  }
+
+  /** Stops telling of the long dead, whose name is then free, and in the end forgets them. */
+  reap(now: Instant): void {
+    const { gossipToDead, rememberFailed, rememberLeft, name } = this.#settings;
+    for (const member of this.all()) {
+      if (isLive(member) || member.name === name || !this.#isOld(member, gossipToDead, now)) continue;
+      this.#members.delete(member.name);
+      this.#departed.set(member.name, { member, status: member.state.kind === 'left' ? 'left' : 'failed' });
+    }
+    for (const { member, status } of this.#departed.values())
+      if (this.#isOld(member, status === 'left' ? rememberLeft : rememberFailed, now))
+        this.#departed.delete(member.name);
+  }
+
+  #aliveOfUs(message: AliveMessage): void {
+    const { self } = this;
+    if (this.#leaving || message.incarnation < self.incarnation) return;
+    if (!this.#plausible(self, message.incarnation)) return;
+    const claimed = { address: addressOf(message.address), port: message.port };
+    if (!sameEndpoint(self.endpoint, claimed))
+      this.#effects.problem({ kind: 'name-conflict', name: self.name, known: self.endpoint, claimed });
+    // Our own news comes back to us; what differs from it is of a past life of ours, or of another with our name.
+    else if (message.incarnation === self.incarnation && sameBytes(message.meta, self.meta)) return;
+    this.#overrule(message.incarnation);
+  }
+
+  #refute(message: AccusationMessage): void {
+    this.#effects.problem({ kind: 'accused', by: message.from, of: message.type });
+    this.#overrule(message.incarnation);
+  }
+
+  #overrule(incarnation: number): void {
+    const { self } = this;
+    const member = this.#put({ ...self, incarnation: Math.max(self.incarnation, incarnation) + 1 });
+    this.#effects.refuted();
+    this.#effects.announce(aliveOf(member));
+  }
+
+  #suspect(member: Member, message: AccusationMessage, source: MemberSource, now: Instant): void {
+    const live = this.peers().length + 1;
+    const suspicion = new Suspicion(message.from, suspicionBounds(live, this.#settings), now);
+    const suspect = this.#put({
+      ...member,
+      incarnation: message.incarnation,
+      state: { kind: 'suspect', suspicion },
+      since: now,
+      source,
+    });
+    this.#effects.announce(message);
+    this.#effects.changed('suspected', snapshotOf(suspect));
+  }
+
+  #plausible(member: Member, incarnation: number): boolean {
+    if (incarnation <= member.incarnation + MAX_INCARNATION_LEAP) return true;
+    this.#effects.dropped('implausible');
+    return false;
+  }
+
+  #isOld(member: Member, age: Duration, now: Instant): boolean {
+    return between(after(member.since, age), now) >= 0;
+  }
+
+  #put(member: Member): Member {
+    this.#members.set(member.name, member);
+    return member;
+  }
+}
+
+export function isLive(member: Member): boolean {
+  return member.state.kind === 'alive' || member.state.kind === 'suspect';
+}
+
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.address === b.address && a.port === b.port;
+}
+
+const statusOf: Record<MemberState['kind'], MemberStatus> = {
+  alive: 'alive',
+  suspect: 'suspect',
+  dead: 'failed',
+  left: 'left',
+};
+
+function snapshotOf(member: Member): MemberSnapshot {
+  return {
+    name: member.name,
+    address: member.endpoint.address,
+    port: member.endpoint.port,
+    tags: member.tags,
+    status: statusOf[member.state.kind],
+    incarnation: member.incarnation,
+    since: member.since,
+    source: member.source,
+    suspectedBy: member.state.kind === 'suspect' ? member.state.suspicion.accusers : [],
+  };
+}
+
+function aliveOf(member: Member): AliveMessage {
+  return {
+    type: 'alive',
+    incarnation: member.incarnation,
+    node: member.name,
+    address: member.address,
+    port: member.endpoint.port,
+    meta: member.meta,
+    versions: member.versions,
+  };
+}
+
+/** Whether a member understands what we speak and speaks what we understand, by protocol and by delegate. */
+function speakable(v: Versions): boolean {
+  const us = ourVersions;
+  return (
+    v.protocolMin <= us.protocol &&
+    us.protocol <= v.protocolMax &&
+    us.protocolMin <= v.protocol &&
+    v.protocol <= us.protocolMax &&
+    v.delegateMin <= us.delegate &&
+    us.delegate <= v.delegateMax &&
+    us.delegateMin <= v.delegate &&
+    v.delegate <= us.delegateMax
+  );
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

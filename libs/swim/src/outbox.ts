@@ -1,0 +1,77 @@
+import { hex } from '@keepfleet/wire';
+import {
+  COMPOUND_OVERHEAD,
+  COMPOUND_PART_OVERHEAD,
+  type Envelope,
+  MAX_COMPOUND_PARTS,
+  datagramOverhead,
+  encodeCompound,
+  sealDatagram,
+} from './envelope.ts';
+import type { GossipQueue } from './gossip-queue.ts';
+import type { SwimOutput } from './messages.ts';
+import { type PacketMessage, encodePacket } from './packet.ts';
+import type { Endpoint } from './settings.ts';
+import type { SwimStats } from './stats.ts';
+
+/** Smaller messages never get smaller by compression. */
+const COMPRESS_FROM = 64;
+/** The protocol whose speakers check checksums. */
+const CRC_PROTOCOL = 5;
+
+/** Who a datagram goes to, as far as known. */
+export interface Addressee {
+  readonly endpoint: Endpoint;
+  readonly protocolMax?: number;
+}
+
+/** Gathers the outputs of one call of the machine, and fills datagrams with waiting gossip. */
+export class Outbox {
+  readonly #queue: GossipQueue;
+  readonly #envelope: Envelope;
+  readonly #stats: SwimStats;
+  readonly #compress: boolean;
+  readonly #room: number;
+  readonly #transmitLimit: () => number;
+  #outputs: SwimOutput[] = [];
+
+  constructor(
+    queue: GossipQueue,
+    envelope: Envelope,
+    stats: SwimStats,
+    options: { readonly compress: boolean; readonly packetSize: number; readonly transmitLimit: () => number },
+  ) {
+    this.#queue = queue;
+    this.#envelope = envelope;
+    this.#stats = stats;
+    this.#compress = options.compress;
+    this.#room = options.packetSize - datagramOverhead(envelope) - COMPOUND_OVERHEAD;
+    this.#transmitLimit = options.transmitLimit;
+  }
+
+  emit(output: SwimOutput): void {
+    this.#outputs.push(output);
+  }
+
+  /** Sends messages in one datagram, and with them what gossip still fits. */
+  send(to: Addressee, ...messages: readonly PacketMessage[]): void {
+    const parts: Uint8Array[] = messages.map(encodePacket);
+    const used = parts.reduce((sum, part) => sum + part.length + COMPOUND_PART_OVERHEAD, 0);
+    parts.push(...this.#queue.take(this.#room - used, MAX_COMPOUND_PARTS - parts.length, this.#transmitLimit()));
+    const [first] = parts;
+    if (first === undefined) return;
+    const message = parts.length === 1 ? first : encodeCompound(parts);
+    const wire = sealDatagram(message, this.#envelope, {
+      crc: (to.protocolMax ?? 0) >= CRC_PROTOCOL,
+      compress: this.#compress && message.length >= COMPRESS_FROM,
+    });
+    this.#stats.datagramsOut++;
+    this.#outputs.push({ kind: 'send', to: to.endpoint, data: hex(wire) });
+  }
+
+  take(): readonly SwimOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+}
