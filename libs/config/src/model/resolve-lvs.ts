@@ -1,4 +1,4 @@
-import { type Family, familyOf } from '@keepfleet/wire';
+import { type Family, type IpAddress, familyOf } from '@keepfleet/wire';
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import { CHECKERS, type TimingSettings } from '../grammar/checks.ts';
 import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
@@ -184,7 +184,15 @@ function resolveSorryServer(
     warn('sorryServer', 'ignored', `the sorry server ${sorryServer.address} is not ${family} and is left out`);
     return undefined;
   }
-  return { ...sorryServer, inhibitOnFailure: set.sorryInhibit ?? false, forwarding, at: places.sorryServer ?? at };
+  const { address, port } = sorryServer;
+  return {
+    key: endpoint(address, port),
+    address,
+    port,
+    inhibitOnFailure: set.sorryInhibit ?? false,
+    forwarding,
+    at: places.sorryServer ?? at,
+  };
 }
 
 function resolveRealServers(
@@ -207,7 +215,7 @@ function resolveRealServers(
       return [];
     }
     const port = realPort(draft, server, forwarding, diagnostics);
-    const key = familyOf(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`;
+    const key = endpoint(address, port);
     if (known.has(key)) {
       diagnostics.warning('duplicate', at, `${service} has the real server ${key} already; this one is left out`);
       return [];
@@ -368,6 +376,9 @@ function serverFamily({ target, set }: ServerDraft, groups: readonly VirtualServ
 function serverKey(target: TargetDraft, protocol: Protocol, family: Family | undefined): string {
   if (target.kind === 'group') return `group/${target.name}`;
   if (target.kind === 'fwmark') return family === 'ipv6' ? `fwmark/${target.mark}/ipv6` : `fwmark/${target.mark}`;
-  const host = familyOf(target.address) === 'ipv6' ? `[${target.address}]` : target.address;
-  return `${protocol}/${host}:${target.port}`;
+  return `${protocol}/${endpoint(target.address, target.port)}`;
+}
+
+function endpoint(address: IpAddress, port: number): string {
+  return familyOf(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }

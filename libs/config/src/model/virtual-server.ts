@@ -99,6 +99,8 @@ export interface ServerTiming {
 }
 
 export interface SorryServer {
+  /** As a real server's. */
+  readonly key: string;
   readonly address: IpAddress;
   readonly port: number;
   readonly inhibitOnFailure: boolean;

@@ -1,0 +1,18 @@
+/**
+ * From the configuration and the overrides to what the vrrp and lvs processes are told. Pure.
+ *
+ * Call order: nodeSettings of the parsed configuration, then applyOverrides with those in force; send the results.
+ */
+import type { KeepalivedConfig } from '@keepfleet/config';
+import type { NodeSettings } from './apply-overrides.ts';
+import { lvsSettings } from './lvs-settings.ts';
+import { vrrpSettings } from './vrrp-settings.ts';
+
+export { type NodeSettings, type Overridden, applyOverrides } from './apply-overrides.ts';
+export { lvsSettings } from './lvs-settings.ts';
+export * from './override.ts';
+export { vrrpSettings } from './vrrp-settings.ts';
+
+export function nodeSettings(config: KeepalivedConfig): NodeSettings {
+  return { vrrp: vrrpSettings(config), lvs: lvsSettings(config) };
+}
