@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from './atomic-file.ts';
+import { errorText } from './error-text.ts';
 
 /** Events kept while no controller acknowledges them; beyond it the oldest are given up, counted and reported. About 100 MiB on disk. */
 export const MAX_SPOOLED_EVENTS = 200_000;
@@ -245,8 +246,4 @@ function parseJson(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

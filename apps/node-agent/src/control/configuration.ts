@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
+import {
+  type Diagnostic,
+  type FileLoader,
+  type KeepalivedConfig,
+  type LoadedFile,
+  isUsable,
+  parseKeepalivedConfig,
+} from '@keepfleet/config';
+import { errorText } from './error-text.ts';
+
+/** keepalived's limit of what may be read as an include, and ours of the main file. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+export interface Configuration {
+  readonly config: KeepalivedConfig;
+  /** SHA-256 of the text and of every file that it includes. */
+  readonly hash: string;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export type Reading =
+  | { readonly ok: true; readonly configuration: Configuration }
+  | { readonly ok: false; readonly reason: string; readonly diagnostics: readonly Diagnostic[] };
+
+/** Reads a keepalived.conf with its includes. What cannot be used changes nothing: the caller keeps what it has. */
+export function readConfiguration(path: string): Reading {
+  const hash = createHash('sha256');
+  let text: string;
+  try {
+    text = readText(path);
+  } catch (error) {
+    return { ok: false, reason: `${path} cannot be read: ${errorText(error)}`, diagnostics: [] };
+  }
+  hash.update(text);
+  const loader: FileLoader = {
+    load: (pattern, includingFile) => {
+      const files = loadIncludes(pattern, includingFile);
+      for (const file of files) hash.update('text' in file ? `\0${file.path}\0${file.text}` : `\0${file.path}`);
+      return files;
+    },
+  };
+  const result = parseKeepalivedConfig({
+    file: path,
+    text,
+    loader,
+    configId: hostname().split('.')[0] ?? '',
+    environment: definedOnly(process.env),
+    random: (low, high) => low + Math.floor(Math.random() * (high - low + 1)),
+  });
+  const { config, diagnostics } = result;
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error').length;
+  if (!isUsable(result))
+    return { ok: false, reason: `${path} has ${errors} error${errors === 1 ? '' : 's'}`, diagnostics };
+  return { ok: true, configuration: { config, hash: hash.digest('hex'), diagnostics } };
+}
+
+/** Regular, non-executable files only, as keepalived reads them. */
+function loadIncludes(pattern: string, includingFile: string): LoadedFile[] {
+  const absolute = isAbsolute(pattern) ? pattern : join(dirname(includingFile), pattern);
+  return globSync(absolute)
+    .sort()
+    .flatMap((path): LoadedFile[] => {
+      try {
+        const status = statSync(path);
+        if (!status.isFile() || (status.mode & 0o111) !== 0) return [];
+        return [{ path, text: readText(path) }];
+      } catch (error) {
+        return [{ path, unreadable: errorText(error) }];
+      }
+    });
+}
+
+function readText(path: string): string {
+  const { size } = statSync(path);
+  if (size > MAX_FILE_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_FILE_BYTES}`);
+  return readFileSync(path, 'utf8');
+}
+
+function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}

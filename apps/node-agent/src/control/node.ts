@@ -1,0 +1,399 @@
+import { createHash } from 'node:crypto';
+import type { CheckerSettings } from '@keepfleet/health';
+import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import type { MibRows } from '@keepfleet/mib';
+import { type agent, type model } from '@keepfleet/rpc';
+import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
+import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
+import type { Log } from '../log.ts';
+import {
+  type NodeSettings,
+  type Override,
+  type OverrideChange,
+  applyOverrides,
+  nodeSettings,
+} from '../settings/index.ts';
+import { Commands, type CommandTarget } from './commands.ts';
+import type { Configuration } from './configuration.ts';
+import { errorText } from './error-text.ts';
+import { type EventText, lvsEventText, vrrpEventText } from './events.ts';
+import { mibRows } from './mib-rows.ts';
+import { type NodeView, nodeState } from './node-state.ts';
+import type { OverrideStore } from './override-store.ts';
+import type { EventOrigin, EventSpool } from './spool.ts';
+
+/** How long a change may take until the processes have it in force. */
+const APPLY_TIMEOUT_MS = 5_000;
+
+export type VrrpLink = LinkClient<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
+export type LvsLink = LinkClient<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly version: string;
+  readonly spool: EventSpool;
+  readonly overrides: OverrideStore;
+  readonly log: Log;
+  /** Called whenever what the node reports may have changed. */
+  readonly changed: () => void;
+}
+
+interface Half<Snapshot> {
+  snapshot: Snapshot | undefined;
+  hello: Hello | undefined;
+  /** Revision that the process has in force, and why it refused another. */
+  applied: string | undefined;
+  refusal: { revision: string; reason: string } | undefined;
+}
+
+/**
+ * What a node is to be, and what it is: configuration with overrides on their way to the vrrp and lvs processes, their
+ * snapshots and events on their way to SNMP and the controller. Knows nothing of how any of them are reached.
+ */
+export class ControlNode implements CommandTarget {
+  readonly #options: NodeOptions;
+  readonly overrides: OverrideStore;
+  readonly commands: Commands;
+  #configuration: Configuration | undefined;
+  /** What the configuration alone asks for. */
+  #configured: NodeSettings | undefined;
+  #withoutEffect: readonly Override[] = [];
+  #configProblem: string | undefined;
+  #vrrpLink: VrrpLink | undefined;
+  #lvsLink: LvsLink | undefined;
+  readonly #vrrp: Half<VrrpSnapshot> = {
+    snapshot: undefined,
+    hello: undefined,
+    applied: undefined,
+    refusal: undefined,
+  };
+  readonly #lvs: Half<LvsSnapshot> = { snapshot: undefined, hello: undefined, applied: undefined, refusal: undefined };
+  readonly #waiting = new Set<() => void>();
+  #expiry: NodeJS.Timeout | undefined;
+  members: readonly model.Member[] = [];
+  /** Given by whoever starts the processes and the sub-agent. */
+  processes: () => readonly model.Process[] = () => [];
+  otherProblems: () => readonly string[] = () => [];
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.overrides = options.overrides;
+    this.commands = new Commands(this);
+  }
+
+  link(vrrp: VrrpLink, lvs: LvsLink): void {
+    this.#vrrpLink = vrrp;
+    this.#lvsLink = lvs;
+  }
+
+  /** What the link to the vrrp process tells. */
+  readonly vrrpListener: LinkListener<VrrpSnapshot, VrrpEvent> = this.#listener('vrrp', this.#vrrp, vrrpEventText);
+  readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener('lvs', this.#lvs, lvsEventText);
+
+  /** Takes a configuration and puts it in force. */
+  configure(configuration: Configuration): Promise<string | undefined> {
+    this.#configuration = configuration;
+    this.#configured = nodeSettings(configuration.config);
+    this.#configProblem = undefined;
+    return this.apply();
+  }
+
+  /** Says that a newer configuration was not taken; what runs goes on. */
+  refuseConfiguration(reason: string): void {
+    this.#configProblem = reason;
+    this.note({
+      severity: 'error',
+      kind: 'config.refused',
+      subject: 'keepalived.conf',
+      message: `${reason}; what ran before goes on`,
+      attributes: {},
+    });
+    this.#options.changed();
+  }
+
+  note(event: EventText, at = new Date(), origin?: EventOrigin): void {
+    const kept = this.#options.spool.append({
+      at: at.toISOString(),
+      ...event,
+      ...(origin === undefined ? {} : { origin }),
+    });
+    if (kept === undefined) return;
+    const { severity, kind, subject, message } = kept;
+    const level = severity === 'warning' ? 'warn' : severity;
+    this.#options.log[level]({ event: kind, subject, sequence: kept.sequence }, message);
+  }
+
+  async apply(): Promise<string | undefined> {
+    const settings = this.#effectiveSettings();
+    if (settings === undefined) return 'no configuration is in force on this node; see its problems';
+    this.#armExpiry();
+    const vrrpRevision = revisionOf(settings.vrrp);
+    const lvsRevision = revisionOf(settings.lvs);
+    this.#vrrpLink?.configure(vrrpRevision, { ...settings.vrrp, revision: vrrpRevision });
+    this.#lvsLink?.configure(lvsRevision, settings.lvs);
+    this.#options.changed();
+    const missing = await Promise.all([
+      this.#inForce('vrrp', this.#vrrp, vrrpRevision),
+      this.#inForce('lvs', this.#lvs, lvsRevision),
+    ]);
+    this.#options.changed();
+    const reasons = missing.filter((one) => one !== undefined);
+    return reasons.length === 0 ? undefined : reasons.join('; ');
+  }
+
+  refusalOf(change: OverrideChange): string | undefined {
+    const settings = this.#configured;
+    if (settings === undefined) return 'this node has no configuration in force';
+    switch (change.kind) {
+      case 'vrrp-priority':
+      case 'vrrp-preempt':
+        return this.instances().includes(change.instance)
+          ? undefined
+          : `no vrrp_instance ${change.instance} on this node; it has ${listed(this.instances())}`;
+      case 'real-server-weight':
+        return refusalOfServer(settings, change.service, change.realServer);
+      case 'drain-node':
+      case 'drain-server':
+        return undefined;
+    }
+  }
+
+  configured(change: OverrideChange): OverrideChange | undefined {
+    switch (change.kind) {
+      case 'vrrp-priority':
+      case 'vrrp-preempt': {
+        const instance = this.#configured?.vrrp.instances.find((one) => one.name === change.instance);
+        if (instance === undefined) return undefined;
+        return change.kind === 'vrrp-priority'
+          ? { ...change, priority: instance.priority }
+          : { ...change, preempt: instance.preempt };
+      }
+      case 'real-server-weight': {
+        const service = this.#configured?.lvs.virtualServers.find((server) => server.key === change.service);
+        const server = service?.realServers.find((one) => one.key === change.realServer);
+        return server && { ...change, weight: server.configuredWeight };
+      }
+      case 'drain-node':
+      case 'drain-server':
+        return undefined;
+    }
+  }
+
+  instances(): readonly string[] {
+    return this.#configured?.vrrp.instances.map((instance) => instance.name) ?? [];
+  }
+
+  async relinquish(instance: string): Promise<Outcome> {
+    if (this.#vrrpLink === undefined) return { ok: false, reason: 'the vrrp process is not running' };
+    return this.#vrrpLink.command({ kind: 'relinquish', instance });
+  }
+
+  async countConnections(command: LvsCommand): Promise<LvsOutcome> {
+    if (this.#lvsLink === undefined) return { ok: false, reason: 'the lvs process is not running' };
+    const outcome = await this.#lvsLink.command(command);
+    if (!outcome.ok) return outcome;
+    return outcome.value as LvsOutcome;
+  }
+
+  noteOverride(what: 'set' | 'cleared', override: Override, actor: string, reason: string): void {
+    const { change } = override;
+    const value = JSON.stringify(change);
+    this.note({
+      severity: 'info',
+      kind: `override.${what}`,
+      subject: change.kind,
+      message: `${what} by ${actor}${reason === '' ? '' : ` (${reason})`}: ${describe(change)}`,
+      attributes: { id: override.id, source: override.source, actor, reason, change: value },
+    });
+  }
+
+  /** What the controller is told. */
+  state(): model.NodeState {
+    return nodeState(this.#view());
+  }
+
+  rows(): MibRows | undefined {
+    const config = this.#configuration?.config;
+    return config && mibRows(config, this.#options, this.#vrrp.snapshot, this.#lvs.snapshot);
+  }
+
+  carryOut(command: agent.Command): Promise<agent.CommandResult> {
+    return this.commands.carryOut(command);
+  }
+
+  close(): void {
+    if (this.#expiry !== undefined) clearTimeout(this.#expiry);
+    this.#vrrpLink?.close();
+    this.#lvsLink?.close();
+  }
+
+  #view(): NodeView {
+    const { spool, overrides } = this.#options;
+    return {
+      vrrp: this.#vrrp.snapshot,
+      lvs: this.#lvs.snapshot,
+      overrides: overrides.list(new Date()),
+      processes: this.processes(),
+      members: this.members,
+      configHash: this.#configuration?.hash ?? '',
+      problems: [
+        ...(this.#configProblem === undefined ? [] : [`config: ${this.#configProblem}`]),
+        ...(overrides.problem === undefined ? [] : [overrides.problem]),
+        ...this.#halfProblems('vrrp', this.#vrrp),
+        ...this.#halfProblems('lvs', this.#lvs),
+        ...this.#withoutEffect.map(
+          (override) =>
+            `override ${override.id} has no effect: ${describe(override.change)}, which the configuration does not have`,
+        ),
+        ...spool.problems,
+        ...(spool.lost === 0
+          ? []
+          : [`event spool: ${spool.lost} of the oldest events were given up because no controller took them`]),
+        ...this.otherProblems(),
+      ],
+    };
+  }
+
+  #halfProblems(role: Role, half: Half<unknown>): string[] {
+    if (half.hello === undefined) return [`${role}: its process is not connected`];
+    const refused = half.refusal === undefined ? [] : [`${role}: settings were refused: ${half.refusal.reason}`];
+    return [...half.hello.problems.map((problem) => `${role}: ${problem}`), ...refused];
+  }
+
+  #effectiveSettings(): NodeSettings | undefined {
+    if (this.#configured === undefined) return undefined;
+    const { settings, withoutEffect } = applyOverrides(this.#configured, this.overrides.list(new Date()));
+    this.#withoutEffect = withoutEffect;
+    return settings;
+  }
+
+  /** Waits until the process has the revision; the answer says why it has not. */
+  #inForce(role: Role, half: Half<unknown>, revision: string): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const end = (answer: string | undefined) => {
+        clearTimeout(timer);
+        this.#waiting.delete(check);
+        resolve(answer);
+      };
+      const check = () => {
+        if (half.applied === revision) end(undefined);
+        else if (half.refusal?.revision === revision) end(`the ${role} process refused it: ${half.refusal.reason}`);
+      };
+      const timer = setTimeout(
+        () =>
+          end(
+            `kept, but the ${role} process ${half.hello === undefined ? 'is not running; it gets the change when it is back' : 'has not confirmed it'}`,
+          ),
+        APPLY_TIMEOUT_MS,
+      );
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  #listener<Snapshot, Event>(
+    role: Role,
+    half: Half<Snapshot>,
+    textOf: (event: Event) => EventText,
+  ): LinkListener<Snapshot, Event> {
+    const changed = () => {
+      for (const check of this.#waiting) check();
+      this.#options.changed();
+    };
+    return {
+      connected: (hello) => {
+        if (half.hello?.incarnation !== hello.incarnation) half.applied = undefined;
+        half.hello = hello;
+        half.applied = hello.revision ?? undefined;
+        this.#options.log.info(
+          { role, processPid: hello.pid, revision: hello.revision },
+          `the ${role} process is connected`,
+        );
+        changed();
+      },
+      snapshot: (snapshot) => {
+        half.snapshot = snapshot;
+        changed();
+      },
+      event: (event, at, position) => {
+        this.note(textOf(event), new Date(at), { role, ...position });
+        changed();
+      },
+      missed: (count) =>
+        this.note({
+          severity: 'error',
+          kind: 'agent.events-missed',
+          subject: role,
+          message: `${count} events of the ${role} process were dropped: control was away for longer than it keeps them`,
+          attributes: { count: String(count) },
+        }),
+      applied: (revision) => {
+        half.applied = revision;
+        half.refusal = undefined;
+        changed();
+      },
+      refused: (revision, reason) => {
+        half.refusal = { revision, reason };
+        this.note({
+          severity: 'error',
+          kind: 'config.refused',
+          subject: role,
+          message: `the ${role} process refused its settings: ${reason}`,
+          attributes: {},
+        });
+        changed();
+      },
+      disconnected: () => {
+        half.hello = undefined;
+        half.snapshot = undefined;
+        half.applied = undefined;
+        changed();
+      },
+    };
+  }
+
+  #armExpiry(): void {
+    if (this.#expiry !== undefined) clearTimeout(this.#expiry);
+    const next = this.overrides.nextExpiry(new Date());
+    if (next === undefined) return;
+    const wait = Math.min(Math.max(0, next.getTime() - Date.now()) + 1, 0x7fffffff);
+    this.#expiry = setTimeout(() => {
+      this.apply().catch((error: unknown) =>
+        this.#options.log.error({ reason: errorText(error) }, 'an expired override could not be taken back'),
+      );
+    }, wait);
+  }
+}
+
+function revisionOf(settings: unknown): string {
+  return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 16);
+}
+
+function refusalOfServer({ lvs }: NodeSettings, service: string, realServer: string): string | undefined {
+  const found = lvs.virtualServers.find((server) => server.key === service);
+  if (found === undefined) {
+    return `no virtual server ${service} on this node; it has ${listed(lvs.virtualServers.map((server) => server.key))}`;
+  }
+  return found.realServers.some((server) => server.key === realServer)
+    ? undefined
+    : `virtual server ${service} has no real server ${realServer}; it has ${listed(found.realServers.map((server) => server.key))}`;
+}
+
+function listed(names: readonly string[]): string {
+  return names.join(', ') || 'none';
+}
+
+function describe(change: OverrideChange): string {
+  switch (change.kind) {
+    case 'vrrp-priority':
+      return `priority ${change.priority} for ${change.instance}`;
+    case 'vrrp-preempt':
+      return `${change.preempt ? 'preempt' : 'nopreempt'} for ${change.instance}`;
+    case 'real-server-weight':
+      return `weight ${change.weight} for ${change.realServer} of ${change.service}`;
+    case 'drain-node':
+      return 'this node is drained';
+    case 'drain-server':
+      return `real server ${change.address}${change.port === 0 ? '' : ` port ${change.port}`} is drained`;
+  }
+}
