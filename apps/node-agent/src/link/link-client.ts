@@ -14,8 +14,11 @@ import {
   processMessage,
 } from './messages.ts';
 
-export const BACKOFF_FIRST_MS = 20;
-export const BACKOFF_LAST_MS = 1_000;
+/** Between two attempts while a process is expected to be there soon. */
+export const RETRY_MS = 20;
+const QUICK_RETRIES = 100;
+/** Between two attempts after that. */
+export const SLOW_RETRY_MS = 500;
 export const COMMAND_TIMEOUT_MS = 10_000;
 
 /** Up to where events have been taken in; kept by the control process across its own restarts. */
@@ -45,6 +48,8 @@ export interface LinkClientOptions<Snapshot, Event> {
   readonly event: z.ZodType<Event>;
   readonly listener: LinkListener<Snapshot, Event>;
   readonly log: Log;
+  /** An attempt to connect failed. */
+  readonly unreachable?: (reason: NodeJS.ErrnoException) => void;
   /** Where a control process before this one has stopped reading events. */
   readonly position?: EventPosition | undefined;
 }
@@ -65,7 +70,7 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
   #hello: Hello | undefined;
   #connection: Connection<ProcessMessage> | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #backoff = BACKOFF_FIRST_MS;
+  #retries = 0;
   #commands = 0;
   #closed = false;
 
@@ -111,6 +116,11 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
     this.#send({ type: 'stop', mode });
   }
 
+  /** Connects eagerly again: a process has just been started. */
+  hasten(): void {
+    this.#retries = 0;
+  }
+
   /** Ends the link; the process goes on. */
   close(): void {
     this.#closed = true;
@@ -140,9 +150,9 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
     if (hadProcess) {
       log.warn({ link: role, err: reason }, `the connection to the ${role} process ended; connecting again`);
       listener.disconnected(reason);
-    }
-    this.#retry = setTimeout(() => this.#connect(), this.#backoff);
-    this.#backoff = Math.min(2 * this.#backoff, BACKOFF_LAST_MS);
+    } else if (reason !== undefined) this.#options.unreachable?.(reason);
+    this.#retries += 1;
+    this.#retry = setTimeout(() => this.#connect(), this.#retries > QUICK_RETRIES ? SLOW_RETRY_MS : RETRY_MS);
   }
 
   #receive(message: ProcessMessage): void {
@@ -190,7 +200,7 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
 
   #greet(hello: Hello): void {
     this.#hello = hello;
-    this.#backoff = BACKOFF_FIRST_MS;
+    this.#retries = 0;
     if (this.#position.incarnation !== hello.incarnation) this.#position = { incarnation: hello.incarnation, seq: 0 };
     this.#send({ type: 'resume', incarnation: hello.incarnation, after: this.#position.seq });
     this.#sendDesired();

@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, fstatSync, openSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Hello, LinkClient, type LinkClientOptions, type Role, type StopMode } from '../link/index.ts';
+import type { RoleOptions } from '../options.ts';
+
+export const RESTART_FIRST_MS = 100;
+export const RESTART_LAST_MS = 10_000;
+/** A process that ran this long has started well: its next crash is again its first. */
+const HEALTHY_AFTER_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+/** A log file larger than this is set aside when a process starts. */
+const LOG_FILE_LIMIT = 16 << 20;
+
+export type ProcessState =
+  | { readonly kind: 'running'; readonly pid: number; readonly hello: Hello; readonly adopted: boolean }
+  /** Started, or connected before and not answering now. */
+  | { readonly kind: 'silent'; readonly pid: number | undefined; readonly since: number }
+  | { readonly kind: 'down'; readonly exit: string; readonly restartAt: number }
+  | { readonly kind: 'stopped' };
+
+export interface SuperviseOptions<Snapshot, Event> extends Omit<LinkClientOptions<Snapshot, Event>, 'unreachable'> {
+  /** Program and arguments that run the role. */
+  readonly command: readonly [string, ...string[]];
+  /** The state has changed; `exit` tells of an end, for an event. */
+  readonly changed?: (state: ProcessState) => void;
+}
+
+/**
+ * Sees to it that the process of a role runs: adopts the one that is there, starts one where there is none, and again
+ * after a crash. The process lives in a session of its own and shares no pipe with us: our end, even by kill -9, is
+ * nothing to it.
+ */
+export class SupervisedProcess<Settings, Command, Snapshot, Event> {
+  readonly link: LinkClient<Settings, Command, Snapshot, Event>;
+  readonly #options: SuperviseOptions<Snapshot, Event>;
+  #state: ProcessState = { kind: 'silent', pid: undefined, since: Date.now() };
+  #child: ChildProcess | undefined;
+  #startedAt = -Infinity;
+  #restartDelay = RESTART_FIRST_MS;
+  #nextStart = -Infinity;
+  #stopping: { readonly done: () => void } | undefined;
+  #detached = false;
+
+  constructor(options: SuperviseOptions<Snapshot, Event>) {
+    this.#options = options;
+    const { listener } = options;
+    this.link = new LinkClient({
+      ...options,
+      listener: {
+        snapshot: (snapshot, at) => listener.snapshot(snapshot, at),
+        event: (event, at, position) => listener.event(event, at, position),
+        missed: (count) => listener.missed(count),
+        applied: (revision) => listener.applied(revision),
+        refused: (revision, reason) => listener.refused(revision, reason),
+        connected: (hello) => {
+          this.#connected(hello);
+          listener.connected(hello);
+        },
+        disconnected: (reason) => {
+          this.#disconnected();
+          listener.disconnected(reason);
+        },
+      },
+      unreachable: (reason) => this.#unreachable(reason),
+    });
+  }
+
+  get state(): ProcessState {
+    return this.#state;
+  }
+
+  /** Asks the process to end, and makes it end when it does not. It is not started again. */
+  async stop(mode: StopMode, timeoutMs = STOP_TIMEOUT_MS): Promise<void> {
+    const { role, log } = this.#options;
+    const pid = this.#state.kind === 'running' || this.#state.kind === 'silent' ? this.#state.pid : undefined;
+    const ended = new Promise<void>((resolve) => (this.#stopping = { done: resolve }));
+    if (pid !== undefined) {
+      const kill = (signal: NodeJS.Signals) => {
+        log.warn({ role, child: pid, signal }, `the ${role} process does not end; sending ${signal}`);
+        endProcess(pid, signal);
+      };
+      if (this.link.hello === undefined) endProcess(pid, 'SIGTERM');
+      else this.link.stop(mode);
+      const term = setTimeout(() => kill('SIGTERM'), timeoutMs);
+      const force = setTimeout(() => kill('SIGKILL'), 2 * timeoutMs);
+      await ended;
+      clearTimeout(term);
+      clearTimeout(force);
+    }
+    this.#become({ kind: 'stopped' });
+    this.detach();
+  }
+
+  /** Lets the process go on without us. */
+  detach(): void {
+    this.#detached = true;
+    this.link.close();
+  }
+
+  #connected(hello: Hello): void {
+    const adopted = this.#child?.pid !== hello.pid;
+    const { role, log } = this.#options;
+    if (adopted) {
+      // It has been running for some time, and not under our eyes.
+      this.#startedAt = performance.now();
+      log.info({ role, child: hello.pid, revision: hello.revision }, `adopted the running ${role} process`);
+    }
+    this.#become({ kind: 'running', pid: hello.pid, hello, adopted });
+  }
+
+  #disconnected(): void {
+    const pid = this.#state.kind === 'running' ? this.#state.pid : undefined;
+    if (this.#state.kind !== 'down') this.#become({ kind: 'silent', pid, since: Date.now() });
+  }
+
+  /** Nobody listens. Whoever did is dead, unless it is the one that we have just started. */
+  #unreachable(reason: NodeJS.ErrnoException): void {
+    if (this.#detached || this.#child !== undefined) return;
+    if (reason.code !== 'ENOENT' && reason.code !== 'ECONNREFUSED') {
+      this.#options.log.error({ err: reason }, `the ${this.#options.role} process cannot be reached`);
+      return;
+    }
+    if (this.#stopping !== undefined) return this.#stopping.done();
+    // An adopted process is not our child: this is how we learn of its end.
+    if (this.#state.kind === 'silent' && this.#state.pid !== undefined) this.#ended('ended', this.#state.pid);
+    if (performance.now() >= this.#nextStart) this.#start();
+  }
+
+  #start(): void {
+    const { role, log, command, runDirectory } = this.#options;
+    const [program, ...args] = command;
+    const stderr = errorOutput(runDirectory, role);
+    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'ignore', stderr ?? 2], cwd: '/' });
+    if (stderr !== undefined) closeSync(stderr);
+    this.#child = child;
+    this.#startedAt = performance.now();
+    child.unref();
+    child.once('error', (error) => this.#childEnded(child, `could not be started: ${error.message}`));
+    child.once('exit', (code, signal) =>
+      this.#childEnded(child, signal === null ? `exited with code ${code ?? '?'}` : `was ended by ${signal}`),
+    );
+    log.info({ role, child: child.pid }, `started the ${role} process`);
+    this.#become({ kind: 'silent', pid: child.pid, since: Date.now() });
+    this.link.hasten();
+  }
+
+  #childEnded(child: ChildProcess, how: string): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    if (this.#stopping !== undefined) this.#stopping.done();
+    else if (!this.#detached) this.#ended(how, child.pid);
+  }
+
+  #ended(how: string, pid: number | undefined): void {
+    const { role, log } = this.#options;
+    if (performance.now() - this.#startedAt > HEALTHY_AFTER_MS) this.#restartDelay = RESTART_FIRST_MS;
+    const delay = this.#restartDelay;
+    this.#restartDelay = Math.min(2 * delay, RESTART_LAST_MS);
+    this.#nextStart = performance.now() + delay;
+    log.error({ role, child: pid, exit: how, delay }, `the ${role} process ${how}; starting it again in ${delay} ms`);
+    this.#become({ kind: 'down', exit: how, restartAt: Date.now() + delay });
+  }
+
+  #become(state: ProcessState): void {
+    this.#state = state;
+    this.#options.changed?.(state);
+  }
+}
+
+/** Node options of the processes: small heaps, so that three processes fit beside a router's work (docs/operations). */
+const NODE_OPTIONS: Readonly<Record<Role, readonly string[]>> = { vrrp: [], lvs: [] };
+
+/** The command that runs a role out of the program that runs now. */
+export function roleCommand(role: Role, options: RoleOptions): readonly [string, ...string[]] {
+  const [, program = ''] = process.argv;
+  return [
+    process.execPath,
+    ...NODE_OPTIONS[role],
+    program,
+    '--role',
+    role,
+    '--run-dir',
+    options.runDirectory,
+    '--state-dir',
+    options.stateDirectory,
+  ];
+}
+
+/**
+ * Where a process writes its log: to where we write ours when that is a file, a terminal or the journal, but never into
+ * a pipe or another socket, which breaks or fills up when its reader goes away. Then to a file in the run directory.
+ */
+function errorOutput(runDirectory: string, role: Role): number | undefined {
+  const ours = fstatSync(2);
+  const isJournal = process.env['JOURNAL_STREAM'] === `${ours.dev}:${ours.ino}`;
+  if (isJournal || !(ours.isFIFO() || ours.isSocket())) return undefined;
+  const path = join(runDirectory, `${role}.log`);
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > LOG_FILE_LIMIT) renameSync(path, `${path}.1`);
+  return openSync(path, 'a', 0o640);
+}
+
+function endProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
