@@ -14,8 +14,9 @@ const MAX_DISPLAY_STRING = 255;
 /** InetAddressType, RFC 4001 section 3. */
 const INET_ADDRESS_TYPE = { ipv4: 1, ipv6: 2 } as const;
 
-/** TruthValue, RFC 2579 section 2; the MIB's own true(1), false(2) are the same. */
+/** TruthValue, RFC 2579 section 2. */
 export const TRUTH = { true: 1, false: 2 } as const;
+export const TRUE_FALSE = { true: ['true', TRUTH.true], false: ['false', TRUTH.false] } as const;
 export const ENABLED = { true: ['enabled', 1], false: ['disabled', 2] } as const;
 
 type Read<Row, T> = (row: Row) => T | null;
@@ -50,6 +51,8 @@ export function columnsOf<Row>() {
       column('DisplayString', number, name, read, displayString),
     integer: (number: number, name: string, read: Read<Row, number>, write?: Writer<Row>) =>
       column('Integer32', number, name, read, integer32, write),
+    interfaceIndex: (number: number, name: string, read: Read<Row, number>) =>
+      column('InterfaceIndex', number, name, read, integer32),
     unsigned: (number: number, name: string, read: Read<Row, number>) =>
       column('Unsigned32', number, name, read, gauge32),
     gauge32: (number: number, name: string, read: Read<Row, number | string>) =>
@@ -84,7 +87,8 @@ export function columnsOf<Row>() {
       name: string,
       numbers: Readonly<Record<Name, number>>,
       read: Read<Row, Name>,
-    ) => column(syntaxOf(Object.entries<number>(numbers)), number, name, read, (found) => integer32(numbers[found])),
+      convention = syntaxOf(Object.entries<number>(numbers)),
+    ) => column(convention, number, name, read, (found) => integer32(numbers[found])),
     addressType: (number: number, name: string, read: Read<Row, IpAddress>) =>
       column('InetAddressType', number, name, read, (found) => integer32(INET_ADDRESS_TYPE[familyOf(found)])),
     address: (number: number, name: string, read: Read<Row, IpAddress>) =>

@@ -25,7 +25,9 @@ export const globalScalars: Table<GlobalRow> = {
     all.text(8, 'netNamespace', (row) => row.netNamespace),
     all.truth(9, 'dbus', (row) => row.dbus),
     all.truth(10, 'dynamicInterfaces', (row) => row.dynamicInterfaces),
-    all.enumerated(11, 'lvsFlushOnStop', { enabled: 1, disabled: 2, 'flush-vs': 3 }, (row) => row.lvsFlushOnStop),
+    all.enumerated(11, 'lvsFlushOnStop', { enabled: 1, disabled: 2, flushVS: 3 }, (row) =>
+      row.lvsFlushOnStop === 'flush-vs' ? 'flushVS' : row.lvsFlushOnStop,
+    ),
     all.truth(12, 'v3ChecksumAsV2', (row) => row.v3ChecksumAsV2),
   ],
 };

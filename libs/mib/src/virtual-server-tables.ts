@@ -35,6 +35,9 @@ const SCHEDULER = {
   unknown: 99,
 } as const;
 
+/** The third is for notifications only. */
+const QUORUM = { met: 1, notMet: 2, shutdown: 3 } as const;
+
 const group = columnsOf<ServerGroupRow>();
 
 /** `virtualServerGroupTable`, INDEX { virtualServerGroupIndex }. */
@@ -110,12 +113,7 @@ export const virtualServerTable: Table<VirtualServerRow> = {
     service.unsigned(20, 'virtualServerRealServersTotal', (row) => row.realServers.length),
     service.unsigned(21, 'virtualServerRealServersUp', (row) => row.realServersUp),
     service.unsigned(22, 'virtualServerQuorum', (row) => row.quorum),
-    service.yesNo(
-      23,
-      'virtualServerQuorumStatus',
-      { true: ['met', 1], false: ['notMet', 2] },
-      (row) => row.quorumState === 'up',
-    ),
+    service.enumerated(23, 'virtualServerQuorumStatus', QUORUM, (row) => (row.quorumState === 'up' ? 'met' : 'notMet')),
     service.text(24, 'virtualServerQuorumUp', (row) => commandOf(row.quorumUp)),
     service.text(25, 'virtualServerQuorumDown', (row) => commandOf(row.quorumDown)),
     service.unsigned(26, 'virtualServerHysteresis', (row) => row.hysteresis),

@@ -1,5 +1,5 @@
 import { toMillis, toSeconds } from '@keepfleet/machine';
-import { ENABLED, TRUTH, columnsOf } from './columns.ts';
+import { ENABLED, TRUE_FALSE, TRUTH, columnsOf } from './columns.ts';
 import { oid } from './oid.ts';
 import type { AddressRow, InstanceRow, ScriptRow } from './rows.ts';
 import { type Table, type Writer, integerRefusal, nestedOrdinals, ordinals } from './table.ts';
@@ -38,9 +38,9 @@ export const vrrpInstanceTable: Table<InstanceRow> = {
   columns: [
     instance.text(2, 'vrrpInstanceName', (row) => row.name),
     instance.unsigned(3, 'vrrpInstanceVirtualRouterId', (row) => row.vrid),
-    instance.enumerated(4, 'vrrpInstanceState', VRRP_STATE, (row) => row.state),
-    instance.enumerated(5, 'vrrpInstanceInitialState', VRRP_STATE, (row) => row.initialState),
-    instance.enumerated(6, 'vrrpInstanceWantedState', VRRP_STATE, (row) => row.wantedState),
+    instance.enumerated(4, 'vrrpInstanceState', VRRP_STATE, (row) => row.state, 'VrrpState'),
+    instance.enumerated(5, 'vrrpInstanceInitialState', VRRP_STATE, (row) => row.initialState, 'VrrpState'),
+    instance.enumerated(6, 'vrrpInstanceWantedState', VRRP_STATE, (row) => row.wantedState, 'VrrpState'),
     instance.integer(7, 'vrrpInstanceBasePriority', (row) => row.basePriority, basePriority),
     instance.integer(8, 'vrrpInstanceEffectivePriority', (row) => row.effectivePriority),
     instance.yesNo(9, 'vrrpInstanceVipsStatus', { true: ['allSet', 1], false: ['notAllSet', 2] }, (row) => row.vipsSet),
@@ -71,15 +71,15 @@ export const vrrpInstanceTable: Table<InstanceRow> = {
     instance.text(24, 'vrrpInstanceScriptFault', (row) => commandOf(row.scripts.fault)),
     instance.text(25, 'vrrpInstanceScriptStop', (row) => commandOf(row.scripts.stop)),
     instance.text(26, 'vrrpInstanceScript', (row) => commandOf(row.scripts.any)),
-    instance.truth(27, 'vrrpInstanceAccept', (row) => row.accept),
-    instance.truth(28, 'vrrpInstancePromoteSecondaries', (row) => row.promoteSecondaries),
-    instance.truth(29, 'vrrpInstanceUseLinkbeat', (row) => row.useLinkbeat),
+    instance.yesNo(27, 'vrrpInstanceAccept', TRUE_FALSE, (row) => row.accept),
+    instance.yesNo(28, 'vrrpInstancePromoteSecondaries', TRUE_FALSE, (row) => row.promoteSecondaries),
+    instance.yesNo(29, 'vrrpInstanceUseLinkbeat', TRUE_FALSE, (row) => row.useLinkbeat),
     instance.enumerated(30, 'vrrpInstanceVrrpVersion', { vrrpv2: 2, vrrpv3: 3 }, (row) =>
       row.version === 2 ? 'vrrpv2' : 'vrrpv3',
     ),
     instance.text(31, 'vrrpInstanceScriptMstrRxLowerPri', (row) => commandOf(row.scripts.masterReceivedLowerPriority)),
     instance.text(32, 'vrrpInstanceScriptDeleted', (row) => commandOf(row.scripts.deleted)),
-    instance.truth(33, 'vrrpInstanceNotifyDeleted', (row) => row.notifyDeleted),
+    instance.yesNo(33, 'vrrpInstanceNotifyDeleted', TRUE_FALSE, (row) => row.notifyDeleted),
     instance.addressType(34, 'vrrpInstanceMulticastAddressType', (row) => row.multicastGroup),
     instance.address(35, 'vrrpInstanceMulticastAddress', (row) => row.multicastGroup),
     instance.truth(36, 'vrrpInstanceV3ChecksumAsV2', (row) => row.v3ChecksumAsV2),
@@ -101,10 +101,14 @@ export const vrrpAddressTable: Table<AddressRow> = {
     address.address(3, 'vrrpAddressValue', (row) => row.address),
     address.address(4, 'vrrpAddressBroadcast', (row) => row.broadcast),
     address.prefixLength(5, 'vrrpAddressMask', (row) => row.prefixLength),
-    address.enumerated(6, 'vrrpAddressScope', INET_SCOPE, ({ scope }) =>
-      scope === 'nowhere' || scope === 'other' ? null : scope,
+    address.enumerated(
+      6,
+      'vrrpAddressScope',
+      INET_SCOPE,
+      ({ scope }) => (scope === 'nowhere' || scope === 'other' ? null : scope),
+      'InetScopeType',
     ),
-    address.integer(7, 'vrrpAddressIfIndex', (row) => (row.ifIndex === 0 ? null : row.ifIndex)),
+    address.interfaceIndex(7, 'vrrpAddressIfIndex', (row) => (row.ifIndex === 0 ? null : row.ifIndex)),
     address.text(8, 'vrrpAddressIfName', (row) => row.ifName),
     address.text(9, 'vrrpAddressIfAlias', (row) => row.label),
     address.yesNo(10, 'vrrpAddressStatus', { true: ['set', 1], false: ['unset', 2] }, (row) => row.set),

@@ -1,0 +1,521 @@
+import { type Instant, after, instant, millis, seconds } from '@keepfleet/machine';
+import { hex, unhex } from '@keepfleet/wire';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { keepalivedMib } from './keepalived-mib.ts';
+import type { SessionInput, SessionOutput, SessionProblem } from './messages.ts';
+import { oid, oidText } from './oid.ts';
+import { type Pdu, type PduBody, decodePdu, encodePdu } from './packet.ts';
+import { rows } from './rows.fixture.ts';
+import { AgentXSession } from './session.ts';
+import { MAX_TRANSACTIONS } from './transactions.ts';
+import { ERROR_STATUS, type ErrorStatus, type Value } from './value.ts';
+import { MibView } from './view.ts';
+
+const ROOT = '1.3.6.1.4.1.9586.100.5';
+const PRIORITY = `${ROOT}.2.3.1.7.1`;
+const PREEMPT = `${ROOT}.2.3.1.13.1`;
+const WEIGHT = `${ROOT}.3.4.1.7.1.1`;
+
+/** A session and the master that it talks to, in virtual time. */
+class Stand {
+  readonly session: AgentXSession;
+  now: Instant = instant(0);
+  outputs: SessionOutput[] = [];
+
+  constructor(subtrees: readonly string[] = [ROOT]) {
+    const view = new MibView(keepalivedMib);
+    view.update(rows());
+    this.session = new AgentXSession({ description: 'spec', subtrees, timeout: 5, priority: 127 }, view);
+  }
+
+  input(input: SessionInput): readonly SessionOutput[] {
+    return this.#note(this.session.handle(input, this.now));
+  }
+
+  /** Lets time pass, with a call at each deadline on the way. */
+  pass(duration: ReturnType<typeof seconds>): readonly SessionOutput[] {
+    const end = after(this.now, duration);
+    const all: SessionOutput[] = [];
+    for (;;) {
+      const deadline = this.session.nextDeadline();
+      if (deadline === undefined || deadline > end) break;
+      this.now = deadline;
+      all.push(...this.#note(this.session.timeout(deadline)));
+    }
+    this.now = end;
+    return all;
+  }
+
+  /** What the master sends, and what comes back decoded. */
+  master(body: PduBody, header: Partial<Pdu> = {}): readonly Pdu[] {
+    const pdu = { sessionId: 9, transactionId: 1, packetId: 100, networkOrder: true, ...body, ...header } as Pdu;
+    return sentBy(this.input({ kind: 'received', data: hex(encodePdu(pdu)) }));
+  }
+
+  /** Answers the request that was sent last. */
+  agree(sessionId = 9, error: ErrorStatus | 'unknown' = 'no-error'): readonly SessionOutput[] {
+    const request = sentBy(this.outputs).at(-1);
+    const body: PduBody = {
+      kind: 'response',
+      sysUpTime: 1,
+      error: error === 'unknown' ? 999 : ERROR_STATUS[error],
+      index: 0,
+      varBinds: [],
+    };
+    const pdu = { sessionId, transactionId: 0, packetId: request?.packetId ?? 0, networkOrder: true, ...body };
+    return this.input({ kind: 'received', data: hex(encodePdu(pdu)) });
+  }
+
+  serving(): this {
+    this.input({ kind: 'start' });
+    this.input({ kind: 'connected' });
+    this.agree();
+    this.agree();
+    expect(this.session.snapshot().state).toBe('serving');
+    return this;
+  }
+
+  test(
+    transactionId: number,
+    ...sets: readonly (readonly [string, number])[]
+  ): readonly [ErrorStatus | undefined, number] {
+    const varBinds = sets.map(([name, value]) => ({
+      name: oid(name),
+      value: { type: 'integer', value } satisfies Value,
+    }));
+    return this.set(transactionId, { kind: 'test-set', context: null, varBinds });
+  }
+
+  /** Error and index of the answer to a step of a transaction; undefined when there is none yet. */
+  set(transactionId: number, body: PduBody): readonly [ErrorStatus | undefined, number] {
+    return errorOf(this.master(body, { transactionId }));
+  }
+
+  #note(outputs: readonly SessionOutput[]): readonly SessionOutput[] {
+    this.outputs.push(...outputs);
+    return outputs;
+  }
+}
+
+function sentBy(outputs: readonly SessionOutput[]): Pdu[] {
+  return outputs.flatMap((output) => {
+    if (output.kind !== 'send') return [];
+    const pdu = decodePdu(unhex(output.data));
+    if (!pdu.ok) throw new Error(`sent what cannot be read: ${pdu.error.kind}`);
+    return [pdu.value];
+  });
+}
+
+function errorOf(pdus: readonly Pdu[]): readonly [ErrorStatus | undefined, number] {
+  const [pdu, ...more] = pdus;
+  expect(more).toEqual([]);
+  if (pdu?.kind !== 'response') return [undefined, 0];
+  const name = Object.entries(ERROR_STATUS).find(([, number]) => number === pdu.error)?.[0];
+  return [name as ErrorStatus, pdu.index];
+}
+
+function problemsOf(outputs: readonly SessionOutput[]): SessionProblem[] {
+  return outputs.flatMap((output) => (output.kind === 'problem' ? [output.problem] : []));
+}
+
+function kinds(outputs: readonly SessionOutput[]): string[] {
+  return outputs.map(({ kind }) => kind);
+}
+
+describe('AgentXSession: making a session', () => {
+  it('connects, opens, registers every subtree, and serves', () => {
+    const stand = new Stand([ROOT, '1.3.6.1.2.1.68']);
+    expect(stand.input({ kind: 'start' })).toEqual([{ kind: 'connect' }]);
+    expect(sentBy(stand.input({ kind: 'connected' }))).toMatchObject([
+      { kind: 'open', sessionId: 0, timeout: 5, id: [], description: unhex('73706563') },
+    ]);
+    expect(sentBy(stand.agree())).toMatchObject([
+      { kind: 'register', sessionId: 9, priority: 127, subtree: oid(ROOT), range: null, instance: false },
+    ]);
+    expect(sentBy(stand.agree())).toMatchObject([{ kind: 'register', subtree: oid('1.3.6.1.2.1.68') }]);
+    expect(stand.agree()).toEqual([{ kind: 'serving', sessionId: 9 }]);
+    expect(stand.session.snapshot()).toMatchObject({ state: 'serving', sessionId: 9, lastProblem: null });
+  });
+
+  it('tries again after a refused connection, in growing pauses that end at five seconds, for ever', () => {
+    const stand = new Stand();
+    stand.input({ kind: 'start' });
+    const pauses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      const outputs = stand.input({ kind: 'disconnected', reason: 'ENOENT' });
+      expect(problemsOf(outputs)).toEqual([{ kind: 'connect-failed', reason: 'ENOENT' }]);
+      const retry = stand.session.nextDeadline() ?? stand.now;
+      pauses.push((retry - stand.now) / 1000);
+      stand.now = retry;
+      expect(kinds(stand.session.timeout(retry))).toEqual(['connect']);
+    }
+    expect(pauses).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
+  });
+
+  it('comes back by itself after the end of a connection, soon', () => {
+    const stand = new Stand().serving();
+    expect(problemsOf(stand.input({ kind: 'disconnected', reason: 'ECONNRESET' }))).toEqual([
+      { kind: 'connection-lost', reason: 'ECONNRESET' },
+    ]);
+    expect(kinds(stand.pass(millis(250)))).toEqual(['connect']);
+    stand.input({ kind: 'connected' });
+    stand.agree(10);
+    expect(stand.agree(10)).toEqual([{ kind: 'serving', sessionId: 10 }]);
+    expect(stand.session.snapshot().counters.sessions).toBe(2);
+  });
+
+  it('begins a new connection with an empty stream', () => {
+    const stand = new Stand().serving();
+    stand.input({ kind: 'received', data: '0105' });
+    stand.input({ kind: 'disconnected', reason: 'end' });
+    stand.pass(millis(250));
+    stand.input({ kind: 'connected' });
+    expect(sentBy(stand.agree())).toMatchObject([{ kind: 'register' }]);
+  });
+
+  it.each<[string, (stand: Stand) => void]>([
+    ['connection', () => {}],
+    ['open', (stand) => stand.input({ kind: 'connected' })],
+    [
+      'register',
+      (stand) => {
+        stand.input({ kind: 'connected' });
+        stand.agree();
+      },
+    ],
+  ])('gives up a master that is silent at the %s, and tries again', (waitingFor, prepare) => {
+    const stand = new Stand();
+    stand.input({ kind: 'start' });
+    prepare(stand);
+    const outputs = stand.pass(seconds(5));
+    expect(kinds(outputs)).toEqual(['disconnect', 'problem']);
+    expect(problemsOf(outputs)).toEqual([{ kind: 'timeout', waitingFor }]);
+    expect(kinds(stand.pass(seconds(5)))).toContain('connect');
+  });
+
+  it('says why the master refuses, and tries again', () => {
+    const stand = new Stand();
+    stand.input({ kind: 'start' });
+    stand.input({ kind: 'connected' });
+    expect(problemsOf(stand.agree(0, 'open-failed'))).toEqual([
+      { kind: 'refused', request: 'open', error: 'open-failed' },
+    ]);
+    stand.pass(millis(250));
+    stand.input({ kind: 'connected' });
+    stand.agree();
+    const outputs = stand.agree(9, 'duplicate-registration');
+    expect(kinds(outputs)).toContain('disconnect');
+    expect(problemsOf(outputs)).toEqual([{ kind: 'refused', request: 'register', error: 'duplicate-registration' }]);
+    stand.pass(millis(500));
+    stand.input({ kind: 'connected' });
+    stand.agree();
+    expect(problemsOf(stand.agree(9, 'unknown'))).toEqual([
+      { kind: 'refused', request: 'register', error: 'error 999' },
+    ]);
+  });
+
+  it('asks a silent master whether it lives, and connects again when it does not', () => {
+    const stand = new Stand().serving();
+    expect(sentBy(stand.pass(seconds(30)))).toMatchObject([{ kind: 'ping', sessionId: 9 }]);
+    stand.agree();
+    expect(sentBy(stand.pass(seconds(30)))).toMatchObject([{ kind: 'ping' }]);
+    const outputs = stand.pass(seconds(10));
+    expect(kinds(outputs)).toEqual(['disconnect', 'problem']);
+    expect(problemsOf(outputs)).toEqual([{ kind: 'timeout', waitingFor: 'ping' }]);
+  });
+
+  it('does not ask a master that asks us', () => {
+    const stand = new Stand().serving();
+    for (let i = 0; i < 10; i++) {
+      expect(stand.pass(seconds(20))).toEqual([]);
+      stand.master({ kind: 'get', context: null, ranges: [] });
+    }
+  });
+
+  it('opens again when the master has forgotten the session', () => {
+    const stand = new Stand().serving();
+    stand.pass(seconds(30));
+    const outputs = stand.agree(9, 'not-open');
+    expect(kinds(outputs)).toEqual(['disconnect', 'problem']);
+    expect(problemsOf(outputs)).toEqual([{ kind: 'refused', request: 'ping', error: 'not-open' }]);
+  });
+
+  it('connects again when the master closes the session', () => {
+    const stand = new Stand().serving();
+    const outputs = stand.input({
+      kind: 'received',
+      data: '0102100000000009000000000000000100000004' + '05000000',
+    });
+    expect(problemsOf(outputs)).toEqual([{ kind: 'closed-by-master', reason: 5 }]);
+    expect(kinds(stand.pass(millis(250)))).toEqual(['connect']);
+  });
+
+  it('says goodbye when it is stopped, and stays so', () => {
+    const stand = new Stand().serving();
+    const outputs = stand.input({ kind: 'stop' });
+    expect(sentBy(outputs)).toMatchObject([{ kind: 'close', sessionId: 9, reason: 5 }]);
+    expect(kinds(outputs)).toEqual(['send', 'disconnect']);
+    expect(stand.session.nextDeadline()).toBeUndefined();
+    expect(stand.input({ kind: 'disconnected', reason: 'end' })).toEqual([]);
+    expect(stand.pass(seconds(1000))).toEqual([]);
+  });
+});
+
+describe('AgentXSession: answering', () => {
+  const get = (name: string): PduBody => ({
+    kind: 'get',
+    context: null,
+    ranges: [{ start: oid(name), include: false, end: [] }],
+  });
+
+  it('answers many requests that come at once, in their order, each in its own byte order', () => {
+    const stand = new Stand().serving();
+    const requests = Array.from({ length: 50 }, (_, i) =>
+      encodePdu({
+        sessionId: 9,
+        transactionId: i,
+        packetId: 1000 + i,
+        networkOrder: i % 2 === 0,
+        ...get(`${ROOT}.1.2.0`),
+      }),
+    );
+    const answers = sentBy(stand.input({ kind: 'received', data: requests.map(hex).join('') }));
+    expect(answers.map(({ packetId }) => packetId)).toEqual(requests.map((_, i) => 1000 + i));
+    expect(answers.map(({ networkOrder }) => networkOrder)).toEqual(requests.map((_, i) => i % 2 === 0));
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ kind: 'response', error: 0, varBinds: [{ value: { value: unhex('4c31') } }] });
+    }
+  });
+
+  it('answers a request that comes in pieces', () => {
+    const stand = new Stand().serving();
+    const request = hex(
+      encodePdu({ sessionId: 9, transactionId: 1, packetId: 7, networkOrder: true, ...get(`${ROOT}.1.2.0`) }),
+    );
+    const outputs = request.match(/../g)?.map((data) => stand.input({ kind: 'received', data })) ?? [];
+    expect(outputs.slice(0, -1).flat()).toEqual([]);
+    expect(sentBy(outputs.at(-1) ?? [])).toMatchObject([{ kind: 'response', packetId: 7 }]);
+  });
+
+  it('answers get-next with the end of the view where the range has nothing more', () => {
+    const answer = new Stand().serving().master({
+      kind: 'get-next',
+      context: null,
+      ranges: [
+        { start: oid(ROOT), include: false, end: [] },
+        { start: oid(`${ROOT}.9`), include: false, end: [] },
+        { start: oid(`${ROOT}.3.4.1.7.1.1`), include: false, end: oid(`${ROOT}.3.4.1.7.1.2`) },
+      ],
+    })[0];
+    expect(
+      answer?.kind === 'response' && answer.varBinds.map(({ name, value }) => [oidText(name), value.type]),
+    ).toEqual([
+      [`${ROOT}.1.1.0`, 'octets'],
+      [`${ROOT}.9`, 'end-of-mib-view'],
+      [`${ROOT}.3.4.1.7.1.1`, 'end-of-mib-view'],
+    ]);
+  });
+
+  it('answers get-bulk', () => {
+    const answer = new Stand().serving().master({
+      kind: 'get-bulk',
+      context: null,
+      nonRepeaters: 0,
+      maxRepetitions: 3,
+      ranges: [{ start: oid(`${ROOT}.1`), include: false, end: [] }],
+    })[0];
+    expect(answer?.kind === 'response' && answer.varBinds).toHaveLength(3);
+  });
+
+  it('refuses a context, a foreign session and what is no request of a master', () => {
+    const stand = new Stand().serving();
+    expect(errorOf(stand.master({ kind: 'get', context: unhex('78'), ranges: [] }))[0]).toBe('unsupported-context');
+    expect(errorOf(stand.master(get(ROOT), { sessionId: 8 }))[0]).toBe('not-open');
+    expect(errorOf(stand.master({ kind: 'ping', context: null }))[0]).toBe('processing-error');
+    expect(stand.session.snapshot().counters.problems).toEqual({ 'wrong-session': 1, 'unexpected-pdu': 1 });
+  });
+
+  it('answers what it cannot read with parse-error and goes on', () => {
+    const stand = new Stand().serving();
+    const outputs = stand.input({ kind: 'received', data: '0108100000000009000000010000000500000004' + '00030000' });
+    expect(sentBy(outputs)).toMatchObject([{ kind: 'response', packetId: 5, error: ERROR_STATUS['parse-error'] }]);
+    expect(problemsOf(outputs)).toEqual([{ kind: 'bad-pdu', error: 'truncated' }]);
+    expect(errorOf(stand.master(get(`${ROOT}.1.2.0`)))[0]).toBe('no-error');
+  });
+
+  it('never answers an answer, not even one that it cannot read', () => {
+    const stand = new Stand().serving();
+    expect(
+      sentBy(stand.input({ kind: 'received', data: '01121000000000090000000100000005000000' + '0400030000' })),
+    ).toEqual([]);
+    expect(sentBy(stand.agree())).toEqual([]);
+  });
+
+  it('gives up a stream that is no AgentX, and connects again', () => {
+    const stand = new Stand().serving();
+    const outputs = stand.input({ kind: 'received', data: hex(Uint8Array.from({ length: 40 }, (_, i) => 65 + i)) });
+    expect(kinds(outputs)).toEqual(['disconnect', 'problem']);
+    expect(problemsOf(outputs)).toEqual([{ kind: 'bad-stream', error: 'bad-version' }]);
+    expect(kinds(stand.pass(millis(250)))).toEqual(['connect']);
+  });
+
+  it('throws in no state and for no bytes', () => {
+    const inputs = fc.array(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 60 }).map((data): SessionInput => ({ kind: 'received', data: hex(data) })),
+        fc
+          .tuple(fc.integer({ min: 0, max: 19 }), fc.integer({ min: 0, max: 3 }), fc.uint8Array({ maxLength: 40 }))
+          .map(([type, packet, rest]): SessionInput => {
+            const payload = rest.subarray(0, rest.length - (rest.length % 4));
+            const head = unhex(`01 00 10 00 00000009 00000001 0000000${packet} 000000`);
+            head[1] = type;
+            return { kind: 'received', data: hex(head) + payload.length.toString(16).padStart(2, '0') + hex(payload) };
+          }),
+        fc.constantFrom<SessionInput>({ kind: 'connected' }, { kind: 'disconnected', reason: 'x' }, { kind: 'start' }),
+      ),
+      { maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(inputs, (list) => {
+        const stand = new Stand();
+        stand.input({ kind: 'start' });
+        for (const input of list) {
+          stand.input(input);
+          stand.pass(millis(400));
+        }
+        expect(stand.session.nextDeadline()).toBeDefined();
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('AgentXSession: setting', () => {
+  it('tests, commits in one set of all changes, answers after control, and cleans up', () => {
+    const stand = new Stand().serving();
+    expect(stand.test(1, [WEIGHT, 0], [PREEMPT, 2])).toEqual(['no-error', 0]);
+    expect(stand.outputs.filter(({ kind }) => kind === 'set')).toEqual([]);
+    expect(stand.set(1, { kind: 'commit-set' })).toEqual([undefined, 0]);
+    expect(stand.outputs.at(-1)).toEqual({
+      kind: 'set',
+      id: 1,
+      changes: [
+        { kind: 'weight', virtualServer: 'one', realServer: 'a', value: 0 },
+        { kind: 'preempt', instance: 'VI_1', value: false },
+      ],
+    });
+    expect(errorOf(sentBy(stand.input({ kind: 'set-done', id: 1, accepted: true })))).toEqual(['no-error', 0]);
+    expect(stand.master({ kind: 'cleanup-set' })).toEqual([]);
+    expect(stand.outputs.at(-1)).toEqual({ kind: 'forget', id: 1 });
+    expect(stand.session.snapshot().counters).toMatchObject({ setsAccepted: 1, setsRefused: 0, setsUndone: 0 });
+  });
+
+  it('refuses at the test with the place of the first fault, and sets nothing', () => {
+    const stand = new Stand().serving();
+    expect(stand.test(1, [PREEMPT, 2], [PRIORITY, 300], [WEIGHT, -1])).toEqual(['wrong-value', 2]);
+    expect(stand.master({ kind: 'cleanup-set' })).toEqual([]);
+    expect(stand.set(1, { kind: 'commit-set' })).toEqual(['processing-error', 0]);
+    expect(stand.outputs.some(({ kind }) => kind === 'set')).toBe(false);
+  });
+
+  it('says commit-failed when control refuses, and has nothing to undo then', () => {
+    const stand = new Stand().serving();
+    stand.test(1, [PRIORITY, 100]);
+    stand.set(1, { kind: 'commit-set' });
+    expect(errorOf(sentBy(stand.input({ kind: 'set-done', id: 1, accepted: false })))).toEqual(['commit-failed', 1]);
+    expect(stand.set(1, { kind: 'undo-set' })).toEqual(['no-error', 0]);
+    expect(stand.outputs.some(({ kind }) => kind === 'undo')).toBe(false);
+  });
+
+  it('undoes a committed set when another sub-agent failed, and answers after control', () => {
+    const stand = new Stand().serving();
+    stand.test(1, [PRIORITY, 100]);
+    stand.set(1, { kind: 'commit-set' });
+    stand.input({ kind: 'set-done', id: 1, accepted: true });
+    expect(stand.set(1, { kind: 'undo-set' })).toEqual([undefined, 0]);
+    expect(stand.outputs.at(-1)).toEqual({ kind: 'undo', id: 1 });
+    expect(errorOf(sentBy(stand.input({ kind: 'undo-done', id: 1, restored: true })))).toEqual(['no-error', 0]);
+    expect(stand.session.snapshot().counters.setsUndone).toBe(1);
+  });
+
+  it('says undo-failed when control cannot put back, or does not answer', () => {
+    const stand = new Stand().serving();
+    for (const id of [1, 2]) {
+      stand.test(id, [PRIORITY, 100]);
+      stand.set(id, { kind: 'commit-set' });
+      stand.input({ kind: 'set-done', id, accepted: true });
+      stand.set(id, { kind: 'undo-set' });
+      const outputs = id === 1 ? stand.input({ kind: 'undo-done', id, restored: false }) : stand.pass(seconds(4));
+      expect(errorOf(sentBy(outputs))).toEqual(['undo-failed', 0]);
+    }
+  });
+
+  it('keeps transactions apart', () => {
+    const stand = new Stand().serving();
+    expect(stand.test(1, [PRIORITY, 100])).toEqual(['no-error', 0]);
+    expect(stand.test(2, [WEIGHT, 5])).toEqual(['no-error', 0]);
+    stand.set(2, { kind: 'commit-set' });
+    stand.set(1, { kind: 'commit-set' });
+    const [second, first] = [1, 2].map((id) => sentBy(stand.input({ kind: 'set-done', id, accepted: true }))[0]);
+    expect([second?.transactionId, first?.transactionId]).toEqual([2, 1]);
+    stand.master({ kind: 'cleanup-set' }, { transactionId: 2 });
+    expect(stand.set(1, { kind: 'undo-set' })).toEqual([undefined, 0]);
+    expect(stand.outputs.at(-1)).toEqual({ kind: 'undo', id: 2 });
+  });
+
+  it('answers reads while a commit waits for control', () => {
+    const stand = new Stand().serving();
+    stand.test(1, [PRIORITY, 100]);
+    stand.set(1, { kind: 'commit-set' });
+    expect(errorOf(stand.master({ kind: 'get', context: null, ranges: [] }))).toEqual(['no-error', 0]);
+  });
+
+  it('lets one transaction at a time have an object', () => {
+    const stand = new Stand().serving();
+    stand.test(1, [PRIORITY, 100]);
+    expect(stand.test(2, [WEIGHT, 1], [PRIORITY, 101])).toEqual(['resource-unavailable', 2]);
+    stand.master({ kind: 'cleanup-set' }, { transactionId: 1 });
+    expect(stand.test(2, [PRIORITY, 101])).toEqual(['no-error', 0]);
+  });
+
+  it('bounds the transactions that a master leaves open, and drops them after a minute', () => {
+    const stand = new Stand().serving();
+    for (let i = 0; i < MAX_TRANSACTIONS; i++) expect(stand.test(i)).toEqual(['no-error', 0]);
+    expect(stand.test(1000)).toEqual(['resource-unavailable', 0]);
+    for (let i = 0; i < 2; i++) {
+      stand.pass(seconds(30));
+      stand.agree();
+    }
+    expect(stand.set(1000, { kind: 'test-set', context: null, varBinds: [] })[0]).toBe('no-error');
+  });
+
+  it.each(['commit-set', 'cleanup-set', 'undo-set'] as const)('takes a %s that belongs to nothing', (kind) => {
+    const answer = new Stand().serving().set(77, { kind });
+    expect(answer[0]).toBe(
+      { 'commit-set': 'processing-error', 'cleanup-set': undefined, 'undo-set': 'no-error' }[kind],
+    );
+  });
+
+  it('gives up a commit that control does not answer, and undoes it should it come true', () => {
+    const stand = new Stand().serving();
+    stand.test(1, [PRIORITY, 100]);
+    stand.set(1, { kind: 'commit-set' });
+    const outputs = stand.pass(seconds(4));
+    expect(errorOf(sentBy(outputs))).toEqual(['commit-failed', 1]);
+    expect(problemsOf(outputs)).toEqual([{ kind: 'commit-timeout', id: 1 }]);
+    expect(stand.input({ kind: 'set-done', id: 1, accepted: true })).toEqual([{ kind: 'undo', id: 1 }]);
+    expect(stand.input({ kind: 'set-done', id: 1, accepted: true })).toEqual([]);
+  });
+
+  it('undoes what was being committed when the connection ended, and keeps what was committed', () => {
+    const stand = new Stand().serving();
+    stand.test(1, [PRIORITY, 100]);
+    stand.set(1, { kind: 'commit-set' });
+    stand.test(2, [WEIGHT, 3]);
+    stand.set(2, { kind: 'commit-set' });
+    stand.input({ kind: 'set-done', id: 1, accepted: true });
+    expect(kinds(stand.input({ kind: 'disconnected', reason: 'end' }))).toEqual(['problem', 'forget']);
+    expect(stand.input({ kind: 'set-done', id: 2, accepted: true })).toEqual([{ kind: 'undo', id: 2 }]);
+  });
+});
