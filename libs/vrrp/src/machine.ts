@@ -531,11 +531,11 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#counters.advertsReceived++;
     if (advert.priority === 0) this.#counters.priorityZeroReceived++;
     const known = this.#state.kind === 'backup' && this.#state.master?.address === packet.source;
-    if (!(this.#settings.skipCheckAdvAddr && known)) {
-      const mismatch = addressListMismatch(advert, this.#settings);
-      if (mismatch !== undefined) this.#reject(mismatch, packet.source);
-    }
+    const unchecked = this.#settings.skipCheckAdvAddr && known;
+    const mismatch = unchecked ? undefined : addressListMismatch(advert, this.#settings);
     this.#step({ kind: 'advert', advert, source: packet.source }, now);
+    // After the step, which forgets what was reported when it learns a new master.
+    if (mismatch !== undefined) this.#reject(mismatch, packet.source);
   }
 
   #reject(error: PacketError | AddressListMismatch, source: IpAddress): void {

@@ -1,0 +1,162 @@
+import { instant, seconds } from '@keepfleet/machine';
+import { hex, ip } from '@keepfleet/wire';
+import { describe, expect, it } from 'vitest';
+import {
+  NO_AUTH_DATA,
+  type ReceivedPacket,
+  type VirtualRouterSettings,
+  VrrpNode,
+  type VrrpSettings,
+  checkSettings,
+  encodeAdvert,
+  virtualRouter,
+} from './index.ts';
+
+const NOW = instant(0);
+const one = virtualRouter({ name: 'VI_1', vrid: 1, interface: 'eth0' });
+const two = virtualRouter({ name: 'VI_2', vrid: 2, interface: 'eth0', startState: 'master', priority: 255 });
+const six = virtualRouter({ name: 'VI_6', vrid: 1, interface: 'eth0', family: 'ipv6' });
+
+const settingsOf = (...instances: VirtualRouterSettings[]): VrrpSettings => ({
+  startupDelay: seconds(0),
+  logUnknownVrids: true,
+  instances,
+});
+
+function advertOf(vrid: number): ReceivedPacket {
+  const path = { source: ip('192.0.2.9'), destination: ip('224.0.0.18') };
+  const bytes = encodeAdvert(
+    { version: 2, family: 'ipv4', vrid, priority: 200, authType: 0, seconds: 1, addresses: [], authData: NO_AUTH_DATA },
+    path,
+  );
+  return { kind: 'packet', interface: 'eth0', ttl: 255, bytes: hex(bytes), ...path };
+}
+
+function nodeOf(settings: VrrpSettings): VrrpNode {
+  const node = new VrrpNode();
+  const addresses = [
+    { address: ip('192.0.2.5'), prefix: 24 },
+    { address: ip('fe80::5'), prefix: 64 },
+  ];
+  node.handle({ kind: 'interface', interface: { name: 'eth0', index: 2, up: true, addresses } }, NOW);
+  node.handle({ kind: 'configure', settings }, NOW);
+  return node;
+}
+
+const states = (node: VrrpNode) =>
+  Object.fromEntries(node.snapshot(() => 0).instances.map((instance) => [instance.name, instance.state]));
+const received = (node: VrrpNode) => node.snapshot(() => 0).instances.map(({ counters }) => counters.advertsReceived);
+
+describe('the virtual routers of a node', () => {
+  it('get the packets of their VRID, family and interface', () => {
+    const node = nodeOf(settingsOf(one, two, six));
+    node.handle(advertOf(1), NOW);
+    expect(received(node)).toEqual([1, 0, 0]);
+    node.handle({ ...advertOf(1), interface: 'eth7' }, NOW);
+    expect(received(node)).toEqual([1, 0, 0]);
+    expect(node.snapshot(() => 0).unknownVrids).toBe(1);
+  });
+
+  it('report an unknown VRID once and count it always', () => {
+    const node = nodeOf(settingsOf(one));
+    expect(node.handle(advertOf(99), NOW)).toEqual([
+      { kind: 'event', event: { kind: 'unknown-vrid', interface: 'eth0', vrid: 99, source: '192.0.2.9' } },
+    ]);
+    expect(node.handle(advertOf(99), NOW)).toEqual([]);
+    expect(node.snapshot(() => 0).unknownVrids).toBe(2);
+  });
+
+  it('all count a message too short to have a VRID', () => {
+    const node = nodeOf(settingsOf(one, two, six));
+    node.handle({ ...advertOf(1), bytes: '21' }, NOW);
+    expect(node.snapshot(() => 0).instances.map(({ counters }) => counters.errors.length)).toEqual([1, 1, 0]);
+  });
+
+  it('share one deadline, the earliest', () => {
+    const node = nodeOf(settingsOf(one, two));
+    expect(node.nextDeadline()).toBe(seconds(1));
+    const outputs = node.timeout(instant(seconds(1)));
+    expect(outputs.filter((output) => output.kind === 'send')).toHaveLength(1);
+  });
+
+  it('come, go and stay by name', () => {
+    const node = nodeOf(settingsOf(one, two));
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_2: 'master' });
+    const outputs = node.handle({ kind: 'configure', settings: settingsOf(six, one) }, NOW);
+    expect(outputs).toMatchObject([
+      { kind: 'send' },
+      { kind: 'event', event: { instance: 'VI_2', to: 'initialize' } },
+      { kind: 'event', event: { instance: 'VI_6', to: 'backup' } },
+    ]);
+    expect(Object.keys(states(node))).toEqual(['VI_6', 'VI_1']);
+  });
+
+  it('need a socket for each interface and family', () => {
+    const unicast = { ...two, unicast: { peers: [{ address: ip('192.0.2.9') }] } };
+    const other = { ...one, name: 'VI_3', vrid: 3, mcastGroup: ip('224.0.0.99') };
+    expect(nodeOf(settingsOf(one, unicast, six, other)).listeners()).toEqual([
+      { interface: 'eth0', family: 'ipv4', groups: ['224.0.0.18', '224.0.0.99'] },
+      { interface: 'eth0', family: 'ipv6', groups: ['ff02::12'] },
+    ]);
+  });
+
+  it('relinquish by name', () => {
+    const node = nodeOf(settingsOf(one, two));
+    const command = (instance: string) => ({ kind: 'command', command: { kind: 'relinquish', instance } }) as const;
+    expect(node.handle(command('VI_9'), NOW)).toEqual([]);
+    node.handle(command('VI_2'), NOW);
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_2: 'backup' });
+  });
+
+  it('start only when the start-up delay is over, counted once', () => {
+    const delayed = { ...settingsOf(one), startupDelay: seconds(5) };
+    const node = nodeOf(delayed);
+    expect(node.nextDeadline()).toBe(seconds(5));
+    node.timeout(instant(seconds(5)));
+    expect(states(node)).toEqual({ VI_1: 'backup' });
+    node.handle({ kind: 'configure', settings: { ...delayed, instances: [one, six] } }, instant(seconds(6)));
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
+  });
+
+  it('are gone after a stop', () => {
+    const node = nodeOf(settingsOf(one, two));
+    expect(node.handle({ kind: 'stop', mode: 'release' }, NOW).map((output) => output.kind)).toEqual([
+      'event',
+      'send',
+      'event',
+    ]);
+    expect(node.nextDeadline()).toBeUndefined();
+  });
+});
+
+describe('settings', () => {
+  const address = { address: ip('192.0.2.1'), prefix: 24, interface: 'eth0', advertised: true, scope: 0 };
+
+  it.each<[string, Partial<VirtualRouterSettings>]>([
+    ['vrid', { vrid: 0 }],
+    ['vrid', { vrid: 256 }],
+    ['priority', { priority: 0 }],
+    ['interface', { interface: '' }],
+    ['version', { family: 'ipv6', version: 2 }],
+    ['advertInterval', { advertInterval: seconds(1.5) }],
+    ['advertInterval', { advertInterval: seconds(256) }],
+    ['advertInterval', { version: 3, advertInterval: seconds(41) }],
+    ['downTimerAdverts', { downTimerAdverts: 0 }],
+    ['auth', { version: 3, auth: { type: 'password', password: 'x' } }],
+    ['auth', { auth: { type: 'password', password: '' } }],
+    ['addresses', { addresses: [{ ...address, prefix: 33 }] }],
+    ['addresses', { addresses: [address, address] }],
+    ['addresses', { addresses: [{ ...address, address: ip('2001:db8::1'), prefix: 64 }] }],
+  ])('with a wrong %s are refused', (field, changes) => {
+    expect(checkSettings(settingsOf({ ...one, ...changes }))).toMatchObject({
+      ok: false,
+      error: { kind: 'bad-settings', instance: 'VI_1', field },
+    });
+  });
+
+  it('with a VRID twice on one interface and family are refused, on two families not', () => {
+    expect(checkSettings(settingsOf(one, { ...two, vrid: 1 }))).toMatchObject({ error: { field: 'vrid' } });
+    expect(checkSettings(settingsOf(one, { ...two, name: 'VI_1' }))).toMatchObject({ error: { field: 'name' } });
+    expect(checkSettings(settingsOf(one, six)).ok).toBe(true);
+  });
+});
