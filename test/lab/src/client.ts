@@ -62,6 +62,7 @@ export interface LoadResult {
 export class Load {
   readonly shots: Shot[] = [];
   private readonly running: Running;
+  private readonly ended: Promise<ExecResult | Error>;
   private complaints = '';
 
   constructor(start: (listener: (stream: 'stdout' | 'stderr', data: Buffer) => void) => Running) {
@@ -75,13 +76,18 @@ export class Load {
       rest = lines.pop() ?? '';
       for (const line of lines) this.shots.push(parseShot(line));
     });
+    // Its end may come long before somebody asks for it.
+    this.ended = this.running.ended.catch((error: unknown) =>
+      error instanceof Error ? error : new Error(String(error)),
+    );
   }
 
   /** Stops sending, waits for the requests under way and sums up. */
   async stop(): Promise<LoadResult> {
     await this.running.signal('SIGTERM');
-    const { code }: ExecResult = await this.running.ended;
-    if (code !== 0) throw new Error(`the load ended with code ${code}: ${this.complaints.trim()}`);
+    const end = await this.ended;
+    if (end instanceof Error) throw end;
+    if (end.code !== 0) throw new Error(`the load ended with code ${end.code}: ${this.complaints.trim()}`);
     const byServer: Record<string, number> = {};
     for (const { body } of this.shots) if (body !== '') byServer[body] = (byServer[body] ?? 0) + 1;
     const failed = this.shots.filter(({ status }) => status !== 200);

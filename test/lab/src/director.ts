@@ -13,6 +13,7 @@ import type { ServiceAction, Signal } from './protocol.ts';
 import { signalNamespace } from './processes.ts';
 import { Requests, type Listener, type Outcome } from './requests.ts';
 import { parseFacts, type Facts } from './steward.ts';
+import { Windowed } from './windowed.ts';
 
 export interface DirectorSettings {
   host: DirectorHost;
@@ -66,12 +67,15 @@ export class Director implements LabHost {
         reject(new Error(`${this.host.name} does not answer ${bootMilliseconds / 1000} s after its start`));
       }, bootMilliseconds);
       const requests = new Requests((message) => void lines.send(message));
+      const line = new Windowed(to);
       const lines: JsonLines = new JsonLines(
         from,
-        to,
+        line,
         (message) => {
           const other = requests.receive(message);
-          if (other?.kind !== 'event' || other.event !== 'ready') return;
+          if (other?.kind !== 'event') return;
+          if (other.event === 'taken') line.confirm(Number(other.text));
+          if (other.event !== 'ready') return;
           clearTimeout(late);
           this.condition = 'up';
           resolve();

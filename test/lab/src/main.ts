@@ -2,6 +2,9 @@ import { parseArguments, usage } from './arguments.ts';
 import { runDaemon } from './daemon.ts';
 import { runVerb } from './verbs.ts';
 
+// A reader that has seen enough, as `head`, is no fault.
+process.stdout.on('error', (error) => process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1));
+
 const words = process.argv.slice(2);
 if (words[0] === 'daemon') {
   await runDaemon(words[1] ?? '');

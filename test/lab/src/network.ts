@@ -68,9 +68,15 @@ export async function setPort(port: string, state: 'up' | 'down'): Promise<void>
 export async function partitionPorts(pairs: readonly (readonly [string, string])[]): Promise<void> {
   const both = pairs.flatMap(([a, b]) => [`"${a}" . "${b}"`, `"${b}" . "${a}"`]);
   const drop = both.length === 0 ? '' : `iifname . oifname { ${[...new Set(both)].join(', ')} } drop`;
+  // The first line makes the second safe: there is a table to delete in any case.
   const rules = `table bridge lab
 delete table bridge lab
-table bridge lab { chain partition { type filter hook forward priority 0; policy accept; ${drop} } }
+table bridge lab {
+  chain partition {
+    type filter hook forward priority 0; policy accept;
+    ${drop}
+  }
+}
 `;
   await command('ip', ['netns', 'exec', switchNamespace, 'nft', '-f', '-'], rules);
 }

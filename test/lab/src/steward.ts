@@ -42,6 +42,9 @@ export function runSteward(settings: StewardSettings, input: Readable, output: W
     if (request === undefined) console.error(`not understood: ${JSON.stringify(message)}`);
     else void handle(request);
   });
+  input.on('data', (chunk: Buffer) => {
+    void lines.send({ id: 0, kind: 'event', event: 'taken', text: String(chunk.length) });
+  });
   const jobs = new Jobs((reply) => lines.send(reply));
 
   async function handle(request: StewardRequest): Promise<void> {
