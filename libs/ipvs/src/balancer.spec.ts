@@ -1,0 +1,498 @@
+import { type Instant, instant, seconds } from '@keepfleet/machine';
+import { ip } from '@keepfleet/wire';
+import { describe, expect, it } from 'vitest';
+import {
+  Balancer,
+  type BalancerInput,
+  type BalancerOutput,
+  type KernelService,
+  type LvsEvent,
+  type LvsSettings,
+  type RealServerSettings,
+  type VirtualServerSettings,
+  describeOperation,
+  realServerKey,
+  reportOf,
+  virtualServerKey,
+} from './index.ts';
+import { tableAfter } from './table.ts';
+
+const VIP = 'tcp/198.51.100.15:80';
+
+function realServer(last: number, options: Partial<RealServerSettings<unknown>> = {}): RealServerSettings<unknown> {
+  const address = ip(`192.168.1.${last}`);
+  return {
+    key: realServerKey(address, 80),
+    address,
+    port: 80,
+    weight: 1,
+    configuredWeight: 1,
+    forwarding: { kind: 'nat' },
+    inhibitOnFailure: false,
+    upperThreshold: 0,
+    lowerThreshold: 0,
+    alpha: false,
+    retry: null,
+    delayBeforeRetry: null,
+    warmup: null,
+    delayLoop: null,
+    connectTimeout: null,
+    virtualHost: null,
+    notifyUp: null,
+    notifyDown: null,
+    smtpAlert: false,
+    snmpName: null,
+    checkers: ['a check'],
+    ...options,
+  };
+}
+
+function virtualServer(
+  realServers: readonly RealServerSettings<unknown>[],
+  options: Partial<VirtualServerSettings<unknown>> = {},
+): VirtualServerSettings<unknown> {
+  const target = options.target ?? { kind: 'address', address: ip('198.51.100.15'), port: 80 };
+  return {
+    key: virtualServerKey(target, 'tcp'),
+    target,
+    protocol: 'tcp',
+    scheduler: 'rr',
+    flags: { flag1: false, flag2: false, flag3: false },
+    onePacket: false,
+    hashed: false,
+    forwarding: { kind: 'nat' },
+    persistence: null,
+    delayLoop: seconds(10),
+    retry: null,
+    delayBeforeRetry: null,
+    warmup: null,
+    connectTimeout: seconds(5),
+    weight: 1,
+    quorum: 1,
+    hysteresis: 0,
+    quorumUp: null,
+    quorumDown: null,
+    alpha: false,
+    omega: false,
+    haSuspend: false,
+    inhibitOnFailure: false,
+    smtpAlert: false,
+    virtualHost: null,
+    snmpName: null,
+    sorryServer: null,
+    realServers,
+    ...options,
+  };
+}
+
+const sorryServer = {
+  key: '192.168.1.99:80',
+  address: ip('192.168.1.99'),
+  port: 80,
+  forwarding: { kind: 'nat' },
+  inhibit: false,
+} as const;
+
+/** A balancer with a table that carries its operations out, as the kernel would. */
+class Node {
+  readonly balancer = new Balancer();
+  kernel: ReadonlyMap<string, KernelService>;
+  owned: readonly string[] = [];
+  events: LvsEvent[] = [];
+  operations: string[] = [];
+  #now: Instant = instant(0);
+
+  constructor(kernel: ReadonlyMap<string, KernelService> = new Map(), owned: readonly string[] = []) {
+    this.kernel = kernel;
+    this.handle({ kind: 'owned', services: owned });
+    this.read();
+  }
+
+  handle(input: BalancerInput): readonly BalancerOutput[] {
+    this.#now = instant(this.#now + 1);
+    const outputs = this.balancer.handle(input, this.#now);
+    for (const output of outputs) {
+      if (output.kind === 'own') this.owned = output.services;
+      if (output.kind === 'event') this.events.push(output.event);
+      if (output.kind === 'apply') {
+        this.kernel = tableAfter(this.kernel, output.operations);
+        this.operations.push(...output.operations.map(describeOperation));
+      }
+    }
+    return outputs;
+  }
+
+  read(): void {
+    this.handle({ kind: 'table', services: [...this.kernel.values()] });
+  }
+
+  configure(...virtualServers: readonly VirtualServerSettings<unknown>[]): void {
+    this.configureWith({ groups: [], virtualServers });
+  }
+
+  configureWith(settings: LvsSettings<unknown>): void {
+    this.handle({ kind: 'configure', settings });
+  }
+
+  health(server: string, up: boolean): void {
+    this.handle({ kind: 'health', service: VIP, server, up, reason: 'a reason' });
+  }
+
+  /** What `ipvsadm -Sn` would show, in short. */
+  get pool(): string[] {
+    return [...this.kernel].flatMap(([service, { destinations }]) => [
+      service,
+      ...destinations.map(({ address, port, weight }) => `  ${address}:${port} w${weight}`),
+    ]);
+  }
+}
+
+const A = '192.168.1.10:80';
+const B = '192.168.1.11:80';
+
+describe('a new configuration', () => {
+  it('assumes servers up, and tells what is its own before it creates it', () => {
+    const node = new Node();
+    const settings = { groups: [], virtualServers: [virtualServer([realServer(10), realServer(11)])] };
+    const outputs = node.handle({ kind: 'configure', settings });
+    expect(outputs.map((output) => output.kind)).toEqual(['own', 'apply']);
+    expect(node.pool).toEqual([VIP, `  ${A} w1`, `  ${B} w1`]);
+    expect(node.owned).toEqual([VIP]);
+  });
+
+  it('begins with servers down by alpha', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10, { alpha: true }), realServer(11)]));
+    expect(node.pool).toEqual([VIP, `  ${B} w1`]);
+    node.health(A, true);
+    expect(node.pool).toEqual([VIP, `  ${B} w1`, `  ${A} w1`]);
+  });
+
+  it('changes only what changed and keeps the state of the rest', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10), realServer(11)]));
+    node.health(A, false);
+    node.operations = [];
+    node.configure(virtualServer([realServer(10, { weight: 3 }), realServer(11, { weight: 2 }), realServer(12)]));
+    expect(node.operations).toEqual([
+      `set server ${B} weight 2 in ${VIP}`,
+      `add server 192.168.1.12:80 weight 1 to ${VIP}`,
+    ]);
+    expect(node.events.filter((event) => event.kind === 'weight-changed')).toHaveLength(2);
+    node.operations = [];
+    node.configure(virtualServer([realServer(10, { weight: 3 }), realServer(11, { weight: 2 }), realServer(12)]));
+    expect(node.operations).toEqual([]);
+  });
+
+  it('removes its own services that it no longer names, and no other', () => {
+    const foreign = new Node();
+    const other = { kind: 'address', address: ip('203.0.113.1'), port: 25 } as const;
+    foreign.configure(virtualServer([realServer(40)], { target: other }));
+    const node = new Node(foreign.kernel);
+    node.configure(virtualServer([realServer(10)]));
+    expect(node.balancer.foreignServices).toEqual(['tcp/203.0.113.1:25']);
+    node.configure();
+    expect([...node.kernel.keys()]).toEqual(['tcp/203.0.113.1:25']);
+    node.read();
+    expect(node.owned).toEqual([]);
+  });
+
+  it('keeps a weight of 0 in the pool, so that connections can end', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10, { weight: 0 }), realServer(11)]));
+    expect(node.pool).toEqual([VIP, `  ${A} w0`, `  ${B} w1`]);
+  });
+
+  it('gives one service to an address, a range and a mark of a group, and each server to the services of its family', () => {
+    const node = new Node();
+    const target = { kind: 'group', name: 'web' } as const;
+    node.configureWith({
+      groups: [
+        {
+          name: 'web',
+          members: [
+            { kind: 'fwmark', fwmark: 7, family: 'ipv4' },
+            { kind: 'range', first: ip('198.51.100.254'), last: ip('198.51.101.1'), port: 80 },
+            { kind: 'address', address: ip('2001:db8::15'), port: 80 },
+          ],
+        },
+      ],
+      virtualServers: [virtualServer([realServer(10)], { target })],
+    });
+    expect(node.pool).toEqual([
+      'fwmark/7',
+      `  ${A} w1`,
+      ...['198.51.100.254', '198.51.100.255', '198.51.101.0', '198.51.101.1'].flatMap((address) => [
+        `tcp/${address}:80`,
+        `  ${A} w1`,
+      ]),
+      'tcp/[2001:db8::15]:80',
+    ]);
+  });
+});
+
+describe('a real server', () => {
+  it('leaves the pool when it is down and comes back', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10), realServer(11)]));
+    node.health(A, false);
+    expect(node.pool).toEqual([VIP, `  ${B} w1`]);
+    node.health(A, true);
+    expect(node.pool).toEqual([VIP, `  ${B} w1`, `  ${A} w1`]);
+    expect(node.events.map((event) => event.kind)).toEqual(['real-server-down', 'real-server-up']);
+  });
+
+  it('stays with weight 0 by inhibit_on_failure', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10, { inhibitOnFailure: true }), realServer(11)]));
+    node.health(A, false);
+    expect(node.pool).toEqual([VIP, `  ${A} w0`, `  ${B} w1`]);
+  });
+});
+
+describe('the quorum', () => {
+  it('is lost below quorum - hysteresis and gained at quorum + hysteresis', () => {
+    const node = new Node();
+    const servers = [10, 11, 12, 13].map((last) => realServer(last));
+    node.configure(virtualServer(servers, { quorum: 2, hysteresis: 1, sorryServer }));
+    const quorum = () => node.balancer.states[0]?.quorumUp;
+    node.health(A, false);
+    node.health(B, false);
+    node.health('192.168.1.12:80', false);
+    expect(quorum()).toBe(true);
+    node.health('192.168.1.13:80', false);
+    expect(quorum()).toBe(false);
+    node.health('192.168.1.13:80', true);
+    node.health('192.168.1.12:80', true);
+    expect(quorum()).toBe(false);
+    node.health(A, true);
+    expect(quorum()).toBe(true);
+    expect(node.events.filter((event) => event.kind.startsWith('quorum'))).toEqual([
+      { kind: 'quorum-lost', service: VIP, weight: 0, quorum: 2 },
+      { kind: 'quorum-gained', service: VIP, weight: 3, quorum: 2 },
+    ]);
+  });
+
+  it('brings the sorry server in when it is lost and out when it is gained, never leaving the pool empty', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10), realServer(11)], { quorum: 2, sorryServer }));
+    node.operations = [];
+    node.health(A, false);
+    expect(node.operations).toEqual([
+      `add server 192.168.1.99:80 weight 1 to ${VIP}`,
+      `delete server ${A} from ${VIP}`,
+      `delete server ${B} from ${VIP}`,
+    ]);
+    node.health(A, true);
+    expect(node.pool).toEqual([VIP, `  ${A} w1`, `  ${B} w1`]);
+    expect(node.events.map((event) => event.kind)).toEqual([
+      'real-server-down',
+      'quorum-lost',
+      'sorry-server-in',
+      'real-server-up',
+      'quorum-gained',
+      'sorry-server-out',
+    ]);
+  });
+
+  it('leaves the real servers where they are without a sorry server', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10), realServer(11)], { quorum: 2 }));
+    node.health(A, false);
+    expect(node.pool).toEqual([VIP, `  ${B} w1`]);
+  });
+
+  it('lost by draining the last server keeps that server for its connections beside the sorry server', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10)], { sorryServer }));
+    node.configure(virtualServer([realServer(10, { weight: 0 })], { sorryServer }));
+    expect(node.pool).toEqual([VIP, `  ${A} w0`, '  192.168.1.99:80 w1']);
+  });
+
+  it('lets the sorry server be one of the real servers', () => {
+    const node = new Node();
+    const same = { ...sorryServer, key: A, address: ip('192.168.1.10') };
+    node.configure(virtualServer([realServer(10), realServer(11)], { sorryServer: same, quorum: 2 }));
+    node.health(B, false);
+    expect(node.pool).toEqual([VIP, `  ${A} w1`]);
+  });
+
+  it('keeps an inhibited sorry server with weight 0 while it is not in use', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10)], { sorryServer: { ...sorryServer, inhibit: true } }));
+    expect(node.pool).toEqual([VIP, `  ${A} w1`, '  192.168.1.99:80 w0']);
+  });
+});
+
+describe('a restart', () => {
+  it('goes on with the state that the kernel shows and touches nothing', () => {
+    const before = new Node();
+    before.configure(virtualServer([realServer(10), realServer(11), realServer(12, { inhibitOnFailure: true })]));
+    before.health(A, false);
+    before.health('192.168.1.12:80', false);
+    const node = new Node(before.kernel, before.owned);
+    node.configure(virtualServer([realServer(10), realServer(11), realServer(12, { inhibitOnFailure: true })]));
+    expect(node.operations).toEqual([]);
+    expect([A, B, '192.168.1.12:80'].map((server) => node.balancer.isUp(VIP, server))).toEqual([false, true, false]);
+  });
+
+  it('counts a server without checkers as up, since nothing would ever bring it up', () => {
+    const before = new Node();
+    before.configure(virtualServer([realServer(11)]));
+    const node = new Node(before.kernel, before.owned);
+    node.configure(virtualServer([realServer(10, { checkers: [] }), realServer(11)]));
+    expect(node.pool).toEqual([VIP, `  ${B} w1`, `  ${A} w1`]);
+  });
+
+  it('goes on with the sorry server in use', () => {
+    const settings = virtualServer([realServer(10), realServer(11)], { quorum: 2, sorryServer });
+    const before = new Node();
+    before.configure(settings);
+    before.health(A, false);
+    const node = new Node(before.kernel, before.owned);
+    node.configure(settings);
+    expect(node.operations).toEqual([]);
+    expect(node.pool).toEqual([VIP, '  192.168.1.99:80 w1']);
+  });
+
+  it('removes what an earlier run created and nobody wants any more', () => {
+    const before = new Node();
+    before.configure(virtualServer([realServer(10)]));
+    const node = new Node(before.kernel, before.owned);
+    node.configure();
+    expect(node.pool).toEqual([]);
+  });
+});
+
+describe('the kernel', () => {
+  it('changed by somebody else is repaired, and that is told', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10)]));
+    node.read();
+    expect(node.events).toEqual([]);
+    node.kernel = new Map();
+    node.read();
+    expect(node.pool).toEqual([VIP, `  ${A} w1`]);
+    expect(node.events).toEqual([
+      { kind: 'drift-repaired', service: VIP, what: `add service ${VIP} (rr)` },
+      { kind: 'drift-repaired', service: VIP, what: `add server ${A} weight 1 to ${VIP}` },
+    ]);
+    expect(node.balancer.repairs).toBe(2);
+  });
+
+  it('that refuses is asked again at each reading, told of once, and shown as a problem until it accepts', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10)], { scheduler: 'nosuch' }));
+    const refuse = () => {
+      const operation = {
+        kind: 'create-service',
+        service: {
+          id: { kind: 'address', protocol: 'tcp', address: ip('198.51.100.15'), port: 80 },
+          scheduler: 'nosuch',
+        },
+      } as const;
+      node.kernel = new Map();
+      const rest = {
+        persistent: false,
+        onePacket: false,
+        flag1: false,
+        flag2: false,
+        flag3: false,
+        timeout: 0,
+        netmask: 0xffffffff,
+        engine: '',
+      };
+      node.handle({
+        kind: 'refused',
+        operation: { ...operation, service: { ...operation.service, ...rest } },
+        reason: 'ENOENT',
+      });
+    };
+    refuse();
+    node.operations = [];
+    node.read();
+    expect(node.operations[0]).toBe(`add service ${VIP} (nosuch)`);
+    refuse();
+    expect(node.events.filter((event) => event.kind === 'operation-refused')).toHaveLength(1);
+    expect(node.balancer.problemsOf(VIP)).toEqual([`the kernel refused to add service ${VIP} (nosuch): ENOENT`]);
+    node.configure(virtualServer([realServer(10)]));
+    node.read();
+    expect(node.balancer.problemsOf(VIP)).toEqual([]);
+  });
+
+  it('without IPVS is waited for, and filled when it is there', () => {
+    const node = new Node();
+    node.handle({ kind: 'unavailable', reason: 'no module' });
+    node.handle({ kind: 'unavailable', reason: 'no module' });
+    node.configure(virtualServer([realServer(10)]));
+    expect(node.pool).toEqual([]);
+    const context = { unixMillis: (at: Instant) => at, checkers: () => [] };
+    expect(reportOf(node.balancer, context)).toMatchObject({ available: false, reason: 'no module' });
+    node.read();
+    expect(node.pool).toEqual([VIP, `  ${A} w1`]);
+    expect(node.events.map((event) => event.kind)).toEqual(['ipvs-unavailable', 'ipvs-available']);
+  });
+
+  it('is left without anything of ours by a release', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10)]));
+    node.handle({ kind: 'release' });
+    expect(node.pool).toEqual([]);
+  });
+});
+
+describe('the report', () => {
+  const context = {
+    unixMillis: (at: Instant) => 1_000 + at,
+    checkers: () => [
+      { what: 'TCP_CHECK', state: 'down', ran: true, lastResult: 'refused', failures: 2, since: 5 } as const,
+      { what: 'HTTP_GET', state: 'up', ran: false, lastResult: null, failures: 0, since: 5 } as const,
+    ],
+  };
+
+  it('sums the services of a group and survives JSON', () => {
+    const node = new Node();
+    const target = { kind: 'group', name: 'web' } as const;
+    const members = [80, 443].map((port) => ({ kind: 'address', address: ip('198.51.100.15'), port }) as const);
+    node.configureWith({
+      groups: [{ name: 'web', members }],
+      virtualServers: [virtualServer([realServer(10)], { target })],
+    });
+    node.kernel = new Map(
+      [...node.kernel].map(([key, service]) => {
+        const traffic = { ...service.traffic, connections: '9007199254740993', inByteRate: 4 };
+        const connections = { active: 1, inactive: 2, persistent: 3 };
+        return [
+          key,
+          {
+            ...service,
+            traffic,
+            destinations: service.destinations.map((each) => ({ ...each, connections, traffic })),
+          },
+        ];
+      }),
+    );
+    node.read();
+    const report = reportOf(node.balancer, context);
+    expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+    expect(report.virtualServers[0]).toMatchObject({
+      key: 'group/web',
+      alive: true,
+      quorumState: 'up',
+      realServersUp: 1,
+      traffic: { connections: '18014398509481986', inByteRate: 8 },
+      realServers: [
+        {
+          key: A,
+          effectiveWeight: 1,
+          failedCheckers: 1,
+          notRunCheckers: 1,
+          kernel: { weight: 1, connections: { active: 2, inactive: 4, persistent: 6 } },
+        },
+      ],
+    });
+    expect(node.balancer.connectionsOf(ip('192.168.1.10'), undefined)).toEqual([
+      { service: 'group/web', server: A, weight: 1, active: 2, inactive: 4, persistent: 6 },
+    ]);
+  });
+});
