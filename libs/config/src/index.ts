@@ -12,6 +12,15 @@ export { type Diagnostic, type DiagnosticKind, type Position, type Severity, for
 export { type ParseInput, type ParseResult, isUsable, parseKeepalivedConfig } from './parse.ts';
 export { type FileLoader, type LoadedFile, filesInMemory, noFiles } from './syntax/files.ts';
 export type { Command } from './grammar/readers.ts';
+export {
+  type AgentFile,
+  type AgentFileProblem,
+  type AgentFileResult,
+  DEFAULT_GOSSIP_PORT,
+  formatAgentFileProblem,
+  parseAgentFile,
+} from './agent/agent-file.ts';
+export { type ConfigDiff, type ChangedItem, type ListDiff, diffConfigs, isEmptyDiff } from './diff.ts';
 export { VOCABULARY } from './grammar/vocabulary.ts';
 export type * from './model/model.ts';
 export type * from './model/parts.ts';

@@ -1,0 +1,199 @@
+import { type IpAddress, ip, parseIp } from '@keepfleet/wire';
+import { type Document, LineCounter, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
+import { z } from 'zod';
+import type { Position } from '../diagnostics.ts';
+
+/** serf's port, for UDP and TCP. */
+export const DEFAULT_GOSSIP_PORT = 7946;
+
+/** One thing wrong with an agent.yaml: where in the file, and in which setting. */
+export interface AgentFileProblem extends Position {
+  readonly kind: 'bad-yaml' | 'bad-setting' | 'unknown-setting';
+  /** Such as `controller.addresses[0]`; empty for the file as a whole. */
+  readonly setting: string;
+  readonly message: string;
+}
+
+export type AgentFileResult =
+  | { readonly ok: true; readonly value: AgentFile }
+  | { readonly ok: false; readonly problems: readonly AgentFileProblem[] };
+
+const MAX_NODE_NAME = 128;
+const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/;
+
+const path = z.string().startsWith('/', 'expected an absolute path');
+const nodeName = z.string().max(MAX_NODE_NAME).regex(NODE_NAME, 'expected letters, digits, ".", "_" and "-"');
+
+/** `192.0.2.1`, `192.0.2.1:7946`, `2001:db8::1` or `[2001:db8::1]:7946`. */
+const endpoint = z.string().transform((text, context): { address: IpAddress; port: number } => {
+  const found = readEndpoint(text);
+  if (found !== undefined) return found;
+  context.addIssue({ code: 'custom', message: `found "${text}", expected an IP address, with :PORT if need be` });
+  return z.NEVER;
+});
+
+const hostAndPort = z.string().regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]]+):\d{1,5}$/, 'expected HOST:PORT');
+
+const controller = z
+  .strictObject({
+    /** "host:port" of each controller, tried in turn. */
+    addresses: z.array(hostAndPort).min(1),
+    /** PEM files; the agent proves itself by its certificate. */
+    tls: z.strictObject({ ca: path, certificate: path, key: path }).optional(),
+    /** No TLS; only for a controller on this machine's loopback. */
+    plaintext: z.boolean().default(false),
+  })
+  .superRefine((value, context) => {
+    if (value.tls !== undefined && value.plaintext)
+      context.addIssue({ code: 'custom', path: ['plaintext'], message: 'excludes tls' });
+    if (value.tls === undefined && !value.plaintext)
+      context.addIssue({ code: 'custom', path: ['tls'], message: 'is missing; expected ca, certificate and key' });
+    const outside = value.addresses.findIndex((address) => !/^(localhost|127\.[\d.]+|\[::1\]):/.test(address));
+    if (value.plaintext && outside >= 0) {
+      context.addIssue({
+        code: 'custom',
+        path: ['addresses', outside],
+        message: `${value.addresses[outside] ?? ''} is not loopback, and plaintext is for loopback only`,
+      });
+    }
+  });
+
+const gossip = z.strictObject({
+  bind: endpoint.default({ address: ip('0.0.0.0'), port: DEFAULT_GOSSIP_PORT }),
+  /** What the others are told to send to; default the bind address, which must then be a real one. */
+  advertise: endpoint.optional(),
+  /** Members to join by. */
+  seeds: z.array(endpoint).default([]),
+  /** File with one base64 key of 16, 24 or 32 bytes a line, the first of which encrypts; missing: no encryption. */
+  keyFile: path.optional(),
+});
+
+const snmp = z.strictObject({
+  enabled: z.boolean().default(true),
+  /** Where the master agent listens for sub-agents, as net-snmp writes it. */
+  agentx: z
+    .string()
+    .regex(/^(unix:\/|\/|tcp:)/, 'expected unix:/PATH or tcp:HOST:PORT')
+    .default('unix:/var/agentx/master'),
+});
+
+const agentFile = z.strictObject({
+  /** Name of this node in the fleet; default the host name. */
+  node: nodeName.optional(),
+  /** What `@ID` lines of keepalived.conf are compared with; default the host name up to its first dot. */
+  configId: z.string().regex(/^\S+$/, 'expected one word').optional(),
+  /** Words to select nodes by. */
+  labels: z
+    .record(
+      z.string().regex(LABEL_NAME, 'expected a label name'),
+      z.union([z.string(), z.number(), z.boolean()]).transform(String),
+    )
+    .default({}),
+  /** Missing: the node reports to nobody. */
+  controller: controller.optional(),
+  /** Missing: the node gossips with nobody. */
+  gossip: gossip.optional(),
+  snmp: snmp.default({ enabled: true, agentx: 'unix:/var/agentx/master' }),
+  /** The command line wins over these. */
+  paths: z
+    .strictObject({
+      run: path.optional(),
+      state: path.optional(),
+      keepalivedConf: path.optional(),
+    })
+    .default({}),
+});
+
+/** An agent.yaml with its defaults in place. */
+export type AgentFile = z.output<typeof agentFile>;
+
+/** Reads an agent.yaml; an empty one is all defaults. Any text gives a value or problems, and nothing is thrown. */
+export function parseAgentFile(file: string, text: string): AgentFileResult {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const broken = document.errors.map((error): AgentFileProblem => ({
+    kind: 'bad-yaml',
+    setting: '',
+    message: error.message,
+    ...at(error.pos[0]),
+  }));
+  const data = broken.length > 0 ? undefined : plainData(document);
+  if (data?.ok === false) broken.push({ kind: 'bad-yaml', setting: '', message: data.reason, ...at(0) });
+  if (broken.length > 0) return { ok: false, problems: broken };
+
+  const parsed = agentFile.safeParse(data?.ok === true ? (data.value ?? {}) : {});
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const problems = parsed.error.issues.flatMap((issue): AgentFileProblem[] => {
+    if (issue.code !== 'unrecognized_keys')
+      return [
+        {
+          kind: 'bad-setting',
+          setting: settingName(issue.path),
+          message: issue.message,
+          ...at(offsetOf(document, issue.path)),
+        },
+      ];
+    return issue.keys.map((key) => ({
+      kind: 'unknown-setting',
+      setting: settingName([...issue.path, key]),
+      message: 'is no setting here',
+      ...at(offsetOf(document, [...issue.path, key])),
+    }));
+  });
+  return { ok: false, problems };
+}
+
+/** `file:line:column: setting: message`. */
+export function formatAgentFileProblem(problem: AgentFileProblem): string {
+  const { file, line, column, setting, message } = problem;
+  return `${file}:${line}:${column}: error: ${setting === '' ? '' : `${setting}: `}${message}`;
+}
+
+/** Aliases that multiply beyond the library's limit are refused there by an exception. */
+function plainData(document: Document): { ok: true; value: unknown } | { ok: false; reason: string } {
+  try {
+    return { ok: true, value: document.toJS() };
+  } catch (error) {
+    if (error instanceof ReferenceError) return { ok: false, reason: error.message };
+    throw error;
+  }
+}
+
+/** Where a setting stands; of one that is missing, what should hold it. */
+function offsetOf(document: Document, setting: readonly PropertyKey[]): number {
+  let offset = 0;
+  let current: unknown = document.contents;
+  for (const step of setting) {
+    if (isMap(current)) {
+      const pair = current.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      if (pair === undefined) return offset;
+      offset = isNode(pair.key) ? (pair.key.range?.[0] ?? offset) : offset;
+      current = pair.value;
+    } else if (isSeq(current)) {
+      current = current.items[Number(step)];
+      offset = isNode(current) ? (current.range?.[0] ?? offset) : offset;
+    } else return offset;
+  }
+  return offset;
+}
+
+function settingName(steps: readonly PropertyKey[]): string {
+  return steps.reduce<string>((name, step) => {
+    if (typeof step === 'number') return `${name}[${step}]`;
+    return name === '' ? String(step) : `${name}.${String(step)}`;
+  }, '');
+}
+
+function readEndpoint(text: string): { address: IpAddress; port: number } | undefined {
+  const bare = parseIp(text);
+  if (bare.ok) return { address: bare.value, port: DEFAULT_GOSSIP_PORT };
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const address = parseIp(match?.[1] ?? match?.[2] ?? '');
+  const port = Number(match?.[3]);
+  return address.ok && port >= 1 && port <= 65_535 ? { address: address.value, port } : undefined;
+}
