@@ -1,5 +1,22 @@
+/**
+ * Who is in the fleet: SWIM with Lifeguard on memberlist's wire, and serf's delegate on top, so that a stock serf agent
+ * is a member among ours. A {@link Swim} is one member; it finds the others by its seeds, watches them by probes, and
+ * tells what it learns by gossip.
+ *
+ * Call order: construct, `handle({ kind: 'start' })`, then inputs as they come and `timeout` at `nextDeadline`; carry out
+ * the outputs of every call in their order. `leave` ends with the output `left`, after which nothing happens any more.
+ *
+ * Left out: asking queries and answering those of key rotation and name conflicts, relayed answers to queries, network
+ * coordinates, and memberlist's protocol 1 (its padded encryption is read, never written).
+ *
+ * Sources: Das, Gupta, Motivala: SWIM (DSN 2002); Dadgar, Phillips, Currey: Lifeguard (2018); memberlist 0.2 to 0.6 and
+ * serf 0.9 to 0.10 as they behave on the wire.
+ */
+export type { Cipher } from './envelope.ts';
 export * from './errors.ts';
 export * from './messages.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';
 export type { SwimStats } from './stats.ts';
+export { MAX_STREAM_BYTES } from './stream.ts';
+export * from './swim.ts';

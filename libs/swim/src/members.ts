@@ -236,7 +236,10 @@ export class Members {
     const member = this.#members.get(message.node);
     if (member === undefined || message.incarnation < member.incarnation) return;
     if (!this.#plausible(member, message.incarnation)) return;
-    if (member.name === this.#settings.name && !this.#leaving) return this.#refute(message);
+    if (member.name === this.#settings.name) {
+      if (!this.#leaving) return this.#refute(message);
+      if (message.from !== member.name) return;
+    }
     switch (member.state.kind) {
       case 'dead':
       case 'left':

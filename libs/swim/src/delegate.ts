@@ -1,0 +1,277 @@
+import type { Instant } from '@keepfleet/machine';
+import { hex } from '@keepfleet/wire';
+import type { SwimErrorKind } from './errors.ts';
+import type { GossipRank } from './gossip-queue.ts';
+import type { Members } from './members.ts';
+import type { Outbox } from './outbox.ts';
+import { addressOf } from './packet.ts';
+import {
+  QUERY_ACK,
+  QUERY_NO_BROADCAST,
+  type Query,
+  RESPONSE_ACK,
+  type SerfMessage,
+  type SerfState,
+  type UserEvent,
+  decodeFilter,
+  encodeSerf,
+} from './serf.ts';
+import { matchesExpression } from './expression.ts';
+import { encodeUtf8 } from './utf8.ts';
+
+/** serf's own: how many Lamport times back events and queries are told apart from news. */
+const WINDOW = 512;
+/** How far a clock may be ahead of ours: one at the end of its range could never be passed again. */
+const MAX_CLOCK_LEAP = 2 ** 32;
+/** Most names whose intents are remembered, members or not. */
+const MAX_INTENTS = 32_768;
+/** Most events or queries of one Lamport time. */
+const MAX_PER_TIME = 64;
+
+/** A Lamport clock: it never falls behind a time seen. */
+class Clock {
+  #time = 1;
+
+  get time(): number {
+    return this.#time;
+  }
+
+  next(): number {
+    return ++this.#time;
+  }
+
+  witness(time: number): void {
+    if (time >= this.#time) this.#time = time + 1;
+  }
+
+  plausible(time: number): boolean {
+    return time <= this.#time + MAX_CLOCK_LEAP;
+  }
+}
+
+interface Intent {
+  time: number;
+  leaving: boolean;
+}
+
+export interface DelegateParts {
+  readonly name: string;
+  readonly members: Members;
+  readonly outbox: Outbox;
+  broadcast(key: string, rank: GossipRank, message: Uint8Array): void;
+  /** A member said that another, or itself, is gone for good. */
+  dismiss(name: string, now: Instant): void;
+  dropped(kind: SwimErrorKind): void;
+}
+
+/** What serf adds to memberlist: intents, which tell leaving from failing, queries, and user events. */
+export class Delegate {
+  readonly #parts: DelegateParts;
+  readonly #clock = new Clock();
+  readonly #eventClock = new Clock();
+  readonly #queryClock = new Clock();
+  readonly #intents = new Map<string, Intent>();
+  readonly #events = new Map<number, UserEvent[]>();
+  readonly #queries = new Map<number, Set<number>>();
+  /** Events before this time were raised before we joined. */
+  #eventsFrom = 0;
+  #leaving = false;
+
+  constructor(parts: DelegateParts) {
+    this.#parts = parts;
+  }
+
+  isLeaving(name: string): boolean {
+    return this.#intents.get(name)?.leaving ?? false;
+  }
+
+  /** A member came or came back: what it said in an earlier life no longer counts. */
+  joined(name: string): void {
+    const intent = this.#intents.get(name);
+    if (intent !== undefined) intent.leaving = false;
+  }
+
+  announceJoin(): void {
+    this.#intend('join');
+  }
+
+  /** Key of the broadcast, to be waited for. */
+  announceLeave(): string {
+    this.#leaving = true;
+    return this.#intend('leave');
+  }
+
+  raise(name: string, payload: Uint8Array, coalesce: boolean): void {
+    const time = this.#eventClock.time;
+    this.#eventClock.witness(time);
+    this.#event({ name, payload }, time, coalesce);
+  }
+
+  /** One serf message of a datagram, or passed on to us by a relay. */
+  message(message: SerfMessage, now: Instant): void {
+    switch (message.type) {
+      case 'join':
+        if (this.#intent(message.node, message.time, false, now)) this.#tell(message.node, 1, message);
+        return;
+      case 'leave':
+        if (this.#intent(message.node, message.time, true, now)) this.#tell(message.node, 1, message);
+        return;
+      case 'user-event':
+        this.#event({ name: message.name, payload: message.payload }, message.time, message.coalesce);
+        return;
+      case 'query':
+        this.#query(message);
+        return;
+      case 'relay': {
+        const member = this.#parts.members.at({ address: addressOf(message.address), port: message.port });
+        if (member !== undefined) this.#parts.outbox.send(member, { type: 'user', body: message.message.slice() });
+        return;
+      }
+      case 'push-pull':
+        this.#parts.dropped('unknown-type');
+        return;
+      case 'query-response':
+        // We ask nothing yet, so that this answers an earlier process under our name.
+        return;
+    }
+  }
+
+  state(): SerfState {
+    const known = (name: string) =>
+      this.#parts.members.get(name) !== undefined || this.#parts.members.departed(name) !== undefined;
+    const statusTimes = [...this.#intents]
+      .filter(([name]) => known(name))
+      .map(([name, intent]): [string, number] => [name, intent.time])
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      type: 'push-pull',
+      time: this.#clock.time,
+      eventTime: this.#eventClock.time,
+      queryTime: this.#queryClock.time,
+      statusTimes,
+      left: this.#parts.members
+        .snapshots()
+        .filter((member) => member.status === 'left')
+        .map((member) => member.name),
+      events: [...this.#events]
+        .filter(([time]) => time + WINDOW > this.#eventClock.time)
+        .map(([time, events]) => ({ time, events })),
+    };
+  }
+
+  /** `joining`: the answer to our own wish to join, whose events are of the time before us. */
+  merge(state: SerfState, joining: boolean, now: Instant): void {
+    this.#witness(this.#clock, state.time);
+    this.#witness(this.#eventClock, state.eventTime);
+    this.#witness(this.#queryClock, state.queryTime);
+    if (joining) this.#eventsFrom = Math.max(this.#eventsFrom, Math.min(state.eventTime, this.#eventClock.time));
+    const left = new Set(state.left);
+    for (const [name, time] of state.statusTimes) this.#intent(name, time, left.has(name), now);
+    for (const slot of state.events)
+      if (slot !== undefined) for (const event of slot.events) this.#event(event, slot.time, false);
+  }
+
+  #witness(clock: Clock, time: number): void {
+    if (!clock.plausible(time)) this.#parts.dropped('implausible');
+    else if (time > 0) clock.witness(time - 1);
+  }
+
+  #intend(type: 'join' | 'leave'): string {
+    const node = this.#parts.name;
+    const time = this.#clock.next();
+    this.#intents.set(node, { time, leaving: type === 'leave' });
+    return this.#tell(node, 1, type === 'join' ? { type, time, node } : { type, time, node, prune: false });
+  }
+
+  #tell(name: string, rank: GossipRank, message: SerfMessage): string {
+    const key = `${message.type} ${name}`;
+    this.#parts.broadcast(key, rank, encodeSerf(message));
+    return key;
+  }
+
+  /** Whether the intent is news. */
+  #intent(name: string, time: number, leaving: boolean, now: Instant): boolean {
+    if (!this.#clock.plausible(time)) {
+      this.#parts.dropped('implausible');
+      return false;
+    }
+    this.#clock.witness(time);
+    const known = this.#intents.get(name);
+    if (known !== undefined && time <= known.time) return false;
+    if (leaving && name === this.#parts.name && !this.#leaving) {
+      this.announceJoin();
+      return false;
+    }
+    if (known === undefined && this.#intents.size >= MAX_INTENTS) this.#forgetStrangers();
+    this.#intents.set(name, { time, leaving });
+    if (leaving) this.#parts.dismiss(name, now);
+    return true;
+  }
+
+  #forgetStrangers(): void {
+    for (const name of this.#intents.keys())
+      if (this.#parts.members.get(name) === undefined) this.#intents.delete(name);
+  }
+
+  #event(event: UserEvent, time: number, coalesce: boolean): void {
+    if (!this.#fresh(this.#eventClock, time) || time < this.#eventsFrom) return;
+    const seen = this.#events.get(time) ?? [];
+    if (seen.some((other) => other.name === event.name && hex(other.payload) === hex(event.payload))) return;
+    if (seen.length >= MAX_PER_TIME) return this.#parts.dropped('too-large');
+    seen.push({ name: event.name, payload: event.payload.slice() });
+    this.#events.set(time, seen);
+    for (const old of this.#events.keys()) if (old + WINDOW < this.#eventClock.time) this.#events.delete(old);
+    const payload = hex(event.payload);
+    this.#parts.outbox.emit({ kind: 'user-event', name: event.name, payload, time });
+    this.#tell(`${time} ${event.name} ${payload}`, 3, { type: 'user-event', time, coalesce, ...event });
+  }
+
+  #query(query: Query): void {
+    if (!this.#fresh(this.#queryClock, query.time)) return;
+    const seen = this.#queries.get(query.time) ?? new Set();
+    if (seen.has(query.id)) return;
+    if (seen.size >= MAX_PER_TIME) return this.#parts.dropped('too-large');
+    seen.add(query.id);
+    this.#queries.set(query.time, seen);
+    for (const old of this.#queries.keys()) if (old + WINDOW < this.#queryClock.time) this.#queries.delete(old);
+    if ((query.flags & QUERY_NO_BROADCAST) === 0) this.#tell(`${query.time} ${query.id}`, 2, query);
+    if ((query.flags & QUERY_ACK) === 0 || !query.filters.every((filter) => this.#matches(filter))) return;
+    const { members, outbox, name } = this.#parts;
+    // Answers go to members only, or a forged query would turn the whole fleet on its victim.
+    const asker = members.at({ address: addressOf(query.address), port: query.port });
+    if (asker === undefined || asker.name === name) return;
+    const { id, time } = query;
+    const ack = encodeSerf({
+      type: 'query-response',
+      time,
+      id,
+      from: name,
+      flags: RESPONSE_ACK,
+      payload: new Uint8Array(),
+    });
+    outbox.send(asker, { type: 'user', body: ack });
+  }
+
+  #matches(bytes: Uint8Array): boolean {
+    const filter = decodeFilter(bytes);
+    if (!filter.ok) {
+      this.#parts.dropped(filter.error.kind);
+      return false;
+    }
+    if (filter.value.by === 'name') return filter.value.names.includes(this.#parts.name);
+    return matchesExpression(filter.value.expression, this.#parts.members.self.tags[filter.value.tag] ?? '');
+  }
+
+  #fresh(clock: Clock, time: number): boolean {
+    if (!clock.plausible(time)) {
+      this.#parts.dropped('implausible');
+      return false;
+    }
+    clock.witness(time);
+    return time + WINDOW >= clock.time;
+  }
+}
+
+export function eventSize(name: string, payload: Uint8Array): number {
+  return encodeUtf8(name).length + payload.length;
+}

@@ -1,0 +1,260 @@
+import { type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
+import { hex, unhex } from '@keepfleet/wire';
+import type { Delegate } from './delegate.ts';
+import type { Envelope } from './envelope.ts';
+import type { SwimError } from './errors.ts';
+import { type Member, type Members, isLive, sameEndpoint } from './members.ts';
+import type { Outbox } from './outbox.ts';
+import { decodeSerf, encodeSerf } from './serf.ts';
+import type { Endpoint, SwimSettings } from './settings.ts';
+import type { SwimStats } from './stats.ts';
+import { type PushPull, StreamDecoder, type StreamMessage, encodeStreamMessage, sealStream } from './stream.ts';
+import { sample } from './sample.ts';
+
+/** Seeds asked at a time; the rest get their turn when none of these answers. */
+const MAX_SEEDS_AT_ONCE = 8;
+/** Members up to which the time between exchanges is not stretched. */
+const PUSH_PULL_SCALE_FROM = 32;
+
+interface Dialled {
+  readonly role: 'push-pull' | 'ping';
+  readonly to: Endpoint;
+  readonly join: boolean;
+  readonly seq: number;
+  readonly decoder: StreamDecoder;
+}
+
+interface Accepted {
+  readonly role: 'accepted';
+  readonly from: Endpoint;
+  readonly decoder: StreamDecoder;
+}
+
+export interface ExchangeParts {
+  readonly settings: SwimSettings;
+  readonly envelope: Envelope;
+  readonly members: Members;
+  readonly delegate: Delegate;
+  readonly outbox: Outbox;
+  readonly stats: SwimStats;
+  readonly random: RandomSource;
+  /** A pinged member answered by TCP. */
+  streamAck(seq: number): void;
+  userMessage(body: Uint8Array, from: Endpoint, now: Instant): void;
+  dropped(from: Endpoint, error: SwimError): void;
+}
+
+/** Everything that goes by streams: exchanges of full state, by which we join and partitions heal, and pings by TCP. */
+export class Exchange {
+  readonly #parts: ExchangeParts;
+  readonly #streams = new Map<string, Dialled | Accepted>();
+  #opened = 0;
+  #joined = false;
+  #exchangeAt: Instant | undefined;
+  #reconnectAt: Instant | undefined;
+  #joinAt: Instant | undefined;
+  #joinWait: number;
+
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    this.#joinWait = parts.settings.joinRetry;
+  }
+
+  start(now: Instant): void {
+    const { settings, random } = this.#parts;
+    this.#exchangeAt = after(now, micros(settings.pushPullInterval * random()));
+    this.#reconnectAt = after(now, micros(settings.reconnectInterval * (0.5 + random() / 2)));
+    this.join(settings.seeds);
+    if (settings.seeds.length > 0) this.#joinAt = after(now, settings.joinRetry);
+  }
+
+  stop(): void {
+    this.#exchangeAt = undefined;
+    this.#reconnectAt = undefined;
+    this.#joinAt = undefined;
+    for (const stream of [...this.#streams.keys()]) this.#close(stream);
+  }
+
+  join(endpoints: readonly Endpoint[]): void {
+    const { settings, random } = this.#parts;
+    const others = endpoints.filter((endpoint) => !sameEndpoint(endpoint, settings.advertise));
+    for (const endpoint of sample(others, MAX_SEEDS_AT_ONCE, random)) this.#pushPull(endpoint, true);
+  }
+
+  pingByStream(member: Member, seq: number): void {
+    const { envelope, settings } = this.#parts;
+    const ping = encodeStreamMessage({ type: 'ping', seq, node: member.name });
+    const data = sealStream(ping, envelope, { compress: settings.compress, opener: true });
+    this.#open({ role: 'ping', to: member.endpoint, join: false, seq }, data);
+  }
+
+  timeout(now: Instant): void {
+    if (this.#exchangeAt !== undefined && this.#exchangeAt <= now) this.#exchange(now);
+    if (this.#reconnectAt !== undefined && this.#reconnectAt <= now) this.#reconnect(now);
+    if (this.#joinAt !== undefined && this.#joinAt <= now) this.#retryJoin(now);
+  }
+
+  nextDeadline(): Instant | undefined {
+    return earliest(this.#exchangeAt, this.#reconnectAt, this.#joinAt);
+  }
+
+  accepted(stream: string, from: Endpoint): void {
+    this.#parts.stats.streamsIn++;
+    this.#streams.set(stream, { role: 'accepted', from, decoder: new StreamDecoder(this.#parts.envelope, true) });
+  }
+
+  data(name: string, data: string, now: Instant): void {
+    const stream = this.#streams.get(name);
+    if (stream === undefined) return;
+    const result = stream.decoder.push(unhex(data));
+    if (!result.ok) {
+      this.#parts.dropped(stream.role === 'accepted' ? stream.from : stream.to, result.error);
+      this.#close(name);
+      if (stream.role === 'push-pull') this.#unreachable(stream, result.error.detail);
+      return;
+    }
+    if (result.value === undefined) return;
+    if (stream.role === 'accepted') this.#answer(name, stream.from, result.value, now);
+    else this.#answered(stream, result.value, now);
+    this.#close(name);
+  }
+
+  closed(name: string, reason: string): void {
+    const stream = this.#streams.get(name);
+    this.#streams.delete(name);
+    if (stream?.role === 'push-pull') this.#unreachable(stream, reason);
+  }
+
+  #exchange(now: Instant): void {
+    const { members, settings, random } = this.#parts;
+    const peers = members.peers();
+    const n = peers.length + 1;
+    const stretch = n <= PUSH_PULL_SCALE_FROM ? 1 : Math.ceil(Math.log2(n) - Math.log2(PUSH_PULL_SCALE_FROM)) + 1;
+    this.#exchangeAt = after(now, micros(settings.pushPullInterval * stretch));
+    const alive = peers.filter((member) => member.state.kind === 'alive');
+    for (const peer of sample(alive, 1, random)) this.#pushPull(peer.endpoint, false);
+  }
+
+  /** Gossip never speaks to the dead for long: without trying them again, the sides of a partition stay apart. */
+  #reconnect(now: Instant): void {
+    const { members, settings, random } = this.#parts;
+    this.#reconnectAt = after(now, settings.reconnectInterval);
+    const failed = members.failed();
+    const live = members.peers().length + 1;
+    if (random() < failed.length / live)
+      for (const member of sample(failed, 1, random)) this.#pushPull(member.endpoint, true);
+    for (const seed of sample(this.#absentSeeds(), 1, random)) this.#pushPull(seed, true);
+  }
+
+  #absentSeeds(): Endpoint[] {
+    const { members, settings } = this.#parts;
+    return settings.seeds.filter((seed) => {
+      const member = members.at(seed);
+      return member === undefined || !isLive(member);
+    });
+  }
+
+  /** Alone with seeds to ask, we ask them, less and less often. */
+  #retryJoin(now: Instant): void {
+    const { members, settings } = this.#parts;
+    const alone = members.peers().length === 0;
+    this.#joinWait = alone ? Math.min(2 * this.#joinWait, settings.reconnectInterval) : settings.joinRetry;
+    this.#joinAt = after(now, micros(this.#joinWait));
+    if (alone) this.join(settings.seeds);
+  }
+
+  #pushPull(to: Endpoint, join: boolean): void {
+    for (const stream of this.#streams.values()) if (stream.role === 'push-pull' && sameEndpoint(stream.to, to)) return;
+    this.#open({ role: 'push-pull', to, join, seq: 0 }, this.#localState(join, true));
+  }
+
+  #open(stream: Omit<Dialled, 'decoder'>, data: Uint8Array): void {
+    const name = `out-${++this.#opened}`;
+    this.#streams.set(name, { ...stream, decoder: new StreamDecoder(this.#parts.envelope, false) });
+    this.#parts.stats.streamsOut++;
+    this.#parts.outbox.emit({ kind: 'open-stream', stream: name, to: stream.to, data: hex(data) });
+  }
+
+  #close(name: string): void {
+    if (this.#streams.delete(name)) this.#parts.outbox.emit({ kind: 'close-stream', stream: name });
+  }
+
+  #write(name: string, data: Uint8Array): void {
+    this.#parts.outbox.emit({ kind: 'write-stream', stream: name, data: hex(data) });
+  }
+
+  #localState(join: boolean, opener: boolean): Uint8Array {
+    const { members, delegate, envelope, settings } = this.#parts;
+    const userState = encodeSerf(delegate.state());
+    const states = members.states();
+    const message = encodeStreamMessage({ type: 'push-pull', join, states, refused: [], userState });
+    return sealStream(message, envelope, { compress: settings.compress, opener });
+  }
+
+  #answer(name: string, from: Endpoint, message: StreamMessage, now: Instant): void {
+    const { settings, envelope } = this.#parts;
+    switch (message.type) {
+      case 'push-pull':
+        // The state as it was before the merge, as every peer does: the opener knows its own part already.
+        this.#write(name, this.#localState(false, false));
+        this.#merge(message, from, false, now);
+        return;
+      case 'ping': {
+        if (message.node !== '' && message.node !== settings.name) return;
+        const ack = encodeStreamMessage({ type: 'ack', seq: message.seq, payload: new Uint8Array() });
+        this.#write(name, sealStream(ack, envelope, { compress: settings.compress, opener: false }));
+        return;
+      }
+      case 'user':
+        this.#parts.userMessage(message.body, from, now);
+        return;
+      case 'ack':
+      case 'error':
+        this.#parts.dropped(from, { kind: 'unknown-type', detail: `an answer, ${message.type}, to no question` });
+        return;
+    }
+  }
+
+  #answered(stream: Dialled, message: StreamMessage, now: Instant): void {
+    if (message.type === 'ack' && stream.role === 'ping') {
+      if (message.seq === stream.seq) this.#parts.streamAck(stream.seq);
+    } else if (message.type === 'push-pull' && stream.role === 'push-pull') {
+      this.#merge(message, stream.to, stream.join, now);
+      if (stream.join && !this.#joined) this.#parts.delegate.announceJoin();
+      this.#joined ||= stream.join;
+    } else if (stream.role === 'push-pull')
+      this.#unreachable(stream, message.type === 'error' ? message.text : `answered with ${message.type}`);
+  }
+
+  #merge(message: PushPull, peer: Endpoint, joining: boolean, now: Instant): void {
+    const { members, delegate, settings, stats, dropped } = this.#parts;
+    stats.pushPulls++;
+    const by = members.at(peer)?.name;
+    const source = by === undefined ? ({ how: 'push-pull' } as const) : ({ how: 'push-pull', by } as const);
+    for (const error of message.refused) dropped(peer, error);
+    for (const { name, status, ...state } of message.states) {
+      if (status === 'alive') members.alive({ type: 'alive', node: name, ...state }, source, now);
+      else {
+        // A death is only hearsay: it becomes a suspicion of ours, which the member can refute. That it left, it said itself.
+        const accusation =
+          status === 'left'
+            ? ({ type: 'dead', from: name } as const)
+            : ({ type: 'suspect', from: settings.name } as const);
+        members.accuse({ ...accusation, node: name, incarnation: state.incarnation }, source, now);
+      }
+    }
+    if (message.userState.length === 0) return;
+    const state = decodeSerf(message.userState);
+    if (!state.ok) dropped(peer, state.error);
+    else if (state.value.type === 'push-pull') delegate.merge(state.value, joining && !this.#joined, now);
+    else dropped(peer, { kind: 'unknown-type', detail: `${state.value.type} in a push/pull` });
+  }
+
+  #unreachable(stream: Dialled, reason: string): void {
+    this.#parts.stats.pushPullsFailed++;
+    this.#parts.outbox.emit({
+      kind: 'problem',
+      problem: { kind: 'unreachable', at: stream.to, join: stream.join, reason },
+    });
+  }
+}

@@ -1,0 +1,291 @@
+import { type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
+import { type Member, type Members, isLive, sameEndpoint } from './members.ts';
+import type { Outbox } from './outbox.ts';
+import { type PacketMessage, type PingSource, addressBytes, addressOf } from './packet.ts';
+import { sample } from './sample.ts';
+import type { Endpoint, SwimSettings } from './settings.ts';
+import type { SwimStats } from './stats.ts';
+
+/** The protocol from which a member answers a failed indirect probe with a nack, and one by TCP. */
+const NACK_PROTOCOL = 4;
+const STREAM_PING_PROTOCOL = 3;
+/** Most probes carried out for others at a time. */
+const MAX_ERRANDS = 1024;
+
+interface Probe {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly incarnation: number;
+  readonly seq: number;
+  readonly startedAt: Instant;
+  readonly deadline: Instant;
+  /** While only the member itself was asked: when to ask others. */
+  askOthersAt: Instant | undefined;
+  nacksWanted: number;
+  nacks: number;
+  answeredByStream: boolean;
+}
+
+/** A probe for another member. */
+interface Errand {
+  readonly requester: Endpoint;
+  readonly seq: number;
+  nackAt: Instant | undefined;
+  readonly expiresAt: Instant;
+}
+
+type PingMessage = Extract<PacketMessage, { type: 'ping' }>;
+type IndirectPingMessage = Extract<PacketMessage, { type: 'indirect-ping' }>;
+
+export interface ProberParts {
+  readonly settings: SwimSettings;
+  readonly members: Members;
+  readonly outbox: Outbox;
+  readonly stats: SwimStats;
+  readonly random: RandomSource;
+  /** Pings a member by TCP; its answer comes by {@link Prober.streamAck}. */
+  pingByStream(member: Member, seq: number): void;
+}
+
+/** The failure detector: one member a probe interval, in rounds of random order, with Lifeguard's health score. */
+export class Prober {
+  readonly #parts: ProberParts;
+  #round: string[] = [];
+  #position = 0;
+  #nextAt: Instant | undefined;
+  #probe: Probe | undefined;
+  readonly #errands = new Map<number, Errand>();
+  /** Members that answered by TCP alone at their last probe. */
+  readonly #streamOnly = new Set<string>();
+  #health = 0;
+  #seq: number;
+
+  constructor(parts: ProberParts) {
+    this.#parts = parts;
+    // Random, so that an outsider cannot guess the number to acknowledge.
+    this.#seq = Math.floor(parts.random() * 0x7fffffff);
+  }
+
+  /** 0 is healthy. */
+  get health(): number {
+    return this.#health;
+  }
+
+  start(now: Instant): void {
+    const { settings, random } = this.#parts;
+    this.#nextAt = after(now, micros(settings.probeInterval * random()));
+  }
+
+  stop(): void {
+    this.#nextAt = undefined;
+    this.#probe = undefined;
+    this.#errands.clear();
+  }
+
+  worsen(by: number): void {
+    this.#health = Math.min(Math.max(this.#health + by, 0), this.#parts.settings.awarenessMaximum - 1);
+  }
+
+  /** A random place in the rest of the round keeps the time to detect within about one round. */
+  entered(name: string): void {
+    if (this.#round.includes(name)) return;
+    const at = Math.floor(this.#parts.random() * (this.#round.length + 1));
+    this.#round.splice(at, 0, name);
+    if (at < this.#position) this.#position++;
+  }
+
+  timeout(now: Instant): void {
+    const probe = this.#probe;
+    if (probe?.askOthersAt !== undefined && probe.askOthersAt <= now) this.#askOthers(probe);
+    if (probe !== undefined && probe.deadline <= now) this.#fail(probe, now);
+    if (this.#nextAt !== undefined && this.#probe === undefined && this.#nextAt <= now) {
+      this.#parts.members.reap(now);
+      this.#begin(now);
+    }
+    for (const [seq, errand] of this.#errands) {
+      if (errand.nackAt !== undefined && errand.nackAt <= now) {
+        errand.nackAt = undefined;
+        this.#parts.outbox.send(this.#addressee(errand.requester), { type: 'nack', seq: errand.seq });
+      }
+      if (errand.expiresAt <= now) this.#errands.delete(seq);
+    }
+  }
+
+  nextDeadline(): Instant | undefined {
+    const probe = this.#probe;
+    let next = probe === undefined ? this.#nextAt : earliest(probe.askOthersAt, probe.deadline);
+    for (const errand of this.#errands.values()) next = earliest(next, errand.nackAt, errand.expiresAt);
+    return next;
+  }
+
+  ping(message: PingMessage, from: Endpoint): void {
+    const { settings, outbox } = this.#parts;
+    if (message.node !== '' && message.node !== settings.name) return;
+    outbox.send(this.#replyTo(message.source, from), { type: 'ack', seq: message.seq, payload: new Uint8Array() });
+  }
+
+  indirectPing(message: IndirectPingMessage, from: Endpoint, now: Instant): void {
+    const { members, outbox, settings } = this.#parts;
+    const requester = this.#replyTo(message.source, from).endpoint;
+    const target = members.get(message.node);
+    const endpoint = { address: addressOf(message.target), port: message.port };
+    // Only members are pinged for others: nobody shall make us knock at doors of his choice.
+    if (target === undefined || !sameEndpoint(target.endpoint, endpoint) || this.#errands.size >= MAX_ERRANDS) {
+      if (message.nack) outbox.send(this.#addressee(requester), { type: 'nack', seq: message.seq });
+      return;
+    }
+    const seq = this.#nextSeq();
+    this.#errands.set(seq, {
+      requester,
+      seq: message.seq,
+      nackAt: message.nack ? after(now, settings.probeTimeout) : undefined,
+      expiresAt: after(now, settings.probeInterval),
+    });
+    outbox.send(target, { type: 'ping', seq, node: message.node, source: this.#ourselves() });
+  }
+
+  ack(seq: number, now: Instant): void {
+    const errand = this.#errands.get(seq);
+    if (errand !== undefined) {
+      this.#errands.delete(seq);
+      const ack = { type: 'ack', seq: errand.seq, payload: new Uint8Array() } as const;
+      this.#parts.outbox.send(this.#addressee(errand.requester), ack);
+      return;
+    }
+    const probe = this.#probe;
+    if (probe?.seq !== seq) return;
+    if (probe.askOthersAt === undefined) this.#parts.stats.probesIndirect++;
+    this.#streamOnly.delete(probe.name);
+    this.worsen(-1);
+    this.#finish(probe, now);
+  }
+
+  nack(seq: number): void {
+    if (this.#probe?.seq === seq) this.#probe.nacks++;
+  }
+
+  streamAck(seq: number): void {
+    if (this.#probe?.seq === seq) this.#probe.answeredByStream = true;
+  }
+
+  /** A ping could not even be sent: there is no use in waiting for its ack. */
+  datagramFailed(to: Endpoint): void {
+    const probe = this.#probe;
+    if (probe?.askOthersAt !== undefined && sameEndpoint(probe.endpoint, to)) this.#askOthers(probe);
+  }
+
+  #begin(now: Instant): void {
+    const { settings, outbox, stats } = this.#parts;
+    const target = this.#nextTarget();
+    if (target === undefined) {
+      this.#nextAt = after(now, settings.probeInterval);
+      return;
+    }
+    const seq = this.#nextSeq();
+    this.#probe = {
+      name: target.name,
+      endpoint: target.endpoint,
+      incarnation: target.incarnation,
+      seq,
+      startedAt: now,
+      deadline: after(now, micros(settings.probeInterval * (this.#health + 1))),
+      askOthersAt: after(now, settings.probeTimeout),
+      nacksWanted: 0,
+      nacks: 0,
+      answeredByStream: false,
+    };
+    stats.probes++;
+    const ping = { type: 'ping', seq, node: target.name, source: this.#ourselves() } as const;
+    if (target.state.kind !== 'suspect') outbox.send(target, ping);
+    // It learns of the accusation with the ping, and can refute at once.
+    else
+      outbox.send(target, ping, {
+        type: 'suspect',
+        node: target.name,
+        from: settings.name,
+        incarnation: target.incarnation,
+      });
+  }
+
+  #askOthers(probe: Probe): void {
+    const { members, settings, outbox, random } = this.#parts;
+    probe.askOthersAt = undefined;
+    const target = members.get(probe.name);
+    if (target === undefined) return;
+    const able = members.peers().filter((member) => member.state.kind === 'alive' && member.name !== target.name);
+    for (const helper of sample(able, settings.indirectProbes, random)) {
+      const nack = helper.protocolMax >= NACK_PROTOCOL;
+      if (nack) probe.nacksWanted++;
+      outbox.send(helper, {
+        type: 'indirect-ping',
+        seq: probe.seq,
+        node: target.name,
+        target: target.address,
+        port: target.endpoint.port,
+        nack,
+        source: this.#ourselves(),
+      });
+    }
+    if (settings.streamPings && target.protocolMax >= STREAM_PING_PROTOCOL) this.#parts.pingByStream(target, probe.seq);
+  }
+
+  #fail(probe: Probe, now: Instant): void {
+    const { members, outbox, settings, stats } = this.#parts;
+    this.#finish(probe, now);
+    // Missing nacks tell that the trouble may be ours; without anybody to send one, we cannot know.
+    this.worsen(probe.nacksWanted > 0 ? Math.max(0, probe.nacksWanted - probe.nacks) : 1);
+    if (probe.answeredByStream) {
+      stats.probesStream++;
+      if (!this.#streamOnly.has(probe.name))
+        outbox.emit({ kind: 'problem', problem: { kind: 'udp-blocked', name: probe.name, at: probe.endpoint } });
+      this.#streamOnly.add(probe.name);
+      return;
+    }
+    stats.probesFailed++;
+    const { name, incarnation } = probe;
+    members.accuse({ type: 'suspect', node: name, from: settings.name, incarnation }, { how: 'probe' }, now);
+  }
+
+  #finish(probe: Probe, now: Instant): void {
+    this.#probe = undefined;
+    const due = after(probe.startedAt, this.#parts.settings.probeInterval);
+    this.#nextAt = due > now ? due : now;
+  }
+
+  /** The next member of the round worth a probe; a new round, newly shuffled, begins where the old one ends. */
+  #nextTarget(): Member | undefined {
+    const { members, random, settings } = this.#parts;
+    for (let fresh = 0; fresh < 2; fresh++) {
+      while (this.#position < this.#round.length) {
+        const member = members.get(this.#round[this.#position++] ?? '');
+        if (member !== undefined && isLive(member) && member.name !== settings.name) return member;
+      }
+      const names = members.peers().map((member) => member.name);
+      this.#round = sample(names, names.length, random);
+      this.#position = 0;
+      for (const name of this.#streamOnly) if (members.get(name) === undefined) this.#streamOnly.delete(name);
+    }
+    return undefined;
+  }
+
+  #nextSeq(): number {
+    this.#seq = (this.#seq + 1) >>> 0;
+    return this.#seq;
+  }
+
+  #ourselves(): PingSource {
+    const { name, advertise } = this.#parts.settings;
+    return { address: addressBytes(advertise.address), port: advertise.port, node: name };
+  }
+
+  /** To the address a member gives, if it is a member's; otherwise back to where the packet came from. */
+  #replyTo(source: PingSource | undefined, from: Endpoint): { endpoint: Endpoint; protocolMax?: number } {
+    if (source === undefined) return this.#addressee(from);
+    const member = this.#parts.members.at({ address: addressOf(source.address), port: source.port });
+    return member ?? this.#addressee(from);
+  }
+
+  #addressee(endpoint: Endpoint): { endpoint: Endpoint; protocolMax?: number } {
+    return this.#parts.members.at(endpoint) ?? { endpoint };
+  }
+}

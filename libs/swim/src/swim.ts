@@ -1,0 +1,310 @@
+import { type Instant, type Machine, type RandomSource, after, earliest } from '@keepfleet/machine';
+import { unhex } from '@keepfleet/wire';
+import { Delegate, eventSize } from './delegate.ts';
+import { type Cipher, type Envelope, openDatagram } from './envelope.ts';
+import type { SwimError, SwimErrorKind } from './errors.ts';
+import { Exchange } from './exchange.ts';
+import { GossipQueue } from './gossip-queue.ts';
+import { Members } from './members.ts';
+import type { SwimInput, SwimOutput } from './messages.ts';
+import { Outbox } from './outbox.ts';
+import { MAX_META_BYTES, type PacketMessage, decodePacket, encodePacket, isMemberName } from './packet.ts';
+import { Prober } from './prober.ts';
+import { sample } from './sample.ts';
+import { MAX_EVENT_BYTES, decodeSerf, encodeTags } from './serf.ts';
+import type { Endpoint, SwimSettings, Tags } from './settings.ts';
+import type { SwimPhase, SwimSnapshot } from './snapshot.ts';
+import { freshStats } from './stats.ts';
+import { encodeUtf8 } from './utf8.ts';
+
+export interface SwimParts {
+  readonly random: RandomSource;
+  /** Absent for a fleet without encryption. */
+  readonly cipher?: Cipher;
+}
+
+type Phase =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'running' }
+  /** The intent, then the departure, is told until the queue is rid of it or time is up. */
+  | {
+      readonly kind: 'leaving';
+      readonly telling: 'intent' | 'departure';
+      readonly key: string;
+      readonly until: Instant;
+    }
+  | { readonly kind: 'lingering'; readonly until: Instant }
+  | { readonly kind: 'left' };
+
+const shownPhase: Record<Phase['kind'], SwimPhase> = {
+  idle: 'idle',
+  running: 'running',
+  leaving: 'leaving',
+  lingering: 'leaving',
+  left: 'left',
+};
+
+/** One member of the fleet. Throws on settings that no fleet could use; see {@link settingsProblem} to ask first. */
+export class Swim implements Machine<SwimInput, SwimOutput> {
+  readonly #settings: SwimSettings;
+  readonly #random: RandomSource;
+  readonly #envelope: Envelope;
+  readonly #stats = freshStats();
+  readonly #queue = new GossipQueue();
+  readonly #outbox: Outbox;
+  readonly #members: Members;
+  readonly #delegate: Delegate;
+  readonly #prober: Prober;
+  readonly #exchange: Exchange;
+  #phase: Phase = { kind: 'idle' };
+  #gossipAt: Instant | undefined;
+
+  constructor(settings: SwimSettings, { random, cipher }: SwimParts) {
+    const problem = settingsProblem(settings);
+    if (problem !== undefined) throw new RangeError(problem);
+    this.#settings = settings;
+    this.#random = random;
+    this.#envelope = { label: settings.label, cipher, acceptPlain: settings.acceptPlain };
+    const stats = this.#stats;
+    const envelope = this.#envelope;
+    const count = (kind: SwimErrorKind) => this.#count(kind);
+    const outbox = new Outbox(this.#queue, envelope, stats, {
+      compress: settings.compress,
+      packetSize: settings.packetSize,
+      transmitLimit: () => settings.retransmitMultiplier * Math.ceil(Math.log10(this.#members.peers().length + 2)),
+    });
+    this.#outbox = outbox;
+    const members = new Members(settings, encodeTags(settings.tags), {
+      announce: (message) => this.#queue.push(`member ${message.node}`, 0, encodePacket(message)),
+      changed: (change, member) => {
+        if (change === 'joined') this.#delegate.joined(member.name);
+        if (change === 'suspected') stats.suspicions++;
+        outbox.emit({ kind: 'member', change, member });
+      },
+      problem: (problem) => outbox.emit({ kind: 'problem', problem }),
+      dropped: count,
+      refuted: () => {
+        stats.refutations++;
+        this.#prober.worsen(1);
+      },
+      entered: (name) => this.#prober.entered(name),
+      isLeaving: (name) => this.#delegate.isLeaving(name),
+    });
+    this.#members = members;
+    this.#delegate = new Delegate({
+      name: settings.name,
+      members,
+      outbox,
+      broadcast: (key, rank, message) => this.#queue.push(key, rank, encodePacket({ type: 'user', body: message })),
+      dismiss: (name, now) => members.dismiss(name, { how: 'gossip' }, now),
+      dropped: count,
+    });
+    this.#prober = new Prober({
+      settings,
+      members,
+      outbox,
+      stats,
+      random,
+      pingByStream: (member, seq) => this.#exchange.pingByStream(member, seq),
+    });
+    this.#exchange = new Exchange({
+      settings,
+      envelope,
+      members,
+      delegate: this.#delegate,
+      outbox,
+      stats,
+      random,
+      streamAck: (seq) => this.#prober.streamAck(seq),
+      userMessage: (body, from, now) => this.#userMessage(body, from, now),
+      dropped: (from, error) => this.#drop(from, error),
+    });
+  }
+
+  handle(input: SwimInput, now: Instant): readonly SwimOutput[] {
+    const { kind } = this.#phase;
+    if (kind === 'left' || (kind === 'idle' && input.kind !== 'start')) return [];
+    switch (input.kind) {
+      case 'start':
+        if (kind !== 'idle') break;
+        this.#phase = { kind: 'running' };
+        this.#members.introduce(this.#members.self.meta, now);
+        this.#prober.start(now);
+        this.#exchange.start(now);
+        break;
+      case 'datagram':
+        this.#datagram(input.from, input.data, now);
+        break;
+      case 'datagram-failed':
+        this.#prober.datagramFailed(input.to);
+        break;
+      case 'stream-accepted':
+        this.#exchange.accepted(input.stream, input.from);
+        break;
+      case 'stream-data':
+        this.#exchange.data(input.stream, input.data, now);
+        break;
+      case 'stream-closed':
+        this.#exchange.closed(input.stream, input.reason);
+        break;
+      case 'join':
+        this.#exchange.join(input.endpoints);
+        break;
+      case 'set-tags':
+        this.#setTags(input.tags, now);
+        break;
+      case 'raise':
+        this.#raise(input.name, unhex(input.payload), input.coalesce);
+        break;
+      case 'leave':
+        if (kind === 'running') this.#beginToLeave(now);
+        break;
+    }
+    return this.#settle(now);
+  }
+
+  timeout(now: Instant): readonly SwimOutput[] {
+    if (this.#phase.kind === 'idle' || this.#phase.kind === 'left') return [];
+    this.#prober.timeout(now);
+    this.#members.timeout(now);
+    this.#exchange.timeout(now);
+    if (this.#gossipAt !== undefined && this.#gossipAt <= now) this.#gossip(now);
+    return this.#settle(now);
+  }
+
+  nextDeadline(): Instant | undefined {
+    if (this.#phase.kind === 'idle' || this.#phase.kind === 'left') return undefined;
+    const until = this.#phase.kind === 'running' ? undefined : this.#phase.until;
+    return earliest(
+      this.#prober.nextDeadline(),
+      this.#members.nextDeadline(),
+      this.#exchange.nextDeadline(),
+      this.#gossipAt,
+      until,
+    );
+  }
+
+  snapshot(): SwimSnapshot {
+    return {
+      phase: shownPhase[this.#phase.kind],
+      name: this.#settings.name,
+      members: this.#members.snapshots(),
+      health: this.#prober.health,
+      queued: this.#queue.size,
+      stats: { ...this.#stats, dropped: { ...this.#stats.dropped } },
+    };
+  }
+
+  #datagram(from: Endpoint, data: string, now: Instant): void {
+    this.#stats.datagramsIn++;
+    const parts = openDatagram(unhex(data), this.#envelope);
+    if (!parts.ok) return this.#drop(from, parts.error);
+    for (const part of parts.value) {
+      const message = part.ok ? decodePacket(part.value) : part;
+      if (message.ok) this.#message(message.value, from, now);
+      else this.#drop(from, message.error);
+    }
+  }
+
+  #message(message: PacketMessage, from: Endpoint, now: Instant): void {
+    switch (message.type) {
+      case 'ping':
+        return this.#prober.ping(message, from);
+      case 'indirect-ping':
+        return this.#prober.indirectPing(message, from, now);
+      case 'ack':
+        return this.#prober.ack(message.seq, now);
+      case 'nack':
+        return this.#prober.nack(message.seq);
+      case 'suspect':
+      case 'dead':
+        return this.#members.accuse(message, { how: 'gossip', by: message.from }, now);
+      case 'alive':
+        return this.#members.alive(message, { how: 'gossip' }, now);
+      case 'user':
+        return this.#userMessage(message.body, from, now);
+    }
+  }
+
+  #userMessage(body: Uint8Array, from: Endpoint, now: Instant): void {
+    const message = decodeSerf(body);
+    if (message.ok) this.#delegate.message(message.value, now);
+    else this.#drop(from, message.error);
+  }
+
+  #setTags(tags: Tags, now: Instant): void {
+    const meta = encodeTags(tags);
+    if (meta.length <= MAX_META_BYTES) return this.#members.introduce(meta, now);
+    const problem = { kind: 'oversized', what: 'tags', bytes: meta.length, limit: MAX_META_BYTES } as const;
+    this.#outbox.emit({ kind: 'problem', problem });
+  }
+
+  #raise(name: string, payload: Uint8Array, coalesce: boolean): void {
+    const bytes = eventSize(name, payload);
+    if (bytes <= MAX_EVENT_BYTES) return this.#delegate.raise(name, payload, coalesce);
+    const problem = { kind: 'oversized', what: 'user-event', bytes, limit: MAX_EVENT_BYTES } as const;
+    this.#outbox.emit({ kind: 'problem', problem });
+  }
+
+  #beginToLeave(now: Instant): void {
+    const key = this.#delegate.announceLeave();
+    this.#phase = { kind: 'leaving', telling: 'intent', key, until: after(now, this.#settings.leaveTimeout) };
+  }
+
+  /** serf's order: first the intent, so that the departure after it is understood as leaving and not as failing. */
+  #proceedToLeave(now: Instant): void {
+    const phase = this.#phase;
+    const alone = this.#members.peers().length === 0;
+    if (phase.kind === 'leaving') {
+      if (!alone && this.#queue.has(phase.key) && phase.until > now) return;
+      if (phase.telling === 'intent') {
+        this.#members.leave(now);
+        const until = after(now, this.#settings.leaveTimeout);
+        this.#phase = { kind: 'leaving', telling: 'departure', key: `member ${this.#settings.name}`, until };
+        if (alone) this.#proceedToLeave(now);
+      } else this.#phase = { kind: 'lingering', until: alone ? now : after(now, this.#settings.leaveLinger) };
+    }
+    if (this.#phase.kind !== 'lingering' || this.#phase.until > now) return;
+    this.#exchange.stop();
+    this.#prober.stop();
+    this.#phase = { kind: 'left' };
+    this.#gossipAt = undefined;
+    this.#outbox.emit({ kind: 'left' });
+  }
+
+  #gossip(now: Instant): void {
+    this.#gossipAt = undefined;
+    for (const member of sample(this.#members.audience(now), this.#settings.gossipFanout, this.#random))
+      this.#outbox.send(member);
+  }
+
+  #settle(now: Instant): readonly SwimOutput[] {
+    this.#proceedToLeave(now);
+    const telling = this.#phase.kind !== 'left' && this.#queue.size > 0 && this.#members.audience(now).length > 0;
+    if (!telling) this.#gossipAt = undefined;
+    else this.#gossipAt ??= after(now, this.#settings.gossipInterval);
+    return this.#outbox.take();
+  }
+
+  #drop(from: Endpoint, error: SwimError): void {
+    this.#count(error.kind);
+    this.#outbox.emit({ kind: 'problem', problem: { kind: 'dropped', from, error } });
+  }
+
+  #count(kind: SwimErrorKind): void {
+    this.#stats.dropped[kind] = (this.#stats.dropped[kind] ?? 0) + 1;
+  }
+}
+
+/** What is wrong with settings, in words for whoever wrote them; undefined when nothing is. */
+export function settingsProblem(settings: SwimSettings): string | undefined {
+  if (!isMemberName(settings.name)) return `the member name "${settings.name}" is empty or longer than 128 bytes`;
+  const { address, port } = settings.advertise;
+  if (address === '0.0.0.0' || address === '::')
+    return `the advertised address ${address} is no address that others could send to`;
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return `the advertised port ${port} is not from 1 to 65535`;
+  const meta = encodeTags(settings.tags).length;
+  if (meta > MAX_META_BYTES) return `the tags take ${meta} bytes, and at most ${MAX_META_BYTES} can be told`;
+  if (encodeUtf8(settings.label).length > 255) return 'the label is longer than 255 bytes';
+  return undefined;
+}
