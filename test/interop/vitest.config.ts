@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** Foreign peers on this machine: needs root, not part of the unit run. */
 export default defineConfig({
   test: {
-    include: ['test/interop/src/**/*.interop.ts'],
-    root: '../..',
+    include: ['src/**/*.interop.ts'],
+    root: import.meta.dirname,
     maxWorkers: 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,

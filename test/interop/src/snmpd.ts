@@ -227,3 +227,73 @@ export class CuttingProxy {
     from.on('close', () => to.destroy());
   }
 }
+
+/**
+ * Another sub-agent of the same snmpd, in so many bytes: it serves 1.3.6.1.4.1.9586.200, agrees to test a set of it, and
+ * always fails to commit. Of a set that is also about us snmpd then has to undo our part.
+ */
+export class StubbornSubAgent {
+  readonly #socket: Socket;
+  #bytes = Buffer.alloc(0);
+  /** Types of the requests that came, RFC 2741 section 6.1. */
+  readonly requests: number[] = [];
+  #registered = false;
+
+  constructor(path: string) {
+    this.#socket = connect(path);
+    this.#socket.on('data', (chunk: Buffer) => {
+      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+      while (this.#bytes.length >= 20 && this.#bytes.length >= 20 + this.#bytes.readUInt32BE(16)) {
+        const length = 20 + this.#bytes.readUInt32BE(16);
+        this.#answer(this.#bytes.subarray(0, length));
+        this.#bytes = this.#bytes.subarray(length);
+      }
+    });
+    // Open: time-out 5 s, no identifier, no description.
+    this.#send(1, 0, 0, 1, Buffer.from('050000000000000000000000', 'hex'));
+  }
+
+  async registered(): Promise<void> {
+    await until('the other sub-agent is registered', async () => (this.#registered ? true : undefined));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #answer(pdu: Buffer): void {
+    const [type = 0, session, transaction, packet] = [
+      pdu[1],
+      pdu.readUInt32BE(4),
+      pdu.readUInt32BE(8),
+      pdu.readUInt32BE(12),
+    ];
+    if (type === 18) {
+      if (packet === 1) this.#register(session);
+      else this.#registered = true;
+      return;
+    }
+    this.requests.push(type);
+    const error = type === 9 ? 14 : 0;
+    if (type !== 11) {
+      this.#send(18, session, transaction, packet, Buffer.from([0, 0, 0, 0, 0, error, 0, error === 0 ? 0 : 1]));
+    }
+  }
+
+  #register(session: number): void {
+    // Priority 127; 1.3.6.1.4 as prefix, then 1.9586.200.
+    this.#send(3, session, 0, 2, Buffer.from('007f0000' + '03040000' + '00000001' + '00002572' + '000000c8', 'hex'));
+  }
+
+  #send(type: number, session: number, transaction: number, packet: number, payload: Buffer): void {
+    const header = Buffer.alloc(20);
+    header[0] = 1;
+    header[1] = type;
+    header[2] = 0x10;
+    header.writeUInt32BE(session, 4);
+    header.writeUInt32BE(transaction, 8);
+    header.writeUInt32BE(packet, 12);
+    header.writeUInt32BE(payload.length, 16);
+    this.#socket.write(Buffer.concat([header, payload]));
+  }
+}
