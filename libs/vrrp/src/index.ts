@@ -8,6 +8,7 @@
  */
 export * from './errors.ts';
 export { VirtualRouter } from './machine.ts';
+export { gratuitousArp, neighbourAdvertisement } from './frames.ts';
 export * from './messages.ts';
 export { type Listener, VrrpNode } from './node.ts';
 export * from './packet.ts';

@@ -743,3 +743,15 @@ describe('a recorded run', () => {
     expect(router.state).toBe('backup');
   });
 });
+
+describe('a router whose socket is not open', () => {
+  it('is in fault, rather than deaf and master', () => {
+    const socket = (open: boolean) => ({ kind: 'socket', interface: 'eth0', family: 'ipv4', open }) as const;
+    const bench = mastering().give(socket(false));
+    expect(bench.events.at(-1)).toMatchObject({ to: 'fault', causes: [{ kind: 'no-socket', interface: 'eth0' }] });
+    bench.give({ ...socket(true), family: 'ipv6' });
+    expect(bench.router.state).toBe('fault');
+    bench.give(socket(true));
+    expect(bench.told).toEqual(['fault to backup: fault-cleared']);
+  });
+});

@@ -86,6 +86,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   #missing: VirtualAddress[] = [];
   #repairedAt: Instant | undefined;
   #repairAt: Instant | undefined;
+  #deaf = false;
   #outputs: VrrpOutput[] = [];
 
   /** Does nothing before its first `configure`; what it should know of interfaces is to be told before that. */
@@ -120,6 +121,11 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
         this.#step({ kind: 'changed', previous }, now);
         break;
       }
+      case 'socket':
+        if (input.interface !== this.#settings.interface || input.family !== this.#settings.family) break;
+        this.#deaf = !input.open;
+        this.#step({ kind: 'changed', previous: undefined }, now);
+        break;
       case 'virtual-addresses':
         this.#virtual = new Set(input.addresses);
         this.#step({ kind: 'changed', previous: undefined }, now);
@@ -132,6 +138,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
         break;
       case 'stop':
         this.#stop(input.mode, 'stopped', now);
+        break;
+      case 'remove':
+        this.#stop('release', 'removed', now);
         break;
       default:
         input satisfies never;
@@ -210,7 +219,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       skewTime: skewTime(settings.version, this.#priority, masterInterval),
       preempt: settings.preempt,
       preemptDelay: settings.preemptDelay,
-      authType: settings.auth?.type ?? 'none',
+      authType: settings.version === 2 ? (settings.auth?.type ?? 'none') : 'none',
       ...(settings.syncGroup === undefined ? {} : { syncGroup: settings.syncGroup }),
       garpDelay: settings.garp.delay,
       accept: settings.accept,
@@ -520,7 +529,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #causes(): FaultCause[] {
     const source = sourceAddress(this.#settings, this.#interfaces, this.#virtual);
-    return faultCauses(this.#settings, this.#interfaces, source);
+    return faultCauses(this.#settings, this.#interfaces, source, this.#deaf);
   }
 
   #receive(packet: ReceivedPacket, now: Instant): void {

@@ -40,6 +40,14 @@ export interface InterfaceInput {
   readonly interface: InterfaceState;
 }
 
+/** Whether the socket of an instance's interface and family is open; until it is, the instance is in fault. */
+export interface SocketInput {
+  readonly kind: 'socket';
+  readonly interface: string;
+  readonly family: Family;
+  readonly open: boolean;
+}
+
 export interface InterfaceGoneInput {
   readonly kind: 'interface-gone';
   readonly name: string;
@@ -56,10 +64,13 @@ export type RouterInput =
   /** Before `startAt` (if given) nothing but a fault happens. */
   | { readonly kind: 'configure'; readonly settings: VirtualRouterSettings; readonly startAt?: Instant }
   | { readonly kind: 'relinquish' }
+  /** No longer configured: as a stop by release. */
+  | { readonly kind: 'remove' }
   /** Virtual addresses of every instance of the node, which are no source of adverts. */
   | { readonly kind: 'virtual-addresses'; readonly addresses: readonly IpAddress[] }
   | InterfaceInput
   | InterfaceGoneInput
+  | SocketInput
   | ReceivedPacket
   | StopInput;
 
@@ -71,6 +82,7 @@ export type VrrpInput =
   | { readonly kind: 'command'; readonly command: VrrpCommand }
   | InterfaceInput
   | InterfaceGoneInput
+  | SocketInput
   | ReceivedPacket
   | StopInput;
 
@@ -119,7 +131,9 @@ export type FaultCause =
   | { readonly kind: 'interface-down'; readonly interface: string }
   | { readonly kind: 'tracked-interface-missing'; readonly interface: string }
   | { readonly kind: 'tracked-interface-down'; readonly interface: string }
-  | { readonly kind: 'no-source-address'; readonly interface: string };
+  | { readonly kind: 'no-source-address'; readonly interface: string }
+  /** The driver could not open its socket: deaf, it would think that nobody else is there. */
+  | { readonly kind: 'no-socket'; readonly interface: string };
 
 /** What an operator should be able to read afterwards; every one is worth a log line and goes to the controller. */
 export type VrrpEvent =

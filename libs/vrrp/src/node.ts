@@ -39,6 +39,8 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       case 'interface-gone':
         this.#interfaces.delete(input.name);
         return this.#tellAll(input, now);
+      case 'socket':
+        return this.#tellAll(input, now);
       case 'packet':
         return this.#packet(input, now);
       case 'stop': {
@@ -93,8 +95,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     const before = this.#routers;
     const wanted = new Set(settings.instances.map((instance) => instance.name));
     const outputs: VrrpOutput[] = [];
-    for (const [name, router] of before)
-      if (!wanted.has(name)) outputs.push(...router.handle({ kind: 'stop', mode: 'release' }, now));
+    for (const [name, router] of before) if (!wanted.has(name)) outputs.push(...router.handle({ kind: 'remove' }, now));
     this.#settings = settings;
     this.#routers = new Map(
       settings.instances.map((instance) => [

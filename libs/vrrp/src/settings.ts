@@ -28,7 +28,7 @@ export interface VirtualRouterSettings {
   readonly advertInterval: Duration;
   /** Adverts that may be missed before a takeover, 1..100; keepalived's down_timer_adverts, default 3. More of them: slower takeover, more loss endured. */
   readonly downTimerAdverts: number;
-  /** Version 2 only. */
+  /** Version 2; ignored in version 3, which has none. */
   readonly auth?: Authentication;
   readonly addresses: readonly VirtualAddress[];
   /** A tracked interface that is down: without weight the instance is in fault, with weight the priority changes. */
@@ -224,9 +224,7 @@ function instanceProblem(instance: VirtualRouterSettings): { field: string; reas
     };
   if (!whole(instance.downTimerAdverts, 1, 100))
     return { field: 'downTimerAdverts', reason: `${instance.downTimerAdverts} is not in 1..100` };
-  if (instance.auth !== undefined && instance.version !== 2)
-    return { field: 'auth', reason: 'only VRRP version 2 has authentication' };
-  if (instance.auth !== undefined && !/^[\x01-\x7f]{1,8}$/.test(instance.auth.password))
+  if (instance.version === 2 && instance.auth !== undefined && !/^[\x01-\x7f]{1,8}$/.test(instance.auth.password))
     return { field: 'auth', reason: 'a password has 1 to 8 ASCII characters' };
   return addressProblem(instance);
 }

@@ -26,6 +26,7 @@ export function faultCauses(
   settings: VirtualRouterSettings,
   interfaces: Interfaces,
   source: IpAddress | undefined,
+  deaf: boolean,
 ): FaultCause[] {
   const causes: FaultCause[] = [];
   const own = interfaces.get(settings.interface);
@@ -42,6 +43,7 @@ export function faultCauses(
   }
   if (own !== undefined && source === undefined)
     causes.push({ kind: 'no-source-address', interface: settings.interface });
+  if (own !== undefined && deaf) causes.push({ kind: 'no-socket', interface: settings.interface });
   return causes;
 }
 

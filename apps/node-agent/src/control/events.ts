@@ -195,5 +195,7 @@ function causeText(cause: FaultCause): string {
       return `tracked interface ${cause.interface} is down`;
     case 'no-source-address':
       return `interface ${cause.interface} has no address to send from`;
+    case 'no-socket':
+      return `no socket could be opened on interface ${cause.interface}; see the agent log for what the kernel said`;
   }
 }
