@@ -1,4 +1,4 @@
-import { parseArguments, usage } from './arguments.ts';
+import { parseArguments } from './arguments.ts';
 import { runDaemon } from './daemon.ts';
 import { runVerb } from './verbs.ts';
 
@@ -13,7 +13,7 @@ if (words[0] === 'daemon') {
   if (parsed.ok) {
     process.exitCode = await runVerb(parsed.value);
   } else {
-    process.stderr.write(`lab: ${parsed.message}\n\n${usage}\n`);
+    process.stderr.write(`lab: ${parsed.message}; all verbs: npm run lab -- help\n`);
     process.exitCode = 2;
   }
 }
