@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { Signal } from '../common/signal.ts';
+import type { NodeRecord } from './node-record.ts';
+
+/** The fleet as the streams tell it: in memory only, because a kept state would be an old one. */
+@Injectable()
+export class FleetState {
+  readonly changes = new Signal();
+  readonly #records = new Map<string, NodeRecord>();
+
+  records(): NodeRecord[] {
+    return [...this.#records.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  record(name: string): NodeRecord | undefined {
+    return this.#records.get(name);
+  }
+
+  put(record: NodeRecord): void {
+    this.#records.set(record.name, record);
+    this.changes.raise();
+  }
+
+  /** Applies what a stream brought; word of a stream that was replaced meanwhile changes nothing. */
+  update(name: string, stream: number, change: (record: NodeRecord) => NodeRecord): void {
+    const record = this.#records.get(name);
+    if (record?.stream?.id === stream) this.put(change(record));
+  }
+}

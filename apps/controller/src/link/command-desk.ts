@@ -1,0 +1,69 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { agent } from '@keepfleet/rpc';
+import type { Clock } from '../common/clock.ts';
+import { Signal } from '../common/signal.ts';
+import { CLOCK } from '../common/tokens.ts';
+
+interface Entry {
+  readonly node: string;
+  readonly command: agent.Command;
+  result: agent.CommandResult | undefined;
+}
+
+type Send = (command: agent.Command) => void;
+
+/**
+ * Commands on their way to nodes. A command without a result is sent again whenever its node connects, until its
+ * deadline; agents answer an id that they carried out already with the same result.
+ */
+@Injectable()
+export class CommandDesk {
+  /** A result came. */
+  readonly changes = new Signal();
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #nodes = new Map<string, Send>();
+
+  constructor(@Inject(CLOCK) clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Sends the command if its node is there, else as soon as it is. An id that is known already changes nothing. */
+  submit(node: string, command: agent.Command): void {
+    if (this.#entries.has(command.id)) return;
+    this.#entries.set(command.id, { node, command, result: undefined });
+    this.#nodes.get(node)?.(command);
+  }
+
+  result(id: string): agent.CommandResult | undefined {
+    return this.#entries.get(id)?.result;
+  }
+
+  /** Forgets all commands whose id begins so; those not sent yet never are. */
+  forget(prefix: string): void {
+    for (const id of [...this.#entries.keys()]) if (id.startsWith(prefix)) this.#entries.delete(id);
+  }
+
+  nodeConnected(node: string, send: Send): void {
+    this.#nodes.set(node, send);
+    const now = this.#clock.now();
+    for (const entry of this.#entries.values()) {
+      if (entry.node !== node || entry.result !== undefined) continue;
+      if (entry.command.deadline !== undefined && entry.command.deadline <= now) continue;
+      send(entry.command);
+    }
+  }
+
+  /** The stream that sent so is gone; a newer one of the same node stays. */
+  nodeDisconnected(node: string, send: Send): void {
+    if (this.#nodes.get(node) === send) this.#nodes.delete(node);
+  }
+
+  /** Only the node that was asked can answer. */
+  settle(node: string, result: agent.CommandResult): void {
+    const entry = this.#entries.get(result.id);
+    if (entry?.node !== node || entry.result !== undefined) return;
+    entry.result = result;
+    this.changes.raise();
+  }
+}

@@ -1,0 +1,21 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { fleet } from '@keepfleet/rpc';
+import type { Clock } from '../common/clock.ts';
+import { CLOCK } from '../common/tokens.ts';
+import { FleetState } from '../fleet/fleet-state.ts';
+import { nodeViews } from './node-view.ts';
+
+@Injectable()
+export class NodesService {
+  readonly #state: FleetState;
+  readonly #clock: Clock;
+
+  constructor(@Inject(FleetState) state: FleetState, @Inject(CLOCK) clock: Clock) {
+    this.#state = state;
+    this.#clock = clock;
+  }
+
+  list(): fleet.Node[] {
+    return nodeViews(this.#state.records(), this.#clock.now());
+  }
+}

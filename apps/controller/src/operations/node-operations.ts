@@ -1,0 +1,131 @@
+import { fleet, model } from '@keepfleet/rpc';
+import { list } from '../common/words.ts';
+import { isAble } from '../routers/router-view.ts';
+import type { ChangeOf } from './change.ts';
+import { plannedStep, type Step } from './operation.ts';
+import { overridesOf, type Picture } from './picture.ts';
+import type { Run } from './run.ts';
+
+/** Beyond the time that an election takes: the way of the advert, of the delta and of a busy node. */
+const SETTLE_MARGIN_MS = 5_000;
+
+interface Seat {
+  readonly view: fleet.FleetVirtualRouter;
+  readonly own: fleet.Candidate;
+  readonly router: model.VirtualRouter;
+}
+
+/** The routers that a node takes part in, with its own candidacy. */
+export function seats(picture: Picture, node: string): Seat[] {
+  return picture.routers.flatMap((view) =>
+    view.candidates
+      .filter((candidate) => candidate.node === node)
+      .flatMap((own) => (own.router === undefined ? [] : [{ view, own, router: own.router }])),
+  );
+}
+
+/** Who could take a router over from the node: current, able, and not being drained itself. */
+export function successors(picture: Picture, seat: Seat, draining: ReadonlySet<string>): string[] {
+  return seat.view.candidates
+    .filter((candidate) => candidate.node !== seat.own.node && candidate.freshness === fleet.Freshness.CURRENT)
+    .filter((candidate) => candidate.router !== undefined && isAble(candidate.router))
+    .filter(
+      (candidate) => !draining.has(candidate.node) && picture.record(candidate.node)?.state?.rest.drained !== true,
+    )
+    .map((candidate) => candidate.node);
+}
+
+export function planDrainNode(change: ChangeOf<'drain-node'>, picture: Picture): Step[] {
+  const owned = seats(picture, change.node).filter(({ router }) => router.state === model.RouterState.MASTER);
+  return [
+    plannedStep('override', `mark ${change.node} drained`),
+    plannedStep('relinquish', `${change.node} gives up mastership`),
+    ...owned.map(({ router, view }) => plannedStep(`takeover/${router.instance}`, `takeover of ${view.key}`)),
+  ];
+}
+
+/** Done when others observe that they took over, not when the drained node says that it stepped back. */
+export function drainNode(run: Run, change: ChangeOf<'drain-node'>): void {
+  const { node } = change;
+  const record = run.picture.record(node);
+  if (record === undefined) return run.fail(`${node} never connected`);
+  if (!run.isDone('override')) {
+    if (!run.override('override', record)) return;
+    run.done('override', 'every instance stands as last resort');
+  }
+  if (!run.isDone('relinquish')) {
+    const body = { $case: 'relinquish', value: { instance: '' } } as const;
+    if (!run.told('relinquish', node, body, 'told')) return;
+    run.done('relinquish', run.picture.result(`${run.operation.id}/relinquish`)?.detail ?? '');
+  }
+  const takeovers = run.operation.steps.filter((step) => step.key.startsWith('takeover/'));
+  for (const step of takeovers) takeover(run, node, step.key);
+  if (!takeovers.every((step) => run.isDone(step.key))) return;
+  const outcomes = takeovers.map((step) => run.step(step.key)?.detail ?? '').filter((detail) => detail !== '');
+  run.succeed(`${node} is drained${outcomes.length > 0 ? `: ${outcomes.join(', ')}` : '; it owned no virtual router'}`);
+}
+
+function takeover(run: Run, node: string, key: string): void {
+  if (run.isDone(key)) return;
+  const { picture } = run;
+  const instance = key.slice('takeover/'.length);
+  if (!picture.isCurrent(picture.record(node))) return run.blocked(key, picture.absence(node));
+  const seat = seats(picture, node).find(({ router }) => router.instance === instance);
+  if (seat === undefined) return run.done(key, `${node} carries ${instance} no more`);
+  const peers = seat.view.candidates.filter((candidate) => candidate.node !== node);
+  const master = peers.find(
+    ({ freshness, router }) => freshness === fleet.Freshness.CURRENT && router?.state === model.RouterState.MASTER,
+  );
+  const still = seat.router.state === model.RouterState.MASTER;
+  if (master !== undefined && !still) return run.done(key, `${seat.view.key} is on ${master.node}`);
+  if (master !== undefined) return run.waiting(key, `${master.node} took over; ${node} has not stepped back yet`);
+  if (successors(picture, seat, new Set()).length > 0) {
+    return run.waiting(key, still ? `${node} is still master` : 'no other node is master yet');
+  }
+  // Only under force: there is nobody, and the last resort is this node.
+  if (run.operation.forced) return run.done(key, `${seat.view.key} has nobody else: ${node} keeps it as last resort`);
+  return run.blocked(key, `no other current node is able to take over ${seat.view.key}`);
+}
+
+export function planUndrainNode(change: ChangeOf<'undrain-node'>): Step[] {
+  return [plannedStep('clear', `${change.node} stands again`), plannedStep('settle', 'elections settle')];
+}
+
+export function undrainNode(run: Run, change: ChangeOf<'undrain-node'>): void {
+  const { node } = change;
+  const { picture } = run;
+  const record = picture.record(node);
+  if (record === undefined) return run.fail(`${node} never connected`);
+  if (!run.isDone('clear')) {
+    if (!run.cleared('clear', record)) return;
+    if (record.state?.rest.drained === true) {
+      const others = overridesOf(record).map((override) => `${override.source} ${override.id}`);
+      return run.blocked('clear', `${node} shows itself drained still; overrides in force: ${list(others) || 'none'}`);
+    }
+    run.done('clear', 'no drain is in force');
+  }
+  settle(run, node);
+}
+
+/** Waits for the node to preempt where its priority lets it, for as long as that may take, and tells who owns what. */
+function settle(run: Run, node: string): void {
+  const { picture } = run;
+  if (!picture.isCurrent(picture.record(node))) return run.blocked('settle', picture.absence(node));
+  const all = seats(picture, node);
+  const open = all.filter((seat) => !isSettled(seat));
+  const slowest = Math.max(0, ...all.map(({ router }) => router.advertIntervalMs));
+  const since = run.step('settle')?.startedAt ?? picture.now;
+  if (open.length > 0 && picture.now.getTime() - since.getTime() < 4 * slowest + SETTLE_MARGIN_MS) {
+    return run.waiting('settle', `waiting for ${list(open.map(({ view }) => view.key))}`);
+  }
+  const owners = all.map(({ view }) => `${view.key} is on ${view.owner || 'nobody that is known'}`);
+  run.done('settle', owners.join(', '));
+  run.succeed(`${node} is no longer drained${owners.length > 0 ? `: ${owners.join(', ')}` : ''}`);
+}
+
+function isSettled({ view, own, router }: Seat): boolean {
+  if (view.owner === '' || view.owner === own.node) return view.owner !== '';
+  const owner = view.candidates.find((candidate) => candidate.node === view.owner)?.router;
+  const preempts = router.preempt && isAble(router) && router.effectivePriority > (owner?.effectivePriority ?? 0);
+  return !preempts;
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createHttp, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppModule, type Given } from '../app.module.ts';
+import { NestLog } from '../common/nest-log.ts';
+import { isLocal, type ListenAddress } from '../listen/address.ts';
+import type { Options, TlsFiles } from '../options.ts';
+import { openApiDocument } from './openapi.ts';
+
+const LARGEST_BODY = 256 * 1024;
+
+/** The NestJS application, its routes ready, not listening. */
+export async function createApplication(given: Given): Promise<NestFastifyApplication> {
+  const { restListen, apiTls } = given.options;
+  const adapter = new FastifyAdapter({
+    bodyLimit: LARGEST_BODY,
+    forceCloseConnections: true,
+    serverFactory: (handler: RequestListener) => server(handler, isLocal(restListen) ? undefined : apiTls),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(given), adapter, {
+    logger: new NestLog(given.log),
+    abortOnError: false,
+  });
+  const document = openApiDocument(app);
+  const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', async (request, reply) => refuseForeignHost(given.options, request, reply));
+  fastify.get('/openapi.json', (_, reply) => reply.send(document));
+  await app.init();
+  await fastify.ready();
+  return app;
+}
+
+/** Mutual TLS as soon as it is not for this machine alone. */
+function server(handler: RequestListener, tls: TlsFiles | undefined): Server {
+  if (tls === undefined) return createHttp(handler);
+  const { cert, key, clientCa } = tls;
+  return createHttps(
+    {
+      cert: readFileSync(cert),
+      key: readFileSync(key),
+      ca: readFileSync(clientCa),
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    handler,
+  );
+}
+
+/**
+ * In plain text whoever can connect may do everything, and a page in a browser on this machine can be made to connect
+ * by a name that resolves to loopback. Its Host gives it away.
+ */
+async function refuseForeignHost(options: Options, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const listen: ListenAddress = options.restListen;
+  if (listen.kind === 'unix' || !isLocal(listen)) return;
+  const host = request.hostname.replace(/^\[|\]$/g, '');
+  if (['localhost', '127.0.0.1', '::1', listen.host].includes(host)) return;
+  const detail = `this is ${listen.host}, asked for as "${host}"`;
+  await reply
+    .status(421)
+    .header('content-type', 'application/problem+json')
+    .send(JSON.stringify({ type: 'about:blank', title: 'Misdirected request', status: 421, detail }));
+}
