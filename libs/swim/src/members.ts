@@ -171,13 +171,10 @@ export class Members {
     this.#effects.changed(first ? 'joined' : 'updated', snapshotOf(member));
   }
 
-  /** From here on nothing said of us is contradicted. */
-  prepareToLeave(): void {
-    this.#leaving = true;
-  }
-
+  /** Tells of our departure; from here on nothing said of us is contradicted. */
   leave(now: Instant): void {
     const { name, incarnation } = this.self;
+    this.#leaving = true;
     this.accuse({ type: 'dead', node: name, from: name, incarnation }, { how: 'self' }, now);
   }
 
