@@ -1,7 +1,7 @@
 import { type IpAddress, familyOf, formatIp, ipBytes, parseIp } from '@keepfleet/wire';
 import type { VirtualAddress } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
-import { interfaceName, outOfRange, wholeNumber } from './readers.ts';
+import { interfaceName, wholeNumber } from './readers.ts';
 
 /** An address line before the interface without `dev` is known. */
 export type AddressLine = Omit<VirtualAddress, 'interface'> & { readonly interface?: string };
@@ -56,10 +56,7 @@ const NOT_YET: ReadonlySet<string> = new Set([
 export function addressLine(args: Arguments): AddressLine | undefined {
   const { at } = args;
   const first = addressWithPrefix(args);
-  if (first === undefined) {
-    while (args.take() !== undefined);
-    return undefined;
-  }
+  if (first === undefined) return undefined;
   const family = familyOf(first.address);
   const line: Mutable = {
     ...first,
@@ -120,8 +117,7 @@ function scope(args: Arguments): number | undefined {
   if (Object.hasOwn(SCOPES, found.text)) return SCOPES[found.text];
   if (!/^\d+$/.test(found.text)) return args.bad(found, `${Object.keys(SCOPES).join(', ')} or a number`);
   if (Number(found.text) <= 255) return Number(found.text);
-  outOfRange(args, found, 'a scope of 0 to 255');
-  return undefined;
+  return args.outOfRange(found, 'a scope of 0 to 255');
 }
 
 function broadcast(line: Mutable, args: Arguments): void {

@@ -7,6 +7,7 @@ export class Arguments {
   readonly diagnostics: Diagnostics;
   readonly statement: Statement;
   #next: number;
+  #failed = false;
 
   /** `first` is 0 for an item of a block of items, whose first word is no keyword. */
   constructor(statement: Statement, diagnostics: Diagnostics, first: 0 | 1 = 1) {
@@ -49,12 +50,14 @@ export class Arguments {
   }
 
   missing(what: string): void {
+    this.#failed = true;
     const last = this.statement.words.at(-1) ?? this.keyword;
     const at = { ...last.at, column: last.at.column + last.text.length };
     this.diagnostics.error('missing-parameter', at, `"${this.keyword.text}" ends here, ${what} is expected after it`);
   }
 
   bad(word: Word, expected: string): undefined {
+    this.#failed = true;
     this.diagnostics.error(
       'bad-value',
       word.at,
@@ -62,10 +65,19 @@ export class Arguments {
     );
   }
 
-  /** What is left over is reported and has no effect. */
+  outOfRange(word: Word, range: string): undefined {
+    this.#failed = true;
+    this.diagnostics.warning(
+      'out-of-range',
+      word.at,
+      `"${this.keyword.text}" takes ${range}, not ${word.text}, and is left out`,
+    );
+  }
+
+  /** What is left over has no effect; that is reported unless something before it was wrong. */
   finish(): void {
     const extra = this.take();
-    if (extra !== undefined) {
+    if (extra !== undefined && !this.#failed) {
       this.diagnostics.warning(
         'extra-parameter',
         extra.at,

@@ -24,8 +24,7 @@ export function seconds(low: number, high = MAX_SECONDS): Reader<number> {
     if (!/^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(word.text)) return args.bad(word, 'a time in seconds');
     const value = Math.round(Number(word.text) * MICROS);
     if (value >= low * MICROS && value <= high * MICROS) return value;
-    outOfRange(args, word, `${low} to ${high} seconds`);
-    return undefined;
+    return args.outOfRange(word, `${low} to ${high} seconds`);
   };
 }
 
@@ -70,6 +69,14 @@ export function address(args: Arguments): IpAddress | undefined {
   const found = args.need('an IP address');
   if (found === undefined) return undefined;
   const parsed = parseIp(found.text);
+  return parsed.ok ? parsed.value : args.bad(found, 'an IP address');
+}
+
+/** As keepalived does for sources, a prefix length is taken and has no meaning. */
+export function addressWithoutPrefix(args: Arguments): IpAddress | undefined {
+  const found = args.need('an IP address');
+  if (found === undefined) return undefined;
+  const parsed = parseIp(found.text.replace(/\/\d{1,3}$/, ''));
   return parsed.ok ? parsed.value : args.bad(found, 'an IP address');
 }
 
@@ -146,14 +153,5 @@ export function wholeNumber(args: Arguments, found: Word, low: number, high: num
   if (!/^[+-]?\d+$/.test(found.text)) return args.bad(found, `a number from ${low} to ${high}`);
   const value = Number(found.text);
   if (value >= low && value <= high) return value === 0 ? 0 : value;
-  outOfRange(args, found, `${low} to ${high}`);
-  return undefined;
-}
-
-export function outOfRange(args: Arguments, found: Word, range: string): void {
-  args.diagnostics.warning(
-    'out-of-range',
-    found.at,
-    `"${args.keyword.text}" takes ${range}, not ${found.text}; the line has no effect`,
-  );
+  return args.outOfRange(found, `${low} to ${high}`);
 }

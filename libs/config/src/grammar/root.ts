@@ -101,7 +101,7 @@ export const root: Table<ConfigDraft> = {
   vrrp_track_file: deprecated(other(trackFile), 'track_file'),
   vrrp_track_process: other(trackProcess),
   bfd_instance: other(bfdInstance, MAX_BFD_NAME),
-  garp_group: pendingBlock(undefined, garpGroup),
+  garp_group: pendingBlock(words, garpGroup),
   track_group: pendingBlock(word('a name'), { group: pendingItems(word('a name')) }),
   linkbeat_interfaces: pendingItems((args) => [interfaceName(args), ...words(args)]),
   interface_up_down_delays: pendingItems((args) => [interfaceName(args), ...words(args)]),

@@ -239,10 +239,7 @@ function scheduler(args: Arguments): string | undefined {
 /** `NAT | DR | TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]` */
 function forwarding(args: Arguments): Forwarding | undefined {
   const method = oneOf('NAT', 'DR', 'TUN')(args);
-  if (method === undefined) {
-    while (args.take() !== undefined);
-    return undefined;
-  }
+  if (method === undefined) return undefined;
   if (method !== 'TUN') return { method: method === 'NAT' ? 'nat' : 'dr' };
   const type = args.takeIf('type') ? oneOf('ipip', 'gue', 'gre')(args) : 'ipip';
   const port = args.takeIf('port') ? integer(1, 65_535)(args) : undefined;

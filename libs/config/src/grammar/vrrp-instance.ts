@@ -7,6 +7,7 @@ import { type NotifySettings, kept, notifyRows } from './notify.ts';
 import {
   type Command,
   address,
+  addressWithoutPrefix,
   boolean,
   command,
   integer,
@@ -141,13 +142,13 @@ export const vrrpInstance: Table<InstanceDraft> = {
   virtual_routes: kept(collects('routes', passedLine)),
   virtual_rules: kept(collects('rules', passedLine)),
   promote_secondaries: pending(),
-  unicast_src_ip: sets('unicastSource', address),
+  unicast_src_ip: sets('unicastSource', addressWithoutPrefix),
   unicast_peer: collects('unicastPeers', unicastPeer),
   unicast_fault_no_peer: kept(fixes('unicastFaultNoPeer', true)),
   check_unicast_src: fixes('checkUnicastSource', true),
   unicast_ttl: sets('unicastTtl', integer(0, 255)),
   old_unicast_checksum: pending(optional(oneOf('never'), 'never')),
-  mcast_src_ip: sets('multicastSource', address),
+  mcast_src_ip: sets('multicastSource', addressWithoutPrefix),
   mcast_dst_ip: sets('multicastGroup', address),
   track_src_ip: pending(),
   track_interface: collects('trackInterfaces', trackedName),
@@ -208,10 +209,7 @@ function inner(table: Table<InstanceDraft>): Row<InstanceDraft> {
 function unicastPeer(args: Arguments): UnicastPeer | undefined {
   const { at } = args;
   const peer = address(args);
-  if (peer === undefined) {
-    words(args);
-    return undefined;
-  }
+  if (peer === undefined) return undefined;
   let [minTtl, maxTtl] = [0, 255];
   for (let option = args.peek(); option?.text === 'min_ttl' || option?.text === 'max_ttl'; option = args.peek()) {
     args.take();

@@ -60,6 +60,9 @@ describe('definitions', () => {
     ['x ${_ENV SECRET} ${_RANDOM 3 9}', ['x s3 3']],
     ['$T= \\\n a ${N} { \\\n @l2 b \\\n @l1 c \\\n }\n$N=5\n$T\nd', ['a 5 {', 'c', '}', 'd']],
     ['$T=first \\\n second\nx $T', ['x first', 'second']],
+    ['$T= \\\n a # why \\\n # b \\\n \\\n c\n$T', ['a', 'c']],
+    ['# no line of its own \\\na', ['a']],
+    ['a \\\nb', ['a \\', 'b']],
   ])('%j', (text, expected) => {
     expect(read(text).texts).toEqual(expected);
   });

@@ -74,6 +74,8 @@ export class Preprocessor {
     depth: number,
   ): Generator<SourceText> {
     let line = text.trim();
+    // Only a definition asks whether a comment hides a backslash.
+    if (line.text.endsWith(HIDDEN_BACKSLASH) && !isOpenDefinition(line.text)) line = line.slice(0, -1).trim();
     let substitutions = substitutionsBefore;
     while (line.text !== '') {
       if (line.text.startsWith('@')) {
@@ -140,7 +142,7 @@ export class Preprocessor {
           line.position(raw.indexOf('\0')),
           'the line has a NUL byte and is dropped',
         );
-      } else if (this.#fits(line)) yield withoutComment(line);
+      } else if (this.#fits(line)) yield marked(line);
     }
   }
 
@@ -297,8 +299,22 @@ export class Preprocessor {
   }
 }
 
+/** Stands for a backslash that ends a line within its comment; no line holds a NUL otherwise. */
+const HIDDEN_BACKSLASH = '\0';
+
+/** A line without its comment. The lines of a definition go on behind a comment too, if it ends with a backslash. */
+function marked(line: SourceText): SourceText {
+  const text = withoutComment(line);
+  const hidden = line.text.trimEnd().endsWith('\\') && !text.text.endsWith('\\');
+  return hidden ? text.replace(text.text.length, text.text.length, HIDDEN_BACKSLASH) : text;
+}
+
+function isOpen(text: string): boolean {
+  return text.endsWith('\\') || text.endsWith(HIDDEN_BACKSLASH);
+}
+
 function isOpenDefinition(text: string): boolean {
-  return text.endsWith('\\') && /^(@\S*\s+)*\$\w+=/.test(text);
+  return isOpen(text) && /^(@\S*\s+)*\$\w+=/.test(text);
 }
 
 function unclosed(text: string): string {
@@ -308,10 +324,10 @@ function unclosed(text: string): string {
 /** The further lines of a definition whose first line ends with a backslash. */
 function continuation(source: Iterator<SourceText>, first: SourceText): string[] {
   const lines: string[] = [];
-  for (let open = first.text.endsWith('\\'); open;) {
+  for (let open = isOpen(first.text); open;) {
     const next = source.next();
     if (next.done === true) break;
-    open = next.value.text.endsWith('\\');
+    open = isOpen(next.value.text);
     lines.push(open ? unclosed(next.value.text) : next.value.text);
   }
   return lines;

@@ -1,0 +1,240 @@
+import { describe, expect, it } from 'vitest';
+import { parseKeepalivedConfig } from '../index.ts';
+
+function parse(text: string) {
+  const { config, diagnostics } = parseKeepalivedConfig({ file: 'k.conf', text });
+  const [server] = config.virtualServers;
+  return {
+    config,
+    server,
+    check: server?.realServers[0]?.checks[0],
+    problems: diagnostics.map(({ kind, line }) => `${kind} ${line}`),
+    kinds: diagnostics.map(({ kind }) => kind),
+  };
+}
+
+const service = (inner: string, real = '', head = '192.0.2.1 80', address = '192.0.2.10 80') =>
+  `virtual_server ${head} {\n protocol TCP\n ${inner}\n real_server ${address} {\n ${real}\n }\n}\n`;
+
+describe('defaults of a virtual server', () => {
+  it('are those of keepalived', () => {
+    expect(parse(service('')).server).toMatchObject({
+      key: 'tcp/192.0.2.1:80',
+      target: { kind: 'address', address: '192.0.2.1', port: 80 },
+      family: 'ipv4',
+      protocol: 'tcp',
+      scheduler: 'wlc',
+      forwarding: { method: 'nat' },
+      delayLoop: 60_000_000,
+      quorum: 1,
+      hysteresis: 0,
+      alpha: false,
+      timing: {},
+      realServers: [{ key: '192.0.2.10:80', weight: 1, inhibitOnFailure: false, checks: [] }],
+    });
+  });
+
+  it.each([
+    ['lvs_sched sh\n sh-port\n flag-1', { scheduler: 'sh', schedulerFlags: ['sh-port', 'flag-1'] }, []],
+    ['lb_algo nosuch', { scheduler: 'nosuch' }, ['bad-value 3']],
+    ['lb_kind DR', { forwarding: { method: 'dr' } }, []],
+    ['lb_kind dr', { forwarding: { method: 'nat' } }, ['bad-value 3']],
+    [
+      'lvs_method TUN type gue port 5555 csum',
+      { forwarding: { method: 'tun', tunnel: { type: 'gue', port: 5555, checksum: 'csum' } } },
+      [],
+    ],
+    ['lvs_method TUN type gue', { forwarding: { method: 'tun' } }, ['missing-parameter 3']],
+    ['protocol sctp', { protocol: 'sctp', key: 'sctp/192.0.2.1:80' }, []],
+    ['persistence_timeout', { persistence: { timeout: 360_000_000 } }, []],
+    [
+      'persistence_timeout 50\n persistence_granularity 255.255.255.0',
+      { persistence: { timeout: 50_000_000, prefixLength: 24 } },
+      [],
+    ],
+    ['persistence_timeout 0', {}, ['out-of-range 3']],
+    ['persistence_granularity 255.0.255.0', {}, ['bad-value 3']],
+    ['sorry_server 192.0.2.99 8080', { sorryServer: { key: '192.0.2.99:8080', inhibitOnFailure: false } }, []],
+    ['sorry_server 2001:db8::1 80', {}, ['ignored 3']],
+    ['quorum 0', { quorum: 1 }, ['out-of-range 3']],
+    ['quorum 5', { quorum: 1 }, ['adjusted 3']],
+    ['hysteresis 1', { hysteresis: 0 }, ['adjusted 3']],
+    ['ops', { onePacket: false }, ['ignored 3']],
+  ])('%j', (inner, expected, problems) => {
+    expect(parse(service(inner))).toMatchObject({ server: expected, problems });
+  });
+});
+
+describe('what a virtual server is for', () => {
+  it('may be a mark, whose family its real servers tell', () => {
+    expect(parse(service('', '', 'fwmark 7', '2001:db8::10 80')).server).toMatchObject({
+      key: 'fwmark/7/ipv6',
+      target: { kind: 'fwmark', mark: 7, family: 'ipv6' },
+    });
+  });
+
+  it('may be a group, over several protocols', () => {
+    const group =
+      'virtual_server_group dns {\n 192.0.2.1 53\n 192.0.2.8-11 53\n 192.0.2.16/30 53\n 192.0.2.30-192.0.2.32 53\n fwmark 3\n fwmark 4 inet6\n}\n';
+    const udp = service('protocol UDP', '', 'group dns');
+    const { config, kinds } = parse(group + service('', '', 'group dns') + udp);
+    expect(kinds).toEqual([]);
+    expect(config.virtualServers.map(({ key }) => key)).toEqual(['group/dns', 'group/dns/udp']);
+    expect(config.virtualServerGroups[0]?.members).toMatchObject([
+      { first: '192.0.2.1', last: '192.0.2.1', port: 53 },
+      { first: '192.0.2.8', last: '192.0.2.11' },
+      { first: '192.0.2.16', last: '192.0.2.19' },
+      { first: '192.0.2.30', last: '192.0.2.32' },
+      { kind: 'fwmark', mark: 3 },
+      { kind: 'fwmark', mark: 4, family: 'ipv6' },
+    ]);
+  });
+
+  it('takes IPv6 ranges by their last 16 bits', () => {
+    const { config } = parse('virtual_server_group g {\n 2001:db8::a0-b1 80\n}\n');
+    expect(config.virtualServerGroups[0]?.members).toMatchObject([{ first: '2001:db8::a0', last: '2001:db8::b1' }]);
+  });
+
+  it.each(['192.0.2.9-8 80', '192.0.2.1-300 80', '192.0.2.1/30 80', '192.0.2.1-2001:db8::1 80', 'here 80'])(
+    'refuses the member %j',
+    (member) => {
+      expect(parse(`virtual_server_group g {\n ${member}\n}\n`).kinds).toEqual(['bad-value']);
+    },
+  );
+
+  it.each([
+    ['group nowhere', ['unresolved-reference']],
+    ['here 80', ['bad-value']],
+    ['192.0.2.1 65536', ['out-of-range']],
+    ['fwmark 0', ['out-of-range']],
+  ])('%j is reported and left out', (head, kinds) => {
+    expect(parse(service('', '', head))).toMatchObject({ kinds, config: { virtualServers: [] } });
+  });
+
+  it('is UDP with a word when the file does not say', () => {
+    const text = service('').replace(' protocol TCP\n', '');
+    expect(parse(text)).toMatchObject({ server: { key: 'udp/192.0.2.1:80' }, kinds: ['missing-setting'] });
+  });
+
+  it('is persistent on all ports', () => {
+    expect(parse(service('', '', '192.0.2.1'))).toMatchObject({
+      server: { persistence: { timeout: 360_000_000 } },
+      kinds: ['adjusted'],
+    });
+  });
+
+  it('is there once', () => {
+    expect(parse(service('') + service(''))).toMatchObject({ kinds: ['duplicate'], config: { virtualServers: [{}] } });
+  });
+
+  it('is nothing without a real server', () => {
+    expect(parse('virtual_server 192.0.2.1 80 {\n protocol TCP\n}\n')).toMatchObject({
+      kinds: ['ignored'],
+      config: { virtualServers: [] },
+    });
+  });
+});
+
+describe('a real server', () => {
+  it.each([
+    ['weight 0', '192.0.2.10 80', { weight: 0 }, []],
+    ['weight -1', '192.0.2.10 80', { weight: 1 }, ['out-of-range']],
+    ['lvs_method DR', '192.0.2.10 8080', { port: 80, forwarding: { method: 'dr' } }, ['adjusted']],
+    ['', '192.0.2.10', { port: 80 }, []],
+    ['', '2001:db8::10 80', undefined, ['bad-value', 'ignored']],
+    ['lvs_method TUN', '2001:db8::10 80', { key: '[2001:db8::10]:80' }, []],
+    [
+      'inhibit_on_failure\n uthreshold 9\n lthreshold 3',
+      '192.0.2.10 80',
+      { inhibitOnFailure: true, upperThreshold: 9, lowerThreshold: 3 },
+      [],
+    ],
+    ['inhibit_on_failure off', '192.0.2.10 80', { inhibitOnFailure: false }, []],
+  ])('with %j at %s', (inner, address, expected, kinds) => {
+    const result = parse(service('', inner, '192.0.2.1 80', address));
+    expect(result.kinds).toEqual(kinds);
+    if (expected === undefined) expect(result.server).toBeUndefined();
+    else expect(result.server?.realServers[0]).toMatchObject(expected);
+  });
+
+  it('is there once', () => {
+    const twice = service('real_server 192.0.2.10 80 {\n }');
+    expect(parse(twice)).toMatchObject({ kinds: ['duplicate'], server: { realServers: [{}] } });
+  });
+});
+
+describe('a checker', () => {
+  it.each([
+    [
+      'TCP_CHECK',
+      { kind: 'tcp', retry: 1, delayBeforeRetry: 1_000_000, warmup: 60_000_000, connection: { timeout: 5_000_000 } },
+    ],
+    [
+      'HTTP_GET {\n url {\n path /\n }\n }',
+      { kind: 'http', retry: 1, delayBeforeRetry: 3_000_000, protocol: '1.0', tls: false },
+    ],
+    ['SSL_GET {\n url {\n path /\n }\n }', { kind: 'http', tls: true }],
+    [
+      'MISC_CHECK {\n misc_path "/bin/x y"\n }',
+      { kind: 'misc', retry: 0, delayBeforeRetry: 60_000_000, timeout: 60_000_000 },
+    ],
+    ['DNS_CHECK', { kind: 'dns', retry: 3, delayBeforeRetry: 60_000_000 }],
+  ])('%j has the defaults of its kind', (text, expected) => {
+    expect(parse(service('', text)).check).toMatchObject(expected);
+  });
+
+  it('takes its timing from the innermost block that sets it', () => {
+    const outer = 'delay_loop 10\n retry 5\n delay_before_retry 2\n connect_timeout 4\n warmup 0';
+    const result = parse(
+      service(outer, 'retry 6\n delay_loop 7\n TCP_CHECK {\n connect_timeout 1.5\n connect_port 81\n }'),
+    );
+    expect(result.kinds).toEqual([]);
+    expect(result.check).toMatchObject({
+      delayLoop: 7_000_000,
+      retry: 6,
+      delayBeforeRetry: 2_000_000,
+      warmup: 0,
+      connection: { address: '192.0.2.10', port: 81, timeout: 1_500_000 },
+    });
+    expect(result.server).toMatchObject({
+      timing: { retry: 5 },
+      realServers: [{ timing: { retry: 6, delayLoop: 7_000_000 } }],
+    });
+  });
+
+  it('of HTTP reads its urls', () => {
+    const urls =
+      'url {\n path /a\n status_code 200-204 301\n virtualhost a.example\n }\n url {\n path /b\n digest 00112233445566778899AABBCCDDEEFF\n }';
+    const result = parse(service('virtualhost vs.example', `HTTP_GET {\n ${urls}\n http_protocol 1.1\n }`));
+    expect(result.kinds).toEqual([]);
+    expect(result.check).toMatchObject({
+      protocol: '1.1',
+      virtualHost: 'vs.example',
+      urls: [
+        {
+          path: '/a',
+          virtualHost: 'a.example',
+          statusCodes: [
+            { first: 200, last: 204 },
+            { first: 301, last: 301 },
+          ],
+        },
+        { path: '/b', digest: '00112233445566778899aabbccddeeff', statusCodes: [{ first: 200, last: 299 }] },
+      ],
+    });
+  });
+
+  it.each([
+    ['HTTP_GET {\n }', ['missing-setting']],
+    ['HTTP_GET {\n url {\n status_code 200\n }\n }', ['missing-setting']],
+    ['HTTP_GET {\n url {\n path /\n status_code 99\n }\n }', ['out-of-range', 'out-of-range']],
+    ['HTTP_GET {\n url {\n path /\n status_code 204-200\n }\n }', ['bad-value']],
+    ['HTTP_GET {\n url {\n path /\n digest xyz\n }\n }', ['bad-value']],
+    ['HTTP_GET {\n url {\n path /\n }\n nb_get_retry 2\n }', ['deprecated']],
+    ['MISC_CHECK {\n }', ['not-implemented', 'missing-setting']],
+    ['TCP_CHECK {\n connect_timeout 0\n }', ['out-of-range']],
+    ['TCP_CHECK {\n connect_port 99999\n }', ['out-of-range']],
+  ])('%j is reported', (text, kinds) => {
+    expect(parse(service('', text)).kinds).toEqual(kinds);
+  });
+});
