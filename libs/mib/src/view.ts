@@ -2,7 +2,7 @@ import type { ChangeCheck } from './changes.ts';
 import { type Oid, compareFrom, compareOids, startsWith } from './oid.ts';
 import type { MibRows } from './rows.ts';
 import type { AnyTable, LoadedTable } from './table.ts';
-import type { Exception, SearchRange, Value, VarBind } from './value.ts';
+import type { SearchRange, Value, VarBind } from './value.ts';
 
 /** One column of one table, in the order of object identifiers over all tables. */
 interface Place {
@@ -117,9 +117,6 @@ export class MibView {
     ));
   }
 }
-
-/** Why there is no value, for a range that has none. */
-export const END_OF_MIB_VIEW: Exception = { type: 'end-of-mib-view' };
 
 /** The first of `count` positions where a test holds that holds for all later ones too; `count` when for none. */
 function firstTrue(count: number, test: (position: number) => boolean): number {

@@ -258,6 +258,22 @@ describe('when snmpd fails', () => {
   });
 });
 
+describe('when the agent fails', () => {
+  it('is followed by the next one, which waits as long as the subtree is taken', async () => {
+    const first = await startAgent();
+    const next = new AgentProcess(`unix:${stand.socket}`);
+    agent = next;
+    next.rows(labRows());
+    await until('the second agent is refused', async () =>
+      (await next.status()).status.counters.problems['refused'] === undefined ? undefined : true,
+    );
+    expect((await walk()).lines).toHaveLength(ROWS);
+    await first.kill();
+    await next.serving();
+    expect((await walk()).lines).toHaveLength(ROWS);
+  });
+});
+
 describe('speed', () => {
   it('walks 5,000 real servers', async () => {
     const running = await startAgent(manyRows(5000));

@@ -175,6 +175,12 @@ export class AgentProcess {
     await ended;
   }
 
+  async kill(): Promise<void> {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+
   #write(line: object): void {
     this.#child.stdin?.write(`${JSON.stringify(line)}\n`);
   }
