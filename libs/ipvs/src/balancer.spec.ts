@@ -5,6 +5,7 @@ import {
   Balancer,
   type BalancerInput,
   type BalancerOutput,
+  type CheckerTraits,
   type KernelService,
   type LvsEvent,
   type LvsSettings,
@@ -19,7 +20,10 @@ import { tableAfter } from './table.ts';
 
 const VIP = 'tcp/198.51.100.15:80';
 
-function realServer(last: number, options: Partial<RealServerSettings<unknown>> = {}): RealServerSettings<unknown> {
+function realServer(
+  last: number,
+  options: Partial<RealServerSettings<CheckerTraits>> = {},
+): RealServerSettings<CheckerTraits> {
   const address = ip(`192.168.1.${last}`);
   return {
     key: realServerKey(address, 80),
@@ -42,15 +46,15 @@ function realServer(last: number, options: Partial<RealServerSettings<unknown>> 
     notifyDown: null,
     smtpAlert: false,
     snmpName: null,
-    checkers: ['a check'],
+    checkers: [{ schedule: { alpha: false } }],
     ...options,
   };
 }
 
 function virtualServer(
-  realServers: readonly RealServerSettings<unknown>[],
-  options: Partial<VirtualServerSettings<unknown>> = {},
-): VirtualServerSettings<unknown> {
+  realServers: readonly RealServerSettings<CheckerTraits>[],
+  options: Partial<VirtualServerSettings<CheckerTraits>> = {},
+): VirtualServerSettings<CheckerTraits> {
   const target = options.target ?? { kind: 'address', address: ip('198.51.100.15'), port: 80 };
   return {
     key: virtualServerKey(target, 'tcp'),
@@ -126,11 +130,11 @@ class Node {
     this.handle({ kind: 'table', services: [...this.kernel.values()] });
   }
 
-  configure(...virtualServers: readonly VirtualServerSettings<unknown>[]): void {
+  configure(...virtualServers: readonly VirtualServerSettings<CheckerTraits>[]): void {
     this.configureWith({ groups: [], virtualServers });
   }
 
-  configureWith(settings: LvsSettings<unknown>): void {
+  configureWith(settings: LvsSettings<CheckerTraits>): void {
     this.handle({ kind: 'configure', settings });
   }
 

@@ -11,7 +11,7 @@ import {
   serviceKey,
 } from './model.ts';
 import { type Operation, describeOperation, planOperations, serviceOf } from './plan.ts';
-import type { LvsSettings } from './settings.ts';
+import type { CheckerTraits, LvsSettings } from './settings.ts';
 import { tableAfter } from './table.ts';
 import {
   type VirtualServerState,
@@ -26,7 +26,7 @@ import {
 export type BalancerInput =
   /** Once, before everything else: the keys of the services that an earlier run created. */
   | { readonly kind: 'owned'; readonly services: readonly string[] }
-  | { readonly kind: 'configure'; readonly settings: LvsSettings<unknown> }
+  | { readonly kind: 'configure'; readonly settings: LvsSettings<CheckerTraits> }
   /** The kernel's whole table as just read. Read it once before the first `configure`, so that what is there is adopted. */
   | { readonly kind: 'table'; readonly services: readonly KernelService[] }
   | {
@@ -49,12 +49,22 @@ export type BalancerOutput =
   | { readonly kind: 'apply'; readonly operations: readonly Operation[] }
   | { readonly kind: 'event'; readonly event: LvsEvent };
 
+interface Refusal {
+  /** Key of the virtual server. */
+  readonly service: string;
+  readonly reason: string;
+  /** Only because the service itself was refused. */
+  readonly follows: boolean;
+  /** The kernel service that could not be created. */
+  readonly missing?: string;
+}
+
 /**
  * Keeps the kernel's table as the settings and the health of the real servers want it. It holds the table as last read,
  * corrected by the operations it gave out; what differs from that at the next reading is drift and is repaired.
  */
 export class Balancer implements Machine<BalancerInput, BalancerOutput> {
-  #settings: LvsSettings<unknown> = { groups: [], virtualServers: [] };
+  #settings: LvsSettings<CheckerTraits> = { groups: [], virtualServers: [] };
   #configured = false;
   #states = new Map<string, VirtualServerState>();
   #owned = new Set<string>();
@@ -62,7 +72,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   #readAt: Instant | undefined;
   #unavailable: string | undefined;
   /** Operations that the kernel refused, by their description. */
-  #refused = new Map<string, { readonly service: string; readonly reason: string }>();
+  #refused = new Map<string, Refusal>();
   #repairs = 0;
 
   handle(input: BalancerInput, now: Instant): readonly BalancerOutput[] {
@@ -78,10 +88,18 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
         return this.#health(input, now);
       case 'refused': {
         const what = describeOperation(input.operation);
+        const kernelService = serviceOf(input.operation);
+        const service = this.#virtualServerOf(kernelService);
         const known = this.#refused.get(what);
-        const service = this.#virtualServerOf(serviceOf(input.operation));
-        this.#refused.set(what, { service, reason: input.reason });
-        if (known?.reason === input.reason) return [];
+        const missing = [...this.#refused.values()].some((one) => one.missing === kernelService);
+        const follows = missing && input.operation.kind !== 'create-service';
+        const refusal = { service, reason: input.reason, follows };
+        this.#refused.set(
+          what,
+          input.operation.kind === 'create-service' ? { ...refusal, missing: kernelService } : refusal,
+        );
+        // Without the service its servers cannot be there either; that is no news.
+        if (follows || known?.reason === input.reason) return [];
         return [{ kind: 'event', event: { kind: 'operation-refused', service, what, reason: input.reason } }];
       }
       case 'unavailable': {
@@ -106,7 +124,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return undefined;
   }
 
-  get settings(): LvsSettings<unknown> {
+  get settings(): LvsSettings<CheckerTraits> {
     return this.#settings;
   }
 
@@ -137,7 +155,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
 
   problemsOf(service: string): string[] {
     return [...this.#refused]
-      .filter(([, refusal]) => refusal.service === service)
+      .filter(([, refusal]) => refusal.service === service && !refusal.follows)
       .map(([what, refusal]) => `the kernel refused to ${what}: ${refusal.reason}`);
   }
 
@@ -166,7 +184,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return found;
   }
 
-  #configure(settings: LvsSettings<unknown>, now: Instant): BalancerOutput[] {
+  #configure(settings: LvsSettings<CheckerTraits>, now: Instant): BalancerOutput[] {
     const outputs: BalancerOutput[] = [];
     const states = new Map<string, VirtualServerState>();
     for (const server of settings.virtualServers) {

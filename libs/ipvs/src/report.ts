@@ -11,6 +11,7 @@ import {
   serviceKey,
 } from './model.ts';
 import type {
+  CheckerTraits,
   RealServerSettings,
   RealServerTraits,
   SorryServerSettings,
@@ -96,11 +97,11 @@ function virtualServerTraits({
   realServers: _realServers,
   sorryServer: _sorryServer,
   ...traits
-}: VirtualServerSettings<unknown>): VirtualServerTraits {
+}: VirtualServerSettings<CheckerTraits>): VirtualServerTraits {
   return traits;
 }
 
-function realServerTraits({ checkers: _, ...traits }: RealServerSettings<unknown>): RealServerTraits {
+function realServerTraits({ checkers: _, ...traits }: RealServerSettings<CheckerTraits>): RealServerTraits {
   return traits;
 }
 

@@ -127,7 +127,11 @@ export interface RealServerTraits {
   readonly snmpName: string | null;
 }
 
-/** The type of a checker belongs to the health library, which this one does not know. */
+/** As much as has to be known of a checker here; its whole type belongs to the health library. */
+export interface CheckerTraits {
+  readonly schedule: { readonly alpha: boolean };
+}
+
 export interface RealServerSettings<Checker> extends RealServerTraits {
   readonly checkers: readonly Checker[];
 }

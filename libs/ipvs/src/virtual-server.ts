@@ -11,6 +11,7 @@ import {
 } from './model.ts';
 import { judgeFirstQuorum, judgeQuorum } from './quorum.ts';
 import type {
+  CheckerTraits,
   RealServerSettings,
   SorryServerSettings,
   VirtualServerGroupSettings,
@@ -20,14 +21,14 @@ import type {
 const SORRY_WEIGHT = 1;
 
 export interface RealServerState {
-  readonly settings: RealServerSettings<unknown>;
+  readonly settings: RealServerSettings<CheckerTraits>;
   readonly up: boolean;
   readonly since: Instant;
 }
 
 /** A virtual server with the state of its real servers and its quorum. */
 export interface VirtualServerState {
-  readonly settings: VirtualServerSettings<unknown>;
+  readonly settings: VirtualServerSettings<CheckerTraits>;
   readonly services: readonly ServiceId[];
   readonly quorumUp: boolean;
   readonly servers: ReadonlyMap<string, RealServerState>;
@@ -35,7 +36,7 @@ export interface VirtualServerState {
 
 /** The state of a virtual server that was not known before: as the kernel shows it where it has the service, else the default. */
 export function firstState(
-  settings: VirtualServerSettings<unknown>,
+  settings: VirtualServerSettings<CheckerTraits>,
   groups: readonly VirtualServerGroupSettings[],
   table: ReadonlyMap<string, KernelService>,
   now: Instant,
@@ -60,7 +61,7 @@ export function firstState(
 /** The state after a new configuration: real servers that stay keep their state. */
 export function reconfigured(
   before: VirtualServerState,
-  settings: VirtualServerSettings<unknown>,
+  settings: VirtualServerSettings<CheckerTraits>,
   groups: readonly VirtualServerGroupSettings[],
   now: Instant,
 ): VirtualServerState {
@@ -133,12 +134,12 @@ function desiredDestinations(state: VirtualServerState, service: ServiceId): Des
   return [...destinations.values()];
 }
 
-function startsUp(server: RealServerSettings<unknown>): boolean {
-  return !server.alpha || server.checkers.length === 0;
+function startsUp(server: RealServerSettings<CheckerTraits>): boolean {
+  return server.checkers.length === 0 || !(server.alpha || server.checkers.some(({ schedule }) => schedule.alpha));
 }
 
 /** Without checkers nothing would ever bring a server up again, so it counts as up whatever the kernel shows. */
-function shownUp(server: RealServerSettings<unknown>, adopted: readonly KernelService[]): boolean {
+function shownUp(server: RealServerSettings<CheckerTraits>, adopted: readonly KernelService[]): boolean {
   if (server.checkers.length === 0) return true;
   return adopted.some((service) => {
     const key = wantedKey(server, service.id);
