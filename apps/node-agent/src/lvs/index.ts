@@ -1,0 +1,45 @@
+import { nameProcess } from '@keepfleet/linux';
+import type { CheckerSettings } from '@keepfleet/health';
+import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import { LinkServer } from '../link/index.ts';
+import type { RoleOptions } from '../options.ts';
+import { LvsProcess } from './lvs-process.ts';
+import { Ownership } from './ownership.ts';
+
+/**
+ * The lvs process: IPVS and health checks, and nothing else. Resolves when it is told to stop. SIGTERM and SIGINT remove
+ * its services (`release`); kill -9 leaves IPVS as it is, and the next start goes on from there.
+ */
+export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'version' | 'log'>): Promise<void> {
+  const { log } = options;
+  nameProcess('keepfleet-lvs');
+  const lvs = new LvsProcess(new Ownership(options.runDirectory), log);
+  const server = await LinkServer.listen<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>(lvs, options);
+  await new Promise<void>((resolve) => {
+    lvs.start({
+      event: (event) => {
+        log[levels[event.kind]](event, 'event');
+        server.event(event);
+      },
+      changed: () => server.changed(),
+      problems: (problems) => (server.problems = problems),
+      stopped: resolve,
+    });
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => lvs.stop('release'));
+  });
+  await server.close();
+}
+
+const levels: Readonly<Record<LvsEvent['kind'], 'info' | 'warn' | 'error'>> = {
+  'real-server-up': 'info',
+  'real-server-down': 'error',
+  'quorum-gained': 'info',
+  'quorum-lost': 'error',
+  'sorry-server-in': 'warn',
+  'sorry-server-out': 'info',
+  'weight-changed': 'info',
+  'drift-repaired': 'warn',
+  'operation-refused': 'error',
+  'ipvs-available': 'info',
+  'ipvs-unavailable': 'error',
+};

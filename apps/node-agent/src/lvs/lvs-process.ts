@@ -1,0 +1,207 @@
+import type { CheckerSettings } from '@keepfleet/health';
+import {
+  Balancer,
+  type BalancerInput,
+  type CheckerSnapshot,
+  type LvsCommand,
+  type LvsEvent,
+  type LvsOutcome,
+  type LvsSettings,
+  type LvsSnapshot,
+  addConnections,
+  noConnections,
+  reportOf,
+} from '@keepfleet/ipvs';
+import { isLinuxError, monotonicMicros } from '@keepfleet/linux';
+import { instant } from '@keepfleet/machine';
+import { parseIp } from '@keepfleet/wire';
+import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
+import type { Log } from '../log.ts';
+import { HealthChecks } from './health-checks.ts';
+import { KernelTable, NoIpvs } from './kernel-table.ts';
+import type { Ownership } from './ownership.ts';
+import { lvsCommandSchema, lvsSettingsSchema } from './schemas.ts';
+import { WallClock } from './wall-clock.ts';
+
+/** Between two readings of the kernel's table; the kernel renews its statistics as often. */
+const READ_EVERY_MS = 2_000;
+/** Between two attempts to find IPVS in a kernel that has none. */
+const RETRY_EVERY_MS = 30_000;
+
+export interface LvsListener {
+  event(event: LvsEvent): void;
+  /** The snapshot is another. */
+  changed(): void;
+  problems(problems: readonly string[]): void;
+  /** Everything is put down; the process may end. */
+  stopped(): void;
+}
+
+const nobody: LvsListener = { event() {}, changed() {}, problems() {}, stopped() {} };
+
+/** IPVS and the health checks of a node, at the word of the control process and without it. */
+export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot> {
+  readonly role = 'lvs';
+  readonly settings = lvsSettingsSchema;
+  readonly command = lvsCommandSchema;
+  readonly #balancer = new Balancer();
+  readonly #health: HealthChecks;
+  readonly #wallClock = new WallClock();
+  readonly #ownership: Ownership;
+  #listener: LvsListener = nobody;
+  readonly #log: Log;
+  #table: KernelTable | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(ownership: Ownership, log: Log) {
+    this.#ownership = ownership;
+    this.#log = log;
+    this.#health = new HealthChecks(
+      {
+        health: (service, server, up, reason) => this.#feed({ kind: 'health', service, server, up, reason }),
+        ran: () => this.#listener.changed(),
+      },
+      log,
+    );
+  }
+
+  /** Finds out what an earlier run and others left in the kernel; call it before the first `configure`. */
+  start(listener: LvsListener): void {
+    this.#listener = listener;
+    this.#feed({ kind: 'owned', services: this.#ownership.read(this.#log) });
+    this.#tick();
+  }
+
+  configure(settings: LvsSettings<CheckerSettings>): { refused: string } | undefined {
+    const refused = mistakeIn(settings);
+    if (refused !== undefined) return { refused };
+    // Fresh eyes: what changed meanwhile is drift and told as such, not mixed with what the settings change.
+    this.#read();
+    this.#feed({ kind: 'configure', settings });
+    this.#health.configure(settings, (service, server) => this.#balancer.isUp(service, server));
+    return undefined;
+  }
+
+  carryOut(command: LvsCommand): Outcome {
+    const address = parseIp(command.address);
+    if (!address.ok) return { ok: false, reason: `not an IP address: ${command.address}` };
+    this.#read();
+    if (this.#balancer.table === undefined)
+      return { ok: false, reason: this.#balancer.unavailable ?? 'the table of the kernel was not read yet' };
+    const services = this.#balancer.connectionsOf(address.value, command.port);
+    const total = services.reduce((sum, each) => addConnections(sum, each), noConnections);
+    const value: LvsOutcome = { ok: true, services, total };
+    return { ok: true, value };
+  }
+
+  stop(mode: StopMode): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#health.stop();
+    if (mode === 'release') {
+      this.#read();
+      this.#feed({ kind: 'release' });
+      // Read once more, so that the list of own services says what is true.
+      this.#read();
+    }
+    this.#table?.close();
+    this.#log.info(
+      { mode },
+      mode === 'release' ? 'stopped; own services are removed' : 'stopped; IPVS is left as it is',
+    );
+    this.#listener.stopped();
+  }
+
+  snapshot(): LvsSnapshot {
+    const snapshot = reportOf(this.#balancer, {
+      unixMillis: (at) => this.#wallClock.unixMillis(at),
+      checkers: (service, server) =>
+        this.#health.of(service, server).map(({ what, status }): CheckerSnapshot => {
+          const { up, ran, lastResult, failures, since } = status;
+          const state = up ? 'up' : 'down';
+          return { what, state, ran, lastResult, failures, since: this.#wallClock.unixMillis(since) };
+        }),
+    });
+    this.#wallClock.sweep();
+    return snapshot;
+  }
+
+  #tick(): void {
+    if (this.#table === undefined) this.#open();
+    else this.#read();
+    this.#listener.changed();
+    if (!this.#stopped) this.#timer = setTimeout(() => this.#tick(), this.#table ? READ_EVERY_MS : RETRY_EVERY_MS);
+  }
+
+  #open(): void {
+    try {
+      this.#table = KernelTable.open();
+      this.#listener.problems([]);
+      this.#log.info({ ...this.#table.info }, 'IPVS is there');
+    } catch (error) {
+      this.#unavailable(error);
+      return;
+    }
+    this.#read();
+  }
+
+  #read(): void {
+    if (this.#table === undefined) return;
+    try {
+      this.#feed({ kind: 'table', services: this.#table.read() });
+    } catch (error) {
+      this.#table.close();
+      this.#table = undefined;
+      this.#unavailable(error);
+    }
+  }
+
+  #unavailable(error: unknown): void {
+    if (!(error instanceof Error)) throw error;
+    const reason = `${error.message}; no virtual server works on this node (VRRP does): ${remedy(error)}. Tried again every ${RETRY_EVERY_MS / 1_000} s.`;
+    this.#listener.problems([reason]);
+    this.#feed({ kind: 'unavailable', reason });
+  }
+
+  #feed(input: BalancerInput): void {
+    for (const output of this.#balancer.handle(input, instant(monotonicMicros()))) {
+      switch (output.kind) {
+        case 'own':
+          this.#ownership.write(output.services);
+          break;
+        case 'apply':
+          for (const refusal of this.#table?.apply(output.operations) ?? [])
+            this.#feed({ kind: 'refused', ...refusal });
+          break;
+        case 'event':
+          this.#listener.event(output.event);
+          break;
+      }
+    }
+    this.#listener.changed();
+  }
+}
+
+function remedy(error: Error): string {
+  if (error instanceof NoIpvs)
+    return 'use a kernel with CONFIG_IP_VS, or load the module ip_vs on the host of this container';
+  if (isLinuxError(error, 'EPERM', 'EACCES')) return 'run it as root, or with CAP_NET_ADMIN';
+  return 'see the reason, and `ipvsadm -Ln`';
+}
+
+/** What the schema cannot see. */
+function mistakeIn({ virtualServers }: LvsSettings<CheckerSettings>): string | undefined {
+  const services = new Set<string>();
+  for (const { key, realServers } of virtualServers) {
+    if (services.has(key)) return `the virtual server ${key} is there twice`;
+    services.add(key);
+    const servers = new Set<string>();
+    for (const server of realServers) {
+      if (servers.has(server.key)) return `the real server ${server.key} is twice in ${key}`;
+      servers.add(server.key);
+    }
+  }
+  return undefined;
+}

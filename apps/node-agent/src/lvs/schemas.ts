@@ -1,0 +1,255 @@
+import type { CheckerSettings } from '@keepfleet/health';
+import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import { micros } from '@keepfleet/machine';
+import { parseIp } from '@keepfleet/wire';
+import { z } from 'zod';
+
+const ip = z.string().transform((text, context) => {
+  const address = parseIp(text);
+  if (address.ok) return address.value;
+  context.addIssue({ code: 'custom', message: `not an IP address: ${text}` });
+  return z.NEVER;
+});
+const port = z.int().min(0).max(65_535);
+const duration = z.int().nonnegative().transform(micros);
+/** A checker that would run all the time, or give up at once, is a mistake. */
+const span = z.int().positive().transform(micros);
+const count = z.int().nonnegative();
+/** The kernel's weights are signed 32-bit numbers. */
+const weight = count.max(0x7fffffff);
+const mark = z.int().min(1).max(0xffffffff);
+const family = z.enum(['ipv4', 'ipv6']);
+const text = z.string().nullable();
+
+const checksum = z.enum(['nocsum', 'csum', 'remcsum']);
+const tunnel = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ipip') }),
+  z.object({ type: z.literal('gue'), port, checksum }),
+  z.object({ type: z.literal('gre'), checksum }),
+]);
+const forwarding = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('nat') }),
+  z.object({ kind: z.literal('dr') }),
+  z.object({ kind: z.literal('tun'), tunnel }),
+]);
+const script = z.object({ command: z.string(), path: text }).nullable();
+
+const group = z.object({
+  name: z.string(),
+  members: z.array(
+    z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('address'), address: ip, port }),
+      z.object({ kind: z.literal('range'), first: ip, last: ip, port }),
+      z.object({ kind: z.literal('fwmark'), fwmark: mark, family }),
+    ]),
+  ),
+});
+
+const virtualServerTraits = z.object({
+  key: z.string(),
+  target: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('address'), address: ip, port }),
+    z.object({ kind: z.literal('fwmark'), fwmark: mark, family }),
+    z.object({ kind: z.literal('group'), name: z.string() }),
+  ]),
+  protocol: z.enum(['tcp', 'udp', 'sctp']),
+  // The kernel's names are shorter than 16 octets.
+  scheduler: z.string().regex(/^[\x21-\x7e]{1,15}$/, 'not the name of a scheduler'),
+  flags: z.object({ flag1: z.boolean(), flag2: z.boolean(), flag3: z.boolean() }),
+  onePacket: z.boolean(),
+  hashed: z.boolean(),
+  forwarding,
+  persistence: z
+    .object({
+      timeout: z.int().positive().max(2_678_400),
+      granularity: z.int().min(1).max(128).nullable(),
+      engine: z
+        .string()
+        .regex(/^[\x21-\x7e]{1,15}$/, 'not the name of a persistence engine')
+        .nullable(),
+    })
+    .nullable(),
+  delayLoop: duration,
+  retry: count.nullable(),
+  delayBeforeRetry: duration.nullable(),
+  warmup: duration.nullable(),
+  connectTimeout: duration,
+  weight,
+  quorum: count,
+  hysteresis: count,
+  quorumUp: script,
+  quorumDown: script,
+  alpha: z.boolean(),
+  omega: z.boolean(),
+  haSuspend: z.boolean(),
+  inhibitOnFailure: z.boolean(),
+  smtpAlert: z.boolean(),
+  virtualHost: text,
+  snmpName: text,
+});
+
+const sorryServer = z.object({ key: z.string(), address: ip, port, forwarding, inhibit: z.boolean() });
+
+const realServerTraits = z.object({
+  key: z.string(),
+  address: ip,
+  port,
+  weight,
+  configuredWeight: weight,
+  forwarding,
+  inhibitOnFailure: z.boolean(),
+  upperThreshold: count,
+  lowerThreshold: count,
+  alpha: z.boolean(),
+  retry: count.nullable(),
+  delayBeforeRetry: duration.nullable(),
+  warmup: duration.nullable(),
+  delayLoop: duration.nullable(),
+  connectTimeout: duration.nullable(),
+  virtualHost: text,
+  notifyUp: script,
+  notifyDown: script,
+  smtpAlert: z.boolean(),
+  snmpName: text,
+});
+
+const schedule = z.object({
+  delayLoop: span,
+  retry: count,
+  delayBeforeRetry: duration,
+  warmup: duration,
+  alpha: z.boolean(),
+  logAllFailures: z.boolean(),
+});
+const connection = z.object({
+  address: ip,
+  port,
+  bindAddress: ip.nullable(),
+  bindPort: port.nullable(),
+  bindInterface: text,
+  fwmark: count.nullable(),
+  connectTimeout: span,
+});
+const status = z.int().min(100).max(599);
+const checker = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('tcp'), schedule, connection }),
+  z.object({
+    kind: z.literal('http'),
+    schedule,
+    connection,
+    tls: z.boolean(),
+    serverName: text,
+    protocol: z.enum(['1.0', '1.0C', '1.1']),
+    virtualHost: text,
+    urls: z
+      .array(
+        z.object({
+          path: z.string(),
+          virtualHost: text,
+          statusCodes: z.array(z.object({ first: status, last: status })),
+          digest: z
+            .string()
+            .regex(/^[0-9a-f]{32}$/i, 'an MD5 digest has 32 hexadecimal digits')
+            .transform((digits) => digits.toLowerCase())
+            .nullable(),
+        }),
+      )
+      .min(1),
+  }),
+]);
+
+/** What control tells the lvs process to be. */
+export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.object({
+  groups: z.array(group),
+  virtualServers: z.array(
+    virtualServerTraits.extend({
+      sorryServer: sorryServer.nullable(),
+      realServers: z.array(realServerTraits.extend({ checkers: z.array(checker) })),
+    }),
+  ),
+});
+
+export const lvsCommandSchema: z.ZodType<LvsCommand> = z.object({
+  kind: z.literal('connections'),
+  address: z.string(),
+  port: port.optional(),
+});
+
+const rate = z.number().nonnegative();
+const total = z.string().regex(/^\d+$/, 'not a counter');
+const traffic = z.object({
+  connections: total,
+  inPackets: total,
+  outPackets: total,
+  inBytes: total,
+  outBytes: total,
+  connectionRate: rate,
+  inPacketRate: rate,
+  outPacketRate: rate,
+  inByteRate: rate,
+  outByteRate: rate,
+});
+const kernel = z
+  .object({ weight: count, connections: z.object({ active: count, inactive: count, persistent: count }), traffic })
+  .nullable();
+const state = z.enum(['up', 'down']);
+const time = z.number();
+
+/** What the lvs process says of itself. */
+export const lvsSnapshotSchema: z.ZodType<LvsSnapshot> = z.object({
+  available: z.boolean(),
+  reason: text,
+  readAt: time.nullable(),
+  groups: z.array(group),
+  virtualServers: z.array(
+    virtualServerTraits.extend({
+      alive: z.boolean(),
+      quorumState: state,
+      realServersUp: count,
+      traffic: traffic.nullable(),
+      sorryServer: sorryServer.extend({ inUse: z.boolean(), kernel }).nullable(),
+      realServers: z.array(
+        realServerTraits.extend({
+          state,
+          since: time,
+          effectiveWeight: count.nullable(),
+          checkers: z.array(
+            z.object({
+              what: z.string(),
+              state,
+              ran: z.boolean(),
+              lastResult: text,
+              failures: count,
+              since: time,
+            }),
+          ),
+          failedCheckers: count,
+          notRunCheckers: count,
+          kernel,
+        }),
+      ),
+      problems: z.array(z.string()),
+    }),
+  ),
+  foreignServices: z.array(z.string()),
+  repairs: count,
+});
+
+const service = z.string();
+const server = z.string();
+const reason = z.string();
+const what = z.string();
+
+export const lvsEventSchema: z.ZodType<LvsEvent> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('real-server-up'), service, server, reason }),
+  z.object({ kind: z.literal('real-server-down'), service, server, reason }),
+  z.object({ kind: z.literal('quorum-gained'), service, weight: count, quorum: count }),
+  z.object({ kind: z.literal('quorum-lost'), service, weight: count, quorum: count }),
+  z.object({ kind: z.literal('sorry-server-in'), service, server }),
+  z.object({ kind: z.literal('sorry-server-out'), service, server }),
+  z.object({ kind: z.literal('weight-changed'), service, server, from: count, to: count }),
+  z.object({ kind: z.literal('drift-repaired'), service, what }),
+  z.object({ kind: z.literal('operation-refused'), service, what, reason }),
+  z.object({ kind: z.literal('ipvs-available') }),
+  z.object({ kind: z.literal('ipvs-unavailable'), reason }),
+]);
