@@ -17,7 +17,13 @@ export { Rtnetlink, type AddressChange, type AddressOutcome } from './netlink/rt
 export { monotonicMicros } from './process/clock.ts';
 export { type LockOutcome, lockPidFile } from './process/lock-file.ts';
 export { inNetworkNamespace } from './process/namespace.ts';
-export { lockMemory, missingCapabilities, nameProcess, runRealTime, setTimerSlack } from './process/privileges.ts';
+export {
+  lockProgramMemory,
+  missingCapabilities,
+  nameProcess,
+  runRealTime,
+  setTimerSlack,
+} from './process/privileges.ts';
 export { type TcpSettings, connectTcp } from './socket/tcp.ts';
 export { PacketSocket } from './socket/packet-socket.ts';
 export type { FilterInstruction } from './socket/packet-filter.ts';

@@ -68,7 +68,12 @@ const functions = {
     policy: number,
     parameter: Bytes,
   ) => number,
-  mlockall: library.func('int mlockall(int)') as (flags: number) => number,
+  syscall: library.func('intptr_t syscall(intptr_t, uintptr_t, uintptr_t, uintptr_t)') as (
+    number: number,
+    a: Sized,
+    b: Sized,
+    c: Sized,
+  ) => Sized,
   prctl: library.func('int prctl(int, uintptr_t, uintptr_t, uintptr_t, uintptr_t)') as (
     operation: number,
     a: Sized,

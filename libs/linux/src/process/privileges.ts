@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { CAPABILITIES, type Capability } from '../errors.ts';
+import { constants } from 'node:os';
+import { CAPABILITIES, type Capability, LinuxError } from '../errors.ts';
 import { addressOf, attempt, checked, int32, pinned } from '../libc.ts';
 
 /** Which of `wanted` this process does not have, for a clear message before the first system call fails. */
@@ -31,12 +32,27 @@ export function runRealTime(priority: number, limitMicros?: number): void {
   });
 }
 
-const MCL_CURRENT = 1;
-const MCL_ONFAULT = 4;
+const MLOCK_ONFAULT = 1;
+/** System call numbers of mlock2(), which musl does not wrap. */
+const SYS_MLOCK2: Readonly<Partial<Record<string, number>>> = { x64: 325, arm64: 284, riscv64: 284 };
 
-/** Keeps in memory what is or gets there, without loading what was never used. */
-export function lockMemory(): void {
-  checked(attempt('mlockall', MCL_CURRENT | MCL_ONFAULT), 'mlockall', { needs: 'CAP_IPC_LOCK' });
+/**
+ * Keeps the program's code in memory once it is there, so that memory pressure cannot make a due packet wait for a disk.
+ * Only mappings of files: the rest goes to swap space alone (MemorySwapMax=0 in the service unit), and V8 aborts when it
+ * cannot give pages of a locked heap back, which rules out mlockall().
+ */
+export function lockProgramMemory(): void {
+  const number = SYS_MLOCK2[process.arch];
+  if (number === undefined)
+    throw new LinuxError({ call: 'mlock2', errno: constants.errno.ENOSYS, detail: process.arch });
+  for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
+    // start-end, permissions, offset, device, inode (0 for anonymous memory), path
+    const [, start, end, inode] = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ (\d+)/.exec(line) ?? [];
+    if (start === undefined || end === undefined || inode === '0') continue;
+    const from = BigInt(`0x${start}`);
+    const length = BigInt(`0x${end}`) - from;
+    checked(attempt('syscall', number, from, length, MLOCK_ONFAULT), 'mlock2', { needs: 'CAP_IPC_LOCK' });
+  }
 }
 
 const PR_SET_NAME = 15;
