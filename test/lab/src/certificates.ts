@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command } from './command.ts';
 import { hostDirectory, paths } from './paths.ts';
-import { controllerAddress, controllerHost, directors, type Host } from './plan.ts';
+import { controllerAddress, controllerHost, directors, managementAddress, type Host } from './plan.ts';
 
 const days = '30';
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
@@ -29,7 +29,9 @@ export async function createCertificates(): Promise<OperatorFiles> {
   const operator = { ca, cert: join(directory, 'operator.pem'), key: join(directory, 'operator.key') };
   await Promise.all([
     sign(operator.cert, operator.key, 'operator', []),
-    ...directors.map((director) => hostCertificate(director, [`DNS:${director.name}`, ...ownAddresses(director)])),
+    ...directors.map((director) =>
+      hostCertificate(director, [`DNS:${director.name}`, `IP:${managementAddress(director)}`]),
+    ),
     hostCertificate(controllerHost, ['DNS:controller', 'DNS:localhost', 'IP:127.0.0.1', `IP:${controllerAddress}`]),
   ]);
   return operator;
@@ -63,10 +65,4 @@ async function request(argv: string[], extensions: Record<string, string>): Prom
   const added = Object.entries(extensions).flatMap(([name, value]) => ['-addext', `${name}=${value}`]);
   const config = join(paths.certificates, 'openssl.cnf');
   await command('openssl', ['req', '-x509', '-config', config, ...newKey, '-days', days, ...argv, ...added]);
-}
-
-function ownAddresses(host: Host): string[] {
-  return host.interfaces
-    .filter((each) => each.network === 'mgmt')
-    .flatMap((each) => each.addresses.map((address) => `IP:${address.split('/')[0]}`));
 }

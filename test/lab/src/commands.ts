@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { repository } from './paths.ts';
-import { controllerAddress, directors, type DirectorHost } from './plan.ts';
+import { controllerAddress } from './plan.ts';
 
 /** A program that a supervisor keeps running. */
 export interface Service {
@@ -16,26 +16,18 @@ export interface Service {
 const files = '/run/lab';
 export const agentRunDirectory = '/run/keepfleet';
 
-const gossipPort = 7946;
 /** The agent link is open to the management network; both interfaces for people listen on the host's own loopback. */
 export const controllerPorts = { rest: 7480, api: 7481, agents: 7443 } as const;
 
-export function agentService(director: DirectorHost): Service {
-  const own = director.interfaces.find((each) => each.network === 'mgmt')?.addresses[0]?.split('/')[0] ?? '';
+export function agentService(): Service {
   return {
     name: 'agent',
     argv: [
       join(repository, 'bin/keepfleet-agent'),
-      ...['--node', director.name],
       ...['--config', `${files}/keepalived.conf`],
+      ...['--agent-config', `${files}/agent.yaml`],
       ...['--run-dir', agentRunDirectory],
       ...['--state-dir', `${files}/state`],
-      ...['--gossip-bind', `${own}:${gossipPort}`],
-      ...directors.filter((peer) => peer !== director).flatMap((peer) => ['--gossip-join', gossipAddress(peer)]),
-      ...['--controller', `${controllerAddress}:${controllerPorts.agents}`],
-      ...['--tls-ca', `${files}/pki/ca.pem`],
-      ...['--tls-cert', `${files}/pki/node.pem`],
-      ...['--tls-key', `${files}/pki/node.key`],
     ],
   };
 }
@@ -67,7 +59,7 @@ export function controllerService(directory: string): Service {
 }
 
 /** Where the controller tells its last events; the screen shows them. */
-export const eventsPath = '/api/v1/events?limit=6';
+export const eventsPath = '/v1/events?latest=true&limit=8';
 
 export function nginxService(directory: string): Service {
   return {
@@ -82,9 +74,4 @@ export function nginxService(directory: string): Service {
       join(directory, 'nginx.conf'),
     ],
   };
-}
-
-function gossipAddress(director: DirectorHost): string {
-  const own = director.interfaces.find((each) => each.network === 'mgmt')?.addresses[0]?.split('/')[0] ?? '';
-  return `${own}:${gossipPort}`;
 }

@@ -30,10 +30,13 @@ export async function startLab(options: UpOptions, say: Progress, ended: () => v
   }
   const lab = new RunningLab(options, say);
   let stopping: Promise<void> | undefined;
-  const stop = () => (stopping ??= lab.stop().then(ended));
+  const stop = () =>
+    (stopping ??= lab.stop().then(() => {
+      server.close();
+      ended();
+    }));
   await lab.prepare();
   const server = await serveLab(lab, stop);
-  server.unref();
   return { lab, serving: lab.start(), stop };
 }
 
@@ -54,7 +57,6 @@ export async function runDaemon(text: string): Promise<void> {
     return;
   }
   process.on('SIGHUP', () => say('SIGHUP is of no meaning to the lab'));
-  const keepAlive = setInterval(() => {}, 1 << 30);
   const { serving, stop } = await startLab(parseOptions(text), say, () => process.exit(0));
   process.once('SIGTERM', () => void stop());
   process.once('SIGINT', () => void stop());
@@ -66,7 +68,6 @@ export async function runDaemon(text: string): Promise<void> {
     say(message);
     tell({ failed: message });
   }
-  keepAlive.ref();
 }
 
 function parseOptions(text: string): UpOptions {

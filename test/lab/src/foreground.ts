@@ -52,7 +52,7 @@ export async function watchLab(options: UpOptions): Promise<number> {
       events.splice(0, events.length - keptEvents);
       const told = await controllerEvents(status);
       const shown = first === undefined ? (told ?? events) : [...events, { at, text: first }];
-      draw(screen(status, shown, process.stdout.columns));
+      draw(screen(status, shown, process.stdout.columns || undefined));
     } else {
       for (const { at: when, text } of news) say(`${when} ${text}`);
     }
@@ -64,7 +64,13 @@ export async function watchLab(options: UpOptions): Promise<number> {
 
 function draw(lines: string[]): void {
   // Home, each line cleared to its end, then the rest of the screen: no flicker.
-  process.stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`);
+  const rows = process.stdout.rows || lines.length + 1;
+  process.stdout.write(
+    `\x1b[H${lines
+      .slice(0, rows - 1)
+      .map((line) => `${line}\x1b[K\n`)
+      .join('')}\x1b[J`,
+  );
 }
 
 /** The controller's own last events; undefined when it does not answer, and what the lab saw is shown. */

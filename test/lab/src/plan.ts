@@ -103,6 +103,12 @@ export function directorNamed(name: string): DirectorHost | undefined {
   return directors.find((director) => director.name.toLowerCase() === name.toLowerCase());
 }
 
+/** Where a host gossips and reports. */
+export function managementAddress(host: Host): string {
+  const on = host.interfaces.find((each) => each.network === 'mgmt');
+  return on?.addresses[0]?.split('/')[0] ?? '';
+}
+
 /** The pairs of switch ports that join two hosts, on one network or on all they share. */
 export function sharedPorts(a: Host, b: Host, only?: NetworkName): [string, string][] {
   const pairs: [string, string][] = [];

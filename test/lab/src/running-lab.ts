@@ -22,6 +22,7 @@ import { cpuOf, createSwitch, createTaps, partitionPorts, setPort } from './netw
 import { hostDirectory, labDirectory, logDirectory, paths, repository } from './paths.ts';
 import {
   client,
+  controllerAddress,
   controllerHost,
   directorNamed,
   directors,
@@ -39,7 +40,7 @@ import {
 import { removeRemains } from './remains.ts';
 import type { HostStatus, LabStatus } from './status.ts';
 import type { Facts, StewardSettings } from './steward.ts';
-import { directorNetwork, fill, interfaceUp, keepalivedConf } from './templates.ts';
+import { agentYaml, directorNetwork, fill, interfaceUp, keepalivedConf } from './templates.ts';
 
 /** From the start of the agents to the first answer; three times what an election at advert_int 2 and a check take. */
 const serveMilliseconds = 60_000;
@@ -61,6 +62,8 @@ export class RunningLab {
   private operator: OperatorFiles | undefined;
   private state: LabStatus['state'] = 'starting';
   private firstAnswer: number | undefined;
+  /** Settles with the phase under way, however it ends. */
+  private working: Promise<void> = Promise.resolve();
 
   constructor(options: UpOptions, say: Progress) {
     this.options = options;
@@ -173,12 +176,20 @@ export class RunningLab {
       if (machine instanceof Director && machine.state !== 'dead' && this.choice.kernel === 'guests')
         await machine.kill();
     }
+    // A phase that is cut short may still have something half made.
+    await this.working;
     await removeRemains();
   }
 
   private async phase(name: string, work: () => Promise<unknown>): Promise<void> {
+    if (this.state === 'stopping') throw new Error('taken down while it started');
     const from = Date.now();
-    await work();
+    const working = work();
+    this.working = working.then(
+      () => undefined,
+      () => undefined,
+    );
+    await working;
     this.phases.push({ name, milliseconds: Date.now() - from });
     this.say(`${name}: ${seconds(Date.now() - from)}`);
   }
@@ -231,6 +242,8 @@ export class RunningLab {
         join(directory, 'keepalived.conf'),
         keepalivedConf(template('keepalived.conf'), director, delayLoop),
       );
+      const controller = `${controllerAddress}:${controllerPorts.agents}`;
+      await writeFile(join(directory, 'agent.yaml'), agentYaml(template('agent.yaml'), director, controller));
       await writeFile(join(directory, 'snmpd.conf'), fill(template('snmpd.conf'), { name: director.name }));
       await writeFile(join(directory, 'network.batch'), directorNetwork(director, guest));
       await writeFile(join(directory, 'steward.json'), JSON.stringify(this.stewardSettings(director)));
@@ -242,7 +255,7 @@ export class RunningLab {
     const { agents } = this.options;
     const wanted = agents === 'all' || agents.some((name) => directorNamed(name) === director);
     return {
-      services: [snmpdService(), agentService(director)],
+      services: [snmpdService(), agentService()],
       start: ['snmpd', ...(wanted ? ['agent'] : [])],
       runDirectory: agentRunDirectory,
       logs: '/run/lab/logs',

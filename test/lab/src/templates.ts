@@ -1,5 +1,5 @@
 /** The files that the lab writes for its hosts. Rendering is pure; the templates lie in test/lab/etc. */
-import { virtualRouter, webServers, type DirectorHost, type Host } from './plan.ts';
+import { directors, managementAddress, virtualRouter, webServers, type DirectorHost, type Host } from './plan.ts';
 
 /** Fills `{{name}}` in; a name without a value, or a value without its name, is a fault of the caller. */
 export function fill(template: string, values: Readonly<Record<string, string>>): string {
@@ -22,6 +22,16 @@ export function keepalivedConf(template: string, director: DirectorHost, delayLo
     delay_loop: String(delayLoop),
     real_servers_4: realServers(0),
     real_servers_6: realServers(1),
+  });
+}
+
+export function agentYaml(template: string, director: DirectorHost, controller: string): string {
+  const seeds = directors.filter((peer) => peer !== director).map(managementAddress);
+  return fill(template, {
+    name: director.name,
+    controller,
+    gossip: managementAddress(director),
+    seeds: seeds.join(', '),
   });
 }
 
