@@ -1,0 +1,228 @@
+import { Rtnetlink } from '@keepfleet/linux';
+import { type Instant, between, instant, toMillis } from '@keepfleet/machine';
+import {
+  type ReceivedPacket,
+  VrrpNode,
+  type VrrpCommand,
+  type VrrpEvent,
+  type VrrpInput,
+  type VrrpOutput,
+  type VrrpSettings,
+  type VrrpSnapshot,
+  checkSettings,
+} from '@keepfleet/vrrp';
+import { vrrpEventText } from '../control/events.ts';
+import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
+import type { Log } from '../log.ts';
+import { VirtualAddresses } from './addresses.ts';
+import { Announcer } from './announcer.ts';
+import { InterfaceTable } from './interfaces.ts';
+import { LATE, Lateness } from './lateness.ts';
+import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
+import { SocketPool } from './sockets.ts';
+import { WallClock, monotonicNow } from './wall-clock.ts';
+
+export interface VrrpProcessListener {
+  event(event: VrrpEvent): void;
+  /** The snapshot is another one. */
+  changed(): void;
+  /** Everything is released or left, as asked; the process may end. */
+  stopped(): void;
+}
+
+/** A socket that could not be opened is tried again after this. */
+const RETRY_MS = 1_000;
+
+/** The driver of {@link VrrpNode}: sockets, addresses, interfaces and one timer. */
+export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, VrrpSnapshot> {
+  readonly role = 'vrrp';
+  readonly settings = vrrpSettingsSchema;
+  readonly command = vrrpCommandSchema;
+  readonly #node = new VrrpNode();
+  readonly #rtnetlink = new Rtnetlink();
+  readonly #interfaces: InterfaceTable;
+  readonly #sockets: SocketPool;
+  readonly #addresses: VirtualAddresses;
+  readonly #announcer: Announcer;
+  readonly #lateness = new Lateness();
+  readonly #clock = new WallClock();
+  readonly #log: Log;
+  #listener: VrrpProcessListener | undefined;
+  readonly #queue: VrrpInput[] = [];
+  /** Whether the socket of an interface and family is open, as the node was last told. */
+  readonly #socketStates = new Map<string, boolean>();
+  #working = false;
+  /** Never goes back, although packets bring the time of their arrival. */
+  #now: Instant = monotonicNow();
+  #timer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+    this.#interfaces = new InterfaceTable(this.#rtnetlink, { changed: () => this.#readInterfaces() }, log);
+    this.#sockets = new SocketPool((packet, at) => this.#packet(packet, at), log);
+    const linkOf = (name: string) => this.#interfaces.link(name);
+    this.#addresses = new VirtualAddresses(this.#rtnetlink, (name) => linkOf(name)?.index, log);
+    this.#announcer = new Announcer(linkOf, log);
+  }
+
+  /** To be called once, before anything else. */
+  start(listener: VrrpProcessListener): void {
+    this.#listener = listener;
+    this.#readInterfaces();
+  }
+
+  configure(settings: VrrpSettings): { refused: string } | undefined {
+    const checked = checkSettings(settings);
+    if (!checked.ok) {
+      const { instance, field, reason } = checked.error;
+      return { refused: `vrrp_instance ${instance}: ${field}: ${reason}` };
+    }
+    if (this.#stopped) return { refused: 'the process is stopping' };
+    this.#give({ kind: 'configure', settings });
+    return undefined;
+  }
+
+  carryOut(command: VrrpCommand): Outcome {
+    if (!this.#node.has(command.instance)) return { ok: false, reason: `there is no instance ${command.instance}` };
+    this.#give({ kind: 'command', command });
+    return { ok: true };
+  }
+
+  stop(mode: StopMode): void {
+    if (this.#stopped) return;
+    this.#give({ kind: 'stop', mode });
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+    this.#sockets.close();
+    this.#interfaces.close();
+    this.#announcer.close();
+    this.#rtnetlink.close();
+    this.#listener?.stopped();
+  }
+
+  snapshot(): VrrpSnapshot {
+    const snapshot = this.#node.snapshot((at) => this.#clock.epochMillis(at));
+    return { ...snapshot, lateness: this.#lateness.snapshot() };
+  }
+
+  /** One input after the other, each with its consequences: what an output changes in the kernel is read back as an input. */
+  #give(...inputs: VrrpInput[]): void {
+    this.#queue.push(...inputs);
+    if (this.#working || this.#stopped) return;
+    this.#working = true;
+    try {
+      for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
+        this.#advance(monotonicNow());
+        const outputs = this.#node.handle(input, this.#now);
+        // Routers may be new: each is to know whether it can hear.
+        if (input.kind === 'configure') this.#socketStates.clear();
+        this.#carryOutAll(outputs);
+        if (input.kind === 'configure') this.#sockets.prune(this.#node.listeners());
+      }
+    } finally {
+      this.#working = false;
+    }
+    this.#arm();
+    this.#listener?.changed();
+  }
+
+  #carryOutAll(outputs: readonly VrrpOutput[]): void {
+    const sockets = this.#openSockets();
+    const touched = new Set<string>();
+    for (const output of outputs) {
+      switch (output.kind) {
+        case 'send':
+          this.#sockets.send(output);
+          break;
+        case 'add-addresses':
+        case 'remove-addresses':
+          this.#addresses.change(output.kind === 'add-addresses' ? 'add' : 'remove', output.addresses);
+          for (const address of output.addresses) touched.add(address.interface);
+          break;
+        case 'announce':
+          this.#announcer.announce(output);
+          break;
+        case 'event':
+          this.#tell(output.event);
+          break;
+        default:
+          output satisfies never;
+      }
+    }
+    if (touched.size > 0) this.#queue.push(...this.#interfaces.read(touched));
+    this.#queue.push(...sockets);
+  }
+
+  #tell(event: VrrpEvent): void {
+    const { severity, kind, subject, message, attributes } = vrrpEventText(event);
+    const line = `${subject}: ${message}`;
+    const fields = { kind, ...attributes };
+    if (severity === 'info') this.#log.info(fields, line);
+    else if (severity === 'warning') this.#log.warn(fields, line);
+    else this.#log.error(fields, line);
+    this.#listener?.event(event);
+  }
+
+  #readInterfaces(): void {
+    if (this.#stopped) return;
+    const news = this.#interfaces.read();
+    if (news.length > 0) this.#give(...news);
+  }
+
+  /** Gives what the node does not know yet. */
+  #openSockets(): VrrpInput[] {
+    const news: VrrpInput[] = [];
+    for (const state of this.#sockets.open(this.#node.listeners(), (name) => this.#interfaces.link(name)?.index)) {
+      const name = `${state.interface}/${state.family}`;
+      if (!state.open) this.#retry ??= setTimeout(() => this.#reopen(), RETRY_MS);
+      if (this.#socketStates.get(name) === state.open) continue;
+      this.#socketStates.set(name, state.open);
+      news.push({ kind: 'socket', ...state });
+    }
+    return news;
+  }
+
+  #reopen(): void {
+    this.#retry = undefined;
+    this.#give(...this.#openSockets());
+  }
+
+  #packet(packet: ReceivedPacket, at: number): void {
+    // An advert that waited in the socket while this process was held up counts from its arrival.
+    this.#advance(instant(Math.min(at, monotonicNow())));
+    this.#carryOutAll(this.#node.handle(packet, this.#now));
+    this.#give();
+  }
+
+  #advance(now: Instant): void {
+    if (now > this.#now) this.#now = now;
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const deadline = this.#node.nextDeadline();
+    if (deadline === undefined) return;
+    const wait = Math.max(0, Math.ceil(toMillis(between(monotonicNow(), deadline))));
+    // After the timers Node reads the sockets, then come the immediates: adverts that have arrived are heard first.
+    this.#timer = setTimeout(() => setImmediate(() => this.#serve(deadline)), wait);
+  }
+
+  #serve(deadline: Instant): void {
+    if (this.#stopped) return;
+    this.#advance(monotonicNow());
+    // A packet may have moved the deadline since.
+    if (this.#node.nextDeadline() === deadline && deadline <= this.#now) {
+      const lateness = this.#lateness.served(deadline, this.#now);
+      if (lateness > LATE)
+        this.#log.warn(
+          { lateMs: toMillis(lateness) },
+          'a timer was served late: the machine or this process was held up',
+        );
+    }
+    this.#carryOutAll(this.#node.timeout(this.#now));
+    this.#give();
+  }
+}
