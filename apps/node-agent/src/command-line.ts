@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DEFAULT_AGENT_CONFIG } from './options.ts';
 
 export interface Paths {
   readonly runDirectory: string;
@@ -19,7 +20,7 @@ export const HELP = `Usage: keepfleet-agent [options]
 Runs VRRP, IPVS and SNMP of this node from its keepalived.conf, and reports to the fleet.
 
   --config FILE        keepalived.conf        (default /etc/keepalived/keepalived.conf)
-  --agent-config FILE  agent.yaml             (default /etc/keepfleet/agent.yaml)
+  --agent-config FILE  agent.yaml             (default ${DEFAULT_AGENT_CONFIG})
   --run-dir DIR        sockets and pid files  (default /run/keepfleet)
   --state-dir DIR      overrides and spool    (default /var/lib/keepfleet)
   --check              read the configuration, say what is wrong with it, change nothing
@@ -39,7 +40,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
         // Not in the help: the agent starts its own processes with it.
         role: { type: 'string', default: 'control' },
         config: { type: 'string', default: '/etc/keepalived/keepalived.conf' },
-        'agent-config': { type: 'string', default: '/etc/keepfleet/agent.yaml' },
+        'agent-config': { type: 'string', default: DEFAULT_AGENT_CONFIG },
         'run-dir': { type: 'string', default: '/run/keepfleet' },
         'state-dir': { type: 'string', default: '/var/lib/keepfleet' },
         check: { type: 'boolean', default: false },

@@ -168,15 +168,18 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
   }
 }
 
-/** Node options of the processes: small heaps, so that three processes fit beside a router's work (docs/operations). */
-const NODE_OPTIONS: Readonly<Record<Role, readonly string[]>> = { vrrp: [], lvs: [] };
+/**
+ * A small young generation: under steady work the process stays near 62 MB instead of 96 MB, for 5 to 25 % more of the
+ * little processor time it uses. bin/keepfleet-agent gives the control process the same.
+ */
+const NODE_OPTIONS = ['--max-semi-space-size=4'];
 
 /** The command that runs a role out of the program that runs now. */
 export function roleCommand(role: Role, options: RoleOptions): readonly [string, ...string[]] {
   const [, program = ''] = process.argv;
   return [
     process.execPath,
-    ...NODE_OPTIONS[role],
+    ...NODE_OPTIONS,
     program,
     '--role',
     role,

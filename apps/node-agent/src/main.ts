@@ -1,0 +1,71 @@
+import { mkdirSync } from 'node:fs';
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { join } from 'node:path';
+import packageFile from '../package.json' with { type: 'json' };
+import { type CommandLine, HELP, parseCommandLine } from './command-line.ts';
+import type { RoleOptions } from './options.ts';
+
+const FAILED = 1;
+const WRONG_USE = 2;
+const ALREADY_RUNNING = 3;
+
+/** By then a role has loaded what it ever will. */
+const FLUSH_AFTER_MS = 10_000;
+
+type Run = Extract<CommandLine, { kind: 'run' }>;
+
+const command = parseCommandLine(process.argv.slice(2));
+switch (command.kind) {
+  case 'help':
+    process.stdout.write(HELP);
+    break;
+  case 'version':
+    process.stdout.write(`keepfleet-agent ${packageFile.version}\n`);
+    break;
+  case 'mistake':
+    fail(command.message, WRONG_USE);
+    break;
+  case 'check': {
+    const { checkConfiguration } = await import('./control/check.ts');
+    const { usable, lines } = checkConfiguration(command.paths.config);
+    process.stdout.write(`${lines.join('\n')}\n`);
+    if (!usable) process.exitCode = FAILED;
+    break;
+  }
+  case 'run':
+    try {
+      await run(command);
+    } catch (error) {
+      fail(error instanceof Error ? error.message : String(error), isInUse(error) ? ALREADY_RUNNING : FAILED);
+      // A half-started role may hold timers and sockets.
+      process.exit();
+    }
+}
+
+/** Each role is loaded by itself: the vrrp process holds no line of gRPC, gossip or SNMP. */
+async function run({ role, paths }: Run): Promise<void> {
+  mkdirSync(paths.runDirectory, { recursive: true, mode: 0o755 });
+  // Compiled code of the last start: the vrrp process speaks the sooner. About 200 KB in the run directory.
+  enableCompileCache(join(paths.runDirectory, 'compile-cache'));
+  // Node itself writes it at a clean exit only.
+  setTimeout(flushCompileCache, FLUSH_AFTER_MS).unref();
+  const { createLog } = await import('./log.ts');
+  const options: RoleOptions = { ...paths, version: packageFile.version, log: createLog(role) };
+  switch (role) {
+    case 'control':
+      return (await import('./control/index.ts')).runControl(options);
+    case 'vrrp':
+      return (await import('./vrrp/index.ts')).runVrrp(options);
+    case 'lvs':
+      return (await import('./lvs/index.ts')).runLvs(options);
+  }
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'in-use';
+}
+
+function fail(message: string, exitCode: number): void {
+  process.stderr.write(`keepfleet-agent: ${message}\n`);
+  process.exitCode = exitCode;
+}
