@@ -78,7 +78,12 @@ export async function startController(
     const restAddress = await part(`REST on ${addressText(options.restListen)}`, () =>
       listening(restServer, options.restListen),
     );
-    closers.push(() => app.get(Stopping).stop());
+    closers.push(async () => {
+      app.get(Stopping).stop();
+      const closed = new Promise<void>((resolve) => restServer.close(() => resolve()));
+      restServer.closeAllConnections();
+      await closed;
+    });
     const apiAddress = await part(`fleet API on ${addressText(options.apiListen)}`, () =>
       api.listen(options.apiListen),
     );

@@ -12,11 +12,10 @@ export class NodeRepository {
   }
 
   async save(row: NodeRow): Promise<void> {
-    const { name: _name, ...columns } = row;
     await this.#database
       .insertInto('nodes')
       .values(row)
-      .onConflict((conflict) => conflict.column('name').doUpdateSet(columns))
+      .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
       .execute();
   }
 

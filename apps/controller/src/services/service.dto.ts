@@ -98,22 +98,29 @@ export function toService(view: fleet.FleetVirtualService): z.infer<typeof servi
 }
 
 function toNodeService(view: fleet.NodeService): z.infer<typeof nodeServiceDto>[] {
-  if (view.service === undefined) return [];
-  const { key: _key, since, realServers, statistics, ...service } = view.service;
+  const service = view.service;
+  if (service === undefined) return [];
   return [
     {
       node: view.node,
       freshness: freshnessWord[view.freshness],
       observedAt: timeText(view.observedAt),
       ageMs: Number(view.ageMs),
-      ...service,
-      since: timeText(since),
-      realServers: realServers.map((server) => ({
+      protocol: service.protocol,
+      address: service.address,
+      port: service.port,
+      scheduler: service.scheduler,
+      forwarding: service.forwarding,
+      quorumUp: service.quorumUp,
+      quorum: service.quorum,
+      sorryInUse: service.sorryInUse,
+      since: timeText(service.since),
+      realServers: service.realServers.map((server) => ({
         ...server,
         since: timeText(server.since),
         statistics: toStatistics(server.statistics),
       })),
-      statistics: toStatistics(statistics),
+      statistics: toStatistics(service.statistics),
     },
   ];
 }

@@ -1,3 +1,5 @@
+// eslint-disable-next-line @typescript-eslint/triple-slash-reference -- a program that imports only this file needs it too
+/// <reference path="./better-sqlite3.d.ts" />
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
