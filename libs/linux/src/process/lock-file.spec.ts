@@ -17,6 +17,7 @@ describe('a pid file', () => {
     expect(readFileSync(path, 'latin1')).toBe(`${process.pid}\n`);
     expect(lockPidFile(path)).toEqual({ kind: 'held', pid: process.pid });
     if (first.kind === 'locked') first.release();
+    expect(readFileSync(path, 'latin1')).toBe('');
     const second = lockPidFile(path);
     expect(second.kind).toBe('locked');
     if (second.kind === 'locked') second.release();

@@ -29,5 +29,10 @@ export function lockPidFile(path: string): LockOutcome {
     closeSync(fd);
     throw error;
   }
-  return { kind: 'locked', release: () => closeSync(fd) };
+  const release = () => {
+    // Emptied, not removed: whoever opens it at this moment must lock the file that others see.
+    ftruncateSync(fd);
+    closeSync(fd);
+  };
+  return { kind: 'locked', release };
 }
