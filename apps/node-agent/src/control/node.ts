@@ -212,6 +212,23 @@ export class ControlNode implements CommandTarget {
     return nodeState(this.#view());
   }
 
+  /** Resolves when both processes have told their state, or after so many milliseconds. */
+  heardBoth(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(check);
+        resolve();
+      };
+      const check = () => {
+        if (this.#vrrp.snapshot !== undefined && this.#lvs.snapshot !== undefined) end();
+      };
+      const timer = setTimeout(end, timeoutMs);
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
   rows(): MibRows | undefined {
     const config = this.#configuration?.config;
     return config && mibRows(config, this.#options, this.#vrrp.snapshot, this.#lvs.snapshot);

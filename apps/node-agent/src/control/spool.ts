@@ -97,6 +97,11 @@ export class EventSpool {
     return origin?.incarnation === incarnation ? origin.seq : 0;
   }
 
+  /** Where a process's own event ring was read to, across restarts of control. */
+  position(role: EventOrigin['role']): { readonly incarnation: string; readonly seq: number } | undefined {
+    return this.#meta.taken.find((one) => one.role === role);
+  }
+
   /** Gives the event its sequence and keeps it. An event of a process that was taken over before is ignored. */
   append(event: Omit<NodeEvent, 'sequence'>): NodeEvent | undefined {
     const { origin } = event;

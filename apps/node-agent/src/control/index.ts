@@ -1,0 +1,270 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type AgentFile, formatDiagnostic } from '@keepfleet/config';
+import type { CheckerSettings } from '@keepfleet/health';
+import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import { lockPidFile } from '@keepfleet/linux';
+import type { Change } from '@keepfleet/mib';
+import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
+import { credentials } from '@grpc/grpc-js';
+import { type Gossip, startGossip } from '../gossip/index.ts';
+import { type Role, socketPath } from '../link/index.ts';
+import { lvsEventSchema, lvsSnapshotSchema } from '../lvs/schemas.ts';
+import { DEFAULT_AGENT_CONFIG, type RoleOptions } from '../options.ts';
+import type { OverrideChange } from '../settings/index.ts';
+import { type Snmp, startSnmp } from '../snmp/index.ts';
+import { Uplink, tlsCredentials } from '../uplink/uplink.ts';
+import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
+import { readAgentFile } from './agent-file.ts';
+import { readConfiguration } from './configuration.ts';
+import { errorText } from './error-text.ts';
+import { gossipOptions, memberEventText, wireMembers } from './membership.ts';
+import { ControlNode } from './node.ts';
+import { OverrideStore } from './override-store.ts';
+import { Processes } from './processes.ts';
+import { EventSpool } from './spool.ts';
+import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.ts';
+
+/** The first report waits so long for the processes to be heard, so that it is not one of an empty node. */
+const FIRST_REPORT_DELAY_MS = 3_000;
+/** Changes are gathered for this long before SNMP gets new rows and the controller what changed. */
+const GATHER_MS = 20;
+
+/** The control process: everything of a node but VRRP and IPVS themselves. Returns when the node is told to end. */
+export async function runControl(options: RoleOptions): Promise<void> {
+  const agentFile = readAgentFile(options.agentConfig, options.agentConfig === DEFAULT_AGENT_CONFIG);
+  const lock = lockPidFile(join(options.runDirectory, 'control.pid'));
+  if (lock.kind === 'held') {
+    const who = lock.pid === undefined ? '' : ` (process ${lock.pid})`;
+    throw new AlreadyRunning(
+      `an agent runs already in ${options.runDirectory}${who}; stop it, or give this one another --run-dir`,
+    );
+  }
+  try {
+    await new Control(options, agentFile).run();
+  } finally {
+    lock.release();
+  }
+}
+
+class AlreadyRunning extends Error {
+  override readonly name = 'AlreadyRunning';
+  readonly code = 'in-use';
+}
+
+class Control {
+  readonly #options: RoleOptions;
+  readonly #agentFile: AgentFile;
+  readonly #name: string;
+  readonly #spool: EventSpool;
+  readonly #node: ControlNode;
+  readonly #processes = new Processes();
+  readonly #vrrp: SupervisedProcess<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
+  readonly #lvs: SupervisedProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
+  #snmp: Snmp | undefined;
+  #gossip: Gossip | undefined;
+  #uplink: Uplink | undefined;
+  #gather: NodeJS.Timeout | undefined;
+  #gossipProblem: string | undefined;
+
+  constructor(options: RoleOptions, agentFile: AgentFile) {
+    this.#options = options;
+    this.#agentFile = agentFile;
+    this.#name = agentFile.node ?? hostname().split('.')[0] ?? 'node';
+    this.#refuseToStartBlind();
+    this.#spool = new EventSpool(join(options.stateDirectory, 'spool'));
+    this.#node = new ControlNode({
+      name: this.#name,
+      version: options.version,
+      spool: this.#spool,
+      overrides: new OverrideStore(join(options.stateDirectory, 'overrides.json')),
+      log: options.log,
+      changed: () => this.#changed(),
+    });
+    this.#node.processes = () => this.#processes.list();
+    this.#node.otherProblems = () => this.#problems();
+    this.#vrrp = new SupervisedProcess({
+      ...this.#supervision('vrrp'),
+      snapshot: vrrpSnapshotSchema,
+      event: vrrpEventSchema,
+      listener: this.#node.vrrpListener,
+    });
+    this.#lvs = new SupervisedProcess({
+      ...this.#supervision('lvs'),
+      snapshot: lvsSnapshotSchema,
+      event: lvsEventSchema,
+      listener: this.#node.lvsListener,
+    });
+    this.#node.link(this.#vrrp.link, this.#lvs.link);
+  }
+
+  async run(): Promise<void> {
+    const ended = this.#signals();
+    this.#readConfiguration();
+    this.#startSnmp();
+    await this.#startGossip();
+    await this.#node.heardBoth(FIRST_REPORT_DELAY_MS);
+    this.#startUplink();
+    const how = await ended;
+    this.#options.log.info({ how }, how === 'stop' ? 'stopping: handing over' : 'ending; VRRP and IPVS go on');
+    this.#uplink?.close();
+    await Promise.all([this.#snmp?.close(), how === 'stop' ? this.#gossip?.leave() : undefined]);
+    this.#gossip?.close();
+    if (how === 'stop') await Promise.all([this.#vrrp.stop('release'), this.#lvs.stop('release')]);
+    else for (const one of [this.#vrrp, this.#lvs]) one.detach();
+    this.#node.close();
+    if (this.#gather !== undefined) clearTimeout(this.#gather);
+    this.#spool.close();
+  }
+
+  /** A file with errors must not stop what runs; where nothing runs, saying so and ending is all there is to do. */
+  #refuseToStartBlind(): void {
+    const reading = readConfiguration(this.#configPath());
+    const running = (['vrrp', 'lvs'] as const).some((role) => existsSync(socketPath(this.#options.runDirectory, role)));
+    if (reading.ok || running) return;
+    throw new Error([...reading.diagnostics.map(formatDiagnostic), reading.reason].join('\n'));
+  }
+
+  #configPath(): string {
+    return this.#agentFile.paths.keepalivedConf ?? this.#options.config;
+  }
+
+  #readConfiguration(): void {
+    const reading = readConfiguration(this.#configPath());
+    const { diagnostics } = reading.ok ? reading.configuration : reading;
+    for (const diagnostic of diagnostics) {
+      this.#options.log[diagnostic.severity === 'error' ? 'error' : 'warn'](
+        { kind: diagnostic.kind },
+        formatDiagnostic(diagnostic),
+      );
+    }
+    if (!reading.ok) {
+      const first = diagnostics.find((diagnostic) => diagnostic.severity === 'error');
+      this.#node.refuseConfiguration(
+        first === undefined ? reading.reason : `${reading.reason}, the first: ${formatDiagnostic(first)}`,
+      );
+      return;
+    }
+    const { hash } = reading.configuration;
+    this.#node.configure(reading.configuration).then(
+      (missing) =>
+        this.#options.log.info(
+          { hash, missing },
+          missing === undefined
+            ? 'the configuration is in force'
+            : `the configuration is not wholly in force: ${missing}`,
+        ),
+      (error: unknown) =>
+        this.#options.log.error({ hash }, `the configuration could not be put in force: ${errorText(error)}`),
+    );
+  }
+
+  /** What supervising either process has in common. */
+  #supervision<R extends Role>(role: R) {
+    const { runDirectory, log } = this.#options;
+    return {
+      runDirectory,
+      role,
+      log,
+      command: roleCommand(role, this.#options),
+      position: this.#spool.position(role),
+      changed: (state: ProcessState) => this.#noteProcess(this.#processes.changed(role, state)),
+    };
+  }
+
+  #noteProcess(event: ReturnType<Processes['changed']>): void {
+    if (event !== undefined) this.#node.note(event);
+    this.#changed();
+  }
+
+  #startSnmp(): void {
+    const { snmp } = this.#agentFile;
+    if (!snmp.enabled) return;
+    this.#snmp = startSnmp({
+      socket: snmp.agentx,
+      log: this.#options.log,
+      onSet: (changes) => this.#node.commands.setBySnmp(changes.map(overrideChange), 'snmp'),
+    });
+    this.#changed();
+  }
+
+  async #startGossip(): Promise<void> {
+    const options = gossipOptions(this.#agentFile, { ...this.#options, name: this.#name });
+    if (options === undefined) return;
+    try {
+      this.#gossip = await startGossip({
+        ...options,
+        onEvent: (event) => {
+          const text = memberEventText(event);
+          if (text !== undefined) this.#node.note(text);
+          this.#changed();
+        },
+      });
+    } catch (error) {
+      // VRRP, IPVS and the report to the controller do not need gossip.
+      this.#gossipProblem = errorText(error);
+      this.#options.log.error({}, `gossip could not be started: ${this.#gossipProblem}`);
+    }
+  }
+
+  #startUplink(): void {
+    const { controller, labels } = this.#agentFile;
+    if (controller === undefined) return;
+    this.#uplink = new Uplink({
+      controllers: controller.addresses,
+      credentials: controller.tls === undefined ? credentials.createInsecure() : tlsCredentials(controller.tls),
+      node: this.#name,
+      version: this.#options.version,
+      labels,
+      spool: this.#spool,
+      state: () => this.#node.state(),
+      carryOut: (command) => this.#node.carryOut(command),
+      log: (level, message, details) => this.#options.log[level](details, message),
+    });
+  }
+
+  #problems(): string[] {
+    const snmp = this.#snmp?.status();
+    return [
+      ...(this.#gossipProblem === undefined ? [] : [`gossip: ${this.#gossipProblem}`]),
+      ...(snmp === undefined || snmp.state === 'serving' ? [] : [`snmp: no session with snmpd at ${snmp.socket}`]),
+    ];
+  }
+
+  #changed(): void {
+    this.#gather ??= setTimeout(() => {
+      this.#gather = undefined;
+      if (this.#gossip !== undefined) this.#node.members = wireMembers(this.#gossip.members());
+      const rows = this.#node.rows();
+      if (rows !== undefined) this.#snmp?.update(rows);
+      this.#uplink?.stateChanged();
+    }, GATHER_MS);
+  }
+
+  /** Resolves when the node is told to end: `stop` hands over, `leave` ends this process alone. */
+  #signals(): Promise<'stop' | 'leave'> {
+    process.on('SIGHUP', () => this.#readConfiguration());
+    return new Promise((resolve) => {
+      process.once('SIGTERM', () => resolve('stop'));
+      process.once('SIGINT', () => resolve('stop'));
+      process.once('SIGQUIT', () => resolve('leave'));
+    });
+  }
+}
+
+function overrideChange(change: Change): OverrideChange {
+  switch (change.kind) {
+    case 'base-priority':
+      return { kind: 'vrrp-priority', instance: change.instance, priority: change.value };
+    case 'preempt':
+      return { kind: 'vrrp-preempt', instance: change.instance, preempt: change.value };
+    case 'weight':
+      return {
+        kind: 'real-server-weight',
+        service: change.virtualServer,
+        realServer: change.realServer,
+        weight: change.value,
+      };
+  }
+}
