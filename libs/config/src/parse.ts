@@ -20,7 +20,7 @@ export interface ParseInput {
   readonly configId?: string;
   /** Values of `${_ENV NAME}`; default none. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Source of `${_RANDOM}`; the default repeats itself, so that a text always means the same. */
+  /** Source of `${_RANDOM}`, a whole number from `low` to `high`; the default repeats itself, so that a text always means the same. */
   readonly random?: (low: number, high: number) => number;
 }
 
@@ -121,7 +121,6 @@ function repeatableRandom(): (low: number, high: number) => number {
   let state = 1;
   return (low, high) => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
-    const [least, most] = [Math.min(low, high), Math.max(low, high)];
-    return Number.isSafeInteger(most - least) ? least + ((state >> 8) % (most - least + 1)) : 0;
+    return low + ((state >> 8) % (high - low + 1));
   };
 }

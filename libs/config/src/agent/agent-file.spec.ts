@@ -131,5 +131,5 @@ describe('an agent.yaml', () => {
       }),
       { numRuns: 500 },
     );
-  });
+  }, 30_000);
 });

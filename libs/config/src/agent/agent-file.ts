@@ -111,7 +111,7 @@ export type AgentFile = z.output<typeof agentFile>;
 /** Reads an agent.yaml; an empty one is all defaults. Any text gives a value or problems, and nothing is thrown. */
 export function parseAgentFile(file: string, text: string): AgentFileResult {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };

@@ -4,6 +4,7 @@ import type { PassedLine } from '../model/parts.ts';
 import { type AddressLine, addressLine } from './address-line.ts';
 import type { Arguments } from './context.ts';
 import { type GlobalSettings, globalDefs } from './global-defs.ts';
+import { kept } from './notify.ts';
 import { integer, interfaceName, optionalPort, seconds, word, words } from './readers.ts';
 import {
   type Draft,
@@ -71,7 +72,8 @@ export const root: Table<ConfigDraft> = {
     },
   },
   vrrp_instance: named(vrrpInstance, (config) => config.instances),
-  vrrp_sync_group: named(vrrpSyncGroup, (config) => config.groups),
+  // The members are told their group; nothing keeps them together yet.
+  vrrp_sync_group: kept(named(vrrpSyncGroup, (config) => config.groups)),
   vrrp_script: named(vrrpScript, (config) => config.scripts),
   virtual_server: {
     block: 'required',

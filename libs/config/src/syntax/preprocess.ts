@@ -13,6 +13,8 @@ export const MAX_EXPANDED_LINES = 1_000_000;
 /** Substitutions that may lie behind one line; a definition that uses itself ends here. */
 const MAX_SUBSTITUTIONS = 1_000;
 const MAX_INCLUDE_DEPTH = 32;
+/** Upper end of a `${_RANDOM}` that names none. */
+const MAX_RANDOM = 32_767;
 
 export interface PreprocessOptions {
   /** What `@ID` lines are compared with, and `${_INSTANCE}`. */
@@ -114,7 +116,7 @@ export class Preprocessor {
       if (more.length > 0) {
         const column = from.column(reference.start);
         const lines = more.map((entry) => ({
-          text: new SourceText(from.file, from.line, entry, column, []),
+          text: SourceText.substituted(from.file, from.line, entry, column),
           bindings,
         }));
         stack.push({ lines: lines.values(), substitutions });
@@ -135,7 +137,7 @@ export class Preprocessor {
       number++;
       const raw = text.slice(start, end).replace(/\r+$/, '');
       start = end + 1;
-      const line = new SourceText(file, number, raw.replaceAll('\r', ' '));
+      const line = SourceText.written(file, number, raw.replaceAll('\r', ' '));
       if (raw.includes('\0')) {
         this.#diagnostics.error(
           'binary-line',
@@ -210,15 +212,20 @@ export class Preprocessor {
     const variable = bindings?.get(reference.name);
     if (variable !== undefined) return [variable];
     if (reference.braced) {
-      const [low, high] = reference.parameters.map(Number);
       if (reference.name === '_PWD') return [directoryOf(line.file)];
       if (reference.name === '_INSTANCE') return [this.#options.configId];
       if (reference.name === '_HASH') return ['#'];
       if (reference.name === '_BANG') return ['!'];
-      if (reference.name === '_RANDOM') return [String(this.#options.random(low ?? 0, high ?? 32767))];
+      if (reference.name === '_RANDOM') return this.#randomValue(reference.parameters);
       if (reference.name === '_ENV') return this.#environmentValue(reference.parameters[0]);
     }
     return this.#definitions.get(reference.name);
+  }
+
+  #randomValue(parameters: readonly string[]): DefinitionValue | undefined {
+    const [low = 0, high = MAX_RANDOM] = parameters.map(Number);
+    if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high)) return undefined;
+    return [String(this.#options.random(Math.min(low, high), Math.max(low, high)))];
   }
 
   #environmentValue(name: string | undefined): DefinitionValue | undefined {

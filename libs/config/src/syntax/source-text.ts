@@ -1,24 +1,44 @@
 import type { Position } from '../diagnostics.ts';
 
+/** From `index` on, characters count up from `column`, or all came from it by substitution. */
+interface Run {
+  readonly index: number;
+  readonly column: number;
+  readonly substituted: boolean;
+}
+
 /** A piece of one line that still knows, for each character, the column of the file it came from. */
 export class SourceText {
   readonly file: string;
   readonly line: number;
   readonly text: string;
-  readonly #start: number;
-  readonly #columns: readonly number[] | undefined;
+  /** In the order of their indexes; the first has index 0 or less. */
+  readonly #runs: readonly Run[];
 
-  constructor(file: string, line: number, text: string, start = 1, columns?: readonly number[]) {
+  private constructor(file: string, line: number, text: string, runs: readonly Run[]) {
     this.file = file;
     this.line = line;
     this.text = text;
-    this.#start = start;
-    this.#columns = columns;
+    this.#runs = runs;
+  }
+
+  /** A line as the file has it. */
+  static written(file: string, line: number, text: string): SourceText {
+    return new SourceText(file, line, text, [{ index: 0, column: 1, substituted: false }]);
+  }
+
+  /** Text from elsewhere, which takes the place of what stands at one column. */
+  static substituted(file: string, line: number, text: string, column: number): SourceText {
+    return new SourceText(file, line, text, [{ index: 0, column, substituted: true }]);
   }
 
   column(index: number): number {
-    if (this.#columns === undefined) return this.#start + index;
-    return this.#columns[Math.min(index, this.#columns.length - 1)] ?? this.#start;
+    let column = 1;
+    for (const run of this.#runs) {
+      if (run.index > index && run.index > 0) break;
+      column = run.substituted ? run.column : run.column + index - run.index;
+    }
+    return column;
   }
 
   position(index = 0): Position {
@@ -26,27 +46,33 @@ export class SourceText {
   }
 
   slice(start: number, end = this.text.length): SourceText {
-    return new SourceText(
-      this.file,
-      this.line,
-      this.text.slice(start, end),
-      this.column(start),
-      this.#columns?.slice(start, end),
-    );
+    if (start === 0 && end === this.text.length) return this;
+    return new SourceText(this.file, this.line, this.text.slice(start, end), this.#runsFrom(start, 0));
   }
 
   trim(): SourceText {
     const start = this.text.length - this.text.trimStart().length;
-    const end = this.text.trimEnd().length;
-    return start === 0 && end === this.text.length ? this : this.slice(start, Math.max(start, end));
+    return this.slice(start, Math.max(start, this.text.trimEnd().length));
   }
 
   /** Every character of the replacement gets the column where the replaced part began. */
   replace(start: number, end: number, replacement: string): SourceText {
-    const columns = Array.from({ length: start }, (_unused, i) => this.column(i));
-    columns.push(...new Array<number>(replacement.length).fill(this.column(start)));
-    for (let i = end; i < this.text.length; i++) columns.push(this.column(i));
+    const runs = [
+      ...this.#runs.filter(({ index }) => index < start),
+      { index: start, column: this.column(start), substituted: true },
+      ...this.#runsFrom(end, start + replacement.length),
+    ];
     const text = this.text.slice(0, start) + replacement + this.text.slice(end);
-    return new SourceText(this.file, this.line, text, this.column(0), columns);
+    return new SourceText(this.file, this.line, text, runs);
+  }
+
+  /** The runs of the text from `start`, for a text in which it stands at `target`. */
+  #runsFrom(start: number, target: number): Run[] {
+    const later = this.#runs.filter(({ index }) => index > start);
+    const current = this.#runs.findLast(({ index }) => index <= start);
+    return [
+      { index: target, column: this.column(start), substituted: current?.substituted ?? false },
+      ...later.map((run) => ({ ...run, index: run.index - start + target })),
+    ];
   }
 }
