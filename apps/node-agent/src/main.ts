@@ -52,8 +52,11 @@ async function run({ role, paths }: Run): Promise<void> {
   const { createLog } = await import('./log.ts');
   const options: RoleOptions = { ...paths, version: packageFile.version, log: createLog(role) };
   switch (role) {
-    case 'control':
+    case 'control': {
+      const { nameProcess } = await import('@keepfleet/linux');
+      nameProcess('keepfleet-agent');
       return (await import('./control/index.ts')).runControl(options);
+    }
     case 'vrrp':
       return (await import('./vrrp/index.ts')).runVrrp(options);
     case 'lvs':

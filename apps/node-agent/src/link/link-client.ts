@@ -73,6 +73,7 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
   #retries = 0;
   #commands = 0;
   #closed = false;
+  #stopAsked = false;
 
   constructor(options: LinkClientOptions<Snapshot, Event>) {
     this.#options = options;
@@ -113,6 +114,7 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
 
   /** Asks the process to end. */
   stop(mode: StopMode): void {
+    this.#stopAsked = true;
     this.#send({ type: 'stop', mode });
   }
 
@@ -148,7 +150,8 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
     this.#hello = undefined;
     if (this.#closed) return;
     if (hadProcess) {
-      log.warn({ link: role, err: reason }, `the connection to the ${role} process ended; connecting again`);
+      if (this.#stopAsked) log.info({ link: role }, `the ${role} process has stopped`);
+      else log.warn({ link: role, err: reason }, `the connection to the ${role} process ended; connecting again`);
       listener.disconnected(reason);
     } else if (reason !== undefined) this.#options.unreachable?.(reason);
     this.#retries += 1;
@@ -200,6 +203,7 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
 
   #greet(hello: Hello): void {
     this.#hello = hello;
+    this.#stopAsked = false;
     this.#retries = 0;
     if (this.#position.incarnation !== hello.incarnation) this.#position = { incarnation: hello.incarnation, seq: 0 };
     this.#send({ type: 'resume', incarnation: hello.incarnation, after: this.#position.seq });

@@ -173,6 +173,7 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
       closed: (reason) => {
         this.#peers.delete(peer);
         if (this.#peers.size === 0) clearInterval(this.#heartbeat);
+        if (this.#closing !== undefined) return;
         if (reason === undefined) log.info({}, 'the control process closed its connection; going on without it');
         else log.warn({ err: reason }, 'the connection of the control process broke; going on without it');
       },
