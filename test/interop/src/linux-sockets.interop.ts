@@ -1,6 +1,7 @@
 /* eslint-disable @nx/enforce-module-boundaries -- the adapter's own tests, on the real kernel */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Link,
@@ -200,6 +201,23 @@ describe('a raw socket in trouble', () => {
     const far = raw(stand.far, 'ipv4');
     again.socket.send(text.encode('anew'), GROUPS.ipv4);
     await far.heard('anew');
+  });
+
+  it('leaves no descriptor behind, closed or refused, also when closed in the midst of packets', async () => {
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const near = raw(stand.near, 'ipv4');
+    const before = descriptors();
+    for (let i = 0; i < 100; i++) {
+      const far = raw(stand.far, 'ipv4');
+      near.socket.send(text.encode('one'), GROUPS.ipv4);
+      if (i % 10 === 0) await far.heard('one');
+      far.socket.close();
+      far.socket.close();
+      expect(() => raw(stand.far, 'ipv4', { groups: [ip('192.0.2.9')] })).toThrow(
+        expect.objectContaining({ code: 'EINVAL' }),
+      );
+    }
+    await waitFor(() => descriptors() <= before, { deadline: 5_000, what: 'all descriptors closed' });
   });
 
   it('of a missing interface is refused by name', () => {
