@@ -56,7 +56,9 @@ export type DiagnosticKind =
   /** A setting without which its block means nothing. */
   | 'missing-setting'
   /** A name that nothing in the file defines. */
-  | 'unresolved-reference';
+  | 'unresolved-reference'
+  /** There is more of this severity than is kept. */
+  | 'more';
 
 export interface Diagnostic extends Position {
   readonly severity: Severity;
@@ -73,9 +75,13 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
   return `${file}:${line}:${column}: ${severity}: ${message}${hint === undefined ? '' : ` (${hint})`} [${kind}]`;
 }
 
+/** Kept of each severity: enough to work on, and a bound for a text that repeats a mistake a million times. */
+export const MAX_DIAGNOSTICS = 1_000;
+
 /** Collects diagnostics in the order they are found. */
 export class Diagnostics {
   readonly #found: Diagnostic[] = [];
+  readonly #counts: Record<Severity, number> = { error: 0, warning: 0 };
 
   error(kind: DiagnosticKind, at: Position, message: string, hint?: string): void {
     this.#add('error', kind, at, message, hint);
@@ -85,12 +91,24 @@ export class Diagnostics {
     this.#add('warning', kind, at, message, hint);
   }
 
+  /** Whether one more of this severity would be kept; saves the work of wording it. */
+  keeps(severity: Severity): boolean {
+    return this.#counts[severity] < MAX_DIAGNOSTICS;
+  }
+
   all(): readonly Diagnostic[] {
     return this.#found;
   }
 
   #add(severity: Severity, kind: DiagnosticKind, at: Position, message: string, hint: string | undefined): void {
     const { file, line, column } = at;
+    const count = ++this.#counts[severity];
+    if (count > MAX_DIAGNOSTICS + 1) return;
+    if (count === MAX_DIAGNOSTICS + 1) {
+      const message = `there are more ${severity}s from here on; the first ${MAX_DIAGNOSTICS} are listed`;
+      this.#found.push({ severity, kind: 'more', file, line, column, message });
+      return;
+    }
     this.#found.push({ severity, kind, file, line, column, message, ...(hint === undefined ? {} : { hint }) });
   }
 }

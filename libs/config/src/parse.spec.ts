@@ -48,6 +48,7 @@ describe('a diagnostic of each kind', () => {
     ['ignored', instance(`${vip}\n state MASTER\n nopreempt`), 8, 2],
     ['duplicate', instance(vip) + instance(vip), 8, 1],
     ['missing-setting', 'vrrp_instance V {\n interface eth0\n}\n', 1, 1],
+    ['more', `global_defs {\n${' x\n'.repeat(1002)}}\n`, 1002, 2],
     ['unresolved-reference', instance(`${vip}\n track_script {\n  chk\n }`), 8, 3],
   ];
 
@@ -85,6 +86,11 @@ describe('blocks', () => {
   it('says where a keyword belongs that stands in the wrong block', () => {
     const { diagnostics } = parse('global_defs {\n virtual_router_id 3\n}\n');
     expect(diagnostics).toMatchObject([{ kind: 'unknown-keyword', hint: 'it belongs in vrrp_instance' }]);
+  });
+
+  it('says of a definition that comes too late that it does', () => {
+    const { diagnostics } = parse('$LATE\n$LATE=global_defs {}\n');
+    expect(diagnostics).toMatchObject([{ kind: 'unknown-keyword', hint: 'nothing above this line defines it' }]);
   });
 
   it('guesses the missing brace when a block of the top level stands inside another', () => {

@@ -164,6 +164,6 @@ function unknownKeyword(statement: Statement, known: readonly string[], diagnost
     'unknown-keyword',
     keyword.at,
     `unknown keyword "${keyword.text}" is skipped${block === undefined ? '' : ` with its block up to ${end}`}`,
-    hintFor(keyword.text, known),
+    diagnostics.keeps('warning') ? hintFor(keyword.text, known) : undefined,
   );
 }

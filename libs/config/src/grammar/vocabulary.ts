@@ -39,6 +39,7 @@ export const VOCABULARY: Readonly<Record<string, readonly string[]>> = Object.fr
 
 /** What may help the author of an unknown keyword: where it belongs, or the known one it resembles. */
 export function hintFor(unknown: string, known: readonly string[]): string | undefined {
+  if (/^\$\w/.test(unknown)) return 'nothing above this line defines it';
   const similar = known.find((name) => name.toLowerCase() === unknown.toLowerCase()) ?? nearest(unknown, known);
   if (similar !== undefined) return `did you mean "${similar}"?`;
   const places = Object.entries(VOCABULARY).flatMap(([block, names]) => (names.includes(unknown) ? [block] : []));

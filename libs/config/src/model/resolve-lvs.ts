@@ -1,11 +1,11 @@
 import { type Family, type IpAddress, familyOf } from '@keepfleet/wire';
 import type { Diagnostics, Position } from '../diagnostics.ts';
-import { CHECKERS, type TimingSettings } from '../grammar/checks.ts';
+import type { TimingSettings } from '../grammar/checks.ts';
 import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
-import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
+import type { VirtualServerSettings } from '../grammar/virtual-server.ts';
+import { resolveCheck } from './resolve-check.ts';
 import { definedPlaces, place } from './resolve-vrrp.ts';
 import type {
-  Check,
   Forwarding,
   Protocol,
   RealServer,
@@ -19,7 +19,6 @@ const DEFAULT_PERSISTENCE = 360 * SECOND;
 const NAT: Forwarding = { method: 'nat' };
 
 type ServerDraft = ConfigDraft['virtualServers'][number];
-type Settings = Partial<VirtualServerSettings>;
 
 /** Groups under names of their own. */
 export function resolveServerGroups(
@@ -108,7 +107,7 @@ function resolveVirtualServer(
     if (hysteresis > 0) warn('hysteresis', 'adjusted', `hysteresis must be below the quorum; ${quorum - 1} is used`);
     hysteresis = quorum - 1;
   }
-  const sorryServer = resolveSorryServer(draft, family, warn);
+  const sorryServer = resolveSorryServer(draft, family, diagnostics, warn);
   const { virtualHost, quorumUp, quorumDown, persistencePrefix, persistenceEngine, snmpName } = set;
   return {
     key,
@@ -173,8 +172,9 @@ function resolveProtocol(
 }
 
 function resolveSorryServer(
-  { set, places, at }: ServerDraft,
+  { set, places, at: serviceAt, target }: ServerDraft,
   family: Family | undefined,
+  diagnostics: Diagnostics,
   warn: (field: keyof VirtualServerSettings, kind: 'ignored', message: string) => void,
 ): VirtualServer['sorryServer'] {
   const { sorryServer } = set;
@@ -184,14 +184,16 @@ function resolveSorryServer(
     warn('sorryServer', 'ignored', `the sorry server ${sorryServer.address} is not ${family} and is left out`);
     return undefined;
   }
-  const { address, port } = sorryServer;
+  const { address } = sorryServer;
+  const at = places.sorryServer ?? serviceAt;
+  const port = realPort(target, { ...sorryServer, at }, forwarding, diagnostics);
   return {
     key: endpoint(address, port),
     address,
     port,
     inhibitOnFailure: set.sorryInhibit ?? false,
     forwarding,
-    at: places.sorryServer ?? at,
+    at,
   };
 }
 
@@ -214,7 +216,7 @@ function resolveRealServers(
       );
       return [];
     }
-    const port = realPort(draft, server, forwarding, diagnostics);
+    const port = realPort(draft.target, server, forwarding, diagnostics);
     const key = endpoint(address, port);
     if (known.has(key)) {
       diagnostics.warning('duplicate', at, `${service} has the real server ${key} already; this one is left out`);
@@ -248,7 +250,7 @@ function resolveRealServers(
           draft.set.smtpAlert ??
           config.globals.set.smtpAlertChecker ??
           config.globals.set.smtpAlert ??
-          true,
+          config.globals.set.smtpServer !== undefined,
         checks,
       },
     ];
@@ -257,8 +259,8 @@ function resolveRealServers(
 
 /** DR and TUN leave the packet's port as it is, so the real server must listen on the virtual one. */
 function realPort(
-  { target }: ServerDraft,
-  server: RealServerDraft,
+  target: TargetDraft,
+  server: { readonly address: IpAddress; readonly port: number; readonly at: Position },
   forwarding: Forwarding,
   diagnostics: Diagnostics,
 ): number {
@@ -272,85 +274,6 @@ function realPort(
     'only NAT can change the port',
   );
   return target.port;
-}
-
-function resolveCheck(
-  { keyword, settings }: NonNullable<RealServerDraft['set']['checks']>[number],
-  server: RealServerDraft,
-  port: number,
-  service: Settings,
-  diagnostics: Diagnostics,
-): Check | undefined {
-  const kind = CHECKERS[keyword];
-  if (kind === undefined) return undefined;
-  const { set, at } = settings;
-  const timing = <K extends keyof TimingSettings>(field: K) => set[field] ?? server.set[field] ?? service[field];
-  const delayLoop = timing('delayLoop') ?? 60 * SECOND;
-  const base = {
-    at,
-    delayLoop,
-    retry: timing('retry') ?? kind.retry,
-    delayBeforeRetry:
-      timing('delayBeforeRetry') ?? (kind.delayBeforeRetry === undefined ? delayLoop : kind.delayBeforeRetry * SECOND),
-    warmup: timing('warmup') ?? delayLoop,
-    alpha: set.alpha ?? server.set.alpha ?? service.alpha ?? false,
-    logAllFailures: set.logAllFailures ?? false,
-  };
-  const { bindAddress, bindPort, bindInterface, mark } = set;
-  const connection = {
-    address: set.connectAddress ?? server.address,
-    port: set.connectPort ?? port,
-    timeout: timing('connectTimeout') ?? 5 * SECOND,
-    ...(bindAddress === undefined ? {} : { bindAddress }),
-    ...(bindPort === undefined ? {} : { bindPort }),
-    ...(bindInterface === undefined ? {} : { bindInterface }),
-    ...(mark === undefined ? {} : { mark }),
-  };
-  switch (kind.kind) {
-    case 'tcp':
-      return { ...base, kind: 'tcp', connection };
-    case 'http': {
-      const virtualHost = set.virtualHost ?? server.set.virtualHost ?? service.virtualHost;
-      if (set.urls === undefined) {
-        diagnostics.error(
-          'missing-setting',
-          at,
-          `${keyword} has no url and cannot check anything`,
-          'add: url { path / }',
-        );
-        return undefined;
-      }
-      return {
-        ...base,
-        kind: 'http',
-        connection,
-        tls: kind.tls,
-        protocol: set.protocol ?? '1.0',
-        serverNameIndication: set.serverNameIndication ?? false,
-        ...(virtualHost === undefined ? {} : { virtualHost }),
-        urls: set.urls,
-      };
-    }
-    case 'misc':
-      if (set.command === undefined) {
-        diagnostics.error(
-          'missing-setting',
-          at,
-          'MISC_CHECK has no misc_path and cannot check anything',
-          'add: misc_path "COMMAND"',
-        );
-        return undefined;
-      }
-      return {
-        ...base,
-        kind: 'misc',
-        command: set.command,
-        timeout: set.timeout === undefined || set.timeout === 0 ? delayLoop : set.timeout,
-        dynamic: set.dynamic ?? false,
-      };
-    default:
-      return { ...base, kind: kind.kind };
-  }
 }
 
 function timingAsWritten({ retry, delayBeforeRetry, warmup, connectTimeout }: Partial<TimingSettings>): ServerTiming {

@@ -56,6 +56,7 @@ describe('defaults of a virtual server', () => {
     ['persistence_granularity 255.0.255.0', {}, ['bad-value 3']],
     ['sorry_server 192.0.2.99 8080', { sorryServer: { key: '192.0.2.99:8080', inhibitOnFailure: false } }, []],
     ['sorry_server 2001:db8::1 80', {}, ['ignored 3']],
+    ['lb_kind DR\n sorry_server 192.0.2.99', { sorryServer: { port: 80 } }, []],
     ['quorum 0', { quorum: 1 }, ['out-of-range 3']],
     ['quorum 5', { quorum: 1 }, ['adjusted 3']],
     ['hysteresis 1', { hysteresis: 0 }, ['adjusted 3']],

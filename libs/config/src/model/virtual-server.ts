@@ -129,6 +129,7 @@ export interface RealServer {
   readonly snmpName?: string;
   readonly notifyUp?: Command;
   readonly notifyDown?: Command;
+  /** Unlike every other alert, on by default once the file has an smtp_server. */
   readonly smtpAlert: boolean;
   readonly checks: readonly Check[];
 }

@@ -133,6 +133,11 @@ describe('includes', () => {
     expect(diagnostics.all()).toMatchObject([{ kind: 'include', severity }]);
   });
 
+  it('end where files include each other twice', () => {
+    const { kinds } = read('include /loop', { '/loop': 'include /loop\ninclude /loop' });
+    expect(new Set(kinds)).toEqual(new Set(['include', 'more']));
+  });
+
   it('ends a file that includes itself', () => {
     expect(read('include /loop', { '/loop': 'include /loop' }).kinds).toEqual(['include']);
   });

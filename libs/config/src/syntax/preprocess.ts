@@ -3,16 +3,17 @@ import { withoutComment, withoutEscapes } from './comment.ts';
 import { DEFINITION, type DefinitionValue, type Reference, references } from './definitions.ts';
 import { type FileLoader, directoryOf } from './files.ts';
 import { includeRules } from './include.ts';
+import { HIDDEN_BACKSLASH, continuation, fits, isOpenDefinition, physicalLines, unclosed } from './physical-lines.ts';
 import { type Bindings, isRepeat, parametersEnd, readRepeat } from './repeat.ts';
 import { SourceText } from './source-text.ts';
 
-/** keepalived's line buffer, for a line as written and after substitution. */
-export const MAX_LINE_BYTES = 1024;
 /** Lines that definitions and repetitions may make in one parse; a runaway definition ends here. */
 export const MAX_EXPANDED_LINES = 1_000_000;
 /** Substitutions that may lie behind one line; a definition that uses itself ends here. */
 const MAX_SUBSTITUTIONS = 1_000;
 const MAX_INCLUDE_DEPTH = 32;
+/** Files that one parse reads; files that include each other twice would double with each level. */
+const MAX_INCLUDES = 10_000;
 /** Upper end of a `${_RANDOM}` that names none. */
 const MAX_RANDOM = 32_767;
 
@@ -49,6 +50,7 @@ export class Preprocessor {
   readonly #definitions = new Map<string, DefinitionValue>();
   readonly #reportedNames = new Set<string>();
   #expandedLines = 0;
+  #includes = 0;
 
   constructor(options: PreprocessOptions, diagnostics: Diagnostics) {
     this.#options = options;
@@ -56,7 +58,7 @@ export class Preprocessor {
   }
 
   *lines(file: string, text: string, depth = 0): Generator<SourceText> {
-    const source = this.#physicalLines(file, text);
+    const source = physicalLines(file, text, this.#diagnostics);
     for (const first of source) {
       const stack: Frame[] = [{ lines: [{ text: first, bindings: undefined }].values(), substitutions: 0 }];
       while (stack.length > 0) {
@@ -112,7 +114,7 @@ export class Preprocessor {
       const end = more.length > 0 ? line.text.length : reference.end;
       const from = line;
       line = withoutComment(line.replace(reference.start, end, head));
-      if (!this.#fits(line)) return;
+      if (!fits(line, this.#diagnostics)) return;
       if (more.length > 0) {
         const column = from.column(reference.start);
         const lines = more.map((entry) => ({
@@ -126,26 +128,6 @@ export class Preprocessor {
     const include = includeRules(line.text);
     if (include === undefined) yield withoutEscapes(line);
     else yield* this.#include(line, include.keyword, depth);
-  }
-
-  *#physicalLines(file: string, text: string): Generator<SourceText> {
-    let number = 0;
-    let start = 0;
-    while (start < text.length) {
-      const newline = text.indexOf('\n', start);
-      const end = newline < 0 ? text.length : newline;
-      number++;
-      const raw = text.slice(start, end).replace(/\r+$/, '');
-      start = end + 1;
-      const line = SourceText.written(file, number, raw.replaceAll('\r', ' '));
-      if (raw.includes('\0')) {
-        this.#diagnostics.error(
-          'binary-line',
-          line.position(raw.indexOf('\0')),
-          'the line has a NUL byte and is dropped',
-        );
-      } else if (this.#fits(line)) yield marked(line);
-    }
   }
 
   /** The rest of an `@ID` or `@^ID` line, or undefined when it is for other nodes. */
@@ -168,7 +150,7 @@ export class Preprocessor {
       const reference = this.#firstReference(current, bindings, close < 0 ? current.text.length : close);
       if (reference === undefined || reference.value.length > 1) break;
       current = current.replace(reference.start, reference.end, reference.value[0] ?? '');
-      if (!this.#fits(current)) return;
+      if (!fits(current, this.#diagnostics)) return;
     }
     const repeat = readRepeat(current.text);
     if (!repeat.ok) {
@@ -259,6 +241,11 @@ export class Preprocessor {
       this.#diagnostics.error('include', at, `includes are nested more than ${MAX_INCLUDE_DEPTH} deep at "${pattern}"`);
       return;
     }
+    if (++this.#includes > MAX_INCLUDES) {
+      if (this.#includes === MAX_INCLUDES + 1)
+        this.#diagnostics.error('include', at, `there are more than ${MAX_INCLUDES} includes; the rest is left out`);
+      return;
+    }
     const rules = includeRules(line.text);
     const files = this.#options.loader.load(pattern, line.file);
     if (files.length === 0) {
@@ -294,50 +281,6 @@ export class Preprocessor {
     }
     return false;
   }
-
-  #fits(line: SourceText): boolean {
-    if (utf8Length(line.text) < MAX_LINE_BYTES) return true;
-    this.#diagnostics.error(
-      'line-too-long',
-      line.position(),
-      `the line has more than ${MAX_LINE_BYTES - 1} bytes and is dropped`,
-    );
-    return false;
-  }
-}
-
-/** Stands for a backslash that ends a line within its comment; no line holds a NUL otherwise. */
-const HIDDEN_BACKSLASH = '\0';
-
-/** A line without its comment. The lines of a definition go on behind a comment too, if it ends with a backslash. */
-function marked(line: SourceText): SourceText {
-  const text = withoutComment(line);
-  const hidden = line.text.trimEnd().endsWith('\\') && !text.text.endsWith('\\');
-  return hidden ? text.replace(text.text.length, text.text.length, HIDDEN_BACKSLASH) : text;
-}
-
-function isOpen(text: string): boolean {
-  return text.endsWith('\\') || text.endsWith(HIDDEN_BACKSLASH);
-}
-
-function isOpenDefinition(text: string): boolean {
-  return isOpen(text) && /^(@\S*\s+)*\$\w+=/.test(text);
-}
-
-function unclosed(text: string): string {
-  return text.slice(0, -1).trimEnd();
-}
-
-/** The further lines of a definition whose first line ends with a backslash. */
-function continuation(source: Iterator<SourceText>, first: SourceText): string[] {
-  const lines: string[] = [];
-  for (let open = isOpen(first.text); open;) {
-    const next = source.next();
-    if (next.done === true) break;
-    open = isOpen(next.value.text);
-    lines.push(open ? unclosed(next.value.text) : next.value.text);
-  }
-  return lines;
 }
 
 function bound(text: string, bindings: Bindings): string {
@@ -347,14 +290,4 @@ function bound(text: string, bindings: Bindings): string {
     if (value !== undefined) result = result.slice(0, reference.start) + value + result.slice(reference.end);
   }
   return result;
-}
-
-function utf8Length(text: string): number {
-  if (text.length * 3 < MAX_LINE_BYTES) return text.length;
-  let bytes = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return bytes;
 }

@@ -15,6 +15,8 @@ export interface Block {
   readonly statements: Statement[];
 }
 
+const MAX_NAMED_BLOCKS = 4;
+
 /**
  * Lines to statements and blocks, without any knowledge of keywords: this is what lets an unknown keyword be skipped
  * together with its block. A `{` belongs to the statement before it, on the same line or on an earlier one.
@@ -66,7 +68,7 @@ export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics)
   }
   const innermost = open.at(-1);
   if (innermost !== undefined) {
-    const names = open.map(
+    const names = open.slice(0, MAX_NAMED_BLOCKS).map(
       ({ owner }) =>
         owner?.words
           .slice(0, 2)
@@ -76,7 +78,7 @@ export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics)
     diagnostics.error(
       'missing-close',
       innermost.block.open,
-      `the file ends inside ${open.length === 1 ? 'the block' : `${open.length} blocks`} "${names.join('" > "')}"`,
+      `the file ends inside ${open.length === 1 ? 'the block' : `${open.length} blocks`} "${names.join('" > "')}"${open.length > MAX_NAMED_BLOCKS ? ' …' : ''}`,
       'add the missing "}"; a file that was cut while it was written looks the same',
     );
   }
