@@ -1,5 +1,5 @@
 import { type fleet, model } from '@keepfleet/rpc';
-import { err, ok, type Result } from '@keepfleet/wire';
+import { err, ok, parseIp, type Result } from '@keepfleet/wire';
 import { z } from 'zod';
 
 const name = z.string().min(1).max(253);
@@ -53,6 +53,13 @@ export function readChange(change: fleet.StartOperationRequest['change']): Resul
   const parsed = changeSchema.safeParse({ kind: kinds[change.$case], ...change.value });
   if (parsed.success) return ok(parsed.data);
   return err(issueText(parsed.error));
+}
+
+/** Real servers are found by text, so an address needs its one spelling. */
+export function canonical(change: Change): Change {
+  if (change.kind !== 'drain-server' && change.kind !== 'undrain-server') return change;
+  const parsed = parseIp(change.address);
+  return parsed.ok ? { ...change, address: parsed.value } : change;
 }
 
 export function issueText(error: z.ZodError): string {

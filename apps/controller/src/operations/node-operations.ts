@@ -8,6 +8,7 @@ import type { Run } from './run.ts';
 
 /** Beyond the time that an election takes: the way of the advert, of the delta and of a busy node. */
 const SETTLE_MARGIN_MS = 5_000;
+const TAKEOVER = 'takeover/';
 
 interface Seat {
   readonly view: fleet.FleetVirtualRouter;
@@ -40,7 +41,7 @@ export function planDrainNode(change: ChangeOf<'drain-node'>, picture: Picture):
   return [
     plannedStep('override', `mark ${change.node} drained`),
     plannedStep('relinquish', `${change.node} gives up mastership`),
-    ...owned.map(({ router, view }) => plannedStep(`takeover/${router.instance}`, `takeover of ${view.key}`)),
+    ...owned.map(({ router, view }) => plannedStep(`${TAKEOVER}${router.instance}`, `takeover of ${view.key}`)),
   ];
 }
 
@@ -53,22 +54,37 @@ export function drainNode(run: Run, change: ChangeOf<'drain-node'>): void {
     if (!run.override('override', record)) return;
     run.done('override', 'every instance stands as last resort');
   }
-  if (!run.isDone('relinquish')) {
-    const body = { $case: 'relinquish', value: { instance: '' } } as const;
-    if (!run.told('relinquish', node, body, 'told')) return;
-    run.done('relinquish', run.picture.result(`${run.operation.id}/relinquish`)?.detail ?? '');
-  }
-  const takeovers = run.operation.steps.filter((step) => step.key.startsWith('takeover/'));
+  if (!run.isDone('relinquish') && !relinquished(run, node)) return;
+  const takeovers = run.operation.steps.filter((step) => step.key.startsWith(TAKEOVER));
   for (const step of takeovers) takeover(run, node, step.key);
   if (!takeovers.every((step) => run.isDone(step.key))) return;
   const outcomes = takeovers.map((step) => run.step(step.key)?.detail ?? '').filter((detail) => detail !== '');
   run.succeed(`${node} is drained${outcomes.length > 0 ? `: ${outcomes.join(', ')}` : '; it owned no virtual router'}`);
 }
 
+/** Has the node hand over what it is master of now, which may be other than what it was when the plan was made. */
+function relinquished(run: Run, node: string): boolean {
+  const key = 'relinquish';
+  if (!run.picture.isCurrent(run.picture.record(node))) {
+    run.blocked(key, run.picture.absence(node));
+    return false;
+  }
+  const owned = seats(run.picture, node).filter(({ router }) => router.state === model.RouterState.MASTER);
+  for (const { view, router } of owned) run.ensure(`${TAKEOVER}${router.instance}`, `takeover of ${view.key}`);
+  const instances = owned.map(({ router }) => router.instance);
+  const told = instances.map((instance) => run.told(key, node, { $case: 'relinquish', value: { instance } }, instance));
+  if (run.operation.endedAt !== undefined || !told.every((done) => done)) return false;
+  const given = run.operation.steps
+    .filter((step) => step.key.startsWith(TAKEOVER))
+    .map((step) => step.key.slice(TAKEOVER.length));
+  run.done(key, given.length === 0 ? 'it is master of nothing' : `it gave up ${list(given)}`);
+  return true;
+}
+
 function takeover(run: Run, node: string, key: string): void {
   if (run.isDone(key)) return;
   const { picture } = run;
-  const instance = key.slice('takeover/'.length);
+  const instance = key.slice(TAKEOVER.length);
   if (!picture.isCurrent(picture.record(node))) return run.blocked(key, picture.absence(node));
   const seat = seats(picture, node).find(({ router }) => router.instance === instance);
   if (seat === undefined) return run.done(key, `${node} carries ${instance} no more`);

@@ -11,7 +11,7 @@ import { EventLog } from '../events/event-log.ts';
 import { FleetState } from '../fleet/fleet-state.ts';
 import { CommandDesk } from '../link/command-desk.ts';
 import { advance, plan } from './advance.ts';
-import { targetText, type Change } from './change.ts';
+import { canonical, targetText, type Change } from './change.ts';
 import { ended, isActive, type Operation } from './operation.ts';
 import { OperationRepository, type OperationPage } from './operation.repository.ts';
 import { Picture } from './picture.ts';
@@ -156,7 +156,8 @@ export class OperationsService {
 
   async #begin(request: OperationRequest): Promise<Operation> {
     check(request);
-    const { change, actor, reason, idempotencyKey: key } = request;
+    const { actor, reason, idempotencyKey: key } = request;
+    const change = canonical(request.change);
     const fingerprint = JSON.stringify([change, actor, reason, request.deadlineSeconds, request.force]);
     if (key !== '' && !request.dryRun) {
       const known = await this.#repository.byKey(key);

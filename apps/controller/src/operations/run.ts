@@ -89,9 +89,9 @@ export class Run {
     this.#operation = ended(this.#operation, fleet.OperationPhase.SUCCEEDED, result, this.picture.now);
   }
 
-  /** Has the node carry a command out once; true when it has. */
-  told(key: string, node: string, body: agent.Command['body'], doing: string): boolean {
-    const id = `${this.#operation.id}/${key}`;
+  /** Has the node carry a command out once; true when it has. A step with several commands names each by `part`. */
+  told(key: string, node: string, body: agent.Command['body'], part = ''): boolean {
+    const id = `${this.#operation.id}/${key}${part === '' ? '' : `/${part}`}`;
     const result = this.picture.result(id);
     if (result?.done === true) return true;
     if (result !== undefined) {
@@ -100,7 +100,7 @@ export class Run {
     }
     const { deadline, actor, reason } = this.#operation;
     this.commands.push({ node, command: { id, deadline, actor, reason, body } });
-    if (this.picture.isCurrent(this.picture.record(node))) this.waiting(key, doing);
+    if (this.picture.isCurrent(this.picture.record(node))) this.waiting(key, `${node} is told`);
     else this.blocked(key, this.picture.absence(node));
     return false;
   }
@@ -115,7 +115,7 @@ export class Run {
       $case: 'setOverride',
       value: { override: { ...override, change: overrideChange(change) } },
     } as const;
-    if (!this.told(key, record.name, body, 'told')) return false;
+    if (!this.told(key, record.name, body)) return false;
     if (current) this.waiting(key, `carried out; ${record.name} does not show it yet`);
     else this.blocked(key, this.picture.absence(record.name));
     return false;
@@ -127,7 +127,7 @@ export class Run {
     const current = this.picture.isCurrent(record);
     if (current && !hasOverride(record, change)) return true;
     const matching = { id: '', source: '', actor: '', reason: '', at: undefined, expiresAt: undefined, change };
-    if (!this.told(key, record.name, { $case: 'clearOverride', value: { id: '', matching } }, 'told')) return false;
+    if (!this.told(key, record.name, { $case: 'clearOverride', value: { id: '', matching } })) return false;
     if (current) this.waiting(key, `carried out; ${record.name} still shows it`);
     else this.blocked(key, this.picture.absence(record.name));
     return false;

@@ -47,12 +47,19 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .setVersion(version)
     .build();
   const document = SwaggerModule.createDocument(app, config, { operationIdFactory: (_, method) => method });
-  const { schemas } = z.toJSONSchema(z.globalRegistry, {
-    uri: (id) => `#/components/schemas/${id}`,
-    io: 'output',
-  });
-  document.components = { schemas: Object.fromEntries(Object.entries(schemas).map(([id, each]) => [id, bare(each)])) };
+  document.components = { schemas: components() };
   return document;
+}
+
+/** Requests by what may be written, where defaults may be left out; answers by what is always there. */
+const REQUESTS = new Set(['Change', 'OperationRequest', 'CancelRequest']);
+
+function components(): Schemas {
+  const uri = (id: string) => `#/components/schemas/${id}`;
+  const written = z.toJSONSchema(z.globalRegistry, { uri, io: 'input' }).schemas;
+  const answered = z.toJSONSchema(z.globalRegistry, { uri, io: 'output' }).schemas;
+  const ids = Object.keys(answered).sort();
+  return Object.fromEntries(ids.map((id) => [id, bare((REQUESTS.has(id) ? written[id] : answered[id]) ?? {})]));
 }
 
 /** A component needs no name of its own inside. */

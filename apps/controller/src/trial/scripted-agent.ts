@@ -89,15 +89,11 @@ export class ScriptedAgent {
         this.change({ overrides: left, drained, routers: standing });
         break;
       }
-      case 'relinquish':
-        this.change({
-          routers: routers.map((router) => ({
-            ...router,
-            state: model.RouterState.BACKUP,
-            addresses: router.addresses.map((address) => ({ ...address, present: false })),
-          })),
-        });
+      case 'relinquish': {
+        const { instance } = command.body.value;
+        this.change({ routers: routers.map((router) => (router.instance === instance ? backup(router) : router)) });
         break;
+      }
     }
     this.answer(command.id, true, 'carried out');
   }
@@ -158,4 +154,9 @@ export class ScriptedAgent {
       }),
     }));
   }
+}
+
+function backup(router: model.VirtualRouter): model.VirtualRouter {
+  const addresses = router.addresses.map((address) => ({ ...address, present: false }));
+  return { ...router, state: model.RouterState.BACKUP, addresses };
 }
