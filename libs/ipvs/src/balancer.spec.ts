@@ -424,6 +424,23 @@ describe('the kernel', () => {
     expect(node.balancer.problemsOf(VIP)).toEqual([]);
   });
 
+  it('that refuses a service makes no news of its servers', () => {
+    const node = new Node();
+    const outputs = node.handle({
+      kind: 'configure',
+      settings: { groups: [], virtualServers: [virtualServer([realServer(10)])] },
+    });
+    for (const output of outputs) {
+      if (output.kind !== 'apply') continue;
+      for (const operation of output.operations) node.handle({ kind: 'refused', operation, reason: 'ENOENT' });
+    }
+    expect(node.events.map((event) => event.kind)).toEqual(['operation-refused']);
+    expect(node.balancer.problemsOf(VIP)).toHaveLength(1);
+    node.kernel = new Map();
+    node.read();
+    expect(node.balancer.repairs).toBe(0);
+  });
+
   it('without IPVS is waited for, and filled when it is there', () => {
     const node = new Node();
     node.handle({ kind: 'unavailable', reason: 'no module' });
