@@ -37,16 +37,14 @@ export class KernelTable {
     this.info = decoded(decodeInfo(reply?.attributes ?? new Uint8Array()), 'the version of IPVS');
   }
 
-  /** Loads ip_vs where it is missing; throws LinuxError ENOENT when the kernel has none. */
+  /** Loads ip_vs where it is missing; throws NoIpvs when the kernel has none, LinuxError when it may not be used. */
   static open(): KernelTable {
-    try {
-      return new KernelTable(new GenericNetlink(IPVS_FAMILY));
-    } catch (error) {
-      if (!isLinuxError(error, 'ENOENT')) throw error;
-      const loaded = loadModule('ip_vs');
-      if (!loaded.ok) throw new NoIpvs(`this kernel has no IPVS (${loaded.reason})`, { cause: error });
-      return new KernelTable(new GenericNetlink(IPVS_FAMILY));
-    }
+    const found = openFamily();
+    if (found !== undefined) return new KernelTable(found);
+    const loaded = loadModule('ip_vs');
+    const second = openFamily();
+    if (second !== undefined) return new KernelTable(second);
+    throw new NoIpvs(`this kernel has no IPVS (${loaded.ok ? 'the module ip_vs was loaded in vain' : loaded.reason})`);
   }
 
   read(): KernelService[] {
@@ -107,6 +105,15 @@ export class NoIpvs extends Error {
 /** The kernel's answer is none that Keepfleet understands. */
 export class UnknownAnswer extends Error {
   override readonly name = 'UnknownAnswer';
+}
+
+function openFamily(): GenericNetlink | undefined {
+  try {
+    return new GenericNetlink(IPVS_FAMILY);
+  } catch (error) {
+    if (isLinuxError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 function decoded<T>(result: Result<T, AttributeError>, what: string): T {

@@ -52,6 +52,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   readonly #log: Log;
   #table: KernelTable | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #nextTickMs = READ_EVERY_MS;
   #stopped = false;
 
   constructor(ownership: Ownership, log: Log) {
@@ -132,12 +133,13 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     if (this.#table === undefined) this.#open();
     else this.#read();
     this.#listener.changed();
-    if (!this.#stopped) this.#timer = setTimeout(() => this.#tick(), this.#table ? READ_EVERY_MS : RETRY_EVERY_MS);
+    if (!this.#stopped) this.#timer = setTimeout(() => this.#tick(), this.#nextTickMs);
   }
 
   #open(): void {
     try {
       this.#table = KernelTable.open();
+      this.#nextTickMs = READ_EVERY_MS;
       this.#listener.problems([]);
       this.#log.info({ ...this.#table.info }, 'IPVS is there');
     } catch (error) {
@@ -160,7 +162,9 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 
   #unavailable(error: unknown): void {
     if (!(error instanceof Error)) throw error;
-    const reason = `${error.message}; no virtual server works on this node (VRRP does): ${remedy(error)}. Tried again every ${RETRY_EVERY_MS / 1_000} s.`;
+    // A kernel does not grow IPVS soon; every other failure may be over at the next reading.
+    this.#nextTickMs = error instanceof NoIpvs ? RETRY_EVERY_MS : READ_EVERY_MS;
+    const reason = `${error.message}; no virtual server is looked after on this node (VRRP goes on): ${remedy(error)}. Tried again every ${this.#nextTickMs / 1_000} s.`;
     this.#listener.problems([reason]);
     this.#feed({ kind: 'unavailable', reason });
   }

@@ -1,0 +1,95 @@
+import { parseKeepalivedConfig } from '@keepfleet/config';
+import { Balancer, type LvsSnapshot, type Operation, encodeOperation, reportOf } from '@keepfleet/ipvs';
+import { instant } from '@keepfleet/machine';
+import { describe, expect, it } from 'vitest';
+import { lvsSettings } from '../settings/index.ts';
+import { lvsCommandSchema, lvsSettingsSchema, lvsSnapshotSchema } from './schemas.ts';
+
+const text = `
+virtual_server_group g {
+  198.51.100.20-22 80
+  fwmark 7
+}
+virtual_server 198.51.100.15 80 {
+  delay_loop 2
+  lb_algo sh
+  sh-port
+  lb_kind NAT
+  protocol TCP
+  persistence_timeout 300
+  sorry_server 192.168.1.99 80
+  real_server 192.168.1.10 80 {
+    weight 3
+    HTTP_GET {
+      url {
+        path /
+        status_code 200
+      }
+      connect_timeout 3
+    }
+    TCP_CHECK {
+      bindto 192.168.1.1
+    }
+  }
+}
+virtual_server group g {
+  lb_kind TUN
+  protocol TCP
+  real_server 192.168.1.11 80 {
+  }
+}
+`;
+const settings = lvsSettings(parseKeepalivedConfig({ file: 'k.conf', text, configId: 'l1' }).config);
+const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe('settings on the link', () => {
+  it('of a configuration arrive as they were sent', () => {
+    expect(settings.virtualServers).toHaveLength(2);
+    expect(lvsSettingsSchema.parse(throughJson(settings))).toEqual(settings);
+  });
+
+  it.each<[string, object]>([
+    ['an address that is none', { target: { kind: 'address', address: '198.51.100.300', port: 80 } }],
+    ['a port too high', { target: { kind: 'address', address: '198.51.100.1', port: 65_536 } }],
+    ['a scheduler name that the kernel cannot hold', { scheduler: 'a-name-of-16-char' }],
+    ['a scheduler name with a blank', { scheduler: 'r r' }],
+    ['a missing list', { realServers: undefined }],
+  ])('with %s are refused', (_name, change) => {
+    const [first, ...rest] = settings.virtualServers;
+    const broken = { ...settings, virtualServers: [{ ...first, ...change }, ...rest] };
+    expect(lvsSettingsSchema.safeParse(throughJson(broken)).success).toBe(false);
+  });
+
+  it('that pass can all be encoded for the kernel', () => {
+    const balancer = new Balancer();
+    balancer.handle({ kind: 'table', services: [] }, instant(0));
+    const outputs = balancer.handle({ kind: 'configure', settings: lvsSettingsSchema.parse(settings) }, instant(1));
+    const operations = outputs.flatMap((output): readonly Operation[] =>
+      output.kind === 'apply' ? output.operations : [],
+    );
+    expect(operations.map((operation) => encodeOperation(operation).command)).toEqual([1, 5, 1, 5, 1, 5, 1, 5, 1, 5]);
+  });
+});
+
+describe('a snapshot on the link', () => {
+  it('arrives as it was sent, with nothing left out', () => {
+    const balancer = new Balancer();
+    balancer.handle({ kind: 'table', services: [] }, instant(0));
+    balancer.handle({ kind: 'configure', settings }, instant(1));
+    const checkers = () => [
+      { what: 'TCP_CHECK', state: 'up', ran: true, lastResult: 'fine', failures: 0, since: 1 } as const,
+    ];
+    const snapshot: LvsSnapshot = reportOf(balancer, { unixMillis: (at) => at, checkers });
+    expect(lvsSnapshotSchema.parse(throughJson(snapshot))).toEqual(snapshot);
+    expect(snapshot.virtualServers[0]?.realServers[0]?.kernel).toMatchObject({ weight: 3 });
+  });
+});
+
+describe('a command', () => {
+  it.each([{ kind: 'connections' }, { kind: 'flush' }, { kind: 'connections', address: '192.0.2.1', port: -1 }])(
+    'that is not known or not whole is refused: %j',
+    (command) => {
+      expect(lvsCommandSchema.safeParse(command).success).toBe(false);
+    },
+  );
+});
