@@ -140,8 +140,7 @@ export class Exchange {
     const { members, settings, random } = this.#parts;
     this.#reconnectAt = after(now, settings.reconnectInterval);
     const failed = members.failed();
-    const live = members.peers().length + 1;
-    if (random() < failed.length / live)
+    if (random() < failed.length / members.live)
       for (const member of sample(failed, 1, random)) this.#pushPull(member.endpoint, true);
     for (const seed of sample(this.#absentSeeds(), 1, random)) this.#pushPull(seed, true);
   }
@@ -157,7 +156,7 @@ export class Exchange {
   /** Alone with seeds to ask, we ask them, less and less often. */
   #retryJoin(now: Instant): void {
     const { members, settings } = this.#parts;
-    const alone = members.peers().length === 0;
+    const alone = members.live <= 1;
     this.#joinWait = alone ? Math.min(2 * this.#joinWait, settings.reconnectInterval) : settings.joinRetry;
     this.#joinAt = after(now, micros(this.#joinWait));
     if (alone) this.join(settings.seeds);

@@ -8,15 +8,19 @@ interface Entry {
   readonly rank: GossipRank;
   readonly message: Uint8Array;
   readonly order: number;
-  sent: number;
+  readonly sent: number;
 }
 
-/** Most messages kept; beyond, the most often sent of the lowest rank goes. */
+/** Most messages kept; beyond, the least urgent goes. */
 const MAX_QUEUED = 4096;
+/** Messages too long for the room left that are passed over in search of a shorter one. */
+const MAX_PASSED_OVER = 32;
 
 /** News to be told a limited number of times, the least told first. */
 export class GossipQueue {
   readonly #entries = new Map<string, Entry>();
+  /** The same entries, most urgent first; kept in order by insertion, since every datagram takes from the front. */
+  readonly #sorted: Entry[] = [];
   #order = 0;
 
   get size(): number {
@@ -29,27 +33,56 @@ export class GossipQueue {
 
   /** Newer news of the same key replaces the older, told or not. */
   push(key: string, rank: GossipRank, message: Uint8Array): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, { key, rank, message, order: this.#order++, sent: 0 });
-    if (this.#entries.size <= MAX_QUEUED) return;
-    const last = [...this.#entries.values()].sort(byUrgency).at(-1);
-    if (last !== undefined) this.#entries.delete(last.key);
+    const older = this.#entries.get(key);
+    if (older !== undefined) this.#remove(older);
+    this.#insert({ key, rank, message, order: this.#order++, sent: 0 });
+    const last = this.#sorted.at(-1);
+    if (this.#entries.size > MAX_QUEUED && last !== undefined) this.#remove(last);
   }
 
   /** Up to `most` messages that fit in `room` bytes together; those told `limit` times by now are dropped. */
   take(room: number, most: number, limit: number): Uint8Array[] {
-    if (this.#entries.size === 0) return [];
-    const taken: Uint8Array[] = [];
+    const taken: Entry[] = [];
     let left = room;
-    for (const entry of [...this.#entries.values()].sort(byUrgency)) {
-      if (taken.length >= most || left <= COMPOUND_PART_OVERHEAD) break;
+    let passedOver = 0;
+    for (const entry of this.#sorted) {
+      if (taken.length >= most || left <= COMPOUND_PART_OVERHEAD || passedOver >= MAX_PASSED_OVER) break;
       const size = entry.message.length + COMPOUND_PART_OVERHEAD;
-      if (size > left) continue;
+      if (size > left) {
+        passedOver++;
+        continue;
+      }
       left -= size;
-      taken.push(entry.message);
-      if (++entry.sent >= limit) this.#entries.delete(entry.key);
+      taken.push(entry);
     }
-    return taken;
+    for (const entry of taken) {
+      this.#remove(entry);
+      if (entry.sent + 1 < limit) this.#insert({ ...entry, sent: entry.sent + 1 });
+    }
+    return taken.map((entry) => entry.message);
+  }
+
+  #insert(entry: Entry): void {
+    this.#entries.set(entry.key, entry);
+    this.#sorted.splice(this.#place(entry), 0, entry);
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#sorted.splice(this.#place(entry), 1);
+  }
+
+  /** Where an entry is, or belongs: no two are equally urgent, since none have the same `order`. */
+  #place(entry: Entry): number {
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = this.#sorted[middle];
+      if (other !== undefined && byUrgency(other, entry) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

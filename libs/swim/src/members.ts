@@ -73,13 +73,17 @@ export class Members {
   readonly #effects: MemberEffects;
   readonly #members = new Map<string, Member>();
   readonly #departed = new Map<string, Departed>();
+  /** Names by endpoint, of suspects, and the number of the live: what every packet asks must not cost a walk over all. */
+  readonly #owners = new Map<string, string>();
+  readonly #suspects = new Set<string>();
+  #live = 0;
   #leaving = false;
 
   constructor(settings: SwimSettings, meta: Uint8Array, effects: MemberEffects) {
     this.#settings = settings;
     this.#effects = effects;
     const { name, advertise } = settings;
-    this.#members.set(name, {
+    this.#put({
       name,
       endpoint: advertise,
       address: addressBytes(advertise.address),
@@ -117,10 +121,20 @@ export class Members {
     return this.all().filter((member) => isLive(member) && member.name !== this.#settings.name);
   }
 
+  /** Everybody that gossip tells of, ourselves included. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Alive and suspect members, ourselves included. */
+  get live(): number {
+    return this.#live;
+  }
+
   /** The member that owns an endpoint, if any. */
   at(endpoint: Endpoint): Member | undefined {
-    for (const member of this.#members.values()) if (sameEndpoint(member.endpoint, endpoint)) return member;
-    return undefined;
+    const owner = this.#owners.get(keyOf(endpoint));
+    return owner === undefined ? undefined : this.#members.get(owner);
   }
 
   /** Whom news is told: everybody but us and those that left, and the dead for a while, so that they can refute. */
@@ -277,8 +291,9 @@ export class Members {
 
   /** Declares dead whose time to refute is over. */
   timeout(now: Instant): void {
-    for (const member of this.all()) {
-      if (member.state.kind !== 'suspect' || member.state.suspicion.deadline > now) continue;
+    for (const suspect of [...this.#suspects]) {
+      const member = this.#members.get(suspect);
+      if (member?.state.kind !== 'suspect' || member.state.suspicion.deadline > now) continue;
       const { name, incarnation, source } = member;
       this.accuse({ type: 'dead', node: name, from: this.#settings.name, incarnation }, source, now);
     }
@@ -286,8 +301,10 @@ export class Members {
 
   nextDeadline(): Instant | undefined {
     let next: Instant | undefined;
-    for (const { state } of this.#members.values())
-      if (state.kind === 'suspect') next = earliest(next, state.suspicion.deadline);
+    for (const name of this.#suspects) {
+      const state = this.#members.get(name)?.state;
+      if (state?.kind === 'suspect') next = earliest(next, state.suspicion.deadline);
+    }
     return next;
   }
 
@@ -296,7 +313,7 @@ export class Members {
     const { gossipToDead, rememberFailed, rememberLeft, name } = this.#settings;
     for (const member of this.all()) {
       if (isLive(member) || member.name === name || !this.#isOld(member, gossipToDead, now)) continue;
-      this.#members.delete(member.name);
+      this.#remove(member.name);
       this.#departed.set(member.name, { member, status: member.state.kind === 'left' ? 'left' : 'failed' });
     }
     for (const { member, status } of this.#departed.values())
@@ -329,8 +346,7 @@ export class Members {
   }
 
   #suspect(member: Member, message: AccusationMessage, source: MemberSource, now: Instant): void {
-    const live = this.peers().length + 1;
-    const suspicion = new Suspicion(message.from, suspicionBounds(live, this.#settings), now);
+    const suspicion = new Suspicion(message.from, suspicionBounds(this.#live, this.#settings), now);
     const suspect = this.#put({
       ...member,
       incarnation: message.incarnation,
@@ -353,8 +369,21 @@ export class Members {
   }
 
   #put(member: Member): Member {
+    this.#remove(member.name);
     this.#members.set(member.name, member);
+    this.#owners.set(keyOf(member.endpoint), member.name);
+    if (isLive(member)) this.#live++;
+    if (member.state.kind === 'suspect') this.#suspects.add(member.name);
     return member;
+  }
+
+  #remove(name: string): void {
+    const member = this.#members.get(name);
+    if (member === undefined) return;
+    this.#members.delete(name);
+    if (this.#owners.get(keyOf(member.endpoint)) === name) this.#owners.delete(keyOf(member.endpoint));
+    if (isLive(member)) this.#live--;
+    this.#suspects.delete(name);
   }
 }
 
@@ -364,6 +393,10 @@ export function isLive(member: Member): boolean {
 
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.address === b.address && a.port === b.port;
+}
+
+function keyOf({ address, port }: Endpoint): string {
+  return `${address} ${port}`;
 }
 
 const statusOf: Record<MemberState['kind'], MemberStatus> = {

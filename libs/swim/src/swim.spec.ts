@@ -222,6 +222,18 @@ describe('a fleet', () => {
     }
   });
 
+  it('of 100 members sees a new tag everywhere within two seconds', () => {
+    const fleet = new Fleet().grow(100);
+    expect(fleet.settle(seconds(20))).toBe(true);
+    for (let round = 0; round < 5; round++) {
+      fleet.lan.run(seconds(2));
+      fleet.seen.length = 0;
+      fleet.lan.input(`n${round * 7}`, { kind: 'set-tags', tags: { role: 'agent', round: String(round) } });
+      const told = () => fleet.changes('updated', `n${round * 7}`).length === 100;
+      expect(fleet.lan.runUntil(told, seconds(2)), `round ${round}`).toBe(true);
+    }
+  }, 30_000);
+
   it('of two survivors waits for no confirmation that nobody can give', () => {
     const fleet = new Fleet().grow(8);
     expect(fleet.settle(seconds(5))).toBe(true);

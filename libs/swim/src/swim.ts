@@ -71,7 +71,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     const outbox = new Outbox(this.#queue, envelope, stats, {
       compress: settings.compress,
       packetSize: settings.packetSize,
-      transmitLimit: () => settings.retransmitMultiplier * Math.ceil(Math.log10(this.#members.peers().length + 2)),
+      transmitLimit: () => settings.retransmitMultiplier * Math.ceil(Math.log10(this.#members.live + 1)),
     });
     this.#outbox = outbox;
     const members = new Members(settings, encodeTags(settings.tags), {
@@ -254,7 +254,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   /** serf's order: first the intent, so that the departure after it is understood as leaving and not as failing. */
   #proceedToLeave(now: Instant): void {
     const phase = this.#phase;
-    const alone = this.#members.peers().length === 0;
+    const alone = this.#members.live <= 1;
     if (phase.kind === 'leaving') {
       if (!alone && this.#queue.has(phase.key) && phase.until > now) return;
       if (phase.telling === 'intent') {
@@ -280,9 +280,9 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
 
   #settle(now: Instant): readonly SwimOutput[] {
     this.#proceedToLeave(now);
-    const telling = this.#phase.kind !== 'left' && this.#queue.size > 0 && this.#members.audience(now).length > 0;
-    if (!telling) this.#gossipAt = undefined;
-    else this.#gossipAt ??= after(now, this.#settings.gossipInterval);
+    if (this.#phase.kind !== 'left' && this.#queue.size > 0 && this.#members.size > 1)
+      this.#gossipAt ??= after(now, this.#settings.gossipInterval);
+    else this.#gossipAt = undefined;
     return this.#outbox.take();
   }
 
