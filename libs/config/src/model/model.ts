@@ -1,9 +1,8 @@
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { Position } from '../diagnostics.ts';
 import type { Command } from '../grammar/readers.ts';
-import type { Micros, PassedLine, TrackedName } from './parts.ts';
+import type { Micros, PassedLine, TrackedName, VirtualAddress } from './parts.ts';
 import type { VirtualServer, VirtualServerGroup } from './virtual-server.ts';
-import type { VirtualAddress } from './parts.ts';
 
 /** What a keepalived.conf says, with every default of keepalived in place. All times are whole microseconds. */
 export interface KeepalivedConfig {
@@ -20,6 +19,7 @@ export interface KeepalivedConfig {
   readonly staticRules: readonly PassedLine[];
 }
 
+/** `global_defs`; what it presets for instances is in the instances. */
 export interface GlobalDefs {
   /** Name of this node in SNMP and mails; the host name when the file has none. */
   readonly routerId?: string;
@@ -28,12 +28,15 @@ export interface GlobalDefs {
   readonly smtpServer?: { readonly host: string; readonly port: number };
   /** Default 30 s. */
   readonly smtpConnectTimeout: Micros;
+  /** Missing where the file leaves it to the class of alert. */
   readonly smtpAlert?: boolean;
   readonly smtpAlertVrrp?: boolean;
   readonly smtpAlertChecker?: boolean;
   readonly enableTraps: boolean;
   readonly enableScriptSecurity: boolean;
+  /** Whom scripts run as that name nobody. */
   readonly scriptUser?: { readonly user: string; readonly group?: string };
+  /** Interfaces may appear after the start; without effect, since they always may here. */
   readonly dynamicInterfaces: boolean;
   /** For static addresses without `dev`; default eth0. */
   readonly defaultInterface: string;
@@ -41,11 +44,15 @@ export interface GlobalDefs {
   readonly multicastGroup4: IpAddress;
   /** Default ff02::12. */
   readonly multicastGroup6: IpAddress;
+  /** Preset of every instance's strict mode. */
   readonly strict: boolean;
   /** No advert is believed and no transition made until then; default 0. Raising it delays every takeover after a start. */
   readonly startupDelay: Micros;
+  /** Report adverts of routers that no instance has. */
   readonly logUnknownVrids: boolean;
+  /** Empty the kernel's table at start. */
   readonly lvsFlush: boolean;
+  /** What is removed when the node stops: nothing, the whole table at once, or the services. */
   readonly lvsFlushOnStop: 'no' | 'everything' | 'services';
 }
 
@@ -69,16 +76,19 @@ export interface GarpSettings {
   readonly neighbourInterval: Micros;
 }
 
+/** Commands to run when an instance or a group gets into a state; only those the file has. */
 export interface NotifyCommands {
   readonly master?: Command;
   readonly backup?: Command;
   readonly fault?: Command;
   readonly stop?: Command;
   readonly deleted?: Command;
+  /** `notify`: on every change, with the new state behind its arguments. */
   readonly any?: Command;
   readonly masterHeardLowerPriority?: Command;
 }
 
+/** A router that adverts are sent to and taken from, with the TTLs its adverts may have. */
 export interface UnicastPeer {
   readonly address: IpAddress;
   readonly minTtl: number;
@@ -86,6 +96,7 @@ export interface UnicastPeer {
   readonly at: Position;
 }
 
+/** `vrrp_instance`: one virtual router of this node. */
 export interface VrrpInstance {
   readonly name: string;
   readonly at: Position;
@@ -108,15 +119,20 @@ export interface VrrpInstance {
   readonly addresses: readonly VirtualAddress[];
   /** Added and removed with the others, but not in the adverts; of any family. */
   readonly excludedAddresses: readonly VirtualAddress[];
+  /** Lines of `virtual_routes`, word by word; their meaning is not read yet. */
   readonly routes: readonly PassedLine[];
+  /** Lines of `virtual_rules`, word by word. */
   readonly rules: readonly PassedLine[];
   readonly unicastPeers: readonly UnicastPeer[];
   /** `unicast_src_ip` or `mcast_src_ip`. */
   readonly sourceAddress?: IpAddress;
+  /** Default 224.0.0.18 or ff02::12, or what global_defs has. */
   readonly multicastGroup: IpAddress;
-  /** 0..255; default 255. */
+  /** TTL of unicast adverts, 0..255; default 255. */
   readonly unicastTtl: number;
+  /** Without a peer: fault instead of multicast. */
   readonly unicastFaultNoPeer: boolean;
+  /** Drop adverts of strangers. */
   readonly checkUnicastSource: boolean;
   /** False with `dont_track_primary`: the own interface's state does not count. */
   readonly trackPrimary: boolean;
@@ -125,23 +141,32 @@ export interface VrrpInstance {
   readonly trackFiles: readonly TrackedName[];
   readonly trackProcesses: readonly TrackedName[];
   readonly trackBfd: readonly TrackedName[];
+  /** Take over from a master of lower priority; always true with state MASTER. */
   readonly preempt: boolean;
   /** 0..1000 s; default 0. */
   readonly preemptDelay: Micros;
+  /** Take packets for the virtual addresses though not their owner; default true, in strict mode the owner only. */
   readonly accept: boolean;
+  /** Nothing that the RFC does not know: what it forbids is out of this model already. */
   readonly strict: boolean;
   /** Adverts missed before takeover, 1..100; default 3. */
   readonly downTimerAdverts: number;
+  /** A master does not answer an advert of lower priority. */
   readonly lowerPriorityNoAdvert: boolean;
+  /** A master sends one more advert before it yields to a higher priority. */
   readonly higherPrioritySendAdvert: boolean;
+  /** The address list of a master is compared once, not in every advert. */
   readonly skipCheckAdvertAddresses: boolean;
+  /** With priority 255, hear nobody. */
   readonly ownerIgnoreAdverts: boolean;
+  /** Checksum of version 3 over IPv4 without pseudo-header, for peers that compute it so. */
   readonly v3ChecksumAsV2: boolean;
   readonly garp: GarpSettings;
   readonly notify: NotifyCommands;
   readonly smtpAlert: boolean;
 }
 
+/** `vrrp_sync_group`: instances that are masters together or not at all. */
 export interface SyncGroup {
   readonly name: string;
   readonly at: Position;
@@ -152,11 +177,13 @@ export interface SyncGroup {
   readonly trackFiles: readonly TrackedName[];
   readonly trackProcesses: readonly TrackedName[];
   readonly trackBfd: readonly TrackedName[];
+  /** Weights of trackers count for the members; default false, since they would part them. */
   readonly trackingWeight: boolean;
   readonly notify: NotifyCommands;
   readonly smtpAlert: boolean;
 }
 
+/** `vrrp_script`: a command whose exit code instances track. */
 export interface VrrpScript {
   readonly name: string;
   readonly at: Position;
@@ -172,5 +199,6 @@ export interface VrrpScript {
   readonly rise: number;
   /** Failures before it counts as bad; default 1. */
   readonly fall: number;
+  /** It counts as failed until it has succeeded `rise` times. */
   readonly initiallyFailed: boolean;
 }

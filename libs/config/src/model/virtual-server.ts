@@ -3,9 +3,12 @@ import type { Position } from '../diagnostics.ts';
 import type { Command } from '../grammar/readers.ts';
 import type { Micros } from './parts.ts';
 
+/** Transport protocols that IPVS balances. */
 export type Protocol = 'tcp' | 'udp' | 'sctp';
+/** `lb_kind`: NAT rewrites addresses, DR only the link layer's, TUN wraps the packet. */
 export type ForwardingMethod = 'nat' | 'dr' | 'tun';
 
+/** How packets reach a real server. */
 export interface Forwarding {
   readonly method: ForwardingMethod;
   /** Only with `tun`. */
@@ -16,11 +19,13 @@ export interface Forwarding {
   };
 }
 
+/** What a virtual server listens for. */
 export type ServiceTarget =
   | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
   | { readonly kind: 'fwmark'; readonly mark: number; readonly family: Family }
   | { readonly kind: 'group'; readonly name: string };
 
+/** One line of a group; a single address is a range of one. */
 export type GroupMember =
   | {
       readonly kind: 'addresses';
@@ -31,12 +36,14 @@ export type GroupMember =
     }
   | { readonly kind: 'fwmark'; readonly mark: number; readonly family?: Family; readonly at: Position };
 
+/** `virtual_server_group`: addresses and marks that share one set of real servers. */
 export interface VirtualServerGroup {
   readonly name: string;
   readonly at: Position;
   readonly members: readonly GroupMember[];
 }
 
+/** `virtual_server`: a service with the servers behind it. */
 export interface VirtualServer {
   /**
    * `tcp/192.0.2.1:80`, `tcp/[2001:db8::1]:80`, `fwmark/7`, `fwmark/7/ipv6`, `group/web`: the same service before and after a
@@ -98,6 +105,7 @@ export interface ServerTiming {
   readonly connectTimeout?: Micros;
 }
 
+/** Where clients go while the quorum is not reached. */
 export interface SorryServer {
   /** As a real server's. */
   readonly key: string;
@@ -108,6 +116,7 @@ export interface SorryServer {
   readonly at: Position;
 }
 
+/** `real_server`: one server of a service. */
 export interface RealServer {
   /** `192.168.1.10:80`, `[fd00::10]:80`: the same server of the same service before and after a change of the file. */
   readonly key: string;
@@ -134,6 +143,7 @@ export interface RealServer {
   readonly checks: readonly Check[];
 }
 
+/** Timing of a checker, resolved. */
 interface CheckBase {
   readonly at: Position;
   /** Default: the virtual server's. */
@@ -148,6 +158,7 @@ interface CheckBase {
   readonly logAllFailures: boolean;
 }
 
+/** Where a checker connects to, and from where. */
 export interface Connection {
   /** Default: the real server's. */
   readonly address: IpAddress;
@@ -160,11 +171,13 @@ export interface Connection {
   readonly mark?: number;
 }
 
+/** TCP_CHECK: good when the connection is made. */
 export interface TcpCheck extends CheckBase {
   readonly kind: 'tcp';
   readonly connection: Connection;
 }
 
+/** One page that HTTP_GET or SSL_GET asks for. */
 export interface HttpUrl {
   readonly path: string;
   /** Status codes that pass, as ranges with both ends; default 200 to 299. */
@@ -175,6 +188,7 @@ export interface HttpUrl {
   readonly at: Position;
 }
 
+/** HTTP_GET and SSL_GET: good when every url passes. */
 export interface HttpCheck extends CheckBase {
   readonly kind: 'http';
   readonly connection: Connection;
@@ -188,6 +202,7 @@ export interface HttpCheck extends CheckBase {
   readonly urls: readonly HttpUrl[];
 }
 
+/** MISC_CHECK: good when the command exits with 0. */
 export interface MiscCheck extends CheckBase {
   readonly kind: 'misc';
   readonly command: Command;
@@ -202,4 +217,5 @@ export interface OtherCheck extends CheckBase {
   readonly kind: 'smtp' | 'dns' | 'udp' | 'ping' | 'file' | 'bfd';
 }
 
+/** What decides whether a real server is up; all of them must agree. */
 export type Check = TcpCheck | HttpCheck | MiscCheck | OtherCheck;

@@ -1,11 +1,7 @@
 /** A definition's value: one line, or several of which only the first joins the line that uses it. */
 export type DefinitionValue = readonly string[];
 
-/** Values of `$NAME`: those of a running `~SEQ` or `~LST` before those the file defines. */
-export interface Scope {
-  lookup(name: string): DefinitionValue | undefined;
-}
-
+/** A use of `$NAME` or `${NAME}` in a line. */
 export interface Reference {
   readonly start: number;
   readonly end: number;
@@ -21,6 +17,7 @@ const REFERENCE = /\$(?:\{([A-Za-z_]\w*)((?:[ \t]+[^\s{}]+)*)\}|([A-Za-z_]\w*)(?
 /** `$NAME=VALUE`; no blank may stand around the equals sign. */
 export const DEFINITION = /^\$([A-Za-z_]\w*)=(.*)$/;
 
+/** Every use in a text, defined or not, from left to right. */
 export function* references(text: string): Generator<Reference> {
   for (const match of text.matchAll(REFERENCE)) {
     const name = match[1] ?? match[3] ?? '';

@@ -67,6 +67,10 @@ describe('definitions', () => {
     expect(read(text).texts).toEqual(expected);
   });
 
+  it('of several lines end the line that uses them, with a word about the rest', () => {
+    expect(read('$T= \\\n a \\\n b\n$T c')).toMatchObject({ texts: ['a', 'b'], kinds: ['ignored'] });
+  });
+
   it('gives what a definition brings the position of its use', () => {
     const { lines } = read('$NAME=abc\n  router_id $NAME end');
     expect(lines[0]?.position(lines[0].text.indexOf('abc'))).toEqual({ file: '/etc/k/main.conf', line: 2, column: 13 });

@@ -57,6 +57,7 @@ export class Preprocessor {
     this.#diagnostics = diagnostics;
   }
 
+  /** The lines of a file with everything that it includes. */
   *lines(file: string, text: string, depth = 0): Generator<SourceText> {
     const source = physicalLines(file, text, this.#diagnostics);
     for (const first of source) {
@@ -70,6 +71,7 @@ export class Preprocessor {
     }
   }
 
+  /** One line to none, one, or frames of several; each round of the loop is one step of keepalived's order. */
   *#process(
     { text, bindings }: Pending,
     substitutionsBefore: number,
@@ -110,9 +112,15 @@ export class Preprocessor {
           this.#diagnostics.error('expansion-limit', line.position(), `$${reference.name} is defined by itself`);
         return;
       }
-      // A definition of several lines ends the line that uses it; what follows it there would have no place.
-      const end = more.length > 0 ? line.text.length : reference.end;
       const from = line;
+      const end = more.length > 0 ? line.text.length : reference.end;
+      if (line.text.slice(reference.end, end).trim() !== '') {
+        this.#diagnostics.warning(
+          'ignored',
+          line.position(reference.end),
+          `what follows $${reference.name} is dropped: a definition of several lines ends the line that uses it`,
+        );
+      }
       line = withoutComment(line.replace(reference.start, end, head));
       if (!fits(line, this.#diagnostics)) return;
       if (more.length > 0) {
@@ -143,6 +151,7 @@ export class Preprocessor {
     this.#definitions.set(name, bindings === undefined ? lines : lines.map((text) => bound(text, bindings)));
   }
 
+  /** Parameters may hold definitions; what follows them is replaced round by round. */
   #repeat(line: SourceText, bindings: Bindings | undefined, substitutions: number, stack: Frame[]): void {
     let current = line;
     for (let used = substitutions; used <= MAX_SUBSTITUTIONS; used++) {
@@ -227,6 +236,7 @@ export class Preprocessor {
     );
   }
 
+  /** Files stand where their include stands, inside a block too. */
   *#include(line: SourceText, keyword: string, depth: number): Generator<SourceText> {
     const pattern = line.text
       .slice(keyword.length)
