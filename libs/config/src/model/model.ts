@@ -34,7 +34,7 @@ export interface GlobalDefs {
   readonly smtpAlertChecker?: boolean;
   readonly enableTraps: boolean;
   readonly enableScriptSecurity: boolean;
-  /** Whom scripts run as that name nobody. */
+  /** User of the scripts that name none. */
   readonly scriptUser?: { readonly user: string; readonly group?: string };
   /** Interfaces may appear after the start; without effect, since they always may here. */
   readonly dynamicInterfaces: boolean;
