@@ -134,6 +134,10 @@ function short(output: VrrpOutput): string {
       return `remove ${output.addresses.map((one) => one.address).join(' ')}`;
     case 'announce':
       return 'announce';
+    case 'hold-connections':
+      return 'hold';
+    case 'release-connections':
+      return 'release';
     case 'event':
       return output.event.kind === 'state-changed'
         ? `${output.event.from} to ${output.event.to}: ${output.event.reason}`
@@ -401,11 +405,35 @@ describe('a master, RFC 9568 section 6.4.3', () => {
     expect(bench.wait()).toBe(masterDown);
   });
 
-  it('relinquishes with a priority 0 and waits the whole master-down time', () => {
+  it('relinquishes with a priority 0, holds new connections back, and keeps the addresses for those that are open', () => {
     const bench = mastering().give({ kind: 'relinquish' });
-    expect(bench.told).toEqual(['send 0', 'remove 198.51.100.15 2001:db8::15', 'master to backup: relinquished']);
+    expect(bench.told).toEqual(['hold', 'send 0', 'master to backup: relinquished']);
     expect(bench.wait()).toBe(masterDown);
     expect(bench.counters).toMatchObject({ priorityZeroSent: 1, releasedMaster: 1, becameMaster: 1 });
+  });
+
+  it.each([
+    ['a higher', 150, HIGHER],
+    ['a lower', 50, LOWER],
+  ])('that relinquished gives the addresses up when it hears a master of %s priority', (_, priority, source) => {
+    const bench = mastering()
+      .give({ kind: 'relinquish' })
+      .give(packet(advert(v2, priority), source));
+    expect(bench.told.slice(0, 2)).toEqual(['remove 198.51.100.15 2001:db8::15', 'release']);
+    expect(bench.give(packet(advert(v2, priority), source)).told).toEqual([]);
+  });
+
+  it('that relinquished to nobody is master again with the addresses that never left', () => {
+    const bench = mastering().give({ kind: 'relinquish' }).serve();
+    expect(bench.told.slice(0, 3)).toEqual(['release', 'send 100', 'add 198.51.100.15 2001:db8::15']);
+  });
+
+  it('that relinquished gives the addresses up when it stops or falls into fault before a successor is heard', () => {
+    const gone = ['remove 198.51.100.15 2001:db8::15', 'release'];
+    const stopped = mastering().give({ kind: 'relinquish' }).give({ kind: 'stop', mode: 'release' });
+    expect(stopped.told).toEqual([...gone, 'backup to initialize: stopped']);
+    const faulty = mastering().give({ kind: 'relinquish' }).give(own(false));
+    expect(faulty.told).toEqual([...gone, 'backup to fault: fault']);
   });
 
   it('stops with a priority 0, and has no deadline any more', () => {

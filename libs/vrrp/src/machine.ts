@@ -51,6 +51,8 @@ type RouterState =
       readonly master: MasterView | undefined;
       /** Until when lower priorities are obeyed. */
       readonly preemptAt: Instant | undefined;
+      /** It was told to hand over, and keeps the addresses until another master is heard. */
+      readonly handingOver: boolean;
     }
   | {
       readonly kind: 'master';
@@ -70,6 +72,12 @@ type Happening =
 
 /** Least time between two attempts to put an address back: somebody who keeps deleting it must not get a busy loop. */
 const REPAIR_GAP = seconds(1);
+
+/**
+ * How long new connections are held back at most while addresses are handed over: longer than the skew of any successor
+ * of version 2, shorter than a client's second retry.
+ */
+const HANDOVER_HOLD = seconds(2.5);
 
 /** One virtual router: RFC 9568 section 6.4, with keepalived's fault state, tracking and announcements. */
 export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
@@ -225,7 +233,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       accept: settings.accept,
       v3ChecksumAsV2: settings.v3ChecksumAsV2,
       ...(group === undefined ? {} : { mcastGroup: group }),
-      addressesInPlace: addresses.every((address) => this.#installed(address) === (state.kind === 'master')),
+      addressesInPlace: addresses.every((address) => this.#installed(address) === this.#wantsAddresses()),
       addresses: addresses.map((address) => ({
         ...address,
         ...index(address.interface),
@@ -275,9 +283,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
           case 'advert':
             return this.#heardAsMaster(state, happening.advert, happening.source, now);
           case 'relinquish':
-            this.#sendAdvert(0);
-            this.#removeAddresses();
-            return this.#becomeBackup({ from: now, length: 'down' }, undefined, 'relinquished', now);
+            return this.#handOver(now);
         }
         break;
       case 'fault':
@@ -314,7 +320,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       this.#priority = settings.priority;
       this.#state = { kind: 'initialize', startAt };
     }
-    if (this.#state.kind !== 'master') this.#removeResidual([...added, ...(first ? [] : removed)]);
+    if (!this.#wantsAddresses()) this.#removeResidual([...added, ...(first ? [] : removed)]);
+    else if (this.#state.kind !== 'master') this.#removeResidual(removed);
     else {
       if (removed.length > 0) this.#outputs.push({ kind: 'remove-addresses', addresses: removed });
       if (added.length > 0) this.#outputs.push({ kind: 'add-addresses', addresses: added });
@@ -345,10 +352,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #stop(mode: 'release' | 'leave', reason: StateReason, now: Instant): void {
     if (!this.#configured) return;
-    if (this.#state.kind === 'master' && mode === 'release') {
-      this.#sendAdvert(0);
-      this.#removeAddresses();
-    }
+    if (mode === 'release') this.#giveUpAddresses();
     this.#enter({ kind: 'initialize', startAt: undefined }, reason, now);
     this.#configured = false;
   }
@@ -361,6 +365,10 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       return;
     }
     const { preempt, preemptDelay, standing } = this.#settings;
+    if (state.handingOver) {
+      this.#endHandOver();
+      state = { ...state, handingOver: false };
+    }
     const lower = advert.priority < this.#priority;
     const preemptAt = !lower ? undefined : (state.preemptAt ?? after(now, preemptDelay));
     const obey = !lower || !preempt || standing === 'last-resort' || (preemptAt !== undefined && now < preemptAt);
@@ -377,6 +385,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       masterInterval: this.#intervalOf(advert),
       master,
       preemptAt,
+      handingOver: false,
     };
     if (known) return;
     this.#reported.clear();
@@ -391,7 +400,28 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   ): void {
     const masterInterval = heard === undefined ? this.#settings.advertInterval : this.#intervalOf(heard.advert);
     const master = heard === undefined ? undefined : { address: heard.source, priority: heard.advert.priority };
-    this.#enter({ kind: 'backup', wait, masterInterval, master, preemptAt: undefined }, reason, now);
+    this.#enter(
+      { kind: 'backup', wait, masterInterval, master, preemptAt: undefined, handingOver: false },
+      reason,
+      now,
+    );
+  }
+
+  /**
+   * Priority 0 as at the end of a master (RFC 9568 section 6.4.3), but the addresses stay until the successor speaks: the
+   * connections that are open end here, those that are not go there. When nobody speaks, the addresses never leave.
+   */
+  #handOver(now: Instant): void {
+    const addresses = this.#settings.addresses.map((one) => one.address);
+    this.#outputs.push({ kind: 'hold-connections', addresses, duration: HANDOVER_HOLD });
+    this.#sendAdvert(0);
+    this.#becomeBackup({ from: now, length: 'down' }, undefined, 'relinquished', now);
+    if (this.#state.kind === 'backup') this.#state = { ...this.#state, handingOver: true };
+  }
+
+  #endHandOver(): void {
+    this.#removeAddresses();
+    this.#outputs.push({ kind: 'release-connections', addresses: this.#settings.addresses.map((one) => one.address) });
   }
 
   // Master
@@ -399,6 +429,10 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   #becomeMaster(reason: StateReason, now: Instant): void {
     const announcements = new Announcements();
     announcements.start(this.#settings.garp, now);
+    if (this.#state.kind === 'backup' && this.#state.handingOver) {
+      const addresses = this.#settings.addresses.map((one) => one.address);
+      this.#outputs.push({ kind: 'release-connections', addresses });
+    }
     this.#counters.becameMaster++;
     // In the order of RFC 9568 section 6.4.2, with keepalived's addresses before the announcements.
     this.#sendAdvert(this.#priority);
@@ -492,10 +526,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #enterFault(causes: readonly FaultCause[], startAt: Instant | undefined, now: Instant): void {
-    if (this.#state.kind === 'master') {
-      this.#sendAdvert(0);
-      this.#removeAddresses();
-    }
+    this.#giveUpAddresses();
     this.#enter({ kind: 'fault', causes, startAt }, 'fault', now);
   }
 
@@ -593,6 +624,14 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     }
   }
 
+  /** What a router does that stops being master for a reason of its own. */
+  #giveUpAddresses(): void {
+    if (this.#state.kind === 'master') {
+      this.#sendAdvert(0);
+      this.#removeAddresses();
+    } else if (this.#state.kind === 'backup' && this.#state.handingOver) this.#endHandOver();
+  }
+
   #removeAddresses(): void {
     const { addresses } = this.#settings;
     if (addresses.length > 0) this.#outputs.push({ kind: 'remove-addresses', addresses: inTableOrder(addresses) });
@@ -633,6 +672,10 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       ...(state.kind === 'fault' ? { causes: state.causes } : {}),
       ...(master === undefined ? {} : { master }),
     });
+  }
+
+  #wantsAddresses(): boolean {
+    return this.#state.kind === 'master' || (this.#state.kind === 'backup' && this.#state.handingOver);
   }
 
   #master(): MasterView | undefined {

@@ -1,4 +1,4 @@
-import type { Instant } from '@keepfleet/machine';
+import type { Duration, Instant } from '@keepfleet/machine';
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { PacketErrorKind } from './errors.ts';
 import type { VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
@@ -92,7 +92,20 @@ export type VrrpOutput =
   | { readonly kind: 'add-addresses'; readonly addresses: readonly VirtualAddress[] }
   | { readonly kind: 'remove-addresses'; readonly addresses: readonly VirtualAddress[] }
   | AnnounceOutput
+  | HoldOutput
+  /** The hold on these addresses ends, if it has not by itself. */
+  | { readonly kind: 'release-connections'; readonly addresses: readonly IpAddress[] }
   | { readonly kind: 'event'; readonly event: VrrpEvent };
+
+/**
+ * For so long, or until released, new TCP connections to these addresses get no answer while the open ones go on: what a
+ * client asks again reaches the next master, and nothing is under way here when it takes the addresses over.
+ */
+export interface HoldOutput {
+  readonly kind: 'hold-connections';
+  readonly addresses: readonly IpAddress[];
+  readonly duration: Duration;
+}
 
 export interface SendOutput {
   readonly kind: 'send';

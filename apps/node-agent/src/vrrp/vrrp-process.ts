@@ -16,6 +16,7 @@ import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { VirtualAddresses } from './addresses.ts';
 import { Announcer } from './announcer.ts';
+import { ConnectionHold } from './connection-hold.ts';
 import { InterfaceTable } from './interfaces.ts';
 import { LATE, Lateness } from './lateness.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
@@ -44,6 +45,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   readonly #sockets: SocketPool;
   readonly #addresses: VirtualAddresses;
   readonly #announcer: Announcer;
+  readonly #hold: ConnectionHold;
   readonly #lateness = new Lateness();
   readonly #clock = new WallClock();
   readonly #log: Log;
@@ -65,6 +67,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     const linkOf = (name: string) => this.#interfaces.link(name);
     this.#addresses = new VirtualAddresses(this.#rtnetlink, (name) => linkOf(name)?.index, log);
     this.#announcer = new Announcer(linkOf, log);
+    this.#hold = new ConnectionHold(log);
   }
 
   /** To be called once, before anything else. */
@@ -144,6 +147,12 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
           break;
         case 'announce':
           this.#announcer.announce(output);
+          break;
+        case 'hold-connections':
+          this.#hold.hold(output.addresses, output.duration);
+          break;
+        case 'release-connections':
+          this.#hold.release(output.addresses);
           break;
         case 'event':
           this.#tell(output.event);
