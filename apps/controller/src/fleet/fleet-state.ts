@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Signal } from '../common/signal.ts';
-import type { NodeRecord } from './node-record.ts';
+import { shiftedRecord, type NodeRecord } from './node-record.ts';
 
 /** The fleet as the streams tell it: in memory only, because a kept state would be an old one. */
 @Injectable()
@@ -25,5 +25,11 @@ export class FleetState {
   update(name: string, stream: number, change: (record: NodeRecord) => NodeRecord): void {
     const record = this.#records.get(name);
     if (record?.stream?.id === stream) this.put(change(record));
+  }
+
+  /** The clock was set by so much: what is known keeps its age. */
+  shift(ms: number): void {
+    for (const record of this.#records.values()) this.#records.set(record.name, shiftedRecord(record, ms));
+    this.changes.raise();
   }
 }

@@ -9,7 +9,9 @@ import {
   heardRecord,
   heartbeatRecord,
   helloRecord,
+  ageMs,
   observedAt,
+  shiftedRecord,
   statisticsRecord,
 } from './node-record.ts';
 
@@ -73,5 +75,15 @@ describe('a node record', () => {
     expect(observedAt(deltaRecord(known(0), delta, at(900)))).toEqual(at(900));
     const stepped = heartbeatRecord(known(hour), { now: at(1000) }, at(1000));
     expect(stepped).toMatchObject({ skewMs: 0, state: { confirmedAt: at(1000) } });
+  });
+
+  it('keeps its age when the clock is set, forwards or back', () => {
+    const hour = 3_600_000;
+    for (const step of [hour, -hour]) {
+      const shifted = shiftedRecord(known(), step);
+      expect(ageMs(shifted, at(step + 2000))).toBe(2000n);
+      expect(freshness(shifted, at(step + 3000))).toBe(CURRENT);
+      expect(freshness(shifted, at(step + 3001))).toBe(STALE);
+    }
   });
 });

@@ -144,6 +144,22 @@ export function disconnectedRecord(record: NodeRecord): NodeRecord {
   return { ...record, stream: undefined };
 }
 
+/** The same on a clock that was set by so many milliseconds. */
+export function shiftedRecord(record: NodeRecord, ms: number): NodeRecord {
+  const later = (time: Date) => new Date(time.getTime() + ms);
+  const { state } = record;
+  return {
+    ...record,
+    lastHeardAt: later(record.lastHeardAt),
+    skewMs: record.skewMs - ms,
+    state: state && {
+      ...state,
+      confirmedAt: later(state.confirmedAt),
+      countedAt: new Map([...state.countedAt].map(([key, time]) => [key, later(time)])),
+    },
+  };
+}
+
 export function isSilent(record: NodeRecord, now: Date): boolean {
   const stream = record.stream;
   return stream !== undefined && now.getTime() - record.lastHeardAt.getTime() > MISSED_HEARTBEATS * stream.heartbeatMs;

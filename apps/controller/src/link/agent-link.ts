@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import { CLOCK, LOG, OPTIONS } from '../common/tokens.ts';
 import { duration } from '../common/words.ts';
-import { EventLog } from '../events/event-log.ts';
+import { EventLog, type OwnEvent } from '../events/event-log.ts';
 import { FleetState } from '../fleet/fleet-state.ts';
 import {
   deltaRecord,
@@ -27,6 +27,8 @@ import { readHello, readMessage } from './intake.ts';
 type Call = ServerDuplexStream<agent.AgentMessage, agent.ControllerMessage>;
 
 const HELLO_TIMEOUT_MS = 10_000;
+/** Wall clock and monotonic clock apart by more than this between two looks: the wall clock was set. */
+const CLOCK_STEP_MS = 500;
 
 /** One open stream of one node. */
 interface Session {
@@ -56,6 +58,7 @@ export class AgentLink {
   #lastId = 0;
   #watch: NodeJS.Timeout | undefined;
   #lastLook = 0;
+  #lastTime = 0;
   #closing = false;
   #rejected = 0;
 
@@ -88,6 +91,7 @@ export class AgentLink {
   start(): void {
     const period = this.#options.heartbeatMs / 2;
     this.#lastLook = performance.now();
+    this.#lastTime = this.#clock.now().getTime();
     this.#watch = setInterval(() => this.#dropSilent(period), period);
   }
 
@@ -165,15 +169,17 @@ export class AgentLink {
     const stream = { id: session.id, heartbeatMs, remoteAddress: call.getPeer(), at };
     const record = helloRecord(before, hello.value, stream);
     this.#state.put(record);
-    await this.#nodes.save({
-      name: node,
-      labels: JSON.stringify(record.labels),
-      version: record.version,
-      epoch,
-      started_at: record.startedAt?.getTime() ?? null,
-      remote_address: record.remoteAddress,
-      last_heard_at: at.getTime(),
-    });
+    await this.#kept('a node that connected', () =>
+      this.#nodes.save({
+        name: node,
+        labels: JSON.stringify(record.labels),
+        version: record.version,
+        epoch,
+        started_at: record.startedAt?.getTime() ?? null,
+        remote_address: record.remoteAddress,
+        last_heard_at: at.getTime(),
+      }),
+    );
     await this.#noteArrival(session, replaced, before?.epoch);
     call.write({
       body: {
@@ -202,7 +208,7 @@ export class AgentLink {
       endWith(replaced.call, status.ABORTED, replaced.ended);
     }
     this.#log.info({ node, peer, acknowledged: session.expected - 1 }, 'agent link: connected');
-    await this.#events.write({
+    await this.#note({
       node,
       severity: model.Severity.INFO,
       kind: 'link.connected',
@@ -210,7 +216,7 @@ export class AgentLink {
       message: `${node} connected from ${peer}`,
     });
     if (lastEpoch !== undefined && lastEpoch !== session.epoch) {
-      await this.#events.write({
+      await this.#note({
         node,
         severity: model.Severity.WARNING,
         kind: 'events.epoch',
@@ -270,7 +276,7 @@ export class AgentLink {
     const message = `${which} of ${node} never came: lost on the node, or acknowledged to another store`;
     this.#log.warn({ node, from, to }, `agent link: ${message}`);
     this.#state.update(node, session.id, (record) => gapRecord(record, message));
-    await this.#events.write({
+    await this.#note({
       node,
       severity: model.Severity.WARNING,
       kind: 'events.gap',
@@ -297,29 +303,46 @@ export class AgentLink {
     this.#sessions.delete(node);
     const lastHeardAt = this.#state.record(node)?.lastHeardAt;
     this.#state.update(node, session.id, disconnectedRecord);
+    if (lastHeardAt !== undefined) {
+      await this.#kept('when a node was last heard', () => this.#nodes.heard(node, lastHeardAt));
+    }
+    if (this.#closing) return;
+    this.#log.warn({ node, reason }, 'agent link: stream ended');
+    await this.#note({
+      node,
+      severity: model.Severity.WARNING,
+      kind: 'link.lost',
+      subject: node,
+      message: `the stream of ${node} ended: ${reason}`,
+    });
+  }
+
+  #note(event: OwnEvent): Promise<void> {
+    return this.#kept(event.kind, () => this.#events.write(event));
+  }
+
+  /** With a full disk the fleet is still shown; only agents' events must not go on without the store. */
+  async #kept(what: string, write: () => Promise<void>): Promise<void> {
     try {
-      if (lastHeardAt !== undefined) await this.#nodes.heard(node, lastHeardAt);
-      if (this.#closing) return;
-      this.#log.warn({ node, reason }, 'agent link: stream ended');
-      await this.#events.write({
-        node,
-        severity: model.Severity.WARNING,
-        kind: 'link.lost',
-        subject: node,
-        message: `the stream of ${node} ended: ${reason}`,
-      });
+      await write();
     } catch (error) {
-      this.#log.error({ node, error }, 'agent link: the end of a stream could not be written down');
+      this.#log.error({ error }, `store: ${what} could not be written down`);
     }
   }
 
   #dropSilent(period: number): void {
-    const look = performance.now();
-    const late = look - this.#lastLook > 2 * period;
-    this.#lastLook = look;
-    // This process slept: what agents sent meanwhile still waits to be read, so their silence is not known yet.
-    if (late) return;
     const now = this.#clock.now();
+    const look = performance.now();
+    const passed = look - this.#lastLook;
+    const set = now.getTime() - this.#lastTime - passed;
+    this.#lastLook = look;
+    this.#lastTime = now.getTime();
+    if (Math.abs(set) > CLOCK_STEP_MS) {
+      this.#log.warn({ milliseconds: Math.round(set) }, 'the clock of this machine was set; ages are kept');
+      this.#state.shift(set);
+    }
+    // This process slept: what agents sent meanwhile still waits to be read, so their silence is not known yet.
+    if (passed > 2 * period) return;
     for (const session of this.#sessions.values()) {
       const record = this.#state.record(session.node);
       if (record?.stream?.id !== session.id || !isSilent(record, now)) continue;

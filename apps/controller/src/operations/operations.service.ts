@@ -249,7 +249,7 @@ export class OperationsService {
     const bad = kind === 'operation.blocked' || kind === 'operation.failed';
     const message = `${operation.change.kind} ${targetText(operation.change)}: ${text}`;
     this.#log.info({ operation: operation.id, actor: operation.actor, kind }, message);
-    await this.#events.write({
+    const written = this.#events.write({
       node: 'node' in operation.change ? operation.change.node : '',
       severity: bad || operation.forced ? model.Severity.WARNING : model.Severity.INFO,
       kind,
@@ -264,6 +264,8 @@ export class OperationsService {
         forced: String(operation.forced),
       },
     });
+    // The operation itself is kept already; the line above stands in the log.
+    await written.catch((error: unknown) => this.#log.error({ error }, `store: ${kind} could not be written down`));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
