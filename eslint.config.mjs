@@ -20,7 +20,7 @@ function boundaries(inSpecs) {
         { sourceTag: 'layer:testkit', onlyDependOnLibsWithTags: ['layer:core'] },
         {
           sourceTag: 'layer:e2e',
-          onlyDependOnLibsWithTags: ['layer:core', 'layer:contract', 'layer:testkit', 'layer:e2e'],
+          onlyDependOnLibsWithTags: ['layer:core', 'layer:contract', 'layer:adapter', 'layer:testkit', 'layer:e2e'],
         },
         {
           allSourceTags: ['layer:app', 'scope:agent'],

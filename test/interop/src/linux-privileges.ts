@@ -1,4 +1,3 @@
-/* eslint-disable @nx/enforce-module-boundaries -- the adapter's own tests, on the real kernel */
 import { readFileSync } from 'node:fs';
 import {
   LinuxError,

@@ -1,4 +1,3 @@
-/* eslint-disable @nx/enforce-module-boundaries -- the adapter's own tests, on the real kernel */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';

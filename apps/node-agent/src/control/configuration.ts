@@ -26,8 +26,8 @@ export type Reading =
   | { readonly ok: true; readonly configuration: Configuration }
   | { readonly ok: false; readonly reason: string; readonly diagnostics: readonly Diagnostic[] };
 
-/** Reads a keepalived.conf with its includes. What cannot be used changes nothing: the caller keeps what it has. */
-export function readConfiguration(path: string): Reading {
+/** Reads a keepalived.conf with its includes; `configId` is what `@ID` lines are compared with. What cannot be used changes nothing: the caller keeps what it has. */
+export function readConfiguration(path: string, configId = hostname().split('.')[0] ?? ''): Reading {
   const hash = createHash('sha256');
   let text: string;
   try {
@@ -47,7 +47,7 @@ export function readConfiguration(path: string): Reading {
     file: path,
     text,
     loader,
-    configId: hostname().split('.')[0] ?? '',
+    configId,
     environment: definedOnly(process.env),
     random: (low, high) => low + Math.floor(Math.random() * (high - low + 1)),
   });

@@ -120,7 +120,7 @@ class Control {
 
   /** A file with errors must not stop what runs; where nothing runs, saying so and ending is all there is to do. */
   #refuseToStartBlind(): void {
-    const reading = readConfiguration(this.#configPath());
+    const reading = readConfiguration(this.#configPath(), this.#agentFile.configId);
     const running = (['vrrp', 'lvs'] as const).some((role) => existsSync(socketPath(this.#options.runDirectory, role)));
     if (reading.ok || running) return;
     throw new Error([...reading.diagnostics.map(formatDiagnostic), reading.reason].join('\n'));
@@ -131,7 +131,7 @@ class Control {
   }
 
   #readConfiguration(): void {
-    const reading = readConfiguration(this.#configPath());
+    const reading = readConfiguration(this.#configPath(), this.#agentFile.configId);
     const { diagnostics } = reading.ok ? reading.configuration : reading;
     for (const diagnostic of diagnostics) {
       this.#options.log[diagnostic.severity === 'error' ? 'error' : 'warn'](

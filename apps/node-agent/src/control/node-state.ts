@@ -29,7 +29,7 @@ export function nodeState(view: NodeView): model.NodeState {
     processes: [...view.processes],
     members: [...view.members],
     configHash: view.configHash,
-    problems: [...view.problems, ...(view.lvs?.reason == null ? [] : [`ipvs: ${view.lvs.reason}`])],
+    problems: [...view.problems, ...(typeof view.lvs?.reason !== 'string' ? [] : [`ipvs: ${view.lvs.reason}`])],
     ipvsAvailable: view.lvs?.available === true,
     drained: view.overrides.some((override) => override.change.kind === 'drain-node'),
   };
