@@ -56,7 +56,8 @@ export class Director implements LabHost {
     }
     const child = this.settings.kernel === 'guests' ? this.guest() : this.namespace();
     const console = createWriteStream(join(logDirectory(this.host), 'console.log'), { flags: 'a' });
-    child.stdout?.pipe(console, { end: false });
+    // A namespace's first process talks to its steward on stdout, and writes its own log.
+    if (this.settings.kernel === 'guests') child.stdout?.pipe(console, { end: false });
     child.stderr?.pipe(console, { end: false });
 
     await new Promise<void>((resolve, reject) => {

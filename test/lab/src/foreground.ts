@@ -78,9 +78,9 @@ async function controllerEvents(status: LabStatus): Promise<LabEvent[] | undefin
   try {
     const response = await fetch(status.controller.rest + eventsPath, { signal: AbortSignal.timeout(500) });
     const body: unknown = await response.json();
-    const list = isRecord(body) ? (body['events'] ?? body['items']) : body;
+    const list = isRecord(body) ? body['events'] : undefined;
     if (!response.ok || !Array.isArray(list)) return undefined;
-    return list.filter(isRecord).slice(0, keptEvents).map(eventLine);
+    return list.filter(isRecord).slice(-keptEvents).map(eventLine);
   } catch {
     return undefined;
   }
@@ -88,8 +88,5 @@ async function controllerEvents(status: LabStatus): Promise<LabEvent[] | undefin
 
 function eventLine(event: Record<string, unknown>): LabEvent {
   const text = (name: string) => (typeof event[name] === 'string' ? event[name] : '');
-  return {
-    at: text('at') || text('time'),
-    text: `${text('node')} ${text('text') || text('message') || text('kind')}`.trim(),
-  };
+  return { at: text('at'), text: `${text('node')} ${text('message')}`.trim() };
 }

@@ -7,7 +7,7 @@ import { defaultOptions, type UpOptions } from './arguments.ts';
 import { LabClient } from './client.ts';
 import type { Fault } from './fault.ts';
 import { JsonLines } from './json-lines.ts';
-import { labDirectory, paths, repository } from './paths.ts';
+import { labDirectory, node, paths, repository } from './paths.ts';
 import { hostNamed } from './plan.ts';
 import { isRecord, type ServiceAction, type Signal } from './protocol.ts';
 import { remains, removeRemains, runningDaemon } from './remains.ts';
@@ -75,12 +75,13 @@ export class Lab {
   /** Joins a lab that runs already. */
   static async attach(): Promise<Lab> {
     const nothing = 'no lab runs on this machine; start one: npm run lab -- up --detach';
-    if (!existsSync(paths.socket)) throw new LabError(nothing);
+    if (!existsSync(paths.discovery)) throw new LabError(nothing);
+    if (runningDaemon() === undefined) throw new LabError(`${nothing} (the one that left ${labDirectory} has crashed)`);
     const socket = createConnection(paths.socket);
     try {
       await once(socket, 'connect');
     } catch (error) {
-      throw new LabError(`${nothing} (the one that left ${labDirectory} has crashed)`, error);
+      throw new LabError(nothing, error);
     }
     return new Lab(socket);
   }
@@ -204,7 +205,7 @@ async function askDown(): Promise<void> {
 
 /** Starts the lab in a process of its own that outlives this one; resolves when it serves. */
 export async function startDaemon(options: UpOptions, say: (line: string) => void): Promise<void> {
-  const child = spawn(process.execPath, [join(repository, 'test/lab/src/main.ts'), 'daemon', JSON.stringify(options)], {
+  const child = spawn(node, [join(repository, 'test/lab/src/main.ts'), 'daemon', JSON.stringify(options)], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     detached: true,
     cwd: '/',

@@ -243,7 +243,7 @@ export class RunningLab {
         keepalivedConf(template('keepalived.conf'), director, delayLoop),
       );
       const controller = `${controllerAddress}:${controllerPorts.agents}`;
-      await writeFile(join(directory, 'agent.yaml'), agentYaml(template('agent.yaml'), director, controller));
+      await writeFile(join(directory, 'agent.yaml'), agentYaml(template('agent.yaml.template'), director, controller));
       await writeFile(join(directory, 'snmpd.conf'), fill(template('snmpd.conf'), { name: director.name }));
       await writeFile(join(directory, 'network.batch'), directorNetwork(director, guest));
       await writeFile(join(directory, 'steward.json'), JSON.stringify(this.stewardSettings(director)));

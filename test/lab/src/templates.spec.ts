@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { client, directors, webServers } from './plan.ts';
-import { directorNetwork, fill, hostNetwork, keepalivedConf } from './templates.ts';
+import { agentYaml, directorNetwork, fill, hostNetwork, keepalivedConf } from './templates.ts';
 
 const template = readFileSync(join(import.meta.dirname, '../etc/keepalived.conf'), 'utf8');
 const [l1, , l3] = directors;
@@ -35,6 +35,13 @@ describe('keepalivedConf', () => {
         expect(text).toContain(`real_server ${address.split('/')[0]} 80 {`);
       }
     }
+  });
+});
+
+describe('agentYaml', () => {
+  it('joins the other directors and reports to the controller', () => {
+    const text = agentYaml('{{name}} {{controller}} {{gossip}} [{{seeds}}]', l1, '172.31.0.100:7443');
+    expect(text).toBe('L1 172.31.0.100:7443 172.31.0.1 [172.31.0.2, 172.31.0.3]');
   });
 });
 
