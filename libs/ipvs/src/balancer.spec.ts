@@ -236,6 +236,17 @@ describe('a new configuration', () => {
 });
 
 describe('a real server', () => {
+  it.each([
+    ['nat', 8080, 8080],
+    ['dr', 80, 0],
+  ] as const)('by %s has port %i in a service and %i behind a mark', (kind, inService, behindMark) => {
+    const node = new Node();
+    const server = realServer(10, { port: 8080, forwarding: { kind } });
+    const mark = { kind: 'fwmark', fwmark: 7, family: 'ipv4' } as const;
+    node.configure(virtualServer([server]), virtualServer([server], { target: mark }));
+    expect(node.pool).toEqual([VIP, `  192.168.1.10:${inService} w1`, 'fwmark/7', `  192.168.1.10:${behindMark} w1`]);
+  });
+
   it('leaves the pool when it is down and comes back', () => {
     const node = new Node();
     node.configure(virtualServer([realServer(10), realServer(11)]));
@@ -275,6 +286,12 @@ describe('the quorum', () => {
       { kind: 'quorum-lost', service: VIP, weight: 0, quorum: 2 },
       { kind: 'quorum-gained', service: VIP, weight: 3, quorum: 2 },
     ]);
+  });
+
+  it('is not there at first with less than quorum + hysteresis', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10), realServer(11)], { quorum: 2, hysteresis: 1, sorryServer }));
+    expect(node.pool).toEqual([VIP, '  192.168.1.99:80 w1']);
   });
 
   it('brings the sorry server in when it is lost and out when it is gained, never leaving the pool empty', () => {

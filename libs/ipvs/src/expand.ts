@@ -68,11 +68,11 @@ export function destinationOf(
 ): Destination | undefined {
   // Only a tunnel carries one family in the other; in a group of both families each server belongs to the services of its own.
   if (familyOf(server.address) !== serviceFamily(service) && server.forwarding.kind !== 'tun') return undefined;
-  // Direct routing and tunnels do not rewrite ports, so the server's port is the service's.
-  const rewritten = server.forwarding.kind === 'nat' || service.kind === 'fwmark' || service.port === 0;
+  // Direct routing and tunnels do not rewrite ports: the server's port is the service's, and 0 where a mark has many.
+  const servicePort = service.kind === 'fwmark' ? 0 : service.port;
   return {
     address: server.address,
-    port: rewritten ? server.port : service.port,
+    port: server.forwarding.kind === 'nat' ? server.port : servicePort,
     forwarding: server.forwarding,
     weight,
     upperThreshold: server.upperThreshold ?? 0,

@@ -6,15 +6,11 @@ export interface QuorumSettings {
 
 /**
  * Whether the quorum stands after the weights of the live servers came to `weight`. It is gained at quorum + hysteresis
- * and lost below quorum - hysteresis, or with no weight at all; between the two it stays as it was.
+ * and lost below quorum - hysteresis, or with no weight at all; between the two it stays as it was. A new virtual server
+ * begins without it, as keepalived's do: it needs the hysteresis too.
  */
 export function judgeQuorum(settings: QuorumSettings, weight: number, before: boolean): boolean {
   if (weight === 0 || weight < settings.quorum - settings.hysteresis) return false;
   if (weight >= settings.quorum + settings.hysteresis) return true;
   return before;
-}
-
-/** The first judgement of a virtual server has nothing to stay at, so the hysteresis does not count. */
-export function judgeFirstQuorum(settings: QuorumSettings, weight: number): boolean {
-  return weight > 0 && weight >= settings.quorum;
 }

@@ -9,7 +9,7 @@ import {
   serviceFamily,
   serviceKey,
 } from './model.ts';
-import { judgeFirstQuorum, judgeQuorum } from './quorum.ts';
+import { judgeQuorum } from './quorum.ts';
 import type {
   CheckerTraits,
   RealServerSettings,
@@ -53,8 +53,7 @@ export function firstState(
   const weight = liveWeight(state);
   const sorryShown =
     settings.sorryServer !== null && adopted.some((service) => hasWeight(service, settings.sorryServer));
-  const quorumUp =
-    adopted.length === 0 ? judgeFirstQuorum(settings, weight) : judgeQuorum(settings, weight, !sorryShown);
+  const quorumUp = judgeQuorum(settings, weight, adopted.length > 0 && !sorryShown);
   return { ...state, quorumUp };
 }
 
