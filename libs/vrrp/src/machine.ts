@@ -7,9 +7,8 @@ import {
   centis,
   earliest,
   seconds,
-  toSeconds,
 } from '@keepfleet/machine';
-import { type IpAddress, compareIp, hex } from '@keepfleet/wire';
+import { type IpAddress, compareIp } from '@keepfleet/wire';
 import { Announcements } from './announcements.ts';
 import { type AddressListMismatch, type PacketError, describeError } from './errors.ts';
 import type {
@@ -23,13 +22,15 @@ import type {
   VrrpEvent,
   VrrpOutput,
 } from './messages.ts';
-import { AUTH_NONE, AUTH_PASSWORD, type Advert, NO_AUTH_DATA, VRRP_TTL, encodeAdvert, passwordData } from './packet.ts';
-import { addressListMismatch, advertisedAddresses, mcastGroup, receiveAdvert } from './reception.ts';
-import { type VirtualAddress, type VirtualRouterSettings, sameAddress } from './settings.ts';
+import type { Advert } from './packet.ts';
+import { addressListMismatch, receiveAdvert } from './reception.ts';
+import { routerSnapshot } from './router-snapshot.ts';
+import { type VirtualAddress, type VirtualRouterSettings, inTableOrder, sameAddress } from './settings.ts';
 import type { RouterSnapshot } from './snapshot.ts';
 import { type RouterCounters, newCounters } from './stats.ts';
 import { firstWait, masterDownInterval, skewTime } from './timers.ts';
-import { OWNER_PRIORITY, effectivePriority, faultCauses, isUp, sourceAddress } from './tracking.ts';
+import { OWNER_PRIORITY, effectivePriority, faultCauses, isInstalled, isUp, sourceAddress } from './tracking.ts';
+import { advertOutputs } from './transmission.ts';
 
 /**
  * How long a backup waits, counted from `from`: `down` = the master-down interval, `skew` = after a priority 0,
@@ -183,69 +184,25 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   /** `epochMillis` turns an instant into milliseconds since 1970. */
   snapshot(epochMillis: (instant: Instant) => number): RouterSnapshot {
-    const settings = this.#settings;
     const state = this.#state;
-    const masterInterval = state.kind === 'backup' ? state.masterInterval : settings.advertInterval;
-    const master = this.#master();
-    const group = mcastGroup(settings);
-    const index = (name: string) => {
-      const known = this.#interfaces.get(name);
-      return known === undefined ? {} : { interfaceIndex: known.index };
-    };
-    const addresses = inTableOrder(settings.addresses);
-    return {
-      name: settings.name,
-      vrid: settings.vrid,
-      version: settings.version,
-      family: settings.family,
+    return routerSnapshot({
+      settings: this.#settings,
+      interfaces: this.#interfaces,
       state: state.kind,
       since: epochMillis(this.#since),
-      initialState: settings.startState,
-      wantedState: state.kind,
       causes: state.kind === 'fault' ? state.causes : [],
-      basePriority: settings.priority,
       effectivePriority: this.#priority,
-      standing: settings.standing,
-      interface: settings.interface,
-      ...index(settings.interface),
-      ...(this.#source === undefined ? {} : { source: this.#source }),
-      ...(master === undefined ? {} : { master }),
-      dontTrackPrimary: settings.dontTrackPrimary,
-      trackInterfaces: settings.trackInterfaces.map(({ name, weight = 0, reverse = false }) => {
-        const known = this.#interfaces.get(name);
-        return {
-          name,
-          ...(known === undefined ? {} : { index: known.index }),
-          weight,
-          reverse,
-          up: known?.up ?? false,
-        };
-      }),
-      advertInterval: settings.advertInterval,
-      masterAdvertInterval: masterInterval,
-      masterDownInterval: masterDownInterval(settings, this.#priority, masterInterval),
-      skewTime: skewTime(settings.version, this.#priority, masterInterval),
-      preempt: settings.preempt,
-      preemptDelay: settings.preemptDelay,
-      authType: settings.version === 2 ? (settings.auth?.type ?? 'none') : 'none',
-      ...(settings.syncGroup === undefined ? {} : { syncGroup: settings.syncGroup }),
-      garpDelay: settings.garp.delay,
-      accept: settings.accept,
-      v3ChecksumAsV2: settings.v3ChecksumAsV2,
-      ...(group === undefined ? {} : { mcastGroup: group }),
-      addressesInPlace: addresses.every((address) => this.#installed(address) === this.#wantsAddresses()),
-      addresses: addresses.map((address) => ({
-        ...address,
-        ...index(address.interface),
-        installed: this.#installed(address),
-      })),
-      counters: { ...this.#counters, errors: { ...this.#counters.errors } },
-    };
+      source: this.#source,
+      master: this.#master(),
+      masterInterval: state.kind === 'backup' ? state.masterInterval : this.#settings.advertInterval,
+      wantsAddresses: this.#wantsAddresses(),
+      counters: this.#counters,
+    });
   }
 
   #step(happening: Happening, now: Instant): void {
     if (!this.#configured) return;
-    if (happening.kind === 'changed') this.#observe(now);
+    if (happening.kind === 'changed') this.#observe();
     const state = this.#state;
     switch (state.kind) {
       case 'initialize':
@@ -332,7 +289,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       this.#announce(announcements, now);
     }
     // Not `changed`: what was just added is not yet read back.
-    this.#observe(now);
+    this.#observe();
     const state = this.#state;
     if (state.kind === 'initialize') this.#startIfDue(state.startAt, now);
     else if (state.kind === 'fault') this.#leaveFaultIfCleared(state.causes, state.startAt, now);
@@ -485,7 +442,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   /** Level-triggered: compares what the kernel has with what a master must have, after every change of an interface. */
   #restoreAddresses(announcements: Announcements, previous: InterfaceState | undefined, now: Instant): void {
-    const missing = this.#settings.addresses.filter((one) => !this.#installed(one));
+    const missing = this.#settings.addresses.filter((one) => !isInstalled(one, this.#interfaces));
     for (const address of this.#missing.filter((one) => !missing.includes(one))) {
       this.#counters.addressesRestored++;
       this.#report({ kind: 'address-restored', instance: this.#settings.name, address });
@@ -547,7 +504,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   // Common
 
   /** Brings source and priority up to date with the settings and the interfaces. */
-  #observe(_now: Instant): void {
+  #observe(): void {
     const source = sourceAddress(this.#settings, this.#interfaces, this.#virtual);
     // The last source is kept for the parting priority 0.
     if (source !== undefined) this.#source = source;
@@ -592,36 +549,12 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #sendAdvert(priority: number): void {
-    const settings = this.#settings;
-    const source = this.#source;
-    if (source === undefined) return;
-    const common = { vrid: settings.vrid, priority, addresses: advertisedAddresses(settings) };
-    const advert: Advert =
-      settings.version === 2
-        ? {
-            ...common,
-            version: 2,
-            family: 'ipv4',
-            authType: settings.auth === undefined ? AUTH_NONE : AUTH_PASSWORD,
-            seconds: toSeconds(settings.advertInterval),
-            authData: settings.auth === undefined ? NO_AUTH_DATA : passwordData(settings.auth.password),
-          }
-        : { ...common, version: 3, family: settings.family, centiseconds: settings.advertInterval / centis(1) };
-    const group = mcastGroup(settings);
-    const destinations = group === undefined ? (settings.unicast?.peers ?? []).map((peer) => peer.address) : [group];
-    for (const destination of destinations) {
-      this.#counters.advertsSent++;
-      if (priority === 0) this.#counters.priorityZeroSent++;
-      this.#outputs.push({
-        kind: 'send',
-        family: settings.family,
-        interface: settings.interface,
-        source,
-        destination,
-        ttl: settings.unicast?.ttl ?? VRRP_TTL,
-        bytes: hex(encodeAdvert(advert, { source, destination }, settings)),
-      });
-    }
+    // Without an address to send from there never was an advert, so there is no parting one either.
+    if (this.#source === undefined) return;
+    const sent = advertOutputs(this.#settings, this.#source, priority);
+    this.#counters.advertsSent += sent.length;
+    if (priority === 0) this.#counters.priorityZeroSent += sent.length;
+    this.#outputs.push(...sent);
   }
 
   /** What a router does that stops being master for a reason of its own. */
@@ -639,7 +572,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   /** What a crash, or an earlier program, left on the interfaces goes before we speak. */
   #removeResidual(addresses: readonly VirtualAddress[]): void {
-    const residual = addresses.filter((one) => this.#installed(one));
+    const residual = addresses.filter((one) => isInstalled(one, this.#interfaces));
     if (residual.length === 0) return;
     this.#outputs.push({ kind: 'remove-addresses', addresses: residual });
     for (const address of residual)
@@ -700,11 +633,6 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     return advert.version === 3 ? centis(advert.centiseconds) : this.#settings.advertInterval;
   }
 
-  #installed(address: VirtualAddress): boolean {
-    const known = this.#interfaces.get(address.interface)?.addresses ?? [];
-    return known.some((one) => one.address === address.address && one.prefix === address.prefix);
-  }
-
   #report(event: VrrpEvent): void {
     this.#outputs.push({ kind: 'event', event });
   }
@@ -714,11 +642,6 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#outputs = [];
     return outputs;
   }
-}
-
-/** Advertised first, then excluded: the order of keepalived's tables and of its work. */
-function inTableOrder(addresses: readonly VirtualAddress[]): VirtualAddress[] {
-  return [...addresses.filter((one) => one.advertised), ...addresses.filter((one) => !one.advertised)];
 }
 
 /** What makes it the same virtual router on the wire; anything else is changed in place. */

@@ -138,6 +138,11 @@ export function sameAddress(a: VirtualAddress, b: VirtualAddress): boolean {
   );
 }
 
+/** Advertised first, then excluded: the order of keepalived's tables and of its work. */
+export function inTableOrder(addresses: readonly VirtualAddress[]): VirtualAddress[] {
+  return [...addresses.filter((one) => one.advertised), ...addresses.filter((one) => !one.advertised)];
+}
+
 /** keepalived's defaults. */
 export const defaultGarp: GarpSettings = {
   delay: 5_000_000 as Duration,

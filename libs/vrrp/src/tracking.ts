@@ -1,6 +1,6 @@
 import type { IpAddress } from '@keepfleet/wire';
 import type { FaultCause, InterfaceState } from './messages.ts';
-import type { TrackedInterface, VirtualRouterSettings } from './settings.ts';
+import type { TrackedInterface, VirtualAddress, VirtualRouterSettings } from './settings.ts';
 
 /** The address owner: its priority is 255 and nothing changes it (RFC 9568 section 5.2.4). */
 export const OWNER_PRIORITY = 255;
@@ -64,6 +64,12 @@ export function sourceAddress(
 
 export function isUp(name: string, interfaces: Interfaces): boolean {
   return interfaces.get(name)?.up ?? false;
+}
+
+/** Whether the kernel has the address. */
+export function isInstalled(address: VirtualAddress, interfaces: Interfaces): boolean {
+  const known = interfaces.get(address.interface)?.addresses ?? [];
+  return known.some((one) => one.address === address.address && one.prefix === address.prefix);
 }
 
 function isHard(tracked: TrackedInterface): boolean {
