@@ -70,7 +70,7 @@ describe('an operation', () => {
     const picture = new Picture(at(10), [record('L1', bare)], done);
     const waiting = advance(begun(drainW2, picture), picture).operation;
     expect(waiting.steps[0]).toMatchObject({ phase: RUNNING, detail: 'carried out; L1 does not show it yet' });
-    const shown = new Picture(at(20), [record('L1', { ...bare, overrides: [override(drainW2)] }, 15)]);
+    const shown = new Picture(at(20), [record('L1', { ...bare, overrides: [override(drainW2)] }, 15)], done);
     expect(advance(waiting, shown).operation.steps[0]).toMatchObject({
       phase: RUNNING,
       detail: 'the kernel still has tcp/198.51.100.15:80 weight 1',
@@ -80,14 +80,14 @@ describe('an operation', () => {
   it('believes only connections that were counted after the kernel had weight 0', () => {
     const services = [service([realServer(10), realServer(11, { weight: 0 })])];
     const l1 = record('L1', { services, overrides: [override(drainW2)] }, 10);
-    const early = new Picture(at(20), [l1]);
+    const early = new Picture(at(20), [l1], done);
     const waiting = advance(begun(drainW2, early), early).operation;
     expect(waiting).toMatchObject({ phase: RUNNING, steps: [{ phase: SUCCEEDED }, { phase: RUNNING }] });
     const sampled = statisticsRecord(l1, statistics(services, at(30)), at(30));
-    expect(advance(waiting, new Picture(at(40), [sampled])).operation.phase).toBe(SUCCEEDED);
+    expect(advance(waiting, new Picture(at(40), [sampled], done)).operation.phase).toBe(SUCCEEDED);
     const persistent = [service([realServer(10), realServer(11, { weight: 0, persistentConnections: 1 })])];
     const held = statisticsRecord(l1, statistics(persistent, at(30)), at(30));
-    expect(advance(waiting, new Picture(at(40), [held])).operation.steps[1]?.detail).toBe(
+    expect(advance(waiting, new Picture(at(40), [held], done)).operation.steps[1]?.detail).toBe(
       'L1: 0 active, 0 inactive, 1 persistent',
     );
   });
@@ -111,6 +111,11 @@ describe('an operation', () => {
     expect(waiting.steps[1]).toMatchObject({ phase: RUNNING, detail: 'waiting for VI_1/1/ipv4' });
     const later = advance(waiting, new Picture(at(10_000), records)).operation;
     expect(later).toMatchObject({ phase: SUCCEEDED, result: 'L1 is no longer drained: VI_1/1/ipv4 is on L2' });
+    const lagging = [
+      record('L1', { routers: [router('L1', { lastResort: true, effectivePriority: 1 })] }),
+      ...records.slice(1),
+    ];
+    expect(advance(begun(undrainL1, picture), new Picture(at(10), lagging)).operation.phase).toBe(RUNNING);
     const humble = [record('L1', { routers: [router('L1', { preempt: false })] }), ...records.slice(1)];
     expect(advance(begun(undrainL1, picture), new Picture(at(10), humble)).operation.phase).toBe(SUCCEEDED);
   });

@@ -52,6 +52,11 @@ export function drainNode(run: Run, change: ChangeOf<'drain-node'>): void {
   if (record === undefined) return run.fail(`${node} never connected`);
   if (!run.isDone('override')) {
     if (!run.override('override', record)) return;
+    const early = seats(run.picture, node).filter(({ router }) => !router.lastResort);
+    // Handing over before it stands back would let it take over again at its old priority.
+    if (early.length > 0) {
+      return run.waiting('override', `${list(early.map(({ router }) => router.instance))} not last resort yet`);
+    }
     run.done('override', 'every instance stands as last resort');
   }
   if (!run.isDone('relinquish') && !relinquished(run, node)) return;
@@ -140,6 +145,8 @@ function settle(run: Run, node: string): void {
 }
 
 function isSettled({ view, own, router }: Seat): boolean {
+  // The override is off, and the process that runs VRRP has not said so yet.
+  if (router.lastResort) return false;
   if (view.owner === '' || view.owner === own.node) return view.owner !== '';
   const owner = view.candidates.find((candidate) => candidate.node === view.owner)?.router;
   const preempts = router.preempt && isAble(router) && router.effectivePriority > (owner?.effectivePriority ?? 0);

@@ -105,31 +105,38 @@ export class Run {
     return false;
   }
 
-  /** Puts the operation's override on the node; true when the node's own state shows it. */
+  /** Puts the operation's override on the node; true when the node has said that it applies and its own state shows it. */
   override(key: string, record: NodeRecord): boolean {
     const { id, actor, reason, change, createdAt } = this.#operation;
-    const current = this.picture.isCurrent(record);
-    if (current && overridesOf(record).some((override) => override.id === id)) return true;
     const override = { id, source: 'controller', actor, reason, at: createdAt, expiresAt: undefined };
     const body = {
       $case: 'setOverride',
       value: { override: { ...override, change: overrideChange(change) } },
     } as const;
     if (!this.told(key, record.name, body)) return false;
-    if (current) this.waiting(key, `carried out; ${record.name} does not show it yet`);
-    else this.blocked(key, this.picture.absence(record.name));
-    return false;
+    return this.#shown(
+      key,
+      record,
+      overridesOf(record).some((override) => override.id === id),
+      'does not show it yet',
+    );
   }
 
   /** Takes overrides of the same target off the node; true when the node's own state shows none. */
   cleared(key: string, record: NodeRecord): boolean {
     const change = overrideChange(this.#operation.change);
-    const current = this.picture.isCurrent(record);
-    if (current && !hasOverride(record, change)) return true;
+    const there = hasOverride(record, change);
+    const untold = this.step(key)?.startedAt === undefined;
+    if (untold && !there && this.picture.isCurrent(record)) return true;
     const matching = { id: '', source: '', actor: '', reason: '', at: undefined, expiresAt: undefined, change };
     if (!this.told(key, record.name, { $case: 'clearOverride', value: { id: '', matching } })) return false;
-    if (current) this.waiting(key, `carried out; ${record.name} still shows it`);
-    else this.blocked(key, this.picture.absence(record.name));
+    return this.#shown(key, record, !there, 'still shows it');
+  }
+
+  #shown(key: string, record: NodeRecord, shown: boolean, notYet: string): boolean {
+    if (!this.picture.isCurrent(record)) this.blocked(key, this.picture.absence(record.name));
+    else if (!shown) this.waiting(key, `carried out; ${record.name} ${notYet}`);
+    else return true;
     return false;
   }
 

@@ -154,8 +154,8 @@ describe('operations', () => {
     l2.disconnect();
     await waitFor(async () => (await stand.node('L2'))?.connected === false, { deadline, what: 'L2 is away' });
     const { id } = await stand.begin({ change: drainW2 });
-    const blocked = await reach(id, 'is blocked', (each) => each.blocked.includes('L2 is not connected'));
-    expect(step(blocked, 'weight 0 on L1')?.phase).toBe(SUCCEEDED);
+    const onL1 = await reach(id, 'L1 has weight 0', (each) => step(each, 'weight 0 on L1')?.phase === SUCCEEDED);
+    expect(onL1.blocked).toContain('L2 is not connected');
     l2.connect();
     await waitFor(() => l2.commands.length === 1, { deadline, what: 'L2 is told, and drops the stream' });
     l2.onCommand = (command) => l2.carryOut(command);
