@@ -5,7 +5,8 @@ import { hex, ip, unhex } from '@keepfleet/wire';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeCompound, openDatagram } from './envelope.ts';
-import { MAX_INCARNATION_LEAP, ourVersions } from './members.ts';
+import { ourVersions } from './member.ts';
+import { MAX_INCARNATION_LEAP } from './members.ts';
 import type { SwimInput, SwimOutput } from './messages.ts';
 import { type PacketMessage, decodePacket, encodePacket } from './packet.ts';
 import { type SerfMessage, decodeSerf, encodeSerf, encodeTags } from './serf.ts';
@@ -106,7 +107,14 @@ describe('an outsider without a key', () => {
   it('cannot take a name that is in use', () => {
     expect(problems(receive(alive('a', 66, { incarnation: 9 })))).toEqual(['name-conflict']);
     expect(problems(receive(alive('us', 66, { incarnation: 9 })))).toEqual(['name-conflict']);
+    expect(incarnation('us')).toBe(1);
     expect(machine.snapshot().members.map((member) => member.address)).toEqual(['10.0.0.2', '10.0.0.3', '10.0.0.1']);
+  });
+
+  it('who tells of us with other tags is overruled', () => {
+    receive(alive('us', 1, { incarnation: 9 }));
+    expect(incarnation('us')).toBe(10);
+    expect(machine.snapshot().members.at(-1)?.tags).toEqual({ role: 'agent' });
   });
 
   it('cannot stop the clocks by a time at their end', () => {

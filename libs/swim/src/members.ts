@@ -1,22 +1,23 @@
 import { type Duration, type Instant, after, between, earliest } from '@keepfleet/machine';
 import type { SwimErrorKind } from './errors.ts';
 import type { MemberChange, SwimProblem } from './messages.ts';
-import { type AccusationMessage, type AliveMessage, type Versions, addressBytes, addressOf } from './packet.ts';
+import {
+  type Member,
+  aliveOf,
+  endpointKey,
+  isLive,
+  ourVersions,
+  sameBytes,
+  sameEndpoint,
+  snapshotOf,
+  speakable,
+} from './member.ts';
+import { type AccusationMessage, type AliveMessage, addressBytes, addressOf } from './packet.ts';
 import { decodeTags } from './serf.ts';
-import type { Endpoint, SwimSettings, Tags } from './settings.ts';
-import type { MemberSnapshot, MemberSource, MemberStatus } from './snapshot.ts';
+import type { Endpoint, SwimSettings } from './settings.ts';
+import type { MemberSnapshot, MemberSource } from './snapshot.ts';
 import type { NodeState } from './stream.ts';
 import { Suspicion, suspicionBounds } from './suspicion.ts';
-
-/** What we speak: memberlist 1 to 5, at 2 as everybody does; serf's delegate 2 to 5, at 5. */
-export const ourVersions: Versions = {
-  protocolMin: 1,
-  protocolMax: 5,
-  protocol: 2,
-  delegateMin: 2,
-  delegateMax: 5,
-  delegate: 5,
-};
 
 /**
  * How far an incarnation may be ahead of the one known. A member counts up by one for each refutation; a leap to the end
@@ -25,27 +26,6 @@ export const ourVersions: Versions = {
 export const MAX_INCARNATION_LEAP = 1 << 20;
 /** Most members known at a time. */
 export const MAX_MEMBERS = 16_384;
-
-type MemberState =
-  | { readonly kind: 'alive' }
-  | { readonly kind: 'suspect'; readonly suspicion: Suspicion }
-  | { readonly kind: 'dead' }
-  | { readonly kind: 'left' };
-
-export interface Member {
-  readonly name: string;
-  readonly endpoint: Endpoint;
-  /** The address as it came, to be repeated unchanged. */
-  readonly address: Uint8Array;
-  readonly meta: Uint8Array;
-  readonly tags: Tags;
-  readonly versions: Versions;
-  readonly protocolMax: number;
-  readonly incarnation: number;
-  readonly state: MemberState;
-  readonly since: Instant;
-  readonly source: MemberSource;
-}
 
 /** A member that gossip no longer tells of, kept for people to see and for us to try again. */
 export interface Departed {
@@ -133,7 +113,7 @@ export class Members {
 
   /** The member that owns an endpoint, if any. */
   at(endpoint: Endpoint): Member | undefined {
-    const owner = this.#owners.get(keyOf(endpoint));
+    const owner = this.#owners.get(endpointKey(endpoint));
     return owner === undefined ? undefined : this.#members.get(owner);
   }
 
@@ -324,12 +304,13 @@ export class Members {
   #aliveOfUs(message: AliveMessage): void {
     const { self } = this;
     if (this.#leaving || message.incarnation < self.incarnation) return;
-    if (!this.#plausible(self, message.incarnation)) return;
     const claimed = { address: addressOf(message.address), port: message.port };
+    // Overruling would be a race of two hosts that nobody wins; the others keep to the address they know.
     if (!sameEndpoint(self.endpoint, claimed))
-      this.#effects.problem({ kind: 'name-conflict', name: self.name, known: self.endpoint, claimed });
-    // Our own news comes back to us; what differs from it is of a past life of ours, or of another with our name.
-    else if (message.incarnation === self.incarnation && sameBytes(message.meta, self.meta)) return;
+      return this.#effects.problem({ kind: 'name-conflict', name: self.name, known: self.endpoint, claimed });
+    if (!this.#plausible(self, message.incarnation)) return;
+    // Our own news comes back to us; what differs from it is of a past life of ours.
+    if (message.incarnation === self.incarnation && sameBytes(message.meta, self.meta)) return;
     this.#overrule(message.incarnation);
   }
 
@@ -371,7 +352,7 @@ export class Members {
   #put(member: Member): Member {
     this.#remove(member.name);
     this.#members.set(member.name, member);
-    this.#owners.set(keyOf(member.endpoint), member.name);
+    this.#owners.set(endpointKey(member.endpoint), member.name);
     if (isLive(member)) this.#live++;
     if (member.state.kind === 'suspect') this.#suspects.add(member.name);
     return member;
@@ -381,72 +362,8 @@ export class Members {
     const member = this.#members.get(name);
     if (member === undefined) return;
     this.#members.delete(name);
-    if (this.#owners.get(keyOf(member.endpoint)) === name) this.#owners.delete(keyOf(member.endpoint));
+    if (this.#owners.get(endpointKey(member.endpoint)) === name) this.#owners.delete(endpointKey(member.endpoint));
     if (isLive(member)) this.#live--;
     this.#suspects.delete(name);
   }
-}
-
-export function isLive(member: Member): boolean {
-  return member.state.kind === 'alive' || member.state.kind === 'suspect';
-}
-
-export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return a.address === b.address && a.port === b.port;
-}
-
-function keyOf({ address, port }: Endpoint): string {
-  return `${address} ${port}`;
-}
-
-const statusOf: Record<MemberState['kind'], MemberStatus> = {
-  alive: 'alive',
-  suspect: 'suspect',
-  dead: 'failed',
-  left: 'left',
-};
-
-function snapshotOf(member: Member): MemberSnapshot {
-  return {
-    name: member.name,
-    address: member.endpoint.address,
-    port: member.endpoint.port,
-    tags: member.tags,
-    status: statusOf[member.state.kind],
-    incarnation: member.incarnation,
-    since: member.since,
-    source: member.source,
-    suspectedBy: member.state.kind === 'suspect' ? member.state.suspicion.accusers : [],
-  };
-}
-
-function aliveOf(member: Member): AliveMessage {
-  return {
-    type: 'alive',
-    incarnation: member.incarnation,
-    node: member.name,
-    address: member.address,
-    port: member.endpoint.port,
-    meta: member.meta,
-    versions: member.versions,
-  };
-}
-
-/** Whether a member understands what we speak and speaks what we understand, by protocol and by delegate. */
-function speakable(v: Versions): boolean {
-  const us = ourVersions;
-  return (
-    v.protocolMin <= us.protocol &&
-    us.protocol <= v.protocolMax &&
-    us.protocolMin <= v.protocol &&
-    v.protocol <= us.protocolMax &&
-    v.delegateMin <= us.delegate &&
-    us.delegate <= v.delegateMax &&
-    us.delegateMin <= v.delegate &&
-    v.delegate <= us.delegateMax
-  );
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

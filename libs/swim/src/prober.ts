@@ -1,5 +1,6 @@
 import { type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
-import { type Member, type Members, isLive, sameEndpoint } from './members.ts';
+import { type Member, isLive, sameEndpoint } from './member.ts';
+import type { Members } from './members.ts';
 import type { Outbox } from './outbox.ts';
 import { type PacketMessage, type PingSource, addressBytes, addressOf } from './packet.ts';
 import { sample } from './sample.ts';
@@ -51,6 +52,7 @@ export interface ProberParts {
 export class Prober {
   readonly #parts: ProberParts;
   #round: string[] = [];
+  #inRound = new Set<string>();
   #position = 0;
   #nextAt: Instant | undefined;
   #probe: Probe | undefined;
@@ -88,7 +90,8 @@ export class Prober {
 
   /** A random place in the rest of the round keeps the time to detect within about one round. */
   entered(name: string): void {
-    if (this.#round.includes(name)) return;
+    if (this.#inRound.has(name)) return;
+    this.#inRound.add(name);
     const at = Math.floor(this.#parts.random() * (this.#round.length + 1));
     this.#round.splice(at, 0, name);
     if (at < this.#position) this.#position++;
@@ -262,6 +265,7 @@ export class Prober {
       }
       const names = members.peers().map((member) => member.name);
       this.#round = sample(names, names.length, random);
+      this.#inRound = new Set(names);
       this.#position = 0;
       for (const name of this.#streamOnly) if (members.get(name) === undefined) this.#streamOnly.delete(name);
     }

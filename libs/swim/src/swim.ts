@@ -301,7 +301,7 @@ export function settingsProblem(settings: SwimSettings): string | undefined {
   if (!isMemberName(settings.name)) return `the member name "${settings.name}" is empty or longer than 128 bytes`;
   const { address, port } = settings.advertise;
   if (address === '0.0.0.0' || address === '::')
-    return `the advertised address ${address} is no address that others could send to`;
+    return `the advertised address ${address} is no address that others could send to; set the one they shall use`;
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return `the advertised port ${port} is not from 1 to 65535`;
   const meta = encodeTags(settings.tags).length;
   if (meta > MAX_META_BYTES) return `the tags take ${meta} bytes, and at most ${MAX_META_BYTES} can be told`;

@@ -18,6 +18,7 @@ import {
 import { hex } from '@keepfleet/wire';
 import { GossipError, reasonOf } from './errors.ts';
 import { readKeyring } from './keyring.ts';
+import { Repeats, problemKey } from './repeats.ts';
 import { type RememberedMember, readRemembered, writeRemembered } from './remembered.ts';
 import { type Seed, lookUp, parseSeed, seedEndpoint } from './seeds.ts';
 import { Sockets } from './sockets.ts';
@@ -50,6 +51,7 @@ export type GossipEvent =
   | { readonly kind: 'user-event'; readonly name: string; readonly payload: Uint8Array; readonly time: number }
   | { readonly kind: 'problem'; readonly problem: GossipProblem };
 
+/** One that repeats itself is told once a minute; the snapshot counts them all. */
 export type GossipProblem =
   | SwimProblem
   | { readonly kind: 'socket'; readonly reason: string }
@@ -123,6 +125,7 @@ export class Gossip {
   /** Resolves once the fleet knows that we leave, or we are closed before. */
   #leaving: Promise<void> | undefined;
   #left: (() => void) | undefined;
+  readonly #repeats = new Repeats();
   #open = true;
 
   constructor(parts: GossipParts) {
@@ -220,7 +223,8 @@ export class Gossip {
         return;
       }
       case 'problem':
-        options.onEvent({ kind: 'problem', problem: output.problem });
+        if (this.#repeats.isNews(problemKey(output.problem), performance.now()))
+          options.onEvent({ kind: 'problem', problem: output.problem });
         return;
       case 'left':
         this.#left?.();

@@ -5,5 +5,6 @@
  */
 export * from './errors.ts';
 export * from './gossip.ts';
+export { describeProblem } from './problem-text.ts';
 export { DEFAULT_PORT } from './seeds.ts';
 export { MAX_STREAMS, STREAM_DEADLINE } from './sockets.ts';

@@ -15,7 +15,7 @@ export interface Seed {
 
 /** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
 export function parseSeed(text: string): Seed {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]\s]+))(?::(\d+))?$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? (isIP(text) === 6 ? text : '');
   const port = digits === undefined ? DEFAULT_PORT : Number(digits);
   if (host === '' || port < 1 || port > 65_535)
