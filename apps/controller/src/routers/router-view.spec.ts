@@ -23,7 +23,14 @@ describe('the health of a virtual router', () => {
   it.each([
     ['one master and a backup', [is('L1', MASTER), is('L2', BACKUP)], OK, 'L1', /^$/],
     ['two masters', [is('L1', MASTER), is('L2', MASTER)], MULTI_MASTER, '', /L1 and L2 all say/],
-    ['nobody', [is('L1', BACKUP), is('L2', FAULT)], NO_MASTER, '', /^L1 is backup, L2 is fault$/],
+    [
+      'nobody',
+      [is('L1', BACKUP, { masterAddress: '' }), is('L2', FAULT, { masterAddress: '' })],
+      NO_MASTER,
+      '',
+      /^L1 is backup, L2 is fault$/,
+    ],
+    ['nobody, though one is heard', [is('L1', BACKUP)], NO_MASTER, '', /^L1 is backup and hears 172.16.0.1$/],
     ['nobody current', [stale('L1', MASTER)], UNKNOWN, '', /no node that carries it is current: L1 was master 2 s ago/],
     [
       'no master, but one that is stale was',

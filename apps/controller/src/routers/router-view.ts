@@ -62,7 +62,10 @@ function verdict(group: RouterGroup, now: Date): Verdict {
   if (known.length === 0) {
     return { health: fleet.Health.UNKNOWN, reason: `no node that carries it is current: ${old.join(', ')}` };
   }
-  const states = known.map(({ record, router }) => `${record.name} is ${stateWord(router.state)}`);
+  const states = known.map(({ record, router }) => {
+    const hears = router.masterAddress === '' ? '' : ` and hears ${router.masterAddress}`;
+    return `${record.name} is ${stateWord(router.state)}${hears}`;
+  });
   if (old.length > 0) {
     const reason = `${states.join(', ')}; another may be master: ${old.join(', ')}`;
     return { health: fleet.Health.UNKNOWN, reason };
