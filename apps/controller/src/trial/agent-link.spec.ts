@@ -14,7 +14,7 @@ const { CURRENT, STALE, UNKNOWN } = fleet.Freshness;
 const { MASTER } = model.RouterState;
 const deadline = 8_000;
 
-describe('the agent link', () => {
+describe('the agent link', { timeout: 20_000 }, () => {
   let stand: Stand;
 
   beforeEach(async () => {

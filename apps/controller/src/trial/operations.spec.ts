@@ -14,7 +14,7 @@ const drainL1 = { $case: 'drainNode', value: { node: 'L1' } } as const;
 const undrainL1 = { $case: 'undrainNode', value: { node: 'L1' } } as const;
 const drainW2 = { $case: 'drainServer', value: { address: '192.168.1.11', port: 0 } } as const;
 
-describe('operations', () => {
+describe('operations', { timeout: 20_000 }, () => {
   let stand: Stand;
 
   beforeEach(async () => {

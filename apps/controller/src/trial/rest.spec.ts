@@ -17,7 +17,7 @@ import type { ScriptedAgent } from './scripted-agent.ts';
 const deadline = 8_000;
 const { MASTER } = model.RouterState;
 
-describe('the REST API', () => {
+describe('the REST API', { timeout: 20_000 }, () => {
   const stand = new Stand();
   let l1: ScriptedAgent;
   let l2: ScriptedAgent;
