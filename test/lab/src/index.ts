@@ -4,7 +4,9 @@
  * `exec`, `fault`, `client.get`, `client.load`, `waitFor`, and `down()` at the end. `runInGuest` runs one script in a
  * throw-away guest whose kernel has IPVS, without any network but its own loopback.
  *
- * Left out: more than one lab on a machine, and networks beyond the four of the plan.
+ * A second lab beside the usual one has a word of its own: `KEEPFLEET_LAB=word npm run lab`.
+ *
+ * Left out: networks beyond the four of the plan, and links that lose their carrier inside guests.
  */
 export type { UpOptions } from './arguments.ts';
 export { Load, LabClient, type HttpAnswer, type LoadOptions, type LoadResult } from './client.ts';

@@ -6,6 +6,8 @@ export type Kernel = 'guests' | 'namespaces';
 export interface KernelChoice {
   kernel: Kernel;
   why: string;
+  /** Whether the directors have IPVS. */
+  ipvs: boolean;
 }
 
 export const guestMegabytes = 512;
@@ -13,12 +15,13 @@ export const guestMegabytes = 512;
 /** Directors are namespaces where the kernel has IPVS, and guests with a kernel of their own where it has not. */
 export async function chooseKernel(wanted: Kernel | undefined): Promise<KernelChoice> {
   const found = await hasIpvs();
-  if (wanted === 'guests') return { kernel: 'guests', why: 'asked for' };
+  if (wanted === 'guests') return { kernel: 'guests', why: 'asked for', ipvs: true };
   if (wanted === 'namespaces') {
-    return { kernel: 'namespaces', why: found ? 'asked for' : 'asked for, though the kernel has no ip_vs: VRRP only' };
+    const why = found ? 'asked for' : 'asked for, though the kernel has no ip_vs: VRRP only';
+    return { kernel: 'namespaces', why, ipvs: found };
   }
-  if (found) return { kernel: 'namespaces', why: `kernel ${release()} has ip_vs` };
-  return { kernel: 'guests', why: `kernel ${release()} has no ip_vs` };
+  if (found) return { kernel: 'namespaces', why: `kernel ${release()} has ip_vs`, ipvs: true };
+  return { kernel: 'guests', why: `kernel ${release()} has no ip_vs`, ipvs: true };
 }
 
 /** The CPUs that this process may use. */

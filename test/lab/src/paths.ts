@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
-import type { Host } from './plan.ts';
+import { instance, type Host } from './plan.ts';
 
 export const repository = resolve(import.meta.dirname, '../../..');
 
-/** The one lab of a machine: everything it writes is below here. */
-export const labDirectory = '/run/keepfleet-lab';
+/** Everything the lab writes is below here. */
+export const labDirectory = `/run/keepfleet-lab${instance === '' ? '' : `-${instance}`}`;
 
 export const paths = {
   /** Read by `keepfleet` to find a running lab; it is there while the lab is up, and complete once it is. */

@@ -82,8 +82,14 @@ export const controllerHost: Host = {
 
 export const hosts: readonly Host[] = [client, ...directors, ...webServers, controllerHost];
 
+/**
+ * Word for a second lab beside the usual one, from KEEPFLEET_LAB: tests and a person can each have theirs. Only the usual
+ * one, whose word is empty, is found by `keepfleet` by itself.
+ */
+export const instance = instanceWord(process.env['KEEPFLEET_LAB'] ?? '');
+
 /** Everything the lab creates on the machine starts with this, so that it can be found and removed after a crash. */
-export const namePrefix = 'kf-lab-';
+export const namePrefix = `kf-lab${instance}-`;
 export const switchNamespace = `${namePrefix}switch`;
 
 export function namespaceOf(host: Host): string {
@@ -125,4 +131,9 @@ function port(host: number, name: string, network: NetworkName, addresses: strin
   // Locally administered; the last two bytes tell the network and the host in a packet dump.
   const mac = [0x02, 0x6b, 0x66, 0x00, networks.indexOf(network) + 1, host];
   return { name, network, mac: mac.map((byte) => byte.toString(16).padStart(2, '0')).join(':'), addresses };
+}
+
+function instanceWord(word: string): string {
+  if (/^[a-z0-9]{0,8}$/.test(word)) return word;
+  throw new Error(`KEEPFLEET_LAB is up to 8 small letters and digits, not "${word}"`);
 }

@@ -1,28 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { UpOptions } from './arguments.ts';
 import type { Fault } from './fault.ts';
 import { createCertificates, type OperatorFiles } from './certificates.ts';
-import {
-  agentRunDirectory,
-  agentService,
-  controllerPorts,
-  controllerService,
-  nginxService,
-  snmpdService,
-} from './commands.ts';
+import { agentRunDirectory, controllerPorts, controllerService, nginxService } from './commands.ts';
 import { Director } from './director.ts';
 import { forwardService, openForward, type Forward } from './forward.ts';
-import { parseIpvsTable } from './ipvs-table.ts';
+import { commandEnvironment, writeHostFiles } from './host-files.ts';
+import { describe, has } from './host-status.ts';
 import { chooseKernel, guestMegabytes, memoryDirectory, usableCpus, type KernelChoice } from './kernel.ts';
 import type { LabHost } from './lab-host.ts';
 import { NamespaceHost } from './namespace-host.ts';
 import { cpuOf, createSwitch, createTaps, partitionPorts, setPort } from './network.ts';
-import { hostDirectory, labDirectory, logDirectory, paths, repository } from './paths.ts';
+import { hostDirectory, labDirectory, paths } from './paths.ts';
 import {
   client,
-  controllerAddress,
   controllerHost,
   directorNamed,
   directors,
@@ -33,18 +24,15 @@ import {
   sharedPorts,
   virtualAddresses,
   webServers,
-  type DirectorHost,
   type Host,
   type Interface,
 } from './plan.ts';
 import { removeRemains } from './remains.ts';
-import type { HostStatus, LabStatus } from './status.ts';
-import type { Facts, StewardSettings } from './steward.ts';
-import { agentYaml, directorNetwork, fill, interfaceUp, keepalivedConf } from './templates.ts';
+import type { LabStatus } from './status.ts';
+import { interfaceUp } from './templates.ts';
 
 /** From the start of the agents to the first answer; three times what an election at advert_int 2 and a check take. */
 const serveMilliseconds = 60_000;
-const factsMilliseconds = 2_000;
 
 export type Progress = (line: string) => void;
 
@@ -58,7 +46,7 @@ export class RunningLab {
   private readonly forwards: Forward[] = [];
   private readonly partitions: { hosts: [string, string]; network: string; ports: [string, string][] }[] = [];
   private readonly downLinks = new Set<string>();
-  private choice: KernelChoice = { kernel: 'guests', why: '' };
+  private choice: KernelChoice = { kernel: 'guests', why: '', ipvs: false };
   private operator: OperatorFiles | undefined;
   private state: LabStatus['state'] = 'starting';
   private firstAnswer: number | undefined;
@@ -83,7 +71,10 @@ export class RunningLab {
   /** Builds everything and resolves with the first answer through a virtual address; rejects when there is none. */
   async start(): Promise<void> {
     const { kernel } = this.choice;
-    await this.phase('certificates and configuration', () => this.writeFiles());
+    await this.phase('certificates and configuration', async () => {
+      await writeHostFiles({ ...this.options, guests: kernel === 'guests' });
+      this.operator = await createCertificates();
+    });
     await this.phase('networks', async () => {
       await createSwitch();
       if (kernel === 'guests') for (const director of directors) await createTaps(director);
@@ -92,7 +83,8 @@ export class RunningLab {
     await this.phase('hosts', () => Promise.all([...this.machines.values()].map((machine) => machine.boot())));
     await this.phase('forwards', () => this.openForwards());
     await this.announce();
-    if (this.options.agents !== 'all' && this.options.agents.length === 0) {
+    if (!this.choice.ipvs || this.options.agents.length === 0) {
+      // Nothing here can serve.
       this.state = 'ready';
     } else {
       await this.phase('first answer through a virtual address', () => this.awaitAnswer());
@@ -221,48 +213,6 @@ export class RunningLab {
     ]);
   }
 
-  private async writeFiles(): Promise<void> {
-    const template = (name: string) => readFileSync(join(repository, 'test/lab/etc', name), 'utf8');
-    for (const host of hosts) {
-      await mkdir(logDirectory(host), { recursive: true });
-      await mkdir(join(hostDirectory(host), 'state'), { recursive: true, mode: 0o700 });
-    }
-    await mkdir(paths.forwards, { recursive: true });
-    await mkdir(paths.guests, { recursive: true });
-    for (const host of webServers) {
-      const directory = hostDirectory(host);
-      await writeFile(join(directory, 'nginx.conf'), fill(template('nginx.conf'), { directory, name: host.name }));
-    }
-    for (const director of directors) {
-      const directory = hostDirectory(director);
-      await linkMibs(directory);
-      const { delayLoop } = this.options;
-      const guest = this.choice.kernel === 'guests';
-      await writeFile(
-        join(directory, 'keepalived.conf'),
-        keepalivedConf(template('keepalived.conf'), director, delayLoop),
-      );
-      const controller = `${controllerAddress}:${controllerPorts.agents}`;
-      await writeFile(join(directory, 'agent.yaml'), agentYaml(template('agent.yaml.template'), director, controller));
-      await writeFile(join(directory, 'snmpd.conf'), fill(template('snmpd.conf'), { name: director.name }));
-      await writeFile(join(directory, 'network.batch'), directorNetwork(director, guest));
-      await writeFile(join(directory, 'steward.json'), JSON.stringify(this.stewardSettings(director)));
-    }
-    this.operator = await createCertificates();
-  }
-
-  private stewardSettings(director: DirectorHost): StewardSettings {
-    const { agents } = this.options;
-    const wanted = agents === 'all' || agents.some((name) => directorNamed(name) === director);
-    return {
-      services: [snmpdService(), agentService()],
-      start: ['snmpd', ...(wanted ? ['agent'] : [])],
-      runDirectory: agentRunDirectory,
-      logs: '/run/lab/logs',
-      environment: commandEnvironment('/usr/sbin:/usr/bin:/sbin:/bin'),
-    };
-  }
-
   private async openForwards(): Promise<void> {
     this.forwards.push(await openForward('rest', this.options.port));
     this.forwards.push(await openForward('api', this.port('rest') + 1));
@@ -364,65 +314,6 @@ export class RunningLab {
     await writeFile(`${paths.discovery}.new`, text + '\n', { mode: 0o600 });
     await rename(`${paths.discovery}.new`, paths.discovery);
   }
-}
-
-async function describe(machine: LabHost): Promise<{ status: HostStatus; facts: Facts | undefined }> {
-  const { host, state } = machine;
-  const plain: HostStatus = { name: host.name, role: host.role, state, processes: [], services: [], ipvs: [] };
-  if (machine instanceof NamespaceHost) return { status: { ...plain, services: machine.services }, facts: undefined };
-  if (!(machine instanceof Director) || state !== 'up') return { status: plain, facts: undefined };
-  try {
-    const facts = await withDeadline(machine.facts(), factsMilliseconds);
-    const { processes, services } = facts;
-    return { status: { ...plain, processes, services, ipvs: parseIpvsTable(facts.ipvs) }, facts };
-  } catch (error) {
-    const unknown = error instanceof Error ? error.message : String(error);
-    return { status: { ...plain, unknown }, facts: undefined };
-  }
-}
-
-function has(facts: Facts | undefined, address: string): boolean {
-  return facts?.addresses.some((each) => each.address === address) ?? false;
-}
-
-async function withDeadline<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds / 1000} s`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** What commands see: the repository's programs and pinned Node, and the MIBs by name. */
-function commandEnvironment(path: string): Record<string, string> {
-  return {
-    PATH: [join(repository, 'bin'), join(repository, 'node_modules/.bin'), path].join(':'),
-    HOME: '/root',
-    TERM: 'dumb',
-    MIBDIRS: '/run/lab/mibs:/usr/share/snmp/mibs',
-    MIBS: 'KEEPALIVED-MIB:VRRP-MIB:VRRPV3-MIB',
-  };
-}
-
-/** The IETF's MIBs that KEEPALIVED-MIB imports: Debian has none of them, the npm package net-snmp all but one. */
-async function linkMibs(directory: string): Promise<void> {
-  const into = join(directory, 'mibs');
-  await mkdir(into, { recursive: true });
-  const borrowed = ['SNMPv2-SMI', 'SNMPv2-TC', 'SNMPv2-CONF', 'SNMPv2-MIB', 'IF-MIB', 'IANAifType-MIB'];
-  for (const name of borrowed) {
-    await writeFile(
-      join(into, `${name}.txt`),
-      readFileSync(join(repository, `node_modules/net-snmp/lib/mibs/${name}.mib`)),
-    );
-  }
-  await writeFile(
-    join(into, 'INET-ADDRESS-MIB.txt'),
-    readFileSync(join(repository, 'test/lab/mibs/INET-ADDRESS-MIB.txt')),
-  );
 }
 
 function seconds(milliseconds: number): string {

@@ -25,6 +25,7 @@ function status(owner: string[], hosts: HostStatus[], faults: string[] = []): La
     state: 'ready',
     kernel: 'guests',
     why: 'no ip_vs',
+    ipvs: true,
     startedAt: '2026-11-22T20:00:00.000Z',
     phases: [],
     firstAnswerMilliseconds: 12_345,

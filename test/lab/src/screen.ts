@@ -89,13 +89,15 @@ function directorLine(host: HostStatus): string {
 function serverLines(status: LabStatus): string[] {
   const owner = ownerOf(status);
   if (owner === undefined || owner.ipvs.length === 0) return ['  none'];
-  return owner.ipvs
-    .toSorted((a, b) => a.address.length - b.address.length)
-    .map((service) => {
-      const sorted = [...service.servers].sort((a, b) => (a.address < b.address ? -1 : 1));
-      const of = sorted.map(({ address, weight, active }) => `${serverName(address)} w${weight} c${active}`);
-      return `  ${`${service.address} ${service.port}`.padEnd(20)}${service.scheduler}  ${of.join('  ') || 'no real server'}`;
-    });
+  return owner.ipvs.toSorted(ipv4First).map((service) => {
+    const sorted = [...service.servers].sort((a, b) => (a.address < b.address ? -1 : 1));
+    const of = sorted.map(({ address, weight, active }) => `${serverName(address)} w${weight} c${active}`);
+    return `  ${`${service.address} ${service.port}`.padEnd(20)}${service.scheduler}  ${of.join('  ') || 'no real server'}`;
+  });
+}
+
+function ipv4First(a: { address: string }, b: { address: string }): number {
+  return Number(a.address.includes(':')) - Number(b.address.includes(':'));
 }
 
 function ownerOf(status: LabStatus): HostStatus | undefined {

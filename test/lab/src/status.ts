@@ -19,6 +19,8 @@ export interface LabStatus {
   state: 'starting' | 'ready' | 'stopping';
   kernel: Kernel;
   why: string;
+  /** Whether the directors have IPVS. */
+  ipvs: boolean;
   startedAt: string;
   phases: { name: string; milliseconds: number }[];
   /** From `up` to the first answer of a real server through a virtual address. */
