@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { waitFor } from '@keepfleet/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { GossipStand, type MemberTable, OurMember, SerfAgent, address } from './gossip-stand.ts';
@@ -98,6 +99,10 @@ describe.each([
 
   it('see one of ours killed as failed, and again alive once it is back', async () => {
     const { serf, ours } = await fleet(encrypted);
+    await waitFor(() => ['ref', 'n2', 'n3'].every((name) => readFileSync(stand.memory(4), 'utf8').includes(name)), {
+      deadline: 10_000,
+      what: 'n4 remembers the others',
+    });
     member(ours, 'n4').process.kill('SIGKILL');
     const rest = ours.filter((one) => one.name !== 'n4');
     await until([serf, ...rest], { ...everybody, n4: 'failed' }, DETECTION);

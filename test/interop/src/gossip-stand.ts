@@ -70,7 +70,12 @@ export class GossipStand {
     });
   }
 
-  /** Ends every process; the hosts stay. */
+  /** What a member of a host remembers. */
+  memory(host: number): string {
+    return join(this.directory, `n${host}.json`);
+  }
+
+  /** Ends every process and forgets what members remember; the hosts stay. */
   async clear(): Promise<void> {
     const running = this.#processes.filter((child) => child.exitCode === null && child.signalCode === null);
     await Promise.all(
@@ -81,6 +86,7 @@ export class GossipStand {
       }),
     );
     this.#processes.length = 0;
+    for (let host = 1; host <= this.#hosts; host++) rmSync(this.memory(host), { force: true });
   }
 
   async down(): Promise<void> {
@@ -157,7 +163,7 @@ export class OurMember {
       bind: address(host),
       name: this.name,
       tags: { role: 'agent', version: '0.1.0', grpc: `${address(host)}:7443` },
-      stateFile: join(stand.directory, `${this.name}.json`),
+      stateFile: stand.memory(host),
       ...options,
     };
     this.process = stand.spawn(host, process.execPath, [standalone, JSON.stringify(settings)]);

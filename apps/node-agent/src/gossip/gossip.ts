@@ -60,7 +60,8 @@ export type GossipProblem =
 
 /** How often names of seeds are looked up and remembered members are asked while we are alone, milliseconds. */
 const ALONE_INTERVAL = 30_000;
-/** Shortest time between two writes of the members file, milliseconds. */
+/** Time from a change to the write of the members file, and the shortest between two writes, milliseconds. */
+const SAVE_DELAY = 300;
 const SAVE_INTERVAL = 5_000;
 /** The longest that a timer of Node can wait, milliseconds. */
 const MAX_TIMER = 2 ** 31 - 1;
@@ -121,6 +122,7 @@ export class Gossip {
   #aloneTimer: NodeJS.Timeout | undefined;
   #saveTimer: NodeJS.Timeout | undefined;
   #saved: Promise<void> = Promise.resolve();
+  #savedAt = -SAVE_INTERVAL;
   #remembered: readonly Endpoint[] = [];
   /** Resolves once the fleet knows that we leave, or we are closed before. */
   #leaving: Promise<void> | undefined;
@@ -214,7 +216,10 @@ export class Gossip {
         sockets.end(output.stream);
         return;
       case 'member':
-        this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_INTERVAL);
+        this.#saveTimer ??= setTimeout(
+          () => this.#save(),
+          Math.max(SAVE_DELAY, this.#savedAt + SAVE_INTERVAL - performance.now()),
+        );
         options.onEvent({ kind: 'member', change: output.change, member: this.#shown(output.member) });
         return;
       case 'user-event': {
@@ -271,6 +276,7 @@ export class Gossip {
       .map(({ name, address, port }) => ({ name, address, port }));
     // Alone, the members of before are still the best to ask next time.
     if (members.length === 0) return;
+    this.#savedAt = performance.now();
     this.#saved = this.#saved
       .then(() => writeRemembered(options.stateFile, members))
       .catch((error: unknown) => this.#stateProblem(error));
