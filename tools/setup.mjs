@@ -159,10 +159,12 @@ function bundlesAreThere() {
   });
 }
 
+/** Of this checkout; another's says nothing about what is installed and built here. */
 function labRuns() {
+  const word = process.env['KEEPFLEET_LAB'] ?? '';
   try {
-    const { pid } = JSON.parse(readFileSync('/run/keepfleet-lab/lab.json', 'utf8'));
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('test/lab/src/main.ts');
+    const { pid } = JSON.parse(readFileSync(`/run/keepfleet-lab${word === '' ? '' : `-${word}`}/lab.json`, 'utf8'));
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join(root, 'test/lab/src/main.ts'));
   } catch {
     return false;
   }
