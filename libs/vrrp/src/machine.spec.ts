@@ -629,6 +629,26 @@ describe('interface tracking', () => {
 });
 
 describe('an address that somebody deletes from a master', () => {
+  it('is not thought missing when another interface is read back first', () => {
+    const back = {
+      ...v2.addresses[1],
+      address: ip('192.168.1.1'),
+      prefix: 24,
+      interface: 'eth2',
+      advertised: false,
+      scope: 0,
+    };
+    const settings = { ...v2, addresses: [vip, back] };
+    const bench = new Bench(settings)
+      .give(own())
+      .give(front())
+      .give(link('eth2', 4))
+      .give({ kind: 'configure', settings })
+      .serve();
+    expect(bench.give(front(vip)).told).toEqual([]);
+    expect(bench.give(link('eth2', 4, true, [{ address: back.address, prefix: 24 }])).told).toEqual([]);
+  });
+
   it('is reported, put back at once, and announced when it is there again', () => {
     const bench = mastering().give(front(excluded));
     expect(bench.told).toEqual(['address-missing', 'add 198.51.100.15']);

@@ -66,7 +66,8 @@ type RouterState =
 
 /** What the inputs come down to, once the settings and the interfaces have been updated from them. */
 type Happening =
-  | { readonly kind: 'changed'; readonly previous: InterfaceState | undefined }
+  /** `interface` names the one that changed, and `previous` is what was known of it; absent when it was something else. */
+  | { readonly kind: 'changed'; readonly interface?: string; readonly previous: InterfaceState | undefined }
   | { readonly kind: 'advert'; readonly advert: Advert; readonly source: IpAddress }
   | { readonly kind: 'relinquish' }
   | { readonly kind: 'timeout' };
@@ -121,13 +122,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       case 'interface': {
         const previous = this.#interfaces.get(input.interface.name);
         this.#interfaces.set(input.interface.name, input.interface);
-        this.#step({ kind: 'changed', previous }, now);
+        this.#step({ kind: 'changed', interface: input.interface.name, previous }, now);
         break;
       }
       case 'interface-gone': {
         const previous = this.#interfaces.get(input.name);
         this.#interfaces.delete(input.name);
-        this.#step({ kind: 'changed', previous }, now);
+        this.#step({ kind: 'changed', interface: input.name, previous }, now);
         break;
       }
       case 'socket':
@@ -232,8 +233,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
         switch (happening.kind) {
           case 'changed':
             this.#faultIfCaused(now);
-            if (this.#state.kind === 'master')
-              this.#restoreAddresses(this.#state.announcements, happening.previous, now);
+            if (this.#state.kind === 'master') this.#restoreAddresses(this.#state.announcements, happening, now);
             return;
           case 'timeout':
             return this.#serveMaster(state, now);
@@ -440,9 +440,15 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#announce(state.announcements, now);
   }
 
-  /** Level-triggered: compares what the kernel has with what a master must have, after every change of an interface. */
-  #restoreAddresses(announcements: Announcements, previous: InterfaceState | undefined, now: Instant): void {
-    const missing = this.#settings.addresses.filter((one) => !isInstalled(one, this.#interfaces));
+  /**
+   * Level-triggered: compares what the kernel has with what a master must have, after every change of an interface. On the
+   * others nothing is judged: what was just added there is perhaps not read back yet.
+   */
+  #restoreAddresses(announcements: Announcements, changed: Happening & { kind: 'changed' }, now: Instant): void {
+    const { previous } = changed;
+    const missing = this.#settings.addresses.filter((one) =>
+      one.interface === changed.interface ? !isInstalled(one, this.#interfaces) : this.#missing.includes(one),
+    );
     for (const address of this.#missing.filter((one) => !missing.includes(one))) {
       this.#counters.addressesRestored++;
       this.#report({ kind: 'address-restored', instance: this.#settings.name, address });
