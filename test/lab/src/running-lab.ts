@@ -1,4 +1,6 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { UpOptions } from './arguments.ts';
 import type { Fault } from './fault.ts';
 import { createCertificates, type OperatorFiles } from './certificates.ts';
@@ -11,7 +13,7 @@ import { chooseKernel, guestMegabytes, memoryDirectory, usableCpus, type KernelC
 import type { LabHost } from './lab-host.ts';
 import { NamespaceHost } from './namespace-host.ts';
 import { cpuOf, createSwitch, createTaps, partitionPorts, setPort } from './network.ts';
-import { hostDirectory, labDirectory, paths } from './paths.ts';
+import { hostDirectory, labDirectory, paths, repository } from './paths.ts';
 import {
   client,
   controllerHost,
@@ -34,6 +36,9 @@ import { interfaceUp } from './templates.ts';
 /** From the start of the agents to the first answer; three times what an election at advert_int 2 and a check take. */
 const serveMilliseconds = 60_000;
 
+/** An older stamp is of a set-up that nobody started a lab after. */
+const longestSetupMilliseconds = 30 * 60_000;
+
 export type Progress = (line: string) => void;
 
 /** The lab itself, in the process that holds the lines to its directors. */
@@ -50,6 +55,7 @@ export class RunningLab {
   private operator: OperatorFiles | undefined;
   private state: LabStatus['state'] = 'starting';
   private firstAnswer: number | undefined;
+  private setupBegan: number | undefined;
   /** Settles with the phase under way, however it ends. */
   private working: Promise<void> = Promise.resolve();
 
@@ -63,6 +69,7 @@ export class RunningLab {
     this.checkAgents();
     this.choice = await chooseKernel(this.options.kernel);
     const { kernel, why } = this.choice;
+    this.setupBegan = await takeSetupStamp();
     await mkdir(labDirectory, { recursive: true, mode: 0o700 });
     await this.announce();
     this.say(`directors run as ${kernel === 'guests' ? 'user-mode-linux guests' : 'namespaces'}: ${why}`);
@@ -90,7 +97,8 @@ export class RunningLab {
       await this.phase('first answer through a virtual address', () => this.awaitAnswer());
       this.firstAnswer = Date.now() - this.startedAt.getTime();
       this.state = 'ready';
-      this.say(`serving after ${seconds(this.firstAnswer)}: ${serviceUrls.join(' and ')}`);
+      const setup = this.setupBegan === undefined ? '' : `, ${seconds(Date.now() - this.setupBegan)} with the set-up`;
+      this.say(`serving after ${seconds(this.firstAnswer)}${setup}: ${serviceUrls.join(' and ')}`);
     }
     await this.announce();
   }
@@ -314,6 +322,15 @@ export class RunningLab {
     await writeFile(`${paths.discovery}.new`, text + '\n', { mode: 0o600 });
     await rename(`${paths.discovery}.new`, paths.discovery);
   }
+}
+
+/** When the set-up that led here began, if it had anything to do; told once. */
+async function takeSetupStamp(): Promise<number | undefined> {
+  const path = join(repository, '.lab/setup-began');
+  if (!existsSync(path)) return undefined;
+  const began = Number(await readFile(path, 'utf8'));
+  await rm(path);
+  return Date.now() - began < longestSetupMilliseconds ? began : undefined;
 }
 
 function seconds(milliseconds: number): string {
