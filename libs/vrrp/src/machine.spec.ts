@@ -739,6 +739,14 @@ describe('a bad packet', () => {
     expect(bench.counters).toMatchObject({ advertsReceived: 1, errors: { 'auth-failure': 0 } });
   });
 
+  it.each([
+    ['more', [vip.address, ip('198.51.100.99')]],
+    ['fewer', []],
+  ])('is an advert of %s addresses than configured', (_, addresses) => {
+    const bench = started().give(packet({ ...good, addresses }));
+    expect(bench.counters.errors['address-list']).toBe(1);
+  });
+
   it('of a known master is not looked at for addresses with skip_check_adv_addr', () => {
     const bench = started({ ...v2, skipCheckAdvAddr: true });
     const other = packet({ ...good, addresses: [ip('198.51.100.99')] });
