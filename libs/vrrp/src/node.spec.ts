@@ -95,9 +95,19 @@ describe('the virtual routers of a node', () => {
     const unicast = { ...two, unicast: { peers: [{ address: ip('192.0.2.9') }] } };
     const other = { ...one, name: 'VI_3', vrid: 3, mcastGroup: ip('224.0.0.99') };
     expect(nodeOf(settingsOf(one, unicast, six, other)).listeners()).toEqual([
-      { interface: 'eth0', family: 'ipv4', groups: ['224.0.0.18', '224.0.0.99'] },
-      { interface: 'eth0', family: 'ipv6', groups: ['ff02::12'] },
+      { interface: 'eth0', family: 'ipv4', groups: ['224.0.0.18', '224.0.0.99'], hopLimit: 255 },
+      { interface: 'eth0', family: 'ipv6', groups: ['ff02::12'], hopLimit: 255 },
     ]);
+  });
+
+  it('of unicast send with their TTL, with 255 where they do not agree on one', () => {
+    const unicast = (ttl: number) => ({ unicast: { peers: [{ address: ip('192.0.2.9') }], ttl } });
+    const limits = (...ttls: number[]) =>
+      nodeOf(settingsOf(...ttls.map((ttl, i) => ({ ...one, name: `VI_${i}`, vrid: i + 1, ...unicast(ttl) }))))
+        .listeners()
+        .map(({ hopLimit }) => hopLimit);
+    expect(limits(64, 64)).toEqual([64]);
+    expect(limits(64, 32)).toEqual([255]);
   });
 
   it('relinquish by name', () => {

@@ -2,7 +2,7 @@ import { type Instant, type Machine, after, earliest } from '@keepfleet/machine'
 import { type Family, type IpAddress, familyOf, unhex } from '@keepfleet/wire';
 import { VirtualRouter } from './machine.ts';
 import type { InterfaceState, ReceivedPacket, RouterInput, VrrpCommand, VrrpInput, VrrpOutput } from './messages.ts';
-import { peekVrid } from './packet.ts';
+import { VRRP_TTL, peekVrid } from './packet.ts';
 import { mcastGroup } from './reception.ts';
 import type { VrrpSettings } from './settings.ts';
 import type { VrrpSnapshot } from './snapshot.ts';
@@ -13,6 +13,8 @@ export interface Listener {
   readonly family: Family;
   /** Multicast groups to join. */
   readonly groups: readonly IpAddress[];
+  /** TTL or hop limit of what is sent. */
+  readonly hopLimit: number;
 }
 
 /** Adverts of so many unknown VRIDs are reported one by one. */
@@ -75,7 +77,10 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       const before = listeners.get(key)?.groups ?? [];
       const group = mcastGroup(settings);
       const groups = group === undefined || before.includes(group) ? before : [...before, group];
-      listeners.set(key, { interface: settings.interface, family: settings.family, groups });
+      // One socket has one TTL, and 255 is the one that every receiver takes.
+      const wanted = settings.unicast?.ttl ?? VRRP_TTL;
+      const hopLimit = (listeners.get(key)?.hopLimit ?? wanted) === wanted ? wanted : VRRP_TTL;
+      listeners.set(key, { interface: settings.interface, family: settings.family, groups, hopLimit });
     }
     return [...listeners.values()];
   }

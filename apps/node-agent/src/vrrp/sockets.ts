@@ -1,5 +1,5 @@
 import { LinuxError, RawIpSocket, isLinuxError } from '@keepfleet/linux';
-import { type Listener, type ReceivedPacket, type SendOutput, VRRP_PROTOCOL, VRRP_TTL } from '@keepfleet/vrrp';
+import { type Listener, type ReceivedPacket, type SendOutput, VRRP_PROTOCOL } from '@keepfleet/vrrp';
 import { type Family, hex, unhex } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
 
@@ -9,7 +9,8 @@ const TRAFFIC_CLASS = 0xc0;
 interface Open {
   readonly socket: RawIpSocket;
   readonly index: number;
-  readonly groups: string;
+  /** What it was opened with, to see a change. */
+  readonly settings: string;
 }
 
 export interface SocketState {
@@ -72,9 +73,9 @@ export class SocketPool {
 
   #ensure(listener: Listener, index: number): boolean {
     const name = key(listener);
-    const groups = listener.groups.join();
+    const settings = JSON.stringify(listener);
     const before = this.#open.get(name);
-    if (before?.index === index && before.groups === groups) return true;
+    if (before?.index === index && before.settings === settings) return true;
     this.#close(name);
     const { interface: device, family } = listener;
     try {
@@ -83,7 +84,7 @@ export class SocketPool {
           family,
           protocol: VRRP_PROTOCOL,
           interface: { index, name: device },
-          hopLimit: VRRP_TTL,
+          hopLimit: listener.hopLimit,
           trafficClass: TRAFFIC_CLASS,
           groups: listener.groups,
         },
@@ -100,7 +101,7 @@ export class SocketPool {
           },
         },
       );
-      this.#open.set(name, { socket, index, groups });
+      this.#open.set(name, { socket, index, settings });
       this.#failing.delete(name);
       return true;
     } catch (error) {
