@@ -21,22 +21,19 @@ export function keepfleet(...words: string[]): Promise<CliResult> {
 }
 
 export interface FleetEvent {
-  readonly position: string;
+  readonly position: number;
   readonly node: string;
-  readonly event: {
-    readonly sequence: string;
-    readonly at: string;
-    readonly kind: string;
-    readonly subject: string;
-    readonly message: string;
-    readonly attributes: Record<string, string>;
-  };
+  readonly sequence: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly attributes: Record<string, string>;
 }
 
 export interface Candidate {
   readonly node: string;
   readonly freshness: string;
-  readonly ageMs: string;
+  readonly ageMs: number;
   readonly router?: { readonly state: string; readonly effectivePriority: number; readonly lastResort: boolean };
 }
 
@@ -44,10 +41,10 @@ export interface FleetNode {
   readonly name: string;
   readonly connected: boolean;
   readonly freshness: string;
-  readonly ageMs: string;
+  readonly ageMs: number;
   readonly gossip: string;
   readonly gossipSources: string[];
-  readonly processes: { readonly role: string; readonly pid: number; readonly residentBytes: string }[];
+  readonly processes: { readonly role: string; readonly pid: number; readonly residentBytes: number }[];
   readonly overrides: unknown[];
   readonly problems: string[];
 }
@@ -113,14 +110,13 @@ export class Rest {
   /** Every event of a node that is stored, oldest first. */
   async events(node: string, kind = ''): Promise<FleetEvent[]> {
     const all: FleetEvent[] = [];
-    for (let after = '0'; ;) {
-      const page = await this.get<{ events: FleetEvent[]; next: string }>(
+    for (;;) {
+      const after = all.at(-1)?.position ?? 0;
+      const page = await this.get<{ events: FleetEvent[] }>(
         `/v1/events?after=${after}&limit=1000&node=${node}&kind=${kind}`,
       );
       all.push(...page.events);
-      const last = page.events.at(-1);
-      if (last === undefined) return all;
-      after = last.position;
+      if (page.events.length === 0) return all;
     }
   }
 }
