@@ -13,7 +13,7 @@ export interface CliResult {
 /** `bin/keepfleet WORDS`, as a person types it: it finds the running lab by itself. */
 export function keepfleet(...words: string[]): Promise<CliResult> {
   return new Promise((resolve) => {
-    execFile(`${repository}bin/keepfleet`, words, { timeout: 120_000 }, (error, stdout, stderr) => {
+    execFile(`${repository}bin/keepfleet`, words, { timeout: 240_000 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr });
     });
@@ -107,7 +107,7 @@ export class Rest {
     return (await this.get<{ services: FleetService[] }>('/v1/services')).services;
   }
 
-  /** Every event of a node that is stored, oldest first. */
+  /** Every event that the node itself has told, oldest first; what the controller notes about the node is left out. */
   async events(node: string, kind = ''): Promise<FleetEvent[]> {
     const all: FleetEvent[] = [];
     for (;;) {
@@ -116,7 +116,8 @@ export class Rest {
         `/v1/events?after=${after}&limit=1000&node=${node}&kind=${kind}`,
       );
       all.push(...page.events);
-      if (page.events.length === 0) return all;
+      if (page.events.length === 0)
+        return all.filter((event) => !/^(controller|events|link|operation)\./.test(event.kind));
     }
   }
 }

@@ -257,7 +257,7 @@ describe('operations', () => {
     expect((await keepfleet('drain', 'node', 'L9', '--reason', 'x')).code).not.toBe(0);
     await withoutOverrides('L1');
   });
-}, 240_000);
+}, 300_000);
 
 describe('without the controller', () => {
   it('traffic follows VRRP, and afterwards every event is there, once and in order', async () => {
