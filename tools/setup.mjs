@@ -15,7 +15,7 @@ const packages = [
   { name: 'iproute2', file: 'ip', for: 'namespaces and links', by: ['lab', 'test'] },
   { name: 'util-linux', file: 'taskset', for: 'CPUs and namespaces of the directors', by: ['lab', 'test'] },
   { name: 'kmod', file: 'modprobe', for: 'kernel modules', by: ['lab', 'test'] },
-  { name: 'nftables', file: 'nft', for: 'partitions', by: ['lab', 'test'] },
+  { name: 'nftables', file: 'nft', for: 'partitions, and the hand-over of a node', by: ['lab', 'test'] },
   { name: 'socat', file: 'socat', for: "the controller on the machine's loopback", by: ['lab', 'test'] },
   { name: 'openssl', file: 'openssl', for: "the lab's certificates", by: ['lab', 'test'] },
   { name: 'curl', file: 'curl', for: 'the client', by: ['lab', 'test'] },
@@ -25,6 +25,7 @@ const packages = [
   { name: 'ipvsadm', file: 'ipvsadm', for: 'a look at the kernel by hand', by: ['lab', 'test'] },
   { name: 'keepalived', file: 'keepalived', for: 'its MIB, and the peer of the tests', by: ['lab', 'test'] },
   { name: 'serf', file: 'serf', for: 'the gossip peer of the tests', by: ['test'] },
+  { name: 'tshark', file: 'tshark', for: 'a judge of those packets', by: ['test'] },
   { name: 'tcpdump', file: 'tcpdump', for: 'the packets of the tests', by: ['test'] },
   { name: 'user-mode-linux', file: 'linux.uml', for: 'a kernel with ip_vs', by: ['lab', 'test'], unless: hasIpvs },
 ];
