@@ -23,7 +23,8 @@ const operation = (phase: fleet.OperationPhase, detail: string) =>
 
 let server: Server;
 let controller: Controller;
-let end: fleet.OperationPhase;
+/** How a watched operation ends: not at all, with the stream alone, or in a phase. */
+let end: fleet.OperationPhase | 'never' | 'cut';
 
 /** A controller with fixed answers: what is tested is what the command makes of them. */
 async function listen(): Promise<number> {
@@ -66,14 +67,38 @@ async function listen(): Promise<number> {
     },
     watchOperation: (call: { write(value: fleet.Operation): void; end(): void }) => {
       call.write(operation(fleet.OperationPhase.RUNNING, 'waiting for L2'));
-      call.write(operation(end, 'L2 owns VI_1'));
+      if (end === 'never') return;
+      if (end !== 'cut') call.write({ ...operation(end, 'L2 owns VI_1'), endedAt: new Date(1) });
       call.end();
     },
-    listNodes: refuse,
+    listNodes: (_: unknown, done: (error: null, value: fleet.ListNodesResponse) => void) =>
+      done(
+        null,
+        fleet.ListNodesResponse.fromPartial({
+          nodes: [
+            { name: 'L1', freshness: fleet.Freshness.STALE, ageMs: 65_000n, gossip: 'alive' },
+            { name: 'L2', freshness: fleet.Freshness.CURRENT, gossip: 'alive' },
+            { name: 'L3', freshness: fleet.Freshness.CURRENT, problems: ['no ip_vs in the kernel'] },
+          ],
+        }),
+      ),
     listVirtualRouters: refuse,
     listVirtualServices: refuse,
     listEvents: refuse,
-    watchEvents: refuse,
+    watchEvents: (call: { write(value: fleet.FleetEvent): void }) =>
+      call.write(
+        fleet.FleetEvent.fromPartial({
+          position: 7n,
+          node: 'L1',
+          event: {
+            at: new Date(0),
+            kind: 'vrrp.state',
+            severity: model.Severity.WARNING,
+            subject: 'VI_1',
+            message: 'master → backup',
+          },
+        }),
+      ),
     getOperation: refuse,
     listOperations: refuse,
     cancelOperation: refuse,
@@ -85,21 +110,35 @@ async function listen(): Promise<number> {
   );
 }
 
-async function keepfleet(...words: string[]): Promise<Answer & { progress: string[] }> {
+async function keepfleet(...words: string[]): Promise<Answer & { progress: string[]; items: string[] }> {
   const progress: string[] = [];
+  const items: string[] = [];
   let answer: Answer | undefined;
+  let interrupt = () => {};
+  /** Ctrl-C as soon as anything was shown, for what would not end by itself. */
+  const show = (into: string[], text: string) => {
+    into.push(text);
+    if (end === 'never') interrupt();
+  };
   const run = async (command: Command) => {
     answer = await command.run(controller, {
-      item: () => undefined,
-      progress: (text) => progress.push(text),
-      onInterrupt: () => () => undefined,
+      item: (_, text) => show(items, text),
+      progress: (text) => show(progress, text),
+      onInterrupt: (then) => {
+        interrupt = then;
+        return () => undefined;
+      },
     });
   };
   const parser = program('0.1.0', run);
-  for (const one of [parser, ...parser.commands]) one.configureOutput({ writeErr: () => undefined });
+  const silence = (one: typeof parser) => {
+    one.configureOutput({ writeErr: () => undefined });
+    one.commands.forEach(silence);
+  };
+  silence(parser);
   await parser.parseAsync(words, { from: 'user' });
   if (answer === undefined) throw new Error('no command ran');
-  return { ...answer, progress };
+  return { ...answer, progress, items };
 }
 
 beforeEach(async () => {
@@ -118,6 +157,7 @@ describe('keepfleet', () => {
     expect(text).toContain('2 of 3 nodes current');
     expect(text).toMatch(/VI_1\/1\/ipv4 +ok +L2 +198\.51\.100\.15/);
     expect(text).toMatch(/L1 +master .*STALE, seen 1 min ago/);
+    expect(text).toContain('\n  L1: STALE, seen 1 min ago; gossip says alive\n  L3: no ip_vs in the kernel\n\nVIRTUAL');
     expect(exitCode).toBe(exitCodes.ok);
   });
 
@@ -141,9 +181,40 @@ describe('keepfleet', () => {
     expect((await keepfleet('drain', 'node', 'L1', '--reason', 'x')).exitCode).toBe(exitCodes.failed);
   });
 
+  it('detaches from an operation at Ctrl-C, and says how to come back', async () => {
+    end = 'never';
+    const { exitCode, text } = await keepfleet('drain', 'node', 'L1', '--reason', 'x');
+    expect(exitCode).toBe(exitCodes.detached);
+    expect(text).toContain('keepfleet operations attach op1');
+  });
+
+  it('takes an operation whose stream ended early for lost sight of, not for done', async () => {
+    end = 'cut';
+    const drain = keepfleet('drain', 'node', 'L1', '--reason', 'x');
+    await expect(drain).rejects.toMatchObject({ exitCode: exitCodes.unreachable });
+    await expect(drain).rejects.toThrow('keepfleet operations attach op1');
+  });
+
+  it('watches events, one line each, until Ctrl-C', async () => {
+    end = 'never';
+    const { exitCode, items } = await keepfleet('events', '-w');
+    expect(items).toEqual(['1970-01-01 00:00:00.000Z  L1      warning  vrrp.state          VI_1: master → backup']);
+    expect(exitCode).toBe(exitCodes.ok);
+  });
+
+  it.each(['', 'host', 'host:port', 'host:0', 'host:70000', '[1.2.3.4]:1', 'http://host:1'])(
+    'takes "%s" for no address of a controller',
+    (address) => {
+      expect(() => new Controller({ address, source: '--controller' })).toThrow(Failure);
+    },
+  );
+
   it.each([
     ['a drain without a reason', ['drain', 'node', 'L1']],
     ['a priority out of range', ['set', 'priority', 'L1', 'VI_1', '300']],
+    ['a weight out of range', ['set', 'weight', 'group/WEB4', '192.168.1.11:80', '-1']],
+    ['a server that is no address', ['drain', 'server', 'W2', '--reason', 'x']],
+    ['a port out of range', ['drain', 'server', '192.168.1.11:70000', '--reason', 'x']],
     ['an unknown flag', ['status', '--colour']],
     ['an unknown command', ['drian']],
   ])('refuses %s and starts nothing', async (_, words) => {
@@ -163,16 +234,17 @@ describe('finding the controller', () => {
     const directory = mkdtempSync(join(tmpdir(), 'kf-cli-'));
     const lab = join(directory, 'lab.json');
     expect(findController({}, {}, lab)).toMatchObject({ address: '127.0.0.1:7481', source: 'default' });
-    writeFileSync(
-      lab,
-      JSON.stringify({ fleetApi: '127.0.0.1:9999', tls: { ca: '/ca', certificate: '/c', key: '/k' } }),
-    );
-    expect(findController({}, {}, lab)).toMatchObject({
-      address: '127.0.0.1:9999',
-      tls: { ca: '/ca', certificate: '/c', key: '/k' },
-    });
+    writeFileSync(lab, JSON.stringify({ pid: process.pid, fleetApi: '127.0.0.1:9999' }));
+    expect(findController({ ca: '/ca' }, {}, lab)).toMatchObject({ address: '127.0.0.1:9999', tls: { ca: '/ca' } });
     expect(findController({}, { KEEPFLEET_CONTROLLER: 'c:1' }, lab).address).toBe('c:1');
     expect(findController({ controller: 'd:1' }, { KEEPFLEET_CONTROLLER: 'c:1' }, lab).address).toBe('d:1');
+    // Above the largest number that a process can have: a lab that crashed.
+    writeFileSync(lab, JSON.stringify({ pid: 2 ** 30, fleetApi: '127.0.0.1:9999' }));
+    expect(findController({}, {}, lab).source).toBe('default');
+    writeFileSync(lab, JSON.stringify({ pid: process.pid, state: 'starting' }));
+    expect(() => findController({}, {}, lab)).toThrow('still starting');
+    writeFileSync(lab, '{');
+    expect(() => findController({}, {}, lab)).toThrow(Failure);
     rmSync(directory, { recursive: true });
   });
 });

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { Metadata, credentials, type ChannelCredentials, type ServiceError, status } from '@grpc/grpc-js';
 import { fleet } from '@keepfleet/rpc';
 import { Failure, exitCodes } from './failure.ts';
@@ -37,31 +38,33 @@ export function findController(
   if (flags.controller !== undefined) return { address: flags.controller, source: '--controller', ...tls };
   const fromEnvironment = environment['KEEPFLEET_CONTROLLER'];
   if (fromEnvironment !== undefined) return { address: fromEnvironment, source: 'KEEPFLEET_CONTROLLER', ...tls };
-  const lab = existsSync(labFile) ? parseLabFile(labFile, readFileSync(labFile, 'utf8')) : undefined;
-  return lab ?? { address: DEFAULT_CONTROLLER, source: 'default', ...tls };
+  const address = existsSync(labFile) ? labAddress(labFile) : undefined;
+  if (address !== undefined) return { address, source: `running lab, ${labFile}`, ...tls };
+  return { address: DEFAULT_CONTROLLER, source: 'default', ...tls };
 }
 
-function parseLabFile(path: string, text: string): Endpoint {
-  const value: unknown = JSON.parse(text);
-  if (!isRecord(value) || typeof value['fleetApi'] !== 'string') {
+/** Where the lab's controller is; undefined when the lab that wrote the file crashed. */
+function labAddress(path: string): string | undefined {
+  const lab = readLabFile(path);
+  const { pid, fleetApi } = isRecord(lab) ? lab : {};
+  if (typeof pid === 'number' && !existsSync(`/proc/${pid}`)) return undefined;
+  if (typeof fleetApi === 'string') return fleetApi;
+  throw new Failure(
+    `the lab is still starting (${path} does not name its controller yet); try again when it serves`,
+    exitCodes.unreachable,
+  );
+}
+
+function readLabFile(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
     throw new Failure(
-      `${path} does not say where the lab's controller is; run \`npm run lab -- down\` and \`up\` again`,
+      `${path}, which should name the lab's controller, cannot be read: ${reason(error)}; give --controller HOST:PORT`,
       exitCodes.usage,
+      error,
     );
   }
-  const source = `running lab, ${path}`;
-  const tls = value['tls'];
-  if (!isRecord(tls) || typeof tls['ca'] !== 'string') return { address: value['fleetApi'], source };
-  const { ca, certificate, key } = tls;
-  return {
-    address: value['fleetApi'],
-    source,
-    tls: {
-      ca,
-      ...(typeof certificate === 'string' ? { certificate } : {}),
-      ...(typeof key === 'string' ? { key } : {}),
-    },
-  };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -75,12 +78,19 @@ function channelCredentials(endpoint: Endpoint): ChannelCredentials {
   try {
     return credentials.createSsl(readFileSync(tls.ca), read(tls.key), read(tls.certificate));
   } catch (error) {
-    throw new Failure(
-      `TLS files cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-      exitCodes.usage,
-      error,
-    );
+    throw new Failure(`TLS files cannot be used: ${reason(error)}`, exitCodes.usage, error);
   }
+}
+
+/** "HOST:PORT" as written on the command line; gRPC itself would take a great many other things for a name. */
+function isHostAndPort(text: string): boolean {
+  const match = /^(?:\[([^\]]+)\]|[\w.-]+):(\d{1,5})$/.exec(text);
+  if (match === null || Number(match[2]) < 1 || Number(match[2]) > 65_535) return false;
+  return match[1] === undefined || isIPv6(match[1]);
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The Fleet API of one controller, as promises; every failure is a Failure with a sentence in it. */
@@ -90,6 +100,12 @@ export class Controller {
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
+    if (!isHostAndPort(endpoint.address) && !endpoint.address.startsWith('unix:/')) {
+      throw new Failure(
+        `"${endpoint.address}" (${endpoint.source}) is not HOST:PORT, [IPv6]:PORT or unix:/PATH`,
+        exitCodes.usage,
+      );
+    }
     this.#client = new fleet.FleetClient(endpoint.address, channelCredentials(endpoint), {
       'grpc.keepalive_time_ms': 10_000,
       'grpc.enable_retries': 0,
@@ -123,12 +139,13 @@ export class Controller {
   cancelOperation = (request: fleet.CancelOperationRequest) =>
     this.#call<fleet.Operation>((options, done) => this.#client.cancelOperation(request, noMetadata(), options, done));
 
-  watchEvents(request: fleet.WatchEventsRequest): AsyncIterable<fleet.FleetEvent> {
-    return this.#stream(this.#client.watchEvents(request));
+  /** Both watches end, without an error, when `abort` does. */
+  watchEvents(request: fleet.WatchEventsRequest, abort: AbortSignal): AsyncIterable<fleet.FleetEvent> {
+    return this.#stream(() => this.#client.watchEvents(request), abort);
   }
 
-  watchOperation(id: string): AsyncIterable<fleet.Operation> {
-    return this.#stream(this.#client.watchOperation({ id }));
+  watchOperation(id: string, abort: AbortSignal): AsyncIterable<fleet.Operation> {
+    return this.#stream(() => this.#client.watchOperation({ id }), abort);
   }
 
   close(): void {
@@ -145,32 +162,63 @@ export class Controller {
     });
   }
 
-  async *#stream<T>(stream: AsyncIterable<T> & { cancel(): void }): AsyncIterable<T> {
+  async *#stream<T>(open: () => AsyncIterable<T> & { cancel(): void }, abort: AbortSignal): AsyncIterable<T> {
+    await this.#connected();
+    if (abort.aborted) return;
+    const stream = open();
+    // Closing the client would leave the stream open, and the process with it.
+    const cancel = () => stream.cancel();
+    abort.addEventListener('abort', cancel);
     try {
       yield* stream;
     } catch (error) {
-      throw isServiceError(error) ? this.#failure(error) : error;
+      if (!abort.aborted) throw isServiceError(error) ? this.#failure(error) : error;
     } finally {
+      abort.removeEventListener('abort', cancel);
       stream.cancel();
     }
   }
 
+  /** A stream has no deadline, so a controller that never says a word is found out here. */
+  #connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.waitForReady(Date.now() + CALL_TIMEOUT_MS, (error) => {
+        if (error === undefined || error === null) resolve();
+        else reject(this.#unreachable('it cannot be connected to', error));
+      });
+    });
+  }
+
   #failure(error: ServiceError): Failure {
-    const where = `${this.#endpoint.address} (${this.#endpoint.source})`;
     switch (error.code) {
       case status.UNAVAILABLE:
+        return this.#unreachable(shortened(error.details), error);
       case status.DEADLINE_EXCEEDED:
-        return new Failure(
-          `no answer from the controller at ${where}: ${error.details.replace(/ Resolution note: *$/, '')}; the nodes work on without it. Is it running? Name another with --controller HOST:PORT`,
-          exitCodes.unreachable,
-          error,
-        );
+        return this.#unreachable(`nothing within ${CALL_TIMEOUT_MS / 1000} s`, error);
       case status.INVALID_ARGUMENT:
         return new Failure(error.details, exitCodes.usage, error);
       default:
         return new Failure(error.details, exitCodes.failed, error);
     }
   }
+
+  #unreachable(why: string, error: Error): Failure {
+    const { address, source } = this.#endpoint;
+    return new Failure(
+      `no answer from the controller at ${address} (${source}): ${why}; the nodes work on without it. ` +
+        'Is it running, and is this its gRPC port? Name another with --controller HOST:PORT',
+      exitCodes.unreachable,
+      error,
+    );
+  }
+}
+
+/** What grpc-js says of a connection that failed, without its own frame around the reason. */
+function shortened(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/ Resolution note: *$/, '')
+    .replace(/(?: \(\d{4}-[^)]*\))?\.?$/, '');
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -39,6 +39,13 @@ function exitCodeOf(error: CommanderError): number {
   return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
 }
 
+// A reader that has seen enough, as `head`, is no fault; a full disk is.
+process.stdout.on('error', (error) => {
+  if ('code' in error && error.code === 'EPIPE') process.exit(exitCodes.ok);
+  process.stderr.write(`keepfleet: the answer cannot be written: ${error.message}\n`);
+  process.exit(exitCodes.failed);
+});
+
 try {
   await program(version, run).parseAsync(process.argv);
 } catch (error) {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { hostname, userInfo } from 'node:os';
 import { Command as Parser, InvalidArgumentError, Option } from 'commander';
 import type { Command } from './command.ts';
@@ -16,6 +17,11 @@ interface OperationFlags {
   force?: boolean;
   dryRun?: boolean;
   detach?: boolean;
+}
+
+interface ServerAddress {
+  readonly address: string;
+  readonly port: number;
 }
 
 /** The command line as data: `start` is called once with the command that the words name. */
@@ -101,44 +107,41 @@ function addDrain(root: Parser, go: Go): void {
   operation(undrain, 'node <name>', 'let it take part again').action((node: string, flags: OperationFlags) =>
     go(new OperateCommand({ $case: 'undrainNode', value: { node } }, options(flags))),
   );
-  operation(
-    drain,
-    'server <address[:port]>',
-    'weight 0 on every node, then wait for its connections to end',
-    true,
-  ).action((text: string, flags: OperationFlags) =>
-    go(new OperateCommand({ $case: 'drainServer', value: endpoint(text) }, options(flags))),
-  );
-  operation(undrain, 'server <address[:port]>', 'give it its configured weight again').action(
-    (text: string, flags: OperationFlags) =>
-      go(new OperateCommand({ $case: 'undrainServer', value: endpoint(text) }, options(flags))),
-  );
+  operation(drain, 'server', 'weight 0 on every node, then wait for its connections to end', true)
+    .argument('<address[:port]>', 'of the real server; without a port, all of them', endpoint)
+    .action((server: ServerAddress, flags: OperationFlags) =>
+      go(new OperateCommand({ $case: 'drainServer', value: server }, options(flags))),
+    );
+  operation(undrain, 'server', 'give it its configured weight again')
+    .argument('<address[:port]>', 'of the real server; without a port, all of them', endpoint)
+    .action((server: ServerAddress, flags: OperationFlags) =>
+      go(new OperateCommand({ $case: 'undrainServer', value: server }, options(flags))),
+    );
 }
 
 function addSet(root: Parser, go: Go): void {
   const set = root.command('set').description('change a priority or a weight until it is cleared');
   const clear = root.command('clear').description('go back to what the configuration says');
-  operation(set, 'priority <node> <instance> <priority>', 'base priority of a vrrp_instance on a node, 1..255').action(
-    (node: string, instance: string, text: string, flags: OperationFlags) => {
-      const priority = wholeNumber(1, 255)(text);
-      return go(new OperateCommand({ $case: 'setPriority', value: { node, instance, priority } }, options(flags)));
-    },
-  );
+  operation(set, 'priority <node> <instance>', 'base priority of a vrrp_instance on a node')
+    .argument('<priority>', '1 to 255', wholeNumber(1, 255))
+    .action((node: string, instance: string, priority: number, flags: OperationFlags) =>
+      go(new OperateCommand({ $case: 'setPriority', value: { node, instance, priority } }, options(flags))),
+    );
   operation(clear, 'priority <node> <instance>', 'base priority of a vrrp_instance on a node').action(
     (node: string, instance: string, flags: OperationFlags) =>
       go(new OperateCommand({ $case: 'clearPriority', value: { node, instance } }, options(flags))),
   );
-  operation(set, 'weight <service> <real-server> <weight>', 'weight of a real server, on every node or on one')
+  operation(set, 'weight <service> <real-server>', 'weight of a real server, on every node or on one')
+    .argument('<weight>', '0 to 2147483647', wholeNumber(0, 2_147_483_647))
     .option('--node <name>', 'on this node only', '')
-    .action((service: string, realServer: string, text: string, flags: OperationFlags & { node: string }) => {
-      const weight = wholeNumber(0, 2_147_483_647)(text);
-      return go(
+    .action((service: string, realServer: string, weight: number, flags: OperationFlags & { node: string }) =>
+      go(
         new OperateCommand(
           { $case: 'setWeight', value: { node: flags.node, service, realServer, weight } },
           options(flags),
         ),
-      );
-    });
+      ),
+    );
   operation(clear, 'weight <service> <real-server>', 'weight of a real server, on every node or on one')
     .option('--node <name>', 'on this node only', '')
     .action((service: string, realServer: string, flags: OperationFlags & { node: string }) =>
@@ -173,8 +176,18 @@ function options(flags: OperationFlags): OperateOptions {
   };
 }
 
+/** For the audit log. A process may run under a number that no name belongs to. */
 function actor(): string {
-  return `${userInfo().username}@${hostname()}`;
+  const { SUDO_USER } = process.env;
+  return `${SUDO_USER ?? userName()}@${hostname()}`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 function wholeNumber(low: number, high: number): (text: string) => number {
@@ -188,11 +201,11 @@ function wholeNumber(low: number, high: number): (text: string) => number {
 }
 
 /** "192.168.1.11", "192.168.1.11:80", "fd00::11", "[fd00::11]:80"; port 0 means every port. */
-export function endpoint(text: string): { address: string; port: number } {
-  const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(text);
-  const plain = /^([^:]+)(?::(\d+))?$/.exec(text);
-  const [, address, port] = bracketed ?? plain ?? [text, text];
-  if (address === undefined || Number(port ?? 0) > 65_535)
+export function endpoint(text: string): ServerAddress {
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
+  const plain = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
+  const [, address = text, port] = bracketed ?? plain ?? [text];
+  if (isIP(address) === 0 || Number(port ?? 0) > 65_535)
     throw new InvalidArgumentError(`${text} is not ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT`);
   return { address, port: Number(port ?? 0) };
 }

@@ -47,8 +47,14 @@ export function age(milliseconds: bigint | number): string {
   return `${Math.floor(ms / 1_000)} s`;
 }
 
+/** "2026-11-22 23:54:13Z": to the second, in UTC like every log here. */
 export function time(date: Date | undefined): string {
-  return date === undefined ? '-' : date.toISOString();
+  return date === undefined ? '-' : `${date.toISOString().slice(0, 19).replace('T', ' ')}Z`;
+}
+
+/** The same to the millisecond, for what is compared with logs. */
+export function exactTime(date: Date): string {
+  return date.toISOString().replace('T', ' ');
 }
 
 /** The words of the API's enumerations: "no-master", "current", "backup" … */
@@ -68,12 +74,13 @@ function word(name: string): string {
     .replaceAll('_', '-');
 }
 
-/** What is known of a state's age: nothing for a current one, the age for a stale one. */
+/** How much a state is worth: a stale one is shown with its age, never as current. */
 export function staleness(freshness: fleet.Freshness, ageMs: bigint): string {
   if (freshness === fleet.Freshness.CURRENT) return 'current';
   return freshness === fleet.Freshness.STALE ? `STALE, seen ${age(ageMs)} ago` : 'unknown';
 }
 
+/** Parts that are undefined are left out; an empty one is an empty line. */
 export function lines(...parts: readonly (string | undefined)[]): string {
-  return parts.filter((part) => part !== undefined && part !== '').join('\n');
+  return parts.filter((part) => part !== undefined).join('\n');
 }

@@ -1,7 +1,7 @@
 import { fleet } from '@keepfleet/rpc';
 import type { Answer, Command, Console } from '../command.ts';
 import type { Controller } from '../connection.ts';
-import { exitCodes } from '../failure.ts';
+import { exitCodes, Failure } from '../failure.ts';
 import { eventText } from './show.ts';
 
 export interface EventsOptions {
@@ -24,27 +24,23 @@ export class EventsCommand implements Command {
     const response = await controller.events({ after: 0n, limit: number, node, kind, latest: true });
     return {
       data: fleet.ListEventsResponse.toJSON(response),
-      text: response.events.map((entry) => eventText(entry)).join('\n'),
+      text: response.events.length === 0 ? 'no event' : response.events.map(eventText).join('\n'),
     };
   }
 
   /** Ends at Ctrl-C, which is the way to end it and no failure. */
   async #watch(controller: Controller, console: Console): Promise<Answer> {
     const { number, node, kind } = this.#options;
-    let interrupted = false;
-    const stop = console.onInterrupt(() => {
-      interrupted = true;
-      controller.close();
-    });
+    const interrupted = new AbortController();
+    const stop = console.onInterrupt(() => interrupted.abort());
     try {
-      for await (const entry of controller.watchEvents({ after: 0n, node, kind, latest: number })) {
+      for await (const entry of controller.watchEvents({ after: 0n, node, kind, latest: number }, interrupted.signal)) {
         console.item(fleet.FleetEvent.toJSON(entry), eventText(entry));
       }
-    } catch (error) {
-      if (!interrupted) throw error;
     } finally {
       stop();
     }
+    if (!interrupted.signal.aborted) throw new Failure('the controller ended the stream', exitCodes.unreachable);
     return { data: undefined, text: '', exitCode: exitCodes.ok };
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fleet } from '@keepfleet/rpc';
 import type { Answer, Command, Console } from '../command.ts';
 import type { Controller } from '../connection.ts';
-import { exitCodes } from '../failure.ts';
+import { exitCodes, Failure } from '../failure.ts';
 import { lines, words } from '../text.ts';
 
 export interface OperateOptions {
@@ -68,30 +68,36 @@ export class CancelCommand implements Command {
 
 async function followOperation(controller: Controller, console: Console, started: fleet.Operation): Promise<Answer> {
   let latest = started;
-  let interrupted = false;
   let shown = '';
-  const stop = console.onInterrupt(() => {
-    interrupted = true;
-    controller.close();
-  });
+  const interrupted = new AbortController();
+  const stop = console.onInterrupt(() => interrupted.abort());
   try {
-    for await (const operation of controller.watchOperation(started.id)) {
+    for await (const operation of controller.watchOperation(started.id, interrupted.signal)) {
       latest = operation;
       const text = progressText(operation);
       if (text !== shown) console.progress(text);
       shown = text;
     }
   } catch (error) {
-    if (!interrupted) throw error;
+    if (!(error instanceof Failure) || error.exitCode !== exitCodes.unreachable) throw error;
+    throw lostSight(started.id, error.message);
   } finally {
     stop();
   }
-  if (!interrupted) return answer(latest);
+  if (latest.endedAt !== undefined) return answer(latest);
+  if (!interrupted.signal.aborted) throw lostSight(started.id, 'the controller ended the stream');
   return {
     data: fleet.Operation.toJSON(latest),
     exitCode: exitCodes.detached,
     text: `detached: operation ${latest.id} goes on; follow it with \`keepfleet operations attach ${latest.id}\`, end it with \`keepfleet operations cancel ${latest.id}\``,
   };
+}
+
+function lostSight(id: string, why: string): Failure {
+  return new Failure(
+    `lost sight of operation ${id}, which goes on when the controller does; follow it with \`keepfleet operations attach ${id}\` (${why})`,
+    exitCodes.unreachable,
+  );
 }
 
 function answer(operation: fleet.Operation): Answer {
@@ -111,7 +117,7 @@ function progressText(operation: fleet.Operation): string {
 
 function operationText(operation: fleet.Operation): string {
   return lines(
-    `${operation.kind} ${operation.target}: ${operation.dryRun ? 'dry run, nothing was changed' : words.phase(operation.phase)} (operation ${operation.id})`,
+    `${operation.kind} ${operation.target}: ${operation.dryRun ? 'dry run, nothing was changed' : `${words.phase(operation.phase)} (operation ${operation.id})`}`,
     ...operation.steps.map(
       (step) => `  ${step.name}: ${words.phase(step.phase)}${step.detail === '' ? '' : `, ${step.detail}`}`,
     ),

@@ -2,7 +2,7 @@ import { fleet, model } from '@keepfleet/rpc';
 import type { Answer, Command } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { exitCodes } from '../failure.ts';
-import { age, lines, staleness, table, time, words } from '../text.ts';
+import { age, exactTime, lines, staleness, table, time, words } from '../text.ts';
 
 export class StatusCommand implements Command {
   readonly #check: boolean;
@@ -12,7 +12,7 @@ export class StatusCommand implements Command {
   }
 
   async run(controller: Controller): Promise<Answer> {
-    const status = await controller.status();
+    const [status, { nodes }] = await Promise.all([controller.status(), controller.nodes()]);
     const well =
       status.nodes === status.nodesCurrent &&
       [...status.routers, ...status.services].every((one) => one.health === fleet.Health.OK);
@@ -22,6 +22,7 @@ export class StatusCommand implements Command {
       exitCode: this.#check && !well ? exitCodes.failed : exitCodes.ok,
       text: lines(
         `controller ${status.controller} ${status.version}: ${status.nodesCurrent} of ${status.nodes} nodes current`,
+        ...nodes.flatMap(nodeNews),
         '',
         routerTable(status.routers),
         '',
@@ -30,6 +31,18 @@ export class StatusCommand implements Command {
       ),
     };
   }
+}
+
+/** A node in one line, when there is anything to say of it. */
+function nodeNews(node: fleet.Node): string[] {
+  const news = [
+    ...(node.freshness === fleet.Freshness.CURRENT ? [] : [staleness(node.freshness, node.ageMs)]),
+    ...(node.freshness === fleet.Freshness.CURRENT || node.gossip === '' ? [] : [`gossip says ${node.gossip}`]),
+    ...(node.drained ? ['drained'] : []),
+    ...node.processes.filter((process) => !process.running).map((process) => `${process.role} is down`),
+    ...node.problems,
+  ];
+  return news.length === 0 ? [] : [`  ${node.name}: ${news.join('; ')}`];
 }
 
 export class NodesCommand implements Command {
@@ -43,13 +56,21 @@ export class NodesCommand implements Command {
       node.processes.map((process) => `${process.role}${process.running ? '' : ' DOWN'}`).join(' ') || '-',
       String(node.overrides.length),
       node.version,
-      node.problems[0] ?? '-',
+      problemText(node.problems),
     ]);
     return {
       data: fleet.ListNodesResponse.toJSON(response),
-      text: table(['NODE', 'STATE', 'GOSSIP', 'DRAIN', 'PROCESSES', 'OVERRIDES', 'VERSION', 'PROBLEM'], rows),
+      text:
+        rows.length === 0
+          ? 'no node has connected yet'
+          : table(['NODE', 'STATE', 'GOSSIP', 'DRAIN', 'PROCESSES', 'OVERRIDES', 'VERSION', 'PROBLEM'], rows),
     };
   }
+}
+
+function problemText(problems: readonly string[]): string {
+  const [first = '-', ...more] = problems;
+  return more.length === 0 ? first : `${first} (and ${more.length} more: -o json)`;
 }
 
 export class RoutersCommand implements Command {
@@ -89,7 +110,9 @@ export class OperationsCommand implements Command {
       data: fleet.ListOperationsResponse.toJSON(response),
       text:
         response.operations.length === 0
-          ? 'no operation is running (--all shows ended ones)'
+          ? this.#all
+            ? 'no operation yet'
+            : 'no operation is running (--all shows ended ones)'
           : operationTable(response.operations),
     };
   }
@@ -97,7 +120,15 @@ export class OperationsCommand implements Command {
 
 function routerTable(routers: readonly fleet.FleetVirtualRouter[]): string {
   const rows = routers.flatMap((router) => [
-    [router.key, words.health(router.health), router.owner || '-', router.addresses.join(' '), '', '', router.reason],
+    [
+      router.key,
+      words.health(router.health),
+      router.owner || '-',
+      addressesOf(router).join(' '),
+      '',
+      '',
+      router.reason,
+    ],
     ...router.candidates.map((candidate) => [
       `  ${candidate.node}`,
       candidate.router === undefined ? 'unknown' : words.state(candidate.router.state),
@@ -111,6 +142,12 @@ function routerTable(routers: readonly fleet.FleetVirtualRouter[]): string {
   return routers.length === 0
     ? 'no virtual router is known'
     : table(['VIRTUAL ROUTER', 'STATE', 'OWNER', 'ADDRESSES', 'PRIORITY', 'SEEN', 'REASON'], rows);
+}
+
+/** All that moves with the router: what it advertises, then what it carries along. */
+function addressesOf(router: fleet.FleetVirtualRouter): string[] {
+  const carried = router.candidates.flatMap((candidate) => candidate.router?.addresses ?? []);
+  return [...new Set([...router.addresses, ...carried.map(({ address }) => address)])];
 }
 
 function priorityText(router: model.VirtualRouter | undefined): string {
@@ -141,7 +178,7 @@ function statisticsText(statistics: model.Statistics | undefined): string {
   return statistics === undefined ? '-' : `${statistics.connections}`;
 }
 
-export function operationTable(operations: readonly fleet.Operation[]): string {
+function operationTable(operations: readonly fleet.Operation[]): string {
   const rows = operations.map((operation) => [
     operation.id,
     operation.kind,
@@ -156,11 +193,22 @@ export function operationTable(operations: readonly fleet.Operation[]): string {
   return table(['OPERATION', 'KIND', 'TARGET', 'PHASE', 'ACTOR', 'SINCE', 'DETAIL'], rows);
 }
 
-export function eventText(entry: fleet.FleetEvent, now = new Date()): string {
+/** One line; the columns line up for names of usual length, so that a stream can be read downwards. */
+export function eventText(entry: fleet.FleetEvent): string {
   const { event } = entry;
   if (event === undefined) return `${entry.position} ${entry.node}`;
-  const delay =
-    entry.receivedAt === undefined || event.at === undefined ? 0 : entry.receivedAt.getTime() - event.at.getTime();
-  const late = delay > 5_000 ? ` (arrived ${age(delay)} later)` : '';
-  return `${time(event.at ?? now)} ${entry.node} ${words.severity(event.severity)} ${event.kind} ${event.subject}: ${event.message}${late}`;
+  const at = event.at ?? entry.receivedAt;
+  const columns = [
+    at === undefined ? '-'.padEnd(24) : exactTime(at),
+    (entry.node || '-').padEnd(6),
+    words.severity(event.severity).padEnd(7),
+    event.kind.padEnd(18),
+  ];
+  return `${columns.join('  ')}  ${event.subject}: ${event.message}${lateText(entry)}`;
+}
+
+function lateText({ event, receivedAt }: fleet.FleetEvent): string {
+  if (event?.at === undefined || receivedAt === undefined) return '';
+  const delay = receivedAt.getTime() - event.at.getTime();
+  return delay > 5_000 ? ` (arrived ${age(delay)} later)` : '';
 }
