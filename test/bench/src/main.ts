@@ -1,0 +1,154 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { availableParallelism, loadavg, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { measureHandOver } from './failover.ts';
+import { measureJitter } from './jitter.ts';
+import { measureMemory } from './memory.ts';
+import { Stand, removeLeftovers } from './stand.ts';
+import { measureStart } from './start.ts';
+import { type Measure, formatTable } from './table.ts';
+
+const HELP = `Usage: node test/bench/src/main.ts [options] [NAME...]
+
+Measures keepfleet-agent beside keepalived (VRRP only) in network namespaces of this machine and prints a table.
+Needs root, keepalived, tcpdump and a built agent (npm run build). It judges nothing.
+
+  start     exec to the first advert on the wire
+  failover  kill -9 and loss of the link of the master, to the first answer of the next one
+  stop      gap at a client when the master is asked to end
+  jitter    regularity of adverts, processor time and memory with 1 and 64 instances
+  memory    memory of every process at rest
+
+Without a NAME it measures all.
+
+  --runs N  runs of start, failover and stop (default 10, at most 50)
+  --help    print this text
+`;
+
+const DEFAULT_RUNS = 10;
+const MOST_RUNS = 50;
+/** With the default number of runs. */
+const LIMIT_MS = 8 * 60_000;
+const FAILED = 1;
+const WRONG_USE = 2;
+const INTERRUPTED = 130;
+const BUILT = fileURLToPath(new URL('../../../apps/node-agent/dist/main.js', import.meta.url));
+
+const startedAt = Date.now();
+const measures: Measure[] = [];
+const notes: string[] = [];
+const failures: string[] = [];
+
+type Part = (runs: number) => Promise<readonly Measure[]>;
+const parts: Readonly<Record<string, Part>> = {
+  start: (runs) => measureStart(runs, progress),
+  failover: (runs) => measureHandOver('crash', runs, progress),
+  stop: (runs) => measureHandOver('stop', runs, progress),
+  jitter: () => measureJitter(progress),
+  memory: async () => {
+    const result = await measureMemory(progress);
+    notes.push(...result.notes);
+    return result.measures;
+  },
+};
+
+const { names, runs } = readCommandLine();
+const unfit = whyUnfit();
+if (unfit !== undefined) leave(unfit, FAILED);
+removeLeftovers();
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    failures.push(`interrupted by ${signal}`);
+    finish(INTERRUPTED);
+  });
+const limit = (LIMIT_MS * Math.max(runs, DEFAULT_RUNS)) / DEFAULT_RUNS;
+setTimeout(() => {
+  failures.push(`not everything was measured within ${limit / 60_000} minutes`);
+  finish(FAILED);
+}, limit).unref();
+
+notes.push(
+  `machine: ${availableParallelism()} CPUs, Linux ${release()}, node ${process.version}, ${keepalivedVersion()}`,
+);
+notes.push(`load average before: ${load()}`);
+for (const name of names) {
+  try {
+    measures.push(...((await parts[name]?.(runs)) ?? []));
+  } catch (error) {
+    failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    progress(`${name} could not be measured: ${String(error)}`);
+    Stand.closeAll();
+  }
+}
+finish(failures.length === 0 ? 0 : FAILED);
+
+function finish(exitCode: number): never {
+  Stand.closeAll();
+  notes.push(`load average after: ${load()} (the bench itself is part of it)`);
+  process.stdout.write(`${formatTable(measures)}\n\n${notes.join('\n')}\n`);
+  for (const failure of failures) process.stdout.write(`NOT MEASURED: ${failure}\n`);
+  process.exit(exitCode);
+}
+
+function progress(text: string): void {
+  process.stderr.write(`[${String(Math.round((Date.now() - startedAt) / 1_000)).padStart(3)} s] ${text}\n`);
+}
+
+function readCommandLine(): { readonly names: readonly string[]; readonly runs: number } {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: { runs: { type: 'string', default: String(DEFAULT_RUNS) }, help: { type: 'boolean', default: false } },
+    });
+  } catch (error) {
+    return leave(error instanceof Error ? error.message : String(error), WRONG_USE);
+  }
+  const { values, positionals } = parsed;
+  if (values.help) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
+  if (unknown !== undefined) leave(`there is no measurement ${unknown} (see --help)`, WRONG_USE);
+  if (!/^\d+$/.test(values.runs) || Number(values.runs) < 1 || Number(values.runs) > MOST_RUNS)
+    leave(`--runs wants a number from 1 to ${MOST_RUNS}, not ${values.runs}`, WRONG_USE);
+  return { names: positionals.length === 0 ? Object.keys(parts) : positionals, runs: Number(values.runs) };
+}
+
+function whyUnfit(): string | undefined {
+  if (process.getuid?.() !== 0) return 'network namespaces want root: run it as root';
+  if (!existsSync(BUILT)) return `there is no ${BUILT}: run npm run build first`;
+  for (const [program, ...args] of [
+    ['keepalived', '--version'],
+    ['tcpdump', '--version'],
+    ['ip', '-V'],
+    ['bash', '--version'],
+  ]) {
+    try {
+      execFileSync(program ?? '', args, { stdio: 'ignore' });
+    } catch {
+      return `${program ?? ''} is missing: install the packages keepalived, tcpdump, iproute2 and bash`;
+    }
+  }
+  return undefined;
+}
+
+function leave(message: string, exitCode: number): never {
+  process.stderr.write(`bench: ${message}\n`);
+  process.exit(exitCode);
+}
+
+function keepalivedVersion(): string {
+  const { stdout, stderr } = spawnSync('keepalived', ['--version'], { encoding: 'utf8' });
+  return /Keepalived v[\d.]+/.exec(stdout + stderr)?.[0].replace('Keepalived v', 'keepalived ') ?? 'keepalived unknown';
+}
+
+function load(): string {
+  return loadavg()
+    .map((value) => value.toFixed(2))
+    .join(' ');
+}
