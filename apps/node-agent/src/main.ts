@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import packageFile from '../package.json' with { type: 'json' };
 import { type CommandLine, HELP, parseCommandLine } from './command-line.ts';
 import type { RoleOptions } from './options.ts';
+import { outliveStraySignals } from './stray-signals.ts';
 
 const FAILED = 1;
 const WRONG_USE = 2;
@@ -44,13 +45,15 @@ switch (command.kind) {
 
 /** Each role is loaded by itself: the vrrp process holds no line of gRPC, gossip or SNMP. */
 async function run({ role, paths }: Run): Promise<void> {
-  mkdirSync(paths.runDirectory, { recursive: true, mode: 0o755 });
+  const { createLog } = await import('./log.ts');
+  const log = createLog(role);
+  outliveStraySignals(role, log);
+  makeRunDirectory(paths.runDirectory);
   // Compiled code of the last start: the vrrp process speaks the sooner. About 200 KB in the run directory.
   enableCompileCache(join(paths.runDirectory, 'compile-cache'));
   // Node itself writes it at a clean exit only.
   setTimeout(flushCompileCache, FLUSH_AFTER_MS).unref();
-  const { createLog } = await import('./log.ts');
-  const options: RoleOptions = { ...paths, version: packageFile.version, log: createLog(role) };
+  const options: RoleOptions = { ...paths, version: packageFile.version, log };
   switch (role) {
     case 'control': {
       const { nameProcess } = await import('@keepfleet/linux');
@@ -61,6 +64,19 @@ async function run({ role, paths }: Run): Promise<void> {
       return (await import('./vrrp/index.ts')).runVrrp(options);
     case 'lvs':
       return (await import('./lvs/index.ts')).runLvs(options);
+  }
+}
+
+function makeRunDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    accessSync(path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `the run directory ${path} cannot be used (${reason}): run as root, make it writable, or give another --run-dir`,
+      { cause: error },
+    );
   }
 }
 
