@@ -67,12 +67,57 @@ export interface Diagnostic extends Position {
   readonly message: string;
   /** What to do about it, where that is known. */
   readonly hint?: string;
+  /** The line as its file has it, with the secrets masked; missing where there is no such line. */
+  readonly sourceLine?: string;
 }
 
 /** `file:line:column: severity: message (hint) [kind]`, the form editors and operators know from compilers. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { file, line, column, severity, message, hint, kind } = diagnostic;
   return `${file}:${line}:${column}: ${severity}: ${message}${hint === undefined ? '' : ` (${hint})`} [${kind}]`;
+}
+
+/** Of a long line, what is shown around the column. */
+const MAX_SHOWN = 160;
+
+/** As formatDiagnostic, with the line below it and a caret below the column. */
+export function formatDiagnosticWithSource(diagnostic: Diagnostic): string {
+  const { sourceLine, line, column } = diagnostic;
+  const head = formatDiagnostic(diagnostic);
+  if (sourceLine === undefined) return head;
+  // Behind a masked secret the columns of the file mean nothing, so the caret stays at its end.
+  const at = Math.min(column - 1, sourceLine.length);
+  const start = at < MAX_SHOWN ? 0 : at - MAX_SHOWN / 2;
+  const shown = sourceLine.slice(start, start + MAX_SHOWN);
+  const indent = shown.slice(0, at - start).replace(/[^\t]/g, ' ');
+  const number = String(line);
+  return `${head}\n ${number} | ${shown}\n ${' '.repeat(number.length)} | ${indent}^`;
+}
+
+/** Adds to each diagnostic the line it is about, and takes the secrets and what could confuse a terminal out of both. */
+export function withSourceLines(
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string>,
+  secrets: { mask(text: string): string; maskLine(line: string): string },
+): readonly Diagnostic[] {
+  const lines = new Map<string, readonly string[]>();
+  return diagnostics.map(({ hint, ...diagnostic }) => {
+    const { file, line, message } = diagnostic;
+    const text = lines.get(file) ?? sources.get(file)?.split('\n') ?? [];
+    lines.set(file, text);
+    const found = text[line - 1];
+    return {
+      ...diagnostic,
+      message: printable(secrets.mask(message)),
+      ...(hint === undefined ? {} : { hint: printable(secrets.mask(hint)) }),
+      ...(found === undefined ? {} : { sourceLine: printable(secrets.maskLine(found.replace(/\r+$/, ''))) }),
+    };
+  });
+}
+
+/** The text with a visible sign for each control character but the tab. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => (character === '\t' ? character : '\uFFFD'));
 }
 
 /** Kept of each severity: enough to work on, and a bound for a text that repeats a mistake a million times. */

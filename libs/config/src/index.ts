@@ -8,7 +8,14 @@
  * Call order: parseKeepalivedConfig → show the diagnostics by formatDiagnostic → when isUsable, diffConfigs against what
  * runs and apply.
  */
-export { type Diagnostic, type DiagnosticKind, type Position, type Severity, formatDiagnostic } from './diagnostics.ts';
+export {
+  type Diagnostic,
+  type DiagnosticKind,
+  type Position,
+  type Severity,
+  formatDiagnostic,
+  formatDiagnosticWithSource,
+} from './diagnostics.ts';
 export { type ParseInput, type ParseResult, isUsable, parseKeepalivedConfig } from './parse.ts';
 export { type FileLoader, type LoadedFile, filesInMemory, noFiles } from './syntax/files.ts';
 export type { Command } from './grammar/readers.ts';

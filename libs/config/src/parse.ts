@@ -1,4 +1,4 @@
-import { Diagnostics, type Diagnostic } from './diagnostics.ts';
+import { Diagnostics, type Diagnostic, withSourceLines } from './diagnostics.ts';
 import type { GlobalSettings } from './grammar/global-defs.ts';
 import { type ConfigDraft, root } from './grammar/root.ts';
 import { draft, readStatements } from './grammar/rows.ts';
@@ -6,6 +6,7 @@ import type { GlobalDefs, KeepalivedConfig } from './model/model.ts';
 import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
 import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
+import { Secrets } from './secrets.ts';
 import { type FileLoader, noFiles } from './syntax/files.ts';
 import { Preprocessor } from './syntax/preprocess.ts';
 import { buildTree } from './syntax/tree.ts';
@@ -57,7 +58,14 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
     otherNames: new Set(),
   };
   readStatements(root, config, statements, diagnostics);
-  return { config: resolve(config, diagnostics), diagnostics: diagnostics.all() };
+  const resolved = resolve(config, diagnostics);
+  const found = diagnostics.all();
+  if (found.length === 0) return { config: resolved, diagnostics: found };
+  const { sources } = preprocessor;
+  return {
+    config: resolved,
+    diagnostics: withSourceLines(found, sources, Secrets.of(statements, sources.values())),
+  };
 }
 
 /** Whether a running node may take the result over. */

@@ -49,6 +49,8 @@ export class Preprocessor {
   readonly #diagnostics: Diagnostics;
   readonly #definitions = new Map<string, DefinitionValue>();
   readonly #reportedNames = new Set<string>();
+  /** Every file read so far, as written. */
+  readonly sources = new Map<string, string>();
   #expandedLines = 0;
   #includes = 0;
 
@@ -59,6 +61,7 @@ export class Preprocessor {
 
   /** The lines of a file with everything that it includes. */
   *lines(file: string, text: string, depth = 0): Generator<SourceText> {
+    this.sources.set(file, text);
     const source = physicalLines(file, text, this.#diagnostics);
     for (const first of source) {
       const stack: Frame[] = [{ lines: [{ text: first, bindings: undefined }].values(), substitutions: 0 }];
