@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Replaces a file whole: after a crash it holds the old text or the new one, never a mixture. Throws what the file system says. */
@@ -7,8 +7,13 @@ export function writeFileAtomically(path: string, text: string): void {
   const temporary = `${path}.new`;
   const fd = openSync(temporary, 'w', 0o640);
   try {
-    writeSync(fd, text);
+    // Goes on after a short write, which a disk that is nearly full answers with; writeSync() does not.
+    writeFileSync(fd, text);
     fsyncSync(fd);
+  } catch (error) {
+    // Half a file is of use to nobody and takes the room that the next attempt needs.
+    rmSync(temporary, { force: true });
+    throw error;
   } finally {
     closeSync(fd);
   }

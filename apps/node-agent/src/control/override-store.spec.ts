@@ -67,4 +67,19 @@ describe('the override store', () => {
     expect(store.problem).toContain('overrides.json.damaged');
     expect(readFileSync(`${path}.damaged`, 'utf8')).toBe('{"version":1,');
   });
+
+  it('takes no override for whole whose time is none', () => {
+    const path = join(directory, 'overrides.json');
+    writeFileSync(path, JSON.stringify({ version: 1, overrides: [priority('a', 10, 'next week')] }));
+    expect(new OverrideStore(path).problem).toContain('expiresAt');
+  });
+
+  it('leaves a file alone that it cannot read, and sets none over it', () => {
+    const path = join(directory, 'overrides.json');
+    mkdirSync(path);
+    const store = new OverrideStore(path);
+    expect(store.problem).toContain('cannot be read');
+    expect(() => store.set(priority('a', 10), now)).toThrow('restart the agent');
+    expect(store.list(now)).toEqual([]);
+  });
 });

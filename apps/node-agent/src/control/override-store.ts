@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { z } from 'zod';
 import { type Override, type OverrideChange, overrideSchema, overrideTarget } from '../settings/override.ts';
 import { writeFileAtomically } from './atomic-file.ts';
+import { errorText } from './error-text.ts';
 
 const fileSchema = z.object({ version: z.literal(1), overrides: z.array(overrideSchema) });
 
@@ -12,6 +13,8 @@ const fileSchema = z.object({ version: z.literal(1), overrides: z.array(override
 export class OverrideStore {
   readonly #path: string;
   #overrides: readonly Override[];
+  /** A file that could be neither read nor put aside is not written over: it may hold what the operator needs. */
+  readonly #locked: boolean;
   /** What was wrong with the file at start, for the node's problems. */
   readonly problem: string | undefined;
 
@@ -20,6 +23,7 @@ export class OverrideStore {
     const loaded = load(path);
     this.#overrides = loaded.overrides;
     this.problem = loaded.problem;
+    this.#locked = loaded.locked;
   }
 
   list(now: Date): readonly Override[] {
@@ -60,6 +64,7 @@ export class OverrideStore {
   }
 
   #save(overrides: readonly Override[]): void {
+    if (this.#locked) throw new Error(this.problem);
     writeFileAtomically(this.#path, `${JSON.stringify({ version: 1, overrides }, undefined, 2)}\n`);
     this.#overrides = overrides;
   }
@@ -69,19 +74,41 @@ function isExpired(override: Override, now: Date): boolean {
   return override.expiresAt !== undefined && Date.parse(override.expiresAt) <= now.getTime();
 }
 
+interface Loaded {
+  readonly overrides: readonly Override[];
+  readonly problem: string | undefined;
+  readonly locked: boolean;
+}
+
 /** A damaged file is put aside, never overwritten: its overrides are not in force, and the node says so. */
-function load(path: string): { overrides: readonly Override[]; problem: string | undefined } {
-  if (!existsSync(path)) return { overrides: [], problem: undefined };
+function load(path: string): Loaded {
+  const without = (problem: string | undefined, locked = false): Loaded => ({ overrides: [], problem, locked });
+  let text: string;
   try {
-    return { overrides: fileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).overrides, problem: undefined };
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
-    const aside = `${path}.damaged`;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return without(undefined);
+    const problem = `overrides: ${path} cannot be read (${errorText(error)}); NO override is in force and none can be set: mend that, then restart the agent`;
+    return without(problem, true);
+  }
+  const parsed = fileSchema.safeParse(parseJson(text));
+  if (parsed.success) return { overrides: parsed.data.overrides, problem: undefined, locked: false };
+  const aside = `${path}.damaged`;
+  const damaged = `overrides: ${path} is damaged (${z.prettifyError(parsed.error)})`;
+  try {
     renameSync(path, aside);
-    const why = error instanceof z.ZodError ? z.prettifyError(error) : error.message;
-    return {
-      overrides: [],
-      problem: `overrides: ${path} is damaged (${why}); it was moved to ${aside} and NO override is in force: check it and set them again`,
-    };
+    return without(`${damaged}; it was moved to ${aside} and NO override is in force: check it and set them again`);
+  } catch (error) {
+    const problem = `${damaged} and cannot be put aside (${errorText(error)}); NO override is in force and none can be set: move it away, then restart the agent`;
+    return without(problem, true);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }

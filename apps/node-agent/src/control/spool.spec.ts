@@ -1,8 +1,8 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EventSpool } from './spool.ts';
+import { EventSpool, MAX_SPOOLED_EVENTS } from './spool.ts';
 
 let directory = '';
 const event = (message: string) => ({
@@ -91,6 +91,61 @@ describe('the event spool', () => {
     spool.acknowledge(9);
     expect(spool.after(0, 10)).toHaveLength(1);
   });
+
+  it('works in memory where nothing can be written, and writes all of it once it can', () => {
+    const path = join(directory, 'spool');
+    writeFileSync(path, 'a file where a directory is needed');
+    const spool = new EventSpool(path);
+    spool.append(event('a'));
+    expect(spool.after(0, 10)).toHaveLength(1);
+    expect(spool.problems.join()).toContain('kept in memory only');
+    rmSync(path);
+    while (spool.problems.some((problem) => problem.includes('in memory'))) spool.append(event('b'));
+    expect(spool.problems).toEqual([]);
+    expect(new EventSpool(path).after(0, 9_999)).toEqual(spool.after(0, 9_999));
+  });
+
+  it('has no gap in its file after the disk has refused events', () => {
+    const spool = new EventSpool(directory);
+    spool.append(event('a'));
+    // A line that cannot be written, then a file that cannot be replaced.
+    const blocker = join(directory, 'events.jsonl.new');
+    mkdirSync(blocker);
+    spool.beginAnew();
+    expect(spool.problems.join()).toContain('events.jsonl cannot be written');
+    rmSync(blocker, { recursive: true });
+    for (const message of ['b', 'c']) spool.append(event(message));
+    spool.close();
+    expect(new EventSpool(directory).after(0, 10).map((one) => one.sequence)).toEqual([1, 2, 3]);
+  });
+
+  it('numbers what is pending anew under a new epoch when the controller is ahead of it', () => {
+    const spool = new EventSpool(directory);
+    for (const message of ['a', 'b', 'c']) spool.append(event(message));
+    spool.acknowledge(1);
+    const { epoch } = spool;
+    spool.beginAnew();
+    expect(spool.epoch).not.toBe(epoch);
+    const again = new EventSpool(directory);
+    expect(again.epoch).toBe(spool.epoch);
+    expect(again.after(0, 10).map((one) => [one.sequence, one.message])).toEqual([
+      [1, 'b'],
+      [2, 'c'],
+    ]);
+  });
+
+  it('stays bounded on disk and in memory while no controller takes anything', () => {
+    const line = (sequence: number) => JSON.stringify({ sequence, ...event('x') });
+    const lines = Array.from({ length: MAX_SPOOLED_EVENTS }, (_, index) => line(index + 1));
+    writeFileSync(join(directory, 'events.jsonl'), `${lines.join('\n')}\n`);
+    const full = statSync(join(directory, 'events.jsonl')).size;
+    const spool = new EventSpool(directory);
+    for (let i = 0; i < MAX_SPOOLED_EVENTS / 10 + 10; i++) spool.append(event('x'));
+    expect(statSync(join(directory, 'events.jsonl')).size).toBeLessThan(1.01 * full);
+    expect(spool.lost).toBe(MAX_SPOOLED_EVENTS / 10 + 1_000);
+    expect(spool.after(0, MAX_SPOOLED_EVENTS)).toHaveLength(MAX_SPOOLED_EVENTS - 990);
+    expect(readFileSync(join(directory, 'events.jsonl'), 'latin1').startsWith(line(1))).toBe(false);
+  }, 60_000);
 
   it('wakes its reader at each event', () => {
     const spool = new EventSpool(directory);

@@ -17,8 +17,12 @@ import { errorText } from './error-text.ts';
 
 /** Events kept while no controller acknowledges them; beyond it the oldest are given up, counted and reported. About 100 MiB on disk. */
 export const MAX_SPOOLED_EVENTS = 200_000;
-/** Acknowledged events that the file may carry before it is written anew. */
+/** So that a full spool is not moved in memory at each event. */
+const GIVEN_UP_AT_ONCE = 1_000;
+/** Events no longer wanted that the file may carry before it is written anew; a tenth of those wanted, when that is more. */
 const COMPACT_AFTER = 2_000;
+/** A disk that refuses the whole file is asked again after so many times the time that it took to refuse. */
+const PAUSE_FACTOR = 10;
 
 const originSchema = z.object({ role: z.enum(['vrrp', 'lvs']), incarnation: z.string(), seq: z.int() });
 
@@ -58,21 +62,46 @@ export class EventSpool {
   #pending: NodeEvent[] = [];
   #last: number;
   #linesOnDisk = 0;
-  #fd: number;
+  /** Undefined while the file could not be opened. */
+  #fd: number | undefined;
   #wakeUps = new Set<() => void>();
-  /** Events given up because the spool was full, or kept in memory alone because the disk refused them. */
+  /** Events given up because the spool was full. */
   #lost = 0;
+  /** Events that are in memory alone because the disk refused them. */
   #unwritten = 0;
-  readonly problems: string[] = [];
+  #compactAfter = -Infinity;
+  /** What was wrong with the files at start. */
+  #damage: string[] = [];
+  /** Why events, and the place of reading, cannot be written. */
+  #eventsTrouble: string | undefined;
+  #metaTrouble: string | undefined;
 
+  /** Never throws: a node whose disk is full or broken works on with its events in memory, and says so. */
   constructor(directory: string) {
     this.#directory = directory;
-    mkdirSync(directory, { recursive: true, mode: 0o750 });
-    this.#meta = this.#loadMeta();
-    this.#last = this.#meta.last;
-    this.#loadEvents();
-    this.#fd = openSync(this.#eventsPath, 'a', 0o640);
+    this.#meta = { version: 1, epoch: randomUUID(), last: 0, acknowledged: 0, taken: [] };
+    this.#last = 0;
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o750 });
+      this.#loadMeta();
+      this.#last = this.#meta.last;
+      this.#loadEvents();
+    } catch (error) {
+      this.#damage.push(
+        `event spool: ${directory} cannot be read (${errorText(error)}): make it readable for the agent`,
+      );
+    }
+    try {
+      this.#fd = openSync(this.#eventsPath, 'a', 0o640);
+    } catch (error) {
+      this.#eventsRefused(error);
+    }
     this.#saveMeta();
+  }
+
+  /** What the operator should know; empty when all is well. */
+  get problems(): readonly string[] {
+    return [...this.#damage, this.#eventsTrouble, this.#metaTrouble].filter((one) => one !== undefined);
   }
 
   get epoch(): string {
@@ -108,13 +137,13 @@ export class EventSpool {
     if (origin !== undefined && origin.seq <= this.taken(origin.role, origin.incarnation)) return undefined;
     const kept: NodeEvent = { sequence: this.#last + 1, ...event };
     this.#last = kept.sequence;
-    this.#write(kept);
     this.#pending.push(kept);
     if (origin !== undefined) this.#noteTaken(origin);
     if (this.#pending.length > MAX_SPOOLED_EVENTS) {
-      this.#pending.shift();
-      this.#lost += 1;
+      this.#pending.splice(0, GIVEN_UP_AT_ONCE);
+      this.#lost += GIVEN_UP_AT_ONCE;
     }
+    this.#write(kept);
     for (const wake of this.#wakeUps) wake();
     return kept;
   }
@@ -133,8 +162,19 @@ export class EventSpool {
     this.#meta.acknowledged = sequence;
     const first = this.#pending[0];
     if (first !== undefined) this.#pending.splice(0, Math.max(0, sequence + 1 - first.sequence));
-    if (this.#linesOnDisk - this.#pending.length > COMPACT_AFTER) this.#compact();
+    if (this.#isLong()) this.#compact();
     else this.#saveMeta();
+  }
+
+  /**
+   * The controller has more of this epoch than was ever given out: the state directory went back in time, as from a
+   * backup. What is pending is numbered anew under a new epoch; under the old one it would pass for known.
+   */
+  beginAnew(): void {
+    this.#pending = this.#pending.map((event, index) => ({ ...event, sequence: index + 1 }));
+    this.#last = this.#pending.length;
+    this.#meta = { ...this.#meta, epoch: randomUUID(), acknowledged: 0 };
+    this.#compact();
   }
 
   /** Calls `wake` after every append; returns the way to stop. */
@@ -144,9 +184,15 @@ export class EventSpool {
   }
 
   close(): void {
-    this.#saveMeta();
-    fsyncSync(this.#fd);
-    closeSync(this.#fd);
+    if (this.#unwritten > 0) this.#compact();
+    else this.#saveMeta();
+    if (this.#fd === undefined) return;
+    try {
+      fsyncSync(this.#fd);
+    } finally {
+      closeSync(this.#fd);
+      this.#fd = undefined;
+    }
   }
 
   get #eventsPath(): string {
@@ -157,37 +203,50 @@ export class EventSpool {
     return join(this.#directory, 'meta.json');
   }
 
-  /** A full disk must not stop the node: the event stays in memory, the loss of safety is told once and mended with the next write. */
+  /** A full disk must not stop the node: the event stays in memory, and the file is written whole once the disk takes it again. */
   #write(event: NodeEvent): void {
+    if (this.#fd === undefined || this.#unwritten > 0) {
+      this.#unwritten += 1;
+      this.#compact();
+      return;
+    }
     try {
       appendFileSync(this.#fd, `${JSON.stringify(event)}\n`);
       this.#linesOnDisk += 1;
-      if (this.#unwritten > 0) this.#compact();
     } catch (error) {
       this.#unwritten += 1;
-      const problem = `event spool: ${this.#eventsPath} cannot be written (${errorText(error)}); events are kept in memory only until it can: free space there`;
-      if (!this.problems.includes(problem)) this.problems.push(problem);
+      this.#eventsRefused(error);
+      return;
     }
+    if (this.#isLong()) this.#compact();
+  }
+
+  #isLong(): boolean {
+    return this.#linesOnDisk - this.#pending.length > Math.max(COMPACT_AFTER, this.#pending.length / 10);
   }
 
   #compact(): void {
+    const started = performance.now();
+    if (started < this.#compactAfter) return;
     try {
-      const temporary = `${this.#eventsPath}.new`;
-      writeFileAtomically(temporary, this.#pending.map((event) => `${JSON.stringify(event)}\n`).join(''));
-      renameSync(temporary, this.#eventsPath);
-      closeSync(this.#fd);
+      writeFileAtomically(this.#eventsPath, this.#pending.map((event) => `${JSON.stringify(event)}\n`).join(''));
+      if (this.#fd !== undefined) closeSync(this.#fd);
+      this.#fd = undefined;
       this.#fd = openSync(this.#eventsPath, 'a', 0o640);
       this.#linesOnDisk = this.#pending.length;
       this.#unwritten = 0;
-      this.problems.length = 0;
+      this.#damage = [];
+      this.#eventsTrouble = undefined;
       this.#saveMeta();
     } catch (error) {
-      this.problems.splice(
-        0,
-        this.problems.length,
-        `event spool: ${this.#directory} cannot be written (${errorText(error)})`,
-      );
+      const now = performance.now();
+      this.#compactAfter = now + PAUSE_FACTOR * (now - started);
+      this.#eventsRefused(error);
     }
+  }
+
+  #eventsRefused(error: unknown): void {
+    this.#eventsTrouble = `event spool: ${this.#eventsPath} cannot be written (${errorText(error)}); events are kept in memory only until it can: free space there, or make it writable for the agent`;
   }
 
   #noteTaken(origin: EventOrigin): void {
@@ -199,23 +258,24 @@ export class EventSpool {
     this.#meta.last = this.#last;
     try {
       writeFileAtomically(this.#metaPath, JSON.stringify(this.#meta));
+      this.#metaTrouble = undefined;
     } catch (error) {
-      const problem = `event spool: ${this.#metaPath} cannot be written (${errorText(error)}); after a restart acknowledged events may be sent again`;
-      if (!this.problems.includes(problem)) this.problems.push(problem);
+      this.#metaTrouble = `event spool: ${this.#metaPath} cannot be written (${errorText(error)}); after a restart acknowledged events may be sent again`;
     }
   }
 
-  #loadMeta(): Meta {
-    const fresh: Meta = { version: 1, epoch: randomUUID(), last: 0, acknowledged: 0, taken: [] };
-    if (!existsSync(this.#metaPath)) return fresh;
+  #loadMeta(): void {
+    if (!existsSync(this.#metaPath)) return;
     const parsed = metaSchema.safeParse(parseJson(readFileSync(this.#metaPath, 'utf8')));
-    if (parsed.success) return parsed.data;
+    if (parsed.success) {
+      this.#meta = parsed.data;
+      return;
+    }
     renameSync(this.#metaPath, `${this.#metaPath}.damaged`);
     if (existsSync(this.#eventsPath)) renameSync(this.#eventsPath, `${this.#eventsPath}.damaged`);
-    this.problems.push(
+    this.#damage.push(
       `event spool: ${this.#metaPath} was damaged; the spool begins anew and the old files are kept as *.damaged`,
     );
-    return fresh;
   }
 
   /** Reads the events back. A torn last line, the trace of a crash or a full disk in mid-write, is cut off. */
@@ -234,11 +294,16 @@ export class EventSpool {
       if (event.data.sequence > this.#meta.acknowledged) this.#pending.push(event.data);
       if (event.data.origin !== undefined) this.#noteTaken(event.data.origin);
     }
+    const surplus = this.#pending.length - MAX_SPOOLED_EVENTS;
+    if (surplus > 0) {
+      this.#pending.splice(0, surplus);
+      this.#lost += surplus;
+    }
     if (good === text.length) return;
     const fd = openSync(this.#eventsPath, 'r+');
     ftruncateSync(fd, good);
     closeSync(fd);
-    this.problems.push(
+    this.#damage.push(
       `event spool: ${text.length - good} bytes at the end of ${this.#eventsPath} were no whole event and were cut off`,
     );
   }

@@ -13,7 +13,7 @@ import { Ownership } from './ownership.ts';
 export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'version' | 'log'>): Promise<void> {
   const { log } = options;
   nameProcess('keepfleet-lvs');
-  const lvs = new LvsProcess(new Ownership(options.runDirectory), log);
+  const lvs = new LvsProcess(new Ownership(options.runDirectory, log), log);
   const server = await LinkServer.listen<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>(lvs, options);
   await new Promise<void>((resolve) => {
     lvs.start({

@@ -70,7 +70,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   /** Finds out what an earlier run and others left in the kernel; call it before the first `configure`. */
   start(listener: LvsListener): void {
     this.#listener = listener;
-    this.#feed({ kind: 'owned', services: this.#ownership.read(this.#log) });
+    this.#feed({ kind: 'owned', services: this.#ownership.read() });
     this.#tick();
   }
 

@@ -12,18 +12,22 @@ const schema = z.object({ services: z.array(z.string()) });
  */
 export class Ownership {
   readonly #path: string;
+  readonly #log: Log;
+  /** Why the list could not be written last time, so that each reason is one line. */
+  #failure = '';
 
-  constructor(runDirectory: string) {
+  constructor(runDirectory: string, log: Log) {
     this.#path = join(runDirectory, 'lvs-services.json');
+    this.#log = log;
   }
 
   /** Nothing when there is no file, or one that cannot be read: then services that are not desired are left alone. */
-  read(log: Log): readonly string[] {
+  read(): readonly string[] {
     try {
       return schema.parse(JSON.parse(readFileSync(this.#path, 'utf8'))).services;
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-      log.warn(
+      this.#log.warn(
         { err: error, path: this.#path },
         'the list of own services cannot be read; services that the configuration no longer names stay in the kernel, remove them with ipvsadm',
       );
@@ -31,7 +35,19 @@ export class Ownership {
     }
   }
 
+  /** A list that cannot be written costs only the tidying after a crash: IPVS itself goes on. */
   write(services: readonly string[]): void {
-    writeFileAtomically(this.#path, `${JSON.stringify({ services })}\n`);
+    try {
+      writeFileAtomically(this.#path, `${JSON.stringify({ services })}\n`);
+      this.#failure = '';
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason === this.#failure) return;
+      this.#failure = reason;
+      this.#log.warn(
+        { path: this.#path, reason },
+        `the list of own services cannot be written (${reason}); IPVS goes on, but after a crash of this process services that are no longer configured would stay in the kernel: free space there`,
+      );
+    }
   }
 }

@@ -18,15 +18,17 @@ export const overrideChangeSchema = z.discriminatedUnion('kind', [
 
 export type OverrideChange = z.infer<typeof overrideChangeSchema>;
 
+/** ISO 8601, wall clock. */
+const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), { error: 'no date and time' });
+
 /** A run-time change on top of the configuration: kept on disk, survives reload and restart, removed by id. */
 export const overrideSchema = z.object({
   id: z.string().min(1),
   source: z.enum(['snmp', 'controller', 'local']),
   actor: z.string(),
   reason: z.string(),
-  /** ISO 8601, wall clock. */
-  at: z.string(),
-  expiresAt: z.string().optional(),
+  at: time,
+  expiresAt: time.optional(),
   change: overrideChangeSchema,
 });
 

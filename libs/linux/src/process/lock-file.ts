@@ -24,7 +24,7 @@ export function lockPidFile(path: string): LockOutcome {
   try {
     checked(result, 'flock', { detail: path });
     ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
+    writeNumber(fd);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -35,4 +35,13 @@ export function lockPidFile(path: string): LockOutcome {
     closeSync(fd);
   };
   return { kind: 'locked', release };
+}
+
+/** The lock is what counts: a full file system costs whoever is refused the number of the holder, and no more. */
+function writeNumber(fd: number): void {
+  try {
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  }
 }
