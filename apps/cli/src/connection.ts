@@ -5,8 +5,8 @@ import { fleet } from '@keepfleet/rpc';
 import { Failure, exitCodes } from './failure.ts';
 
 const DEFAULT_CONTROLLER = '127.0.0.1:7481';
-const LAB_FILE = '/run/keepfleet-lab/lab.json';
 const CALL_TIMEOUT_MS = 10_000;
+const silence = `nothing within ${CALL_TIMEOUT_MS / 1000} s`;
 
 export interface ConnectionFlags {
   readonly controller?: string;
@@ -26,7 +26,7 @@ export interface Endpoint {
 export function findController(
   flags: ConnectionFlags,
   environment: Readonly<Record<string, string | undefined>>,
-  labFile = LAB_FILE,
+  labFile = labFileOf(environment),
 ): Endpoint {
   const ca = flags.ca ?? environment['KEEPFLEET_CA'];
   const certificate = flags.certificate ?? environment['KEEPFLEET_CERTIFICATE'];
@@ -41,6 +41,11 @@ export function findController(
   const address = existsSync(labFile) ? labAddress(labFile) : undefined;
   if (address !== undefined) return { address, source: `running lab, ${labFile}`, ...tls };
   return { address: DEFAULT_CONTROLLER, source: 'default', ...tls };
+}
+
+/** A second lab on one machine has a name, which this finds it by as the lab's own verbs do. */
+function labFileOf({ KEEPFLEET_LAB = '' }: Readonly<Record<string, string | undefined>>): string {
+  return `/run/keepfleet-lab${/^[a-z0-9]+$/.test(KEEPFLEET_LAB) ? `-${KEEPFLEET_LAB}` : ''}/lab.json`;
 }
 
 /** Where the lab's controller is; undefined when the lab that wrote the file crashed. */
@@ -163,30 +168,27 @@ export class Controller {
   }
 
   async *#stream<T>(open: () => AsyncIterable<T> & { cancel(): void }, abort: AbortSignal): AsyncIterable<T> {
-    await this.#connected();
     if (abort.aborted) return;
     const stream = open();
     // Closing the client would leave the stream open, and the process with it.
     const cancel = () => stream.cancel();
     abort.addEventListener('abort', cancel);
+    let silent = false;
+    // A stream has no deadline; what takes the connection and never says a word is found out here.
+    this.#client.waitForReady(Date.now() + CALL_TIMEOUT_MS, (error) => {
+      silent = error !== undefined;
+      if (silent) stream.cancel();
+    });
     try {
       yield* stream;
     } catch (error) {
-      if (!abort.aborted) throw isServiceError(error) ? this.#failure(error) : error;
+      if (abort.aborted) return;
+      if (!isServiceError(error)) throw error;
+      throw silent ? this.#unreachable(silence, error) : this.#failure(error);
     } finally {
       abort.removeEventListener('abort', cancel);
       stream.cancel();
     }
-  }
-
-  /** A stream has no deadline, so a controller that never says a word is found out here. */
-  #connected(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#client.waitForReady(Date.now() + CALL_TIMEOUT_MS, (error) => {
-        if (error === undefined || error === null) resolve();
-        else reject(this.#unreachable('it cannot be connected to', error));
-      });
-    });
   }
 
   #failure(error: ServiceError): Failure {
@@ -194,7 +196,9 @@ export class Controller {
       case status.UNAVAILABLE:
         return this.#unreachable(shortened(error.details), error);
       case status.DEADLINE_EXCEEDED:
-        return this.#unreachable(`nothing within ${CALL_TIMEOUT_MS / 1000} s`, error);
+        return this.#unreachable(silence, error);
+      case status.CANCELLED:
+        return this.#unreachable('it ended the call', error);
       case status.INVALID_ARGUMENT:
         return new Failure(error.details, exitCodes.usage, error);
       default:

@@ -83,8 +83,8 @@ export const controllerHost: Host = {
 export const hosts: readonly Host[] = [client, ...directors, ...webServers, controllerHost];
 
 /**
- * Word for a second lab beside the usual one, from KEEPFLEET_LAB: tests and a person can each have theirs. Only the usual
- * one, whose word is empty, is found by `keepfleet` by itself.
+ * Word for a second lab beside the usual one, from KEEPFLEET_LAB: tests and a person can each have theirs.
+ * `keepfleet` with the same word finds it by itself.
  */
 export const instance = instanceWord(process.env['KEEPFLEET_LAB'] ?? '');
 
