@@ -138,16 +138,28 @@ async function part<T>(what: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+const damaged =
+  'it is damaged: put controller.sqlite, -wal and -shm aside; a new one is made. Nodes keep their overrides; what is lost are old events and operations';
+
 const hints: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there; stop it or choose another port',
   EADDRNOTAVAIL: 'this machine has no such address',
   EACCES: 'not permitted; run as another user or choose another place',
   ENOENT: 'no such file or directory',
-  SQLITE_BUSY: 'another process has the store open',
+  EEXIST: 'a file is in the place of that directory',
+  SQLITE_BUSY: 'another controller has the store open; each needs its own --state-dir',
+  SQLITE_CANTOPEN: 'it must be a directory that this user may write to',
+  SQLITE_READONLY: 'this user may not write to it',
+  SQLITE_FULL: 'the disk is full; make room',
+  SQLITE_IOERR: 'the disk does not read or write it',
+  SQLITE_CORRUPT: damaged,
+  SQLITE_NOTADB: damaged,
 };
 
 function cause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const hint = 'code' in error && typeof error.code === 'string' ? hints[error.code] : undefined;
+  // "SQLITE_IOERR_WRITE" is one of the SQLITE_IOERR.
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const hint = hints[code] ?? hints[code.split('_').slice(0, 2).join('_')];
   return hint === undefined ? error.message : `${error.message} (${hint})`;
 }

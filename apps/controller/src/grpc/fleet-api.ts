@@ -30,6 +30,8 @@ const codes: Record<RefusalKind, status> = {
   changed: status.ABORTED,
 };
 
+const stops = { code: status.UNAVAILABLE, details: 'the controller stops' };
+
 /** Largest request to the fleet API. */
 export const LARGEST_REQUEST = 256 * 1024;
 const USUAL_OPERATIONS = 50;
@@ -154,7 +156,9 @@ export class FleetApi {
         // A reader that is slower than the log holds back its own stream only.
         if (!call.write(answer)) await drained(call, abort);
       }
-      call.end();
+      // An end in order would look as if there were no more to come.
+      if (this.#stopping.signal.aborted) call.emit('error', stops);
+      else call.end();
     } catch (error) {
       call.emit('error', this.#failure(error));
     }

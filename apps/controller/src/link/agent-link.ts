@@ -54,7 +54,8 @@ export class AgentLink {
   readonly #options: Options;
   readonly #log: Logger;
   readonly #sessions = new Map<string, Session>();
-  readonly #serving = new Set<Promise<void>>();
+  /** Every open stream, also those whose Hello has not come. */
+  readonly #serving = new Map<Call, Promise<void>>();
   #lastId = 0;
   #watch: NodeJS.Timeout | undefined;
   #lastLook = 0;
@@ -98,17 +99,18 @@ export class AgentLink {
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#watch);
-    for (const session of this.#sessions.values()) {
-      endWith(session.call, status.UNAVAILABLE, 'the controller stops');
-    }
-    await Promise.all(this.#serving);
+    for (const call of this.#serving.keys()) endWith(call, status.UNAVAILABLE, 'the controller stops');
+    await Promise.all(this.#serving.values());
   }
 
   /** Serves one stream to its end; whatever comes in on it, it never throws. */
   readonly connect = (call: Call): void => {
     call.on('error', (error) => this.#log.debug({ peer: call.getPeer(), error: error.message }, 'agent stream error'));
-    const serving = this.#serve(call).finally(() => this.#serving.delete(serving));
-    this.#serving.add(serving);
+    if (this.#closing) return endWith(call, status.UNAVAILABLE, 'the controller stops');
+    this.#serving.set(
+      call,
+      this.#serve(call).finally(() => this.#serving.delete(call)),
+    );
   };
 
   async #serve(call: Call): Promise<void> {
@@ -119,7 +121,8 @@ export class AgentLink {
     try {
       const first = await received(messages);
       clearTimeout(helloTimer);
-      if (first === undefined || this.#closing) return;
+      // A Hello that comes after the time for it has been rejected already.
+      if (first === undefined || this.#closing || call.writableEnded) return;
       session = await this.#welcome(call, first);
       while (session !== undefined && ending === undefined) {
         const message = await received(messages);

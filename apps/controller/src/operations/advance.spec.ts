@@ -177,7 +177,7 @@ describe('the budget', () => {
 
 describe('a change over gRPC', () => {
   it('is held against the same rules as one over REST', () => {
-    const weight = { node: '', service: 's', realServer: 'r', weight: 70_000 };
+    const weight = { node: '', service: 's', realServer: 'r', weight: 2 ** 31 };
     expect(readChange({ $case: 'setWeight', value: weight }).ok).toBe(false);
     expect(readChange({ $case: 'drainServer', value: { address: 'web2', port: 0 } }).ok).toBe(false);
     expect(readChange({ $case: 'setPriority', value: { node: '', instance: 'VI_1', priority: 0 } }).ok).toBe(false);

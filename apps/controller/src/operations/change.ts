@@ -27,7 +27,7 @@ export const changeSchema = z
       node: everyNode.default(''),
       service: key,
       realServer: key,
-      weight: z.int().min(0).max(65_535),
+      weight: z.int().min(0).max(2_147_483_647),
     }),
     z.object({ kind: z.literal('clear-weight'), node: everyNode.default(''), service: key, realServer: key }),
   ])

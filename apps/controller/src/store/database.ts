@@ -9,10 +9,15 @@ import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
 
+/** A controller that is told to stop, and its successor started at once, overlap by a moment. */
+const LOCK_TIMEOUT_MS = 2_000;
+
 /** Opens the store and brings its tables up to date. */
 export async function openDatabase(stateDir: string): Promise<Database> {
   mkdirSync(stateDir, { recursive: true, mode: 0o750 });
-  const sqlite = new Sqlite(join(stateDir, 'controller.sqlite'), { timeout: 5000 });
+  const sqlite = new Sqlite(join(stateDir, 'controller.sqlite'), { timeout: LOCK_TIMEOUT_MS });
+  // Before anything else takes a lock: two controllers on one store would each undo what the other knows.
+  sqlite.pragma('locking_mode = EXCLUSIVE');
   sqlite.pragma('journal_mode = WAL');
   // An acknowledged event must survive a power cut, so each commit reaches the disk.
   sqlite.pragma('synchronous = FULL');

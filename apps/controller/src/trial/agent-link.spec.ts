@@ -2,12 +2,12 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
-import { fleet, model } from '@keepfleet/rpc';
+import { credentials, makeGenericClientConstructor, status } from '@grpc/grpc-js';
+import { agent, fleet, model } from '@keepfleet/rpc';
 import { waitFor } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Authority } from './pki.ts';
-import { event, member, nodeState, router } from './samples.ts';
+import { event, hello, member, nodeState, router } from './samples.ts';
 import { Stand } from './stand.ts';
 
 const { CURRENT, STALE, UNKNOWN } = fleet.Freshness;
@@ -91,6 +91,23 @@ describe('the agent link', { timeout: 20_000 }, () => {
 
     stand.agent('L1').connect();
     await current('L1');
+  });
+
+  it('stops at once, also while a stream is open that has not said who it is', async () => {
+    const { cert, key } = stand.identity('L1');
+    const channel = credentials.createSsl(readFileSync(stand.authority.ca), readFileSync(key), readFileSync(cert));
+    const client = new agent.AgentLinkClient(`127.0.0.1:${stand.agentPort}`, channel);
+    const stream = client.connect();
+    const ended = new Promise<number>((resolve) => stream.on('error', (error) => resolve(Reflect.get(error, 'code'))));
+    // Of two streams on one connection the first is open when the second is answered.
+    const second = client.connect();
+    const welcome = new Promise((resolve) => second.on('data', resolve).on('error', () => undefined));
+    second.write({ body: { $case: 'hello', value: hello('L1') } });
+    await welcome;
+    await stand.stop();
+    expect(await ended).toBe(status.UNAVAILABLE);
+    client.close();
+    await stand.start();
   });
 
   it('ends a stream whose events or times cannot be, and says why', async () => {
