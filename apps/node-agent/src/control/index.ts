@@ -14,7 +14,8 @@ import { lvsEventSchema, lvsSnapshotSchema } from '../lvs/schemas.ts';
 import { DEFAULT_AGENT_CONFIG, type RoleOptions } from '../options.ts';
 import type { OverrideChange } from '../settings/index.ts';
 import { type Snmp, startSnmp } from '../snmp/index.ts';
-import { Uplink, tlsCredentials } from '../uplink/uplink.ts';
+import { tlsCredentials } from '../uplink/tls.ts';
+import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
 import { readConfiguration } from './configuration.ts';
@@ -211,9 +212,10 @@ class Control {
   #startUplink(): void {
     const { controller, labels } = this.#agentFile;
     if (controller === undefined) return;
+    const { tls } = controller;
     this.#uplink = new Uplink({
       controllers: controller.addresses,
-      credentials: controller.tls === undefined ? credentials.createInsecure() : tlsCredentials(controller.tls),
+      credentials: () => (tls === undefined ? credentials.createInsecure() : tlsCredentials(tls)),
       node: this.#name,
       version: this.#options.version,
       labels,

@@ -16,6 +16,7 @@ class Listener {
   call: Call | undefined;
   acknowledged = 0n;
   acknowledging = true;
+  heartbeatIntervalMs = 1_000;
   port = 0;
 
   async listen(port = 0): Promise<void> {
@@ -47,7 +48,7 @@ class Listener {
         call.write({
           body: {
             $case: 'welcome',
-            value: { controller: 'c', acknowledged: this.acknowledged, heartbeatIntervalMs: 1_000 },
+            value: { controller: 'c', acknowledged: this.acknowledged, heartbeatIntervalMs: this.heartbeatIntervalMs },
           },
         });
       }
@@ -65,6 +66,7 @@ let listener: Listener;
 let spool: EventSpool;
 let uplink: Uplink | undefined;
 let state: model.NodeState;
+let credentialsError = '';
 
 const router = (name: string, routerState: model.RouterState) =>
   model.VirtualRouter.fromPartial({ instance: name, state: routerState, counters: { advertsReceived: 1n } });
@@ -81,7 +83,10 @@ const occur = (message: string) =>
 function start(): Uplink {
   uplink = new Uplink({
     controllers: [`127.0.0.1:${listener.port}`],
-    credentials: credentials.createInsecure(),
+    credentials: () => {
+      if (credentialsError !== '') throw new Error(credentialsError);
+      return credentials.createInsecure();
+    },
     node: 'L1',
     version: '0.1.0',
     labels: { site: 'lab' },
@@ -95,6 +100,7 @@ function start(): Uplink {
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'kf-uplink-'));
+  credentialsError = '';
   listener = new Listener();
   await listener.listen();
   spool = new EventSpool(directory);
@@ -161,10 +167,58 @@ describe('the uplink', () => {
     await vi.waitFor(() => expect(listener.of('result')).toMatchObject([{ id: 'c1', done: true }]));
   });
 
+  it('numbers its events anew when the controller has more of them than there ever were', async () => {
+    const { epoch } = spool;
+    listener.acknowledged = 500n;
+    occur('a');
+    start();
+    await vi.waitFor(() => expect(spool.epoch).not.toBe(epoch));
+    listener.acknowledged = 0n;
+    await vi.waitFor(() => expect(spool.acknowledged).toBe(1), { timeout: 15_000 });
+    expect(listener.of('hello').map((hello) => (hello as agent.Hello).epoch)).toEqual([epoch, spool.epoch]);
+  });
+
+  it('does not take an absurd interval for heartbeats without a pause', async () => {
+    listener.heartbeatIntervalMs = 2 ** 32 - 1;
+    start();
+    await vi.waitFor(() => expect(listener.of('statistics')).not.toHaveLength(0), { timeout: 15_000 });
+    expect(listener.of('heartbeat')).toEqual([]);
+  });
+
+  it('takes one Welcome a stream', async () => {
+    start();
+    await vi.waitFor(() => expect(listener.of('fullState')).toHaveLength(1));
+    const value = { controller: 'c', acknowledged: 0n, heartbeatIntervalMs: 1_000 };
+    for (let i = 0; i < 100; i++) listener.call?.write({ body: { $case: 'welcome', value } });
+    occur('after');
+    await vi.waitFor(() => expect(spool.acknowledged).toBe(1));
+    expect(listener.of('fullState')).toHaveLength(1);
+  });
+
+  it('waits longer each time for a controller that greets and hangs up', async () => {
+    start();
+    const gaps: number[] = [];
+    let last = performance.now();
+    for (let i = 1; i <= 4; i++) {
+      await vi.waitFor(() => expect(listener.of('fullState')).toHaveLength(i), { timeout: 15_000 });
+      gaps.push(performance.now() - last);
+      last = performance.now();
+      listener.call?.end();
+    }
+    expect(gaps[3]).toBeGreaterThan(900);
+  });
+
+  it('reads its certificates at each attempt, so that mended files count', async () => {
+    credentialsError = 'tls.ca: /nowhere cannot be read';
+    const link = start();
+    expect(link.lastError).toBe(credentialsError);
+    credentialsError = '';
+    await vi.waitFor(() => expect(listener.of('fullState')).toHaveLength(1), { timeout: 15_000 });
+  });
+
   it('says why there is no controller', async () => {
     listener.server.forceShutdown();
     const link = start();
     await vi.waitFor(() => expect(link.lastError).not.toBe(''), { timeout: 15_000 });
-    expect(link.connectedTo).toBeUndefined();
   });
 }, 30_000);

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { type ClientDuplexStream, credentials, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { agent, model } from '@keepfleet/rpc';
 import type { EventSpool, NodeEvent } from '../control/spool.ts';
 import { stateDelta, statisticsSample } from './delta.ts';
@@ -9,6 +8,13 @@ const EVENT_WINDOW = 1_000;
 const EVENT_BATCH = 250;
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_LAST_MS = 10_000;
+/** A stream that lasted so long was a good one: the next attempt after it comes soon. */
+const STEADY_AFTER_MS = 30_000;
+/** What a controller may ask for. */
+const HEARTBEAT_MIN_MS = 100;
+const HEARTBEAT_MAX_MS = 60_000;
+/** Of what a controller says, so much goes into the log. */
+const REASON_LENGTH = 300;
 /** Time for a controller to answer Hello with Welcome. */
 const WELCOME_TIMEOUT_MS = 10_000;
 /** Deltas are coalesced over this time, so that a burst of changes is one message. */
@@ -25,7 +31,8 @@ const CHANNEL_OPTIONS = {
 export interface UplinkOptions {
   /** "host:port" of each controller, tried in turn. */
   readonly controllers: readonly string[];
-  readonly credentials: ChannelCredentials;
+  /** Called for each attempt, so that files that were mended or renewed count without a restart. What it throws is why there is no controller. */
+  readonly credentials: () => ChannelCredentials;
   readonly node: string;
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -62,11 +69,6 @@ export class Uplink {
     this.#connect();
   }
 
-  /** The controller that this node reports to at the moment. */
-  get connectedTo(): string | undefined {
-    return this.#connectedTo;
-  }
-
   /** Why there is no stream, in words; empty while there is one. */
   get lastError(): string {
     return this.#lastError;
@@ -77,7 +79,7 @@ export class Uplink {
     if (!this.#welcomed || this.#deltaTimer !== undefined) return;
     this.#deltaTimer = setTimeout(() => {
       this.#deltaTimer = undefined;
-      this.#sendDelta();
+      if (!this.#isBusy()) this.#sendDelta();
     }, DELTA_DELAY_MS);
   }
 
@@ -92,7 +94,13 @@ export class Uplink {
     if (this.#closed) return;
     const address = this.#options.controllers[this.#attempt % this.#options.controllers.length];
     if (address === undefined) return;
-    const client = new agent.AgentLinkClient(address, this.#options.credentials, CHANNEL_OPTIONS);
+    let client: agent.AgentLinkClient;
+    try {
+      client = new agent.AgentLinkClient(address, this.#options.credentials(), CHANNEL_OPTIONS);
+    } catch (error) {
+      this.#tryLater(error instanceof Error ? error.message : String(error));
+      return;
+    }
     const stream = client.connect();
     this.#client = client;
     this.#stream = stream;
@@ -101,6 +109,7 @@ export class Uplink {
     );
     stream.on('data', (message) => this.#receive(stream, address, message));
     stream.on('error', (error: ServiceError) => this.#lose(stream, error.details || error.message));
+    stream.on('drain', () => this.stateChanged());
     stream.on('end', () => this.#lose(stream, 'the controller ended the stream'));
     const { node, version, labels, spool } = this.#options;
     this.#send({
@@ -113,7 +122,7 @@ export class Uplink {
     if (stream !== this.#stream || message.body === undefined) return;
     switch (message.body.$case) {
       case 'welcome':
-        return this.#begin(address, message.body.value);
+        return this.#begin(stream, address, message.body.value);
       case 'acknowledgement':
         this.#options.spool.acknowledge(Number(message.body.value.through));
         return this.#sendEvents();
@@ -124,9 +133,19 @@ export class Uplink {
     }
   }
 
-  #begin(address: string, welcome: agent.Welcome): void {
+  #begin(stream: Stream, address: string, welcome: agent.Welcome): void {
+    if (this.#welcomed) return;
+    const { spool } = this.#options;
+    if (Number(welcome.acknowledged) > spool.last) {
+      const { last } = spool;
+      spool.beginAnew();
+      this.#lose(
+        stream,
+        `it has event ${welcome.acknowledged} of this node, whose last one is ${last}: the state directory is older than what was reported; events are numbered anew`,
+      );
+      return;
+    }
     this.#clearTimers();
-    this.#attempt = 0;
     this.#welcomed = true;
     this.#connectedTo = address;
     this.#lastError = '';
@@ -137,11 +156,16 @@ export class Uplink {
     this.#sentEvents = this.#options.spool.acknowledged;
     this.#sendFullState();
     this.#sendEvents();
-    const heartbeat = Math.max(100, welcome.heartbeatIntervalMs);
+    const heartbeat = Math.min(Math.max(HEARTBEAT_MIN_MS, welcome.heartbeatIntervalMs), HEARTBEAT_MAX_MS);
     this.#timers.push(
-      setInterval(() => this.#send({ $case: 'heartbeat', value: { now: new Date() } }), heartbeat),
+      setTimeout(() => (this.#attempt = 0), STEADY_AFTER_MS),
+      setInterval(() => this.#sendHeartbeat(), heartbeat),
       setInterval(() => this.#sendStatistics(), STATISTICS_INTERVAL_MS),
     );
+  }
+
+  #sendHeartbeat(): void {
+    if (!this.#isBusy()) this.#send({ $case: 'heartbeat', value: { now: new Date() } });
   }
 
   #sendFullState(): void {
@@ -158,7 +182,13 @@ export class Uplink {
     if (delta !== undefined) this.#send({ $case: 'delta', value: delta });
   }
 
+  /** A controller that does not read must cost no memory; what it missed is in the next delta. */
+  #isBusy(): boolean {
+    return this.#stream?.writableNeedDrain === true;
+  }
+
   #sendStatistics(): void {
+    if (this.#isBusy()) return;
     this.#sendDelta();
     this.#send({ $case: 'statistics', value: statisticsSample(this.#options.state(), new Date()) });
   }
@@ -191,6 +221,11 @@ export class Uplink {
 
   #lose(stream: Stream, reason: string): void {
     if (stream !== this.#stream) return;
+    this.#tryLater(reason);
+  }
+
+  #tryLater(whole: string): void {
+    const reason = whole.length > REASON_LENGTH ? `${whole.slice(0, REASON_LENGTH)}...` : whole;
     const where = this.#connectedTo ?? this.#options.controllers[this.#attempt % this.#options.controllers.length];
     if (reason !== this.#lastError) {
       this.#options.log(
@@ -228,17 +263,6 @@ export class Uplink {
     if (this.#deltaTimer !== undefined) clearTimeout(this.#deltaTimer);
     this.#deltaTimer = undefined;
   }
-}
-
-export interface TlsFiles {
-  readonly ca: string;
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** Mutual TLS from PEM files; throws what the file system or the TLS library says, with the file's name in the message. */
-export function tlsCredentials(files: TlsFiles): ChannelCredentials {
-  return credentials.createSsl(readFileSync(files.ca), readFileSync(files.key), readFileSync(files.certificate));
 }
 
 const SEVERITIES = { info: model.Severity.INFO, warning: model.Severity.WARNING, error: model.Severity.ERROR } as const;
