@@ -5,6 +5,8 @@
  * Pure: other files come through a FileLoader, and nothing is looked up on the host, so interfaces, users and scripts are
  * taken as they are named. Every keyword of keepalived is known; the ones without effect yet say so.
  *
+ * describeLanguage lists the language as the parser's tables have it; docs/configuration.md is made from it.
+ *
  * Call order: parseKeepalivedConfig → show the diagnostics by formatDiagnostic → when isUsable, diffConfigs against what
  * runs and apply.
  */
@@ -28,6 +30,7 @@ export {
   parseAgentFile,
 } from './agent/agent-file.ts';
 export { type ConfigDiff, type ChangedItem, type ListDiff, diffConfigs, isEmptyDiff } from './diff.ts';
+export { type BlockDescription, type KeywordDescription, describeLanguage } from './language/language.ts';
 export { VOCABULARY } from './grammar/vocabulary.ts';
 export type * from './model/model.ts';
 export type * from './model/parts.ts';

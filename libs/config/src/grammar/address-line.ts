@@ -1,6 +1,7 @@
 import { type IpAddress, familyOf, formatIp, ipBytes, parseIp } from '@keepfleet/wire';
 import type { VirtualAddress } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
+import { syntax } from './form.ts';
 import { interfaceName, wholeNumber } from './readers.ts';
 
 /** An address line before the interface without `dev` is known. */
@@ -53,48 +54,52 @@ const NOT_YET: ReadonlySet<string> = new Set([
 ]);
 
 /** `ADDR[/len] [dev IF] [brd ADDR|+|-] [scope S] [label L] …`; undefined when the address itself cannot be used. */
-export function addressLine(args: Arguments): AddressLine | undefined {
-  const { at } = args;
-  const first = addressWithPrefix(args);
-  if (first === undefined) return undefined;
-  const family = familyOf(first.address);
-  const line: Mutable = {
-    ...first,
-    noDad: true,
-    home: false,
-    manageTemporary: false,
-    noPrefixRoute: false,
-    autoJoin: false,
-    tracked: true,
-    preferredLifetime: family === 'ipv6' && first.prefixLength === 128 ? 0 : 'forever',
-    at,
-  };
-  for (let word = args.take(); word !== undefined; word = args.take()) {
-    const option = Object.hasOwn(OPTIONS, word.text) ? OPTIONS[word.text] : undefined;
-    if (option === undefined) {
-      args.diagnostics.warning(
-        'unknown-keyword',
-        word.at,
-        `unknown word "${word.text}" after the address ${line.address}`,
-        'known are dev, brd, scope, label, peer, home, -nodad, mngtmpaddr, noprefixroute, autojoin, no_track, preferred_lft',
-      );
-      continue;
+export const addressLine = syntax(
+  'IP[/LENGTH] [dev INTERFACE] [brd IP|+|-] [scope SCOPE] [label LABEL] [peer IP[/LENGTH]] …',
+  '192.0.2.1/24 dev eth0',
+  (args: Arguments): AddressLine | undefined => {
+    const { at } = args;
+    const first = addressWithPrefix(args);
+    if (first === undefined) return undefined;
+    const family = familyOf(first.address);
+    const line: Mutable = {
+      ...first,
+      noDad: true,
+      home: false,
+      manageTemporary: false,
+      noPrefixRoute: false,
+      autoJoin: false,
+      tracked: true,
+      preferredLifetime: family === 'ipv6' && first.prefixLength === 128 ? 0 : 'forever',
+      at,
+    };
+    for (let word = args.take(); word !== undefined; word = args.take()) {
+      const option = Object.hasOwn(OPTIONS, word.text) ? OPTIONS[word.text] : undefined;
+      if (option === undefined) {
+        args.diagnostics.warning(
+          'unknown-keyword',
+          word.at,
+          `unknown word "${word.text}" after the address ${line.address}`,
+          'known are dev, brd, scope, label, peer, home, -nodad, mngtmpaddr, noprefixroute, autojoin, no_track, preferred_lft',
+        );
+        continue;
+      }
+      option(line, args);
+      if (NOT_YET.has(word.text)) {
+        args.diagnostics.warning(
+          'not-implemented',
+          word.at,
+          `"${word.text}" of the address ${line.address} is understood but has no effect yet`,
+        );
+      }
+      if (family === 'ipv6' && /^(scope|label)$/.test(word.text)) {
+        args.diagnostics.warning('ignored', word.at, `${word.text} has no effect on the IPv6 address ${line.address}`);
+        delete line[word.text === 'scope' ? 'scope' : 'label'];
+      }
     }
-    option(line, args);
-    if (NOT_YET.has(word.text)) {
-      args.diagnostics.warning(
-        'not-implemented',
-        word.at,
-        `"${word.text}" of the address ${line.address} is understood but has no effect yet`,
-      );
-    }
-    if (family === 'ipv6' && /^(scope|label)$/.test(word.text)) {
-      args.diagnostics.warning('ignored', word.at, `${word.text} has no effect on the IPv6 address ${line.address}`);
-      delete line[word.text === 'scope' ? 'scope' : 'label'];
-    }
-  }
-  return line;
-}
+    return line;
+  },
+);
 
 /** `ADDR` or `ADDR/len`; a missing length is the longest one. */
 export function addressWithPrefix(args: Arguments): { address: IpAddress; prefixLength: number } | undefined {

@@ -1,8 +1,10 @@
 import type { IpAddress } from '@keepfleet/wire';
 import type { HttpUrl } from '../model/virtual-server.ts';
 import type { Arguments } from './context.ts';
+import { syntax } from './form.ts';
 import {
   type Command,
+  account,
   address,
   boolean,
   command,
@@ -79,6 +81,28 @@ const connection: Table<CheckDraft> = {
   fwmark: sets('mark', integer(0, LONGEST)),
 };
 
+const MIN_STATUS = 100;
+const MAX_STATUS = 599;
+
+/** `200`, `200-299`, or several of them. */
+const statusCodes = syntax('100..599[-100..599] …', '200-299 304', (args: Arguments) => {
+  if (args.peek() === undefined) args.missing('a status code');
+  const found: { first: number; last: number }[] = [];
+  for (let next = args.take(); next !== undefined; next = args.take()) {
+    const [first = '', last = first, ...more] = next.text.split('-');
+    if (more.length > 0 || !/^\d+$/.test(first) || !/^\d+$/.test(last)) {
+      args.bad(next, `status codes of ${MIN_STATUS} to ${MAX_STATUS}`);
+      continue;
+    }
+    const low = wholeNumber(args, { ...next, text: first }, MIN_STATUS, MAX_STATUS);
+    const high = wholeNumber(args, { ...next, text: last }, MIN_STATUS, MAX_STATUS);
+    if (low === undefined || high === undefined) continue;
+    if (low <= high) found.push({ first: low, last: high });
+    else args.bad(next, 'a range that begins with its lower end');
+  }
+  return found.length === 0 ? undefined : found;
+});
+
 interface UrlSettings {
   path: string;
   digest: string;
@@ -90,11 +114,14 @@ const offset = pending<Draft<UrlSettings>>(integer(0, MANY));
 
 export const url: Table<Draft<UrlSettings>> = {
   path: sets('path', word('a path')),
-  digest: sets('digest', (args) => {
-    const found = args.need('an MD5 digest');
-    if (found === undefined) return undefined;
-    return /^[0-9a-f]{32}$/i.test(found.text) ? found.text.toLowerCase() : args.bad(found, '32 hexadecimal digits');
-  }),
+  digest: sets(
+    'digest',
+    syntax('MD5', '0'.repeat(32), (args: Arguments) => {
+      const found = args.need('an MD5 digest');
+      if (found === undefined) return undefined;
+      return /^[0-9a-f]{32}$/i.test(found.text) ? found.text.toLowerCase() : args.bad(found, '32 hexadecimal digits');
+    }),
+  ),
   status_code: sets('statusCodes', statusCodes),
   virtualhost: sets('virtualHost', word('a host name')),
   regex: pending(word('a regular expression')),
@@ -102,7 +129,11 @@ export const url: Table<Draft<UrlSettings>> = {
   regex_options: pending(words),
   regex_min_offset: offset,
   regex_max_offset: offset,
-  regex_stack: pending((args) => [integer(1, MANY)(args), integer(1, MANY)(args)]),
+  regex_stack: pending(
+    syntax('1..2147483647 1..2147483647', '1 2', (args: Arguments) =>
+      integer(1, MANY)(args) === undefined ? undefined : integer(1, MANY)(args),
+    ),
+  ),
   tls_compliant: pending(),
 };
 
@@ -118,6 +149,7 @@ export const http: Table<CheckDraft> = {
   url: {
     block: 'required',
     implemented: true,
+    contents: url,
     read(target, args, block) {
       const settings = draft<UrlSettings>(args.at);
       if (block !== undefined) readBlock(url, settings, block, args.diagnostics);
@@ -131,7 +163,7 @@ export const misc: Table<CheckDraft> = {
   misc_path: sets('command', command),
   misc_timeout: sets('timeout', seconds(0)),
   misc_dynamic: fixes('dynamic', true),
-  user: pending((args) => [args.need('a user'), args.take()]),
+  user: pending(account),
 };
 
 const smtp: Table<CheckDraft> = {
@@ -140,6 +172,8 @@ const smtp: Table<CheckDraft> = {
   host: {
     block: 'optional',
     implemented: true,
+    contents: connection,
+    deprecated: 'its settings in SMTP_CHECK itself',
     read(target, args, block) {
       args.diagnostics.warning(
         'deprecated',
@@ -169,11 +203,13 @@ const udp: Table<CheckDraft> = {
 const file: Table<CheckDraft> = {
   ...common,
   track_file: pending(word('a name')),
-  weight: pending((args) => {
-    const value = integer(-MANY, MANY)(args);
-    if (!args.takeIf('reverse')) args.takeIf('noreverse');
-    return value;
-  }),
+  weight: pending(
+    syntax('-2147483647..2147483647 [reverse|noreverse]', '10 reverse', (args: Arguments) => {
+      const value = integer(-MANY, MANY)(args);
+      if (!args.takeIf('reverse')) args.takeIf('noreverse');
+      return value;
+    }),
+  ),
 };
 
 const bfd: Table<CheckDraft> = { name: pending(word('a name')), alpha: sets('alpha', boolean) };
@@ -218,26 +254,4 @@ function resolveUrl(settings: Draft<UrlSettings>, args: Arguments): HttpUrl {
     ...(virtualHost === undefined ? {} : { virtualHost }),
     at: args.at,
   };
-}
-
-const MIN_STATUS = 100;
-const MAX_STATUS = 599;
-
-/** `200`, `200-299`, or several of them. */
-function statusCodes(args: Arguments): readonly { first: number; last: number }[] | undefined {
-  if (args.peek() === undefined) args.missing('a status code');
-  const found: { first: number; last: number }[] = [];
-  for (let next = args.take(); next !== undefined; next = args.take()) {
-    const [first = '', last = first, ...more] = next.text.split('-');
-    if (more.length > 0 || !/^\d+$/.test(first) || !/^\d+$/.test(last)) {
-      args.bad(next, `status codes of ${MIN_STATUS} to ${MAX_STATUS}`);
-      continue;
-    }
-    const low = wholeNumber(args, { ...next, text: first }, MIN_STATUS, MAX_STATUS);
-    const high = wholeNumber(args, { ...next, text: last }, MIN_STATUS, MAX_STATUS);
-    if (low === undefined || high === undefined) continue;
-    if (low <= high) found.push({ first: low, last: high });
-    else args.bad(next, 'a range that begins with its lower end');
-  }
-  return found.length === 0 ? undefined : found;
 }

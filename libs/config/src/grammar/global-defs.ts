@@ -1,6 +1,9 @@
 import type { IpAddress } from '@keepfleet/wire';
+import type { Arguments } from './context.ts';
+import { syntax } from './form.ts';
 import { kept } from './notify.ts';
 import {
+  account,
   boolean,
   command,
   flag,
@@ -71,19 +74,28 @@ const list = pending<Draft<GlobalSettings>>(words);
 const bufferSize = pending<Draft<GlobalSettings>>(integer(0, LONGEST));
 const program = pending<Draft<GlobalSettings>>(command);
 const statsInterval = pending<Draft<GlobalSettings>>(seconds(0.001, 30));
-const flushOnStop: Row = sets('lvsFlushOnStop', (args) => (args.takeIf('VS') ? 'services' : 'everything'));
+const fifo = pending<Draft<GlobalSettings>>(
+  syntax('PATH [USER [GROUP]]', '/run/x.fifo', (args: Arguments) => [args.need('a path'), ...words(args)]),
+);
+const flushOnStop: Row = sets(
+  'lvsFlushOnStop',
+  syntax('[VS]', 'VS', (args: Arguments) => (args.takeIf('VS') ? 'services' : 'everything')),
+);
 /** Keepfleet always serves SNMP where a master agent runs, so these ask for what is there. */
-const alwaysThere: Row = { implemented: true, read: () => undefined };
+const alwaysThere: Row = { implemented: true, form: { kind: 'none' }, read: () => undefined };
 
 export const globalDefs: Table<Draft<GlobalSettings>> = {
   router_id: sets('routerId', word('a name')),
-  notification_email: kept(collects('notificationEmail', (args) => args.take()?.text)),
+  notification_email: kept(collects('notificationEmail', word('an address'))),
   notification_email_from: sets('notificationEmailFrom', word('an address')),
-  smtp_server: sets('smtpServer', (args) => {
-    const host = args.need('a host')?.text;
-    const port = host === undefined ? undefined : smtpPort(args);
-    return host === undefined || port === undefined ? undefined : { host, port };
-  }),
+  smtp_server: sets(
+    'smtpServer',
+    syntax('HOST [PORT]', '192.0.2.25 25', (args: Arguments) => {
+      const host = args.need('a host')?.text;
+      const port = host === undefined ? undefined : smtpPort(args);
+      return host === undefined || port === undefined ? undefined : { host, port };
+    }),
+  ),
   smtp_helo_name: name,
   smtp_connect_timeout: sets('smtpConnectTimeout', seconds(0)),
   smtp_alert: kept(sets('smtpAlert', boolean)),
@@ -92,11 +104,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   no_email_faults: flagOnly,
   no_checker_emails: flagOnly,
   checker_log_all_failures: yesNo,
-  script_user: sets('scriptUser', (args) => {
-    const user = args.need('a user')?.text;
-    const group = args.take()?.text;
-    return user === undefined ? undefined : { user, ...(group === undefined ? {} : { group }) };
-  }),
+  script_user: sets('scriptUser', account),
   enable_script_security: kept(sets('enableScriptSecurity', boolean)),
   startup_script: program,
   shutdown_script: program,
@@ -111,10 +119,13 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   use_symlink_paths: yesNo,
   set_supplementary_groups: yesNo,
   default_interface: kept(sets('defaultInterface', interfaceName)),
-  dynamic_interfaces: sets('dynamicInterfaces', (args) => {
-    args.takeIf('allow_if_changes');
-    return true;
-  }),
+  dynamic_interfaces: sets(
+    'dynamicInterfaces',
+    syntax('[allow_if_changes]', 'allow_if_changes', (args: Arguments) => {
+      args.takeIf('allow_if_changes');
+      return true;
+    }),
+  ),
   disable_local_igmp: flagOnly,
   max_auto_priority: pending(optional(integer(-1, 99), -1)),
   min_auto_priority_delay: pending(integer(1, 10_000_000)),
@@ -175,18 +186,20 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   nftables_ipvs_start_fwmark: pending(integer(1, LONGEST)),
   vmac_prefix: name,
   vmac_addr_prefix: name,
-  notify_fifo: pending((args) => [args.need('a path'), ...words(args)]),
+  notify_fifo: fifo,
   notify_fifo_script: program,
-  vrrp_notify_fifo: pending((args) => [args.need('a path'), ...words(args)]),
+  vrrp_notify_fifo: fifo,
   vrrp_notify_fifo_script: program,
-  lvs_notify_fifo: pending((args) => [args.need('a path'), ...words(args)]),
+  lvs_notify_fifo: fifo,
   lvs_notify_fifo_script: program,
   fifo_write_vrrp_states_on_reload: flagOnly,
   lvs_timeouts: list,
   lvs_flush: kept(fixes('lvsFlush', true)),
   lvs_flush_on_stop: kept(flushOnStop),
   lvs_flush_onstop: deprecated(kept(flushOnStop), 'lvs_flush_on_stop'),
-  lvs_sync_daemon: pending((args) => [interfaceName(args), ...words(args)]),
+  lvs_sync_daemon: pending(
+    syntax('INTERFACE [OPTION …]', 'eth0 id 7', (args: Arguments) => [interfaceName(args), ...words(args)]),
+  ),
   rs_init_notifies: yesNo,
   snmp_socket: pending(word('an address')),
   enable_snmp_vrrp: alwaysThere,
@@ -211,7 +224,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   lvs_netlink_cmd_rcv_bufs_force: yesNo,
   lvs_netlink_monitor_rcv_bufs_force: yesNo,
   process_monitor_rcv_bufs_force: yesNo,
-  umask: pending((args) => [args.need('a mask'), ...words(args)]),
+  umask: pending(syntax('MASK …', '022', (args: Arguments) => [args.need('a mask'), ...words(args)])),
   random_seed: pending(integer(0, LONGEST)),
   reload_check_config: list,
   reload_time_file: path,

@@ -1,93 +1,95 @@
 import { type Family, type IpAddress, familyOf, parseIp } from '@keepfleet/wire';
 import type { Word } from '../syntax/words.ts';
 import type { Arguments } from './context.ts';
+import { type Form, described, syntax } from './form.ts';
 
 /** Takes a value from the parameters. Undefined means that it was wrong, that this is reported, and that nothing is to be set. */
-export type Reader<T> = (args: Arguments) => T | undefined;
+export interface Reader<T> {
+  (args: Arguments): T | undefined;
+  readonly form?: Form;
+}
 
 /** keepalived's longest time: 2^32 - 1 µs counted in seconds with six decimals. */
 export const MAX_SECONDS = 4_294.967295;
 const MICROS = 1_000_000;
 
 export function integer(low: number, high: number): Reader<number> {
-  return (args) => {
+  return described({ kind: 'integer', low, high }, (args: Arguments) => {
     const word = args.need(`a number from ${low} to ${high}`);
     return word === undefined ? undefined : wholeNumber(args, word, low, high);
-  };
+  });
 }
 
 /** Decimal seconds to whole microseconds; keepalived takes up to six decimals. */
 export function seconds(low: number, high = MAX_SECONDS): Reader<number> {
-  return (args) => {
+  return described({ kind: 'seconds', low, high }, (args: Arguments) => {
     const word = args.need('a time in seconds');
     if (word === undefined) return undefined;
     if (!/^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(word.text)) return args.bad(word, 'a time in seconds');
     const value = Math.round(Number(word.text) * MICROS);
     if (value >= low * MICROS && value <= high * MICROS) return value;
     return args.outOfRange(word, `${low} to ${high} seconds`);
-  };
+  });
 }
 
 /** `on|off|true|false|yes|no`; without a value it is true. */
-export function boolean(args: Arguments): boolean | undefined {
+export const boolean = described({ kind: 'boolean' }, (args: Arguments): boolean | undefined => {
   const word = args.take();
   if (word === undefined || /^(on|true|yes)$/.test(word.text)) return true;
   if (/^(off|false|no)$/.test(word.text)) return false;
   return args.bad(word, 'on, off, true, false, yes or no');
-}
+});
 
 /** A keyword whose presence is its value. */
-export function flag(): true {
-  return true;
-}
+export const flag = described({ kind: 'none' }, (): true => true);
 
 export function word(what: string): Reader<string> {
-  return (args) => args.need(what)?.text;
+  return described({ kind: 'text', what }, (args: Arguments) => args.need(what)?.text);
 }
 
 export function oneOf<T extends string>(...choices: readonly T[]): Reader<T> {
-  return (args) => {
+  return described({ kind: 'choice', choices }, (args: Arguments) => {
     const found = args.need(choices.join(' or '));
     if (found === undefined) return undefined;
     return choices.find((choice) => choice === found.text) ?? args.bad(found, choices.join(', '));
-  };
+  });
 }
 
-export function vrrpVersion(args: Arguments): 2 | 3 | undefined {
+export const vrrpVersion = described({ kind: 'choice', choices: ['2', '3'] }, (args: Arguments): 2 | 3 | undefined => {
   const found = oneOf('2', '3')(args);
   return found === undefined ? undefined : found === '3' ? 3 : 2;
-}
+});
 
 /** All words to the end of the line. */
-export function words(args: Arguments): readonly string[] {
+export const words = described({ kind: 'words' }, (args: Arguments): readonly string[] => {
   const found: string[] = [];
   for (let next = args.take(); next !== undefined; next = args.take()) found.push(next.text);
   return found;
-}
+});
 
-export function address(args: Arguments): IpAddress | undefined {
+export const address = described({ kind: 'address' }, (args: Arguments): IpAddress | undefined => {
   const found = args.need('an IP address');
   if (found === undefined) return undefined;
   const parsed = parseIp(found.text);
   return parsed.ok ? parsed.value : args.bad(found, 'an IP address');
-}
+});
 
 /** As keepalived does for sources, a prefix length is taken and has no meaning. */
-export function addressWithoutPrefix(args: Arguments): IpAddress | undefined {
+export const addressWithoutPrefix = described({ kind: 'address' }, (args: Arguments): IpAddress | undefined => {
   const found = args.need('an IP address');
   if (found === undefined) return undefined;
   const parsed = parseIp(found.text.replace(/\/\d{1,3}$/, ''));
   return parsed.ok ? parsed.value : args.bad(found, 'an IP address');
-}
+});
 
 export function multicast(family: Family): Reader<IpAddress> {
-  return (args) => {
+  return described({ kind: 'multicast', family }, (args: Arguments) => {
     const found = args.peek();
     const value = address(args);
     if (value === undefined || found === undefined) return undefined;
     const fits = familyOf(value) === family && /^(ff|22[4-9]\.|23\d\.)/.test(value);
     return fits ? value : args.bad(found, `an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} multicast address`);
-  };
+  });
 }
 
 /** A port, or 0 when the line ends first. */
@@ -97,16 +99,17 @@ export function optionalPort(args: Arguments): number | undefined {
 
 const MAX_INTERFACE_NAME = 15;
 
-export function interfaceName(args: Arguments): string | undefined {
+export const interfaceName = described({ kind: 'interface' }, (args: Arguments): string | undefined => {
   const found = args.need('the name of an interface');
   if (found === undefined) return undefined;
   const fits = found.text.length <= MAX_INTERFACE_NAME && !/[\s/]/.test(found.text) && found.text !== '';
   return fits ? found.text : args.bad(found, `an interface name of 1 to ${MAX_INTERFACE_NAME} characters`);
-}
+});
 
 /** A value that may be left out. */
 export function optional<T>(reader: Reader<T>, otherwise: T): Reader<T> {
-  return (args) => (args.peek() === undefined ? otherwise : reader(args));
+  const optional: Reader<T> = (args) => (args.peek() === undefined ? otherwise : reader(args));
+  return reader.form === undefined ? optional : described({ ...reader.form, optional: true }, optional);
 }
 
 /** A program with its arguments, and the user it runs as. */
@@ -119,7 +122,7 @@ export interface Command {
 /**
  * One word, quoted when it has blanks, that holds the program and its arguments; a user and a group may follow.
  */
-export function command(args: Arguments): Command | undefined {
+export const command = described({ kind: 'command' }, (args: Arguments): Command | undefined => {
   const line = args.need('a command');
   if (line === undefined) return undefined;
   const argv = commandWords(line.text);
@@ -127,7 +130,14 @@ export function command(args: Arguments): Command | undefined {
   const user = args.take()?.text;
   const group = args.take()?.text;
   return { argv, ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) };
-}
+});
+
+/** Who a program runs as. */
+export const account = syntax('USER [GROUP]', 'nobody nogroup', (args: Arguments) => {
+  const user = args.need('a user')?.text;
+  const group = args.take()?.text;
+  return user === undefined ? undefined : { user, ...(group === undefined ? {} : { group }) };
+});
 
 /** The words of a command line: blanks part them, either quote keeps them together, a backslash keeps the next character. */
 export function commandWords(line: string): readonly string[] {

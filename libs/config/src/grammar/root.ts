@@ -5,7 +5,8 @@ import { type AddressLine, addressLine } from './address-line.ts';
 import type { Arguments } from './context.ts';
 import { type GlobalSettings, globalDefs } from './global-defs.ts';
 import { kept } from './notify.ts';
-import { integer, interfaceName, optionalPort, seconds, word, words } from './readers.ts';
+import { type Form, syntax } from './form.ts';
+import { type Reader, integer, interfaceName, optionalPort, seconds, word, words } from './readers.ts';
 import {
   type Draft,
   type Row,
@@ -48,6 +49,11 @@ export type TargetDraft =
 type RootRow = Row<ConfigDraft>;
 
 const MAX_BFD_NAME = 31;
+const NAME: Form = { kind: 'text', what: 'a name' };
+const interfaceLine = syntax('INTERFACE [WORD …]', 'eth0 1', (args: Arguments) => [
+  interfaceName(args),
+  ...words(args),
+]);
 
 const SSL: Table<object> = {
   password: pending(word('a password')),
@@ -67,6 +73,7 @@ export const root: Table<ConfigDraft> = {
   global_defs: {
     block: 'required',
     implemented: true,
+    contents: globalDefs,
     read(config, args, block) {
       if (block !== undefined) readBlock(globalDefs, config.globals, block, args.diagnostics);
     },
@@ -78,6 +85,8 @@ export const root: Table<ConfigDraft> = {
   virtual_server: {
     block: 'required',
     implemented: true,
+    form: { kind: 'syntax', syntax: 'IP [PORT] | fwmark MARK | group NAME', example: '192.0.2.1 80' },
+    contents: virtualServer,
     read(config, args, block) {
       const { at } = args;
       const target = serviceTarget(args);
@@ -89,6 +98,8 @@ export const root: Table<ConfigDraft> = {
   virtual_server_group: {
     block: 'required',
     implemented: true,
+    form: NAME,
+    ...(groupMember.form === undefined ? {} : { items: groupMember.form }),
     read(config, args, block) {
       const { at } = args;
       const name = args.need('a name');
@@ -105,8 +116,8 @@ export const root: Table<ConfigDraft> = {
   bfd_instance: other(bfdInstance, MAX_BFD_NAME),
   garp_group: pendingBlock(words, garpGroup),
   track_group: pendingBlock(word('a name'), { group: pendingItems(word('a name')) }),
-  linkbeat_interfaces: pendingItems((args) => [interfaceName(args), ...words(args)]),
-  interface_up_down_delays: pendingItems((args) => [interfaceName(args), ...words(args)]),
+  linkbeat_interfaces: pendingItems(interfaceLine),
+  interface_up_down_delays: pendingItems(interfaceLine),
   SSL: pendingBlock(undefined, SSL),
   linkbeat_use_polling: pending(),
   net_namespace: pending(word('a name')),
@@ -121,6 +132,8 @@ function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named
   return {
     block: 'required',
     implemented: true,
+    form: NAME,
+    contents: table,
     read(config, args, block) {
       const { at } = args;
       const name = args.need('a name');
@@ -132,10 +145,11 @@ function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named
 }
 
 /** Items that are in the model and have no effect in the running node yet. */
-function items<I>(item: (args: Arguments) => I | undefined, listOf: (config: ConfigDraft) => I[]): RootRow {
+function items<I>(item: Reader<I>, listOf: (config: ConfigDraft) => I[]): RootRow {
   return {
     block: 'required',
     implemented: false,
+    ...(item.form === undefined ? {} : { items: item.form }),
     read: (config, args, block) => void listOf(config).push(...readItems(block, args.diagnostics, item)),
   };
 }
@@ -145,6 +159,8 @@ function other(table: Table<object>, longestName = Infinity): RootRow {
   return {
     block: 'required',
     implemented: false,
+    form: NAME,
+    contents: table,
     read(config, args, block) {
       const name = args.need('a name');
       if (block !== undefined) readBlock(table, {}, block, args.diagnostics);
@@ -155,10 +171,11 @@ function other(table: Table<object>, longestName = Infinity): RootRow {
   };
 }
 
-function pendingItems<D>(item: (args: Arguments) => unknown): Row<D> {
+function pendingItems<D>(item: Reader<unknown>): Row<D> {
   return {
     block: 'required',
     implemented: false,
+    ...(item.form === undefined ? {} : { items: item.form }),
     read: (_target, args, block) => void readItems(block, args.diagnostics, item),
   };
 }

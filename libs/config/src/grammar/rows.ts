@@ -1,6 +1,7 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { Block, Statement } from '../syntax/tree.ts';
 import { Arguments } from './context.ts';
+import type { Form } from './form.ts';
 import type { Reader } from './readers.ts';
 import { hintFor } from './vocabulary.ts';
 
@@ -17,6 +18,16 @@ export interface Row<D> {
   readonly block?: 'required' | 'optional';
   /** False when keepalived knows the keyword and Keepfleet does nothing with it yet. */
   readonly implemented: boolean;
+  /** Its parameters; for a block of items each item's. Missing: it takes none. */
+  readonly form?: Form;
+  /** The field of the draft that it sets as a whole. */
+  readonly field?: string;
+  /** The keywords of its block. */
+  readonly contents?: Table<never>;
+  /** Each line of its block is an item of this form. */
+  readonly items?: Form;
+  /** Given up by keepalived for this one. */
+  readonly deprecated?: string;
   read(draft: D, args: Arguments, block: Block | undefined): void;
 }
 
@@ -31,6 +42,8 @@ export function draft<T>(at: Position): Draft<T> {
 export function sets<T, K extends keyof T>(field: K, reader: Reader<T[K]>): Row<Draft<T>> {
   return {
     implemented: true,
+    field: String(field),
+    ...(reader.form === undefined ? {} : { form: reader.form }),
     read(target, args) {
       const value = reader(args);
       if (value !== undefined) assign(target, field, value, args.at);
@@ -45,17 +58,19 @@ export function assign<T, K extends keyof T>(target: Draft<T>, field: K, value: 
 
 /** A keyword without parameters that sets a field to a fixed value. */
 export function fixes<T, K extends keyof T>(field: K, value: T[K]): Row<Draft<T>> {
-  return { implemented: true, read: (target, args) => assign(target, field, value, args.at) };
+  return {
+    implemented: true,
+    field: String(field),
+    read: (target, args) => assign(target, field, value, args.at),
+  };
 }
 
 /** A keyword whose block has one item a line; the items of several such blocks are kept in order. */
-export function collects<T, K extends keyof T>(
-  field: K,
-  item: (args: Arguments) => ItemOf<T[K]> | undefined,
-): Row<Draft<T>> {
+export function collects<T, K extends keyof T>(field: K, item: Reader<ItemOf<T[K]>>): Row<Draft<T>> {
   return {
     block: 'required',
     implemented: true,
+    ...(item.form === undefined ? {} : { items: item.form }),
     read(target, args, block) {
       const before: T[K] | readonly never[] = target.set[field] ?? [];
       const items = [...(Array.isArray(before) ? before : []), ...readItems(block, args.diagnostics, item)];
@@ -88,6 +103,7 @@ export function readItems<I>(
 export function pending<D>(reader?: Reader<unknown>): Row<D> {
   return {
     implemented: false,
+    ...(reader?.form === undefined ? {} : { form: reader.form }),
     read: (_target, args) => void reader?.(args),
   };
 }
@@ -97,6 +113,8 @@ export function pendingBlock<D>(name?: Reader<unknown>, table?: Table<object>): 
   return {
     implemented: false,
     block: 'required',
+    ...(name?.form === undefined ? {} : { form: name.form }),
+    ...(table === undefined ? {} : { contents: table }),
     read(_target, args, block) {
       name?.(args);
       if (table !== undefined && block !== undefined) readBlock(table, {}, block, args.diagnostics);
@@ -108,6 +126,7 @@ export function pendingBlock<D>(name?: Reader<unknown>, table?: Table<object>): 
 export function deprecated<D>(row: Row<D>, instead: string): Row<D> {
   return {
     ...row,
+    deprecated: instead,
     read(target, args, block) {
       args.diagnostics.warning('deprecated', args.at, `"${args.keyword.text}" is deprecated`, `write ${instead}`);
       row.read(target, args, block);

@@ -1,5 +1,7 @@
 import type { Position } from '../diagnostics.ts';
 import type { TrackedName } from '../model/parts.ts';
+import type { Arguments } from './context.ts';
+import { described } from './form.ts';
 import { type NotifySettings, kept, notifyRows } from './notify.ts';
 import { boolean } from './readers.ts';
 import { type Draft, type Table, collects, deprecated, fixes, sets } from './rows.ts';
@@ -19,10 +21,13 @@ export interface GroupSettings extends NotifySettings {
 
 export const vrrpSyncGroup: Table<Draft<GroupSettings>> = {
   ...notifyRows<GroupSettings>(),
-  group: collects('members', (args) => {
-    const name = args.take();
-    return name === undefined ? undefined : { name: name.text, at: name.at };
-  }),
+  group: collects(
+    'members',
+    described({ kind: 'text', what: 'a name' }, (args: Arguments) => {
+      const name = args.take();
+      return name === undefined ? undefined : { name: name.text, at: name.at };
+    }),
+  ),
   smtp_alert: kept(sets('smtpAlert', boolean)),
   track_interface: collects('trackInterfaces', trackedName),
   track_script: kept(collects('trackScripts', trackedName)),

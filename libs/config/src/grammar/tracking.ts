@@ -1,7 +1,9 @@
 import type { PassedLine, TrackedName } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
+import { described, syntax } from './form.ts';
 import {
   type Command,
+  account,
   boolean,
   command,
   integer,
@@ -20,14 +22,18 @@ const MAX_WEIGHT = 254;
 const MAX_EFFECTIVE = 253;
 
 /** `NAME [weight N [reverse|noreverse]]` */
-export function trackedName(args: Arguments): TrackedName | undefined {
-  const name = args.need('a name');
-  if (name === undefined) return undefined;
-  const tracked: TrackedName = { name: name.text, reverse: false, at: name.at };
-  if (!args.takeIf('weight')) return tracked;
-  const found = weight(args);
-  return found === undefined ? tracked : { ...tracked, ...found };
-}
+export const trackedName = syntax(
+  'NAME [weight -254..254 [reverse|noreverse]]',
+  'x weight 10 reverse',
+  (args: Arguments): TrackedName | undefined => {
+    const name = args.need('a name');
+    if (name === undefined) return undefined;
+    const tracked: TrackedName = { name: name.text, reverse: false, at: name.at };
+    if (!args.takeIf('weight')) return tracked;
+    const found = weight(args);
+    return found === undefined ? tracked : { ...tracked, ...found };
+  },
+);
 
 export interface Weight {
   readonly weight: number;
@@ -35,19 +41,20 @@ export interface Weight {
 }
 
 /** `N [reverse|noreverse]` */
-export function weight(args: Arguments): Weight | undefined {
+export const weight = syntax('-254..254 [reverse|noreverse]', '10 reverse', (args: Arguments): Weight | undefined => {
   const found = args.need('a weight');
   const value = found === undefined ? undefined : wholeNumber(args, found, -MAX_WEIGHT, MAX_WEIGHT);
   const reverse = args.takeIf('reverse');
   if (!reverse) args.takeIf('noreverse');
   if (value === undefined) return undefined;
   return { weight: Math.max(-MAX_EFFECTIVE, Math.min(MAX_EFFECTIVE, value)), reverse };
-}
+});
 
 /** A line kept as it is. */
-export function passedLine(args: Arguments): PassedLine {
-  return { words: words(args), at: args.at };
-}
+export const passedLine = described({ kind: 'words' }, (args: Arguments): PassedLine => ({
+  words: words(args),
+  at: args.at,
+}));
 
 /** The settings of `vrrp_script` as written. */
 export interface ScriptSettings {
@@ -71,18 +78,16 @@ export const vrrpScript: Table<Draft<ScriptSettings>> = {
   weight: sets('weight', weight),
   rise: sets('rise', integer(1, MANY)),
   fall: sets('fall', integer(1, MANY)),
-  user: sets('user', (args) => {
-    const user = args.need('a user')?.text;
-    const group = args.take()?.text;
-    return user === undefined ? undefined : { user, ...(group === undefined ? {} : { group }) };
-  }),
+  user: sets('user', account),
   init_fail: fixes('initiallyFailed', true),
 };
 
 const delay = pending<object>(seconds(0.000001, 3600));
 
 export const trackProcess: Table<object> = {
-  process: pending((args) => [args.need('a command'), ...words(args)]),
+  process: pending(
+    syntax('COMMAND [ARGUMENT …]', '/bin/true x', (args: Arguments) => [args.need('a command'), ...words(args)]),
+  ),
   param_match: pending(optional(oneOf('initial', 'partial'), 'initial')),
   weight: pending(weight),
   quorum: pending(integer(1, 65_535)),
@@ -99,7 +104,9 @@ export const trackFile: Table<object> = {
   init_file: pending(words),
 };
 
-const milliseconds = pending<object>(seconds(1, 4_294_967));
+const MAX_MILLIS = 4_294_967;
+const milliseconds = (low: number) =>
+  pending<object>(described({ kind: 'seconds', low, high: MAX_MILLIS, unit: 'ms' }, seconds(low, MAX_MILLIS)));
 const hops = pending<object>(integer(1, 255));
 const peer = pending<object>(word('an address'));
 
@@ -107,9 +114,9 @@ export const bfdInstance: Table<object> = {
   neighbor_ip: peer,
   neighbour_ip: peer,
   source_ip: peer,
-  min_rx: milliseconds,
-  min_tx: milliseconds,
-  idle_tx: milliseconds,
+  min_rx: milliseconds(1),
+  min_tx: milliseconds(1),
+  idle_tx: milliseconds(1000),
   multiplier: hops,
   passive: pending(),
   ttl: hops,

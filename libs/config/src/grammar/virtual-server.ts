@@ -2,6 +2,7 @@ import { type Family, type IpAddress, compareIp, familyOf, formatIp, ipBytes, pa
 import type { Forwarding, GroupMember, Protocol } from '../model/virtual-server.ts';
 import { CHECKERS, type CheckDraft, type CheckSettings, type TimingSettings, timingRows } from './checks.ts';
 import type { Arguments } from './context.ts';
+import { described, syntax } from './form.ts';
 import { kept } from './notify.ts';
 import {
   type Command,
@@ -72,6 +73,57 @@ const MANY = 0xffff_ffff;
 const MAX_PERSISTENCE = 2_678_400;
 const BARE_PERSISTENCE = 360_000_000;
 
+/** A name that is not known is passed to the kernel, which may have a module for it. */
+const scheduler = syntax(SCHEDULERS.join('|'), 'wrr', (args: Arguments): string | undefined => {
+  const found = args.need('the name of a scheduler');
+  if (found !== undefined && !SCHEDULERS.includes(found.text)) {
+    args.diagnostics.warning(
+      'bad-value',
+      found.at,
+      `scheduler "${found.text}" is unknown and left to the kernel`,
+      `known are ${SCHEDULERS.join(', ')}`,
+    );
+  }
+  return found?.text;
+});
+
+/** `NAT | DR | TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]` */
+const forwarding = syntax(
+  'NAT|DR|TUN [type ipip|gue port PORT|gre] [nocsum|csum|remcsum]',
+  'TUN type gue port 6080 csum',
+  (args: Arguments): Forwarding | undefined => {
+    const method = oneOf('NAT', 'DR', 'TUN')(args);
+    if (method === undefined) return undefined;
+    if (method !== 'TUN') return { method: method === 'NAT' ? 'nat' : 'dr' };
+    const type = args.takeIf('type') ? oneOf('ipip', 'gue', 'gre')(args) : 'ipip';
+    const port = args.takeIf('port') ? integer(1, 65_535)(args) : undefined;
+    const checksum = (['csum', 'remcsum', 'nocsum'] as const).find((word) => args.takeIf(word)) ?? 'nocsum';
+    if (type === undefined) return undefined;
+    if (type === 'gue' && port === undefined) args.missing('port and a number');
+    return { method: 'tun', tunnel: { type, ...(port === undefined ? {} : { port }), checksum } };
+  },
+);
+
+const protocol = described(
+  { kind: 'choice', choices: ['TCP', 'UDP', 'SCTP'] },
+  (args: Arguments): Protocol | undefined => {
+    const found = args.need('TCP, UDP or SCTP');
+    if (found === undefined) return undefined;
+    const name = found.text.toLowerCase();
+    return name === 'tcp' || name === 'udp' || name === 'sctp' ? name : args.bad(found, 'TCP, UDP or SCTP');
+  },
+);
+
+/** A netmask, or a number of bits. */
+const granularity = syntax('NETMASK|1..128', '255.255.255.0', (args: Arguments): number | undefined => {
+  const found = args.need('a netmask or a number of bits');
+  if (found === undefined) return undefined;
+  if (!found.text.includes('.')) return wholeNumber(args, found, 1, 128);
+  const mask = parseIp(found.text);
+  const bits = mask.ok ? Array.from(ipBytes(mask.value), (byte) => byte.toString(2).padStart(8, '0')).join('') : '';
+  return /^1+0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : args.bad(found, 'a netmask');
+});
+
 const realServer: Table<Draft<RealServerSettings>> = {
   ...timingRows<RealServerSettings>(),
   weight: sets('weight', integer(0, MAX_WEIGHT)),
@@ -99,6 +151,8 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   real_server: {
     block: 'required',
     implemented: true,
+    form: { kind: 'syntax', syntax: 'IP [PORT]', example: '192.0.2.10 80' },
+    contents: realServer,
     read(target, args, block) {
       const { at } = args;
       const server = address(args);
@@ -112,11 +166,14 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   persistence_timeout: sets('persistenceTimeout', optional(seconds(1, MAX_PERSISTENCE), BARE_PERSISTENCE)),
   persistence_granularity: sets('persistencePrefix', granularity),
   persistence_engine: sets('persistenceEngine', word('a name')),
-  sorry_server: sets('sorryServer', (args) => {
-    const server = address(args);
-    const port = server === undefined ? undefined : optionalPort(args);
-    return server === undefined || port === undefined ? undefined : { address: server, port };
-  }),
+  sorry_server: sets(
+    'sorryServer',
+    syntax('IP [PORT]', '192.0.2.99 80', (args: Arguments) => {
+      const server = address(args);
+      const port = server === undefined ? undefined : optionalPort(args);
+      return server === undefined || port === undefined ? undefined : { address: server, port };
+    }),
+  ),
   sorry_server_inhibit: fixes('sorryInhibit', true),
   sorry_server_lvs_method: sets('sorryForwarding', forwarding),
   quorum: sets('quorum', integer(1, MANY)),
@@ -139,28 +196,35 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   'mh-port': schedulerFlag('mh-port'),
   'mh-fallback': schedulerFlag('mh-fallback'),
   hashed: fixes('hashed', true),
-  ip_family: sets('family', (args) => {
-    const found = oneOf('inet', 'inet6')(args);
-    return found === undefined ? undefined : found === 'inet6' ? 'ipv6' : 'ipv4';
-  }),
+  ip_family: sets(
+    'family',
+    described({ kind: 'choice', choices: ['inet', 'inet6'] }, (args: Arguments) => {
+      const found = oneOf('inet', 'inet6')(args);
+      return found === undefined ? undefined : found === 'inet6' ? 'ipv6' : 'ipv4';
+    }),
+  ),
   snmp_name: sets('snmpName', word('a name')),
 };
 
 /** `ADDR [PORT]`, `ADDR-LAST PORT`, `ADDR-ADDR PORT`, `ADDR/len PORT` or `fwmark N [inet|inet6]`. */
-export function groupMember(args: Arguments): GroupMember | undefined {
-  const { at } = args;
-  if (args.takeIf('fwmark')) {
-    const mark = integer(1, MANY)(args);
-    const family = args.takeIf('inet6') ? 'ipv6' : args.takeIf('inet') ? 'ipv4' : undefined;
-    return mark === undefined ? undefined : { kind: 'fwmark', mark, ...(family === undefined ? {} : { family }), at };
-  }
-  const range = args.need('an address or fwmark');
-  if (range === undefined) return undefined;
-  const ends = addressRange(range.text);
-  const port = optionalPort(args);
-  if (ends === undefined) return args.bad(range, 'an address, a range A.B.C.D-E or a network whose host bits are 0');
-  return port === undefined ? undefined : { kind: 'addresses', ...ends, port, at };
-}
+export const groupMember = syntax(
+  'IP[-LAST] [PORT] | IP/LENGTH PORT | fwmark MARK [inet|inet6]',
+  '192.0.2.1-9 80',
+  (args: Arguments): GroupMember | undefined => {
+    const { at } = args;
+    if (args.takeIf('fwmark')) {
+      const mark = integer(1, MANY)(args);
+      const family = args.takeIf('inet6') ? 'ipv6' : args.takeIf('inet') ? 'ipv4' : undefined;
+      return mark === undefined ? undefined : { kind: 'fwmark', mark, ...(family === undefined ? {} : { family }), at };
+    }
+    const range = args.need('an address or fwmark');
+    if (range === undefined) return undefined;
+    const ends = addressRange(range.text);
+    const port = optionalPort(args);
+    if (ends === undefined) return args.bad(range, 'an address, a range A.B.C.D-E or a network whose host bits are 0');
+    return port === undefined ? undefined : { kind: 'addresses', ...ends, port, at };
+  },
+);
 
 function addressRange(text: string): { first: IpAddress; last: IpAddress } | undefined {
   const [head = '', prefix] = text.split('/');
@@ -204,6 +268,7 @@ function checkerRow(keyword: string): Row<Draft<RealServerSettings>> {
   return {
     block: 'optional',
     implemented: CHECKERS[keyword]?.implemented ?? false,
+    ...(CHECKERS[keyword] === undefined ? {} : { contents: CHECKERS[keyword].table }),
     read(target, args, block) {
       const settings = draft<CheckSettings>(args.at);
       const table = CHECKERS[keyword]?.table;
@@ -220,48 +285,4 @@ function schedulerFlag(name: string): Row<Draft<VirtualServerSettings>> {
       assign(target, 'schedulerFlags', [...(target.set.schedulerFlags ?? []), name], args.at);
     },
   };
-}
-
-/** A name that is not known is passed to the kernel, which may have a module for it. */
-function scheduler(args: Arguments): string | undefined {
-  const found = args.need('the name of a scheduler');
-  if (found !== undefined && !SCHEDULERS.includes(found.text)) {
-    args.diagnostics.warning(
-      'bad-value',
-      found.at,
-      `scheduler "${found.text}" is unknown and left to the kernel`,
-      `known are ${SCHEDULERS.join(', ')}`,
-    );
-  }
-  return found?.text;
-}
-
-/** `NAT | DR | TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]` */
-function forwarding(args: Arguments): Forwarding | undefined {
-  const method = oneOf('NAT', 'DR', 'TUN')(args);
-  if (method === undefined) return undefined;
-  if (method !== 'TUN') return { method: method === 'NAT' ? 'nat' : 'dr' };
-  const type = args.takeIf('type') ? oneOf('ipip', 'gue', 'gre')(args) : 'ipip';
-  const port = args.takeIf('port') ? integer(1, 65_535)(args) : undefined;
-  const checksum = (['csum', 'remcsum', 'nocsum'] as const).find((word) => args.takeIf(word)) ?? 'nocsum';
-  if (type === undefined) return undefined;
-  if (type === 'gue' && port === undefined) args.missing('port and a number');
-  return { method: 'tun', tunnel: { type, ...(port === undefined ? {} : { port }), checksum } };
-}
-
-function protocol(args: Arguments): Protocol | undefined {
-  const found = args.need('TCP, UDP or SCTP');
-  if (found === undefined) return undefined;
-  const name = found.text.toLowerCase();
-  return name === 'tcp' || name === 'udp' || name === 'sctp' ? name : args.bad(found, 'TCP, UDP or SCTP');
-}
-
-/** A netmask, or a number of bits. */
-function granularity(args: Arguments): number | undefined {
-  const found = args.need('a netmask or a number of bits');
-  if (found === undefined) return undefined;
-  if (!found.text.includes('.')) return wholeNumber(args, found, 1, 128);
-  const mask = parseIp(found.text);
-  const bits = mask.ok ? Array.from(ipBytes(mask.value), (byte) => byte.toString(2).padStart(8, '0')).join('') : '';
-  return /^1+0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : args.bad(found, 'a netmask');
 }

@@ -3,6 +3,7 @@ import type { PassedLine, TrackedName } from '../model/parts.ts';
 import type { UnicastPeer } from '../model/model.ts';
 import { type AddressLine, addressLine } from './address-line.ts';
 import type { Arguments } from './context.ts';
+import { syntax } from './form.ts';
 import { type NotifySettings, kept, notifyRows } from './notify.ts';
 import {
   type Command,
@@ -93,42 +94,72 @@ const timerExpired = pending<InstanceDraft>(optional(integer(1, 254), 1));
 
 const authentication: Table<InstanceDraft> = {
   auth_type: sets('authType', oneOf('PASS', 'AH')),
-  auth_pass: sets('authPassword', (args) => {
-    const found = args.need('a password');
-    if (found === undefined) return undefined;
-    if (found.text.length > MAX_PASSWORD) {
-      args.diagnostics.warning(
-        'adjusted',
-        found.at,
-        `the password is cut to ${MAX_PASSWORD} characters, all that a packet carries`,
-      );
-    }
-    if (!/^[\x20-\x7e]+$/.test(found.text)) return args.bad(found, 'a password of ASCII characters');
-    return found.text.slice(0, MAX_PASSWORD);
-  }),
+  auth_pass: sets(
+    'authPassword',
+    syntax('PASSWORD', 'secret', (args: Arguments) => {
+      const found = args.need('a password');
+      if (found === undefined) return undefined;
+      if (found.text.length > MAX_PASSWORD) {
+        args.diagnostics.warning(
+          'adjusted',
+          found.at,
+          `the password is cut to ${MAX_PASSWORD} characters, all that a packet carries`,
+        );
+      }
+      if (!/^[\x20-\x7e]+$/.test(found.text)) return args.bad(found, 'a password of ASCII characters');
+      return found.text.slice(0, MAX_PASSWORD);
+    }),
+  ),
 };
 
 const authHmac: Table<object> = {
-  key: pending((args) => [integer(1, 255)(args), args.need('a key')]),
+  key: pending(
+    syntax('1..255 KEY', `7 ${'k'.repeat(32)}`, (args: Arguments) =>
+      integer(1, 255)(args) === undefined ? undefined : args.need('a key'),
+    ),
+  ),
   active_key: pending(integer(1, 255)),
   time_window: pending(integer(1, 300)),
   anti_replay: pending(oneOf('time', 'monotonic')),
   mode: pending(oneOf('enforce', 'permissive', 'receive-only')),
 };
 
+/** `IP [min_ttl N] [max_ttl N]` */
+const unicastPeer = syntax(
+  'IP [min_ttl 0..255] [max_ttl 0..255]',
+  '192.0.2.2 min_ttl 255 max_ttl 255',
+  (args: Arguments): UnicastPeer | undefined => {
+    const { at } = args;
+    const peer = address(args);
+    if (peer === undefined) return undefined;
+    let [minTtl, maxTtl] = [0, 255];
+    for (let option = args.peek(); option?.text === 'min_ttl' || option?.text === 'max_ttl'; option = args.peek()) {
+      args.take();
+      const found = args.need('a TTL');
+      const value = found === undefined ? undefined : wholeNumber(args, found, 0, 255);
+      if (option.text === 'min_ttl') minTtl = value ?? minTtl;
+      else maxTtl = value ?? maxTtl;
+    }
+    return { address: peer, minTtl, maxTtl, at };
+  },
+);
+
 export const vrrpInstance: Table<InstanceDraft> = {
   ...notifyRows<InstanceSettings>(),
-  state: sets('state', (args) => {
-    const found = args.need('MASTER or BACKUP');
-    if (found === undefined) return undefined;
-    if (found.text === 'MASTER' || found.text === 'BACKUP') return found.text;
-    args.diagnostics.warning(
-      'bad-value',
-      found.at,
-      `unknown state "${found.text}", expected MASTER or BACKUP; taken as BACKUP`,
-    );
-    return 'BACKUP';
-  }),
+  state: sets(
+    'state',
+    syntax('MASTER|BACKUP', 'MASTER', (args: Arguments) => {
+      const found = args.need('MASTER or BACKUP');
+      if (found === undefined) return undefined;
+      if (found.text === 'MASTER' || found.text === 'BACKUP') return found.text;
+      args.diagnostics.warning(
+        'bad-value',
+        found.at,
+        `unknown state "${found.text}", expected MASTER or BACKUP; taken as BACKUP`,
+      );
+      return 'BACKUP';
+    }),
+  ),
   interface: sets('interface', interfaceName),
   virtual_router_id: sets('virtualRouterId', integer(1, 255)),
   priority: sets('priority', integer(1, 255)),
@@ -199,26 +230,11 @@ function inner(table: Table<InstanceDraft>): Row<InstanceDraft> {
   return {
     block: 'required',
     implemented: true,
+    contents: table,
     read(target, args, block) {
       if (block !== undefined) readBlock(table, target, block, args.diagnostics);
     },
   };
-}
-
-/** `IP [min_ttl N] [max_ttl N]` */
-function unicastPeer(args: Arguments): UnicastPeer | undefined {
-  const { at } = args;
-  const peer = address(args);
-  if (peer === undefined) return undefined;
-  let [minTtl, maxTtl] = [0, 255];
-  for (let option = args.peek(); option?.text === 'min_ttl' || option?.text === 'max_ttl'; option = args.peek()) {
-    args.take();
-    const found = args.need('a TTL');
-    const value = found === undefined ? undefined : wholeNumber(args, found, 0, 255);
-    if (option.text === 'min_ttl') minTtl = value ?? minTtl;
-    else maxTtl = value ?? maxTtl;
-  }
-  return { address: peer, minTtl, maxTtl, at };
 }
 
 /** The family an instance speaks; see {@link InstanceSettings}. */

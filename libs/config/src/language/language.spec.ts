@@ -1,0 +1,309 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type DiagnosticKind, Diagnostics } from '../diagnostics.ts';
+import type { Form } from '../grammar/form.ts';
+import { type Row, readStatements } from '../grammar/rows.ts';
+import { VOCABULARY, diffConfigs, isEmptyDiff, parseKeepalivedConfig } from '../index.ts';
+import { SourceText } from '../syntax/source-text.ts';
+import { buildTree } from '../syntax/tree.ts';
+import { DEFAULTS, SINCE } from './defaults.ts';
+import { grammarBlocks } from './language.ts';
+import { completionJson, referenceMarkdown } from './reference.ts';
+
+const DOCS = new URL('../../../../docs/', import.meta.url);
+const blocks = grammarBlocks();
+
+interface Entry {
+  readonly block: string;
+  readonly keyword: string;
+  readonly row: Row<never>;
+}
+
+const entries = blocks.flatMap(({ name, table }) =>
+  Object.entries(table).map(([keyword, row]): Entry => ({ block: name, keyword, row })),
+);
+const titled = (found: readonly Entry[]) => found.map((entry) => [`${entry.block} > ${entry.keyword}`, entry] as const);
+
+/** What these say is about effects, or about what a block lacks as a whole. */
+const BESIDE_THE_POINT: ReadonlySet<DiagnosticKind> = new Set(['not-implemented', 'deprecated', 'missing-setting']);
+
+/** Reads lines as the contents of a block. */
+function read({ block }: Entry, text: string) {
+  const table = blocks.find(({ name }) => name === block)?.table ?? {};
+  const at = { file: 't', line: 1, column: 1 };
+  const diagnostics = new Diagnostics();
+  const set: Record<string, unknown> = {};
+  const target = {
+    ...{ at, set, places: {}, globals: { at, set: {}, places: {} }, otherNames: new Set<string>() },
+    ...{ instances: [], groups: [], scripts: [], virtualServers: [], virtualServerGroups: [] },
+    ...{ staticAddresses: [], staticRoutes: [], staticRules: [] },
+  };
+  const lines = text.split('\n').map((line, i) => SourceText.written('t', i + 1, line));
+  readStatements(table, target as never, buildTree(lines, diagnostics), diagnostics);
+  const kinds = diagnostics.all().flatMap(({ kind }) => (BESIDE_THE_POINT.has(kind) ? [] : [kind]));
+  return { set, kinds };
+}
+
+function statement({ keyword, row }: Entry, parameters: string): string {
+  return `${keyword} ${parameters}${row.block === 'required' ? ' {\n}' : ''}`;
+}
+
+function right(form: Form | undefined): readonly string[] {
+  return [...(form?.optional === true ? [''] : []), ...rightValues(form ?? { kind: 'none' })];
+}
+
+function rightValues(form: Form): readonly string[] {
+  switch (form.kind) {
+    case 'none':
+      return [''];
+    case 'integer':
+      return [String(form.low), String(form.high)];
+    case 'seconds':
+      return [decimal(form.low), decimal(form.high)];
+    case 'boolean':
+      return ['', 'on', 'off', 'true', 'false', 'yes', 'no'];
+    case 'choice':
+      return form.choices;
+    case 'text':
+      return ['some', '"some thing"'];
+    case 'words':
+      return ['', 'some more words'];
+    case 'address':
+      return ['192.0.2.1', '2001:db8::1'];
+    case 'multicast':
+      return form.family === 'ipv4' ? ['224.0.0.1', '239.255.255.255'] : ['ff02::1', 'ff05::7'];
+    case 'interface':
+      return ['eth0', 'x'.repeat(15)];
+    case 'command':
+      return ['/bin/true', '"/bin/true some thing"', '/bin/true nobody', '/bin/true nobody nogroup'];
+    case 'syntax':
+      return [form.example];
+  }
+}
+
+function wrong(form: Form | undefined): readonly (readonly [string, string, DiagnosticKind])[] {
+  const missing = form?.optional === true ? [] : [['missing', '', 'missing-parameter'] as const];
+  switch (form?.kind) {
+    case undefined:
+    case 'none':
+      return [['one too many', 'some', 'extra-parameter']];
+    case 'integer':
+      return [
+        ...missing,
+        ['below the least', String(form.low - 1), 'out-of-range'],
+        ['above the greatest', String(form.high + 1), 'out-of-range'],
+        ['a word', 'some', 'bad-value'],
+        ['a fraction', '1.5', 'bad-value'],
+        ['one too many', `${form.low} some`, 'extra-parameter'],
+      ];
+    case 'seconds':
+      return [
+        ...missing,
+        ['below the least', decimal(form.low - 0.000001), 'out-of-range'],
+        ['above the greatest', decimal(form.high + 0.000001), 'out-of-range'],
+        ['a word', 'some', 'bad-value'],
+        ['a time with its unit', '5s', 'bad-value'],
+        ['one too many', `${form.high} some`, 'extra-parameter'],
+      ];
+    case 'boolean':
+      return [
+        ['no such word', 'maybe', 'bad-value'],
+        ['one too many', 'on some', 'extra-parameter'],
+      ];
+    case 'choice':
+      return [...missing, ['no such choice', 'some', 'bad-value']];
+    case 'text':
+    case 'command':
+      return missing;
+    case 'words':
+      return [];
+    case 'address':
+      return [...missing, ['no address', 'some', 'bad-value'], ['beyond a byte', '192.0.2.256', 'bad-value']];
+    case 'multicast':
+      return [
+        ...missing,
+        ['no address', 'some', 'bad-value'],
+        ['no multicast address', form.family === 'ipv4' ? '192.0.2.1' : '2001:db8::1', 'bad-value'],
+        ['of the other family', form.family === 'ipv4' ? 'ff02::1' : '224.0.0.1', 'bad-value'],
+      ];
+    case 'interface':
+      return [...missing, ['too long a name', 'x'.repeat(16), 'bad-value']];
+    case 'syntax':
+      return form.syntax.startsWith('[') ? [] : missing;
+  }
+}
+
+function decimal(value: number): string {
+  return value.toFixed(6);
+}
+
+describe('the keyword', () => {
+  it.each(titled(entries))('%s takes what its form says', (_title, entry) => {
+    for (const parameters of right(entry.row.form)) {
+      expect(read(entry, statement(entry, parameters)).kinds, `"${parameters}"`).toEqual([]);
+    }
+  });
+
+  it.each(titled(entries.filter(({ row }) => wrong(row.form).length > 0)))(
+    '%s reports what its form excludes, once, and goes on without it',
+    (_title, entry) => {
+      for (const [what, parameters, kind] of wrong(entry.row.form)) {
+        const { kinds, set } = read(entry, statement(entry, parameters));
+        expect(kinds, what).toEqual([kind]);
+        if (entry.row.field !== undefined && kind !== 'extra-parameter') expect(set, what).toEqual({});
+      }
+    },
+  );
+
+  it.each(titled(entries.filter(({ row }) => row.field !== undefined)))(
+    '%s counts as it stands last when it is there twice',
+    (_title, entry) => {
+      const values = right(entry.row.form);
+      const [first = '', last = ''] = [values[0], values.at(-1)];
+      const alone = read(entry, statement(entry, last));
+      const twice = read(entry, `${statement(entry, first)}\n${statement(entry, last)}`);
+      expect(twice).toEqual(alone);
+      expect(Object.keys(alone.set)).toContain(entry.row.field);
+    },
+  );
+
+  it.each(titled(entries.filter(({ row }) => row.field === undefined)))('%s may be there twice', (_title, entry) => {
+    const once = statement(entry, right(entry.row.form)[0] ?? '');
+    expect(read(entry, `${once}\n${once}`).kinds).toEqual([]);
+  });
+
+  it.each(titled(entries.filter(({ row }) => row.items !== undefined)))(
+    '%s takes items of its form, one a line',
+    (_title, entry) => {
+      const { form, items } = entry.row;
+      const lines = rightValues(items ?? { kind: 'none' }).filter((line) => line !== '');
+      const text = `${entry.keyword} ${right(form)[0] ?? ''} {\n${lines.join('\n')}\n}`;
+      expect(read(entry, text).kinds).toEqual([]);
+    },
+  );
+
+  it.each(titled(entries.filter(({ row }) => row.block === 'required')))('%s needs its block', (_title, entry) => {
+    expect(read(entry, `${entry.keyword} ${right(entry.row.form)[0] ?? ''}`).kinds).toEqual(['missing-block']);
+  });
+
+  it.each(titled(entries.filter(({ row }) => row.block === undefined)))('%s takes no block', (_title, entry) => {
+    expect(read(entry, `${entry.keyword} ${right(entry.row.form).at(-1) ?? ''} {\n some\n}`).kinds).toEqual([
+      'unexpected-block',
+    ]);
+  });
+});
+
+/** A file with one line in the block; undefined for blocks of which the model holds nothing. */
+function fileWith(block: string, line: string): string | undefined {
+  const put = (name: string) => (name === block ? `${line}\n` : '');
+  const check = (name: string, rest: string) => `${name} {\n${put(name)}${rest}\n}\n`;
+  const checks = [
+    check('TCP_CHECK', ''),
+    check('HTTP_GET', `url {\n${put('url')}\n}`),
+    check('MISC_CHECK', 'misc_path /bin/true'),
+    check('SMTP_CHECK', ''),
+    check('DNS_CHECK', ''),
+    check('UDP_CHECK', ''),
+  ].join('');
+  const text = `
+global_defs {
+${put('global_defs')}}
+vrrp_script S {
+script /bin/true
+${put('vrrp_script')}}
+vrrp_instance V4 {
+interface eth0
+virtual_router_id 7
+track_script {
+S
+}
+virtual_ipaddress {
+192.0.2.1
+}
+${put('vrrp_instance')}}
+vrrp_instance V6 {
+interface eth0
+virtual_router_id 7
+virtual_ipaddress {
+fe80::7
+}
+}
+vrrp_sync_group G {
+group {
+V4
+V6
+}
+${put('vrrp_sync_group')}}
+static_ipaddress {
+192.0.2.9
+}
+virtual_server 192.0.2.1 80 {
+protocol TCP
+${put('virtual_server')}real_server 192.0.2.10 80 {
+${put('real_server')}${checks}}
+real_server 192.0.2.11 80 {
+}
+}
+`;
+  return line !== '' && !text.includes(`${line}\n`) ? undefined : text;
+}
+
+function sameModel(entry: Entry, parameters: string): boolean {
+  const model = (line: string) => parseKeepalivedConfig({ file: 't', text: fileWith(entry.block, line) ?? '' }).config;
+  return isEmptyDiff(diffConfigs(model(''), model(statement(entry, parameters).trim())));
+}
+
+const written = entries.flatMap((entry) => {
+  const value = DEFAULTS[entry.block]?.[entry.keyword];
+  return typeof value === 'string' ? [[`${entry.block} > ${entry.keyword}`, value, entry] as const] : [];
+});
+const inModel = written.filter(
+  ([, , entry]) => entry.row.field !== undefined && fileWith(entry.block, 'x 1') !== undefined,
+);
+
+describe('the default', () => {
+  it.each(written)('of %s, %s, could be written', (_title, value, entry) => {
+    expect(read(entry, statement(entry, value)).kinds).toEqual([]);
+  });
+
+  it.each(inModel)('of %s, %s, means the same written or not', (_title, value, entry) => {
+    expect(sameModel(entry, value)).toBe(true);
+  });
+
+  // The quorum of the file is 1, and hysteresis must be below it; the model of checkers that do not run has no connection.
+  const exempt = /hysteresis|(SMTP|DNS|UDP)_CHECK > connect_timeout/;
+  it.each(inModel.filter(([title]) => !exempt.test(title)))(
+    'of %s, %s, is not what every value means',
+    (_title, _value, entry) => {
+      expect(right(entry.row.form).some((other) => !sameModel(entry, other))).toBe(true);
+    },
+  );
+
+  it('is given for keywords that there are', () => {
+    const known = new Set(entries.map(({ block, keyword }) => `${block} > ${keyword}`));
+    const given = Object.entries(DEFAULTS).flatMap(([block, values]) =>
+      Object.keys(values).map((keyword) => `${block} > ${keyword}`),
+    );
+    expect(given.filter((name) => !known.has(name))).toEqual([]);
+  });
+});
+
+describe('the language table', () => {
+  it('has the whole vocabulary and nothing else', () => {
+    const names = (all: readonly string[]) => [...new Set(all)].sort();
+    expect(names(entries.map(({ keyword }) => keyword))).toEqual(names(Object.values(VOCABULARY).flat()));
+  });
+
+  it('dates keywords that there are', () => {
+    const known = new Set(entries.flatMap(({ block, keyword }) => [keyword, `${block}:${keyword}`]));
+    expect(Object.keys(SINCE).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it.each([
+    ['configuration.md', referenceMarkdown],
+    ['completion/keepalived.json', completionJson],
+  ])('is what docs/%s says; npm run docs -w @keepfleet/config writes it', (name, make) => {
+    const path = new URL(name, DOCS);
+    expect(existsSync(path) ? readFileSync(path, 'utf8') : '').toBe(make());
+  });
+});
