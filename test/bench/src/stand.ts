@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,7 +25,7 @@ let stands = 0;
 export class Stand {
   static readonly #open = new Set<Stand>();
 
-  readonly directory = mkdtempSync(join(tmpdir(), 'kf-bench-'));
+  readonly directory = mkdtempSync(join(tmpdir(), `kf-bench-${process.pid}-`));
   readonly #prefix = `kf-bench-${process.pid}-${++stands}`;
 
   constructor() {
@@ -100,11 +100,15 @@ export function hostOf(mac: string): Host | undefined {
   return mac === MACS.a ? 'a' : mac === MACS.b ? 'b' : undefined;
 }
 
-/** Removes what a bench that was killed has left: namespaces named after a process that is no more. */
+/** Removes what a bench that was killed has left: namespaces and files named after a process that is no more. */
 export function removeLeftovers(): void {
   for (const line of sh('ip', 'netns', 'list').split('\n')) {
     const [, namespace, pid] = /^(kf-bench-(\d+)-\S+)/.exec(line) ?? [];
     if (namespace !== undefined && !isRunning(Number(pid))) removeNamespace(namespace);
+  }
+  for (const name of readdirSync(tmpdir())) {
+    const [, pid] = /^kf-bench-(\d+)-\w+$/.exec(name) ?? [];
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
 }
 
@@ -116,7 +120,14 @@ function removeNamespace(namespace: string): void {
     // Never made: an end in the middle of the constructor.
     return;
   }
-  for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // It ended by itself meanwhile.
+      if (isRunning(pid)) throw error;
+    }
+  }
   sh('ip', 'netns', 'delete', namespace);
 }
 
