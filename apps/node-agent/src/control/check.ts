@@ -1,11 +1,10 @@
-import { formatDiagnostic } from '@keepfleet/config';
-import { readConfiguration } from './configuration.ts';
+import { diagnosticLines, readConfiguration } from './configuration.ts';
 
 /** What `--check` prints, and whether the configuration can be used. */
 export function checkConfiguration(path: string): { usable: boolean; lines: readonly string[] } {
   const reading = readConfiguration(path);
   const { diagnostics } = reading.ok ? reading.configuration : reading;
-  const lines = diagnostics.map(formatDiagnostic);
+  const lines = diagnosticLines(diagnostics);
   if (!reading.ok) return { usable: false, lines: [...lines, reading.reason] };
   return { usable: true, lines: [...lines, `${path} is fine`] };
 }

@@ -7,6 +7,7 @@ import {
   type FileLoader,
   type KeepalivedConfig,
   type LoadedFile,
+  formatDiagnostic,
   isUsable,
   parseKeepalivedConfig,
 } from '@keepfleet/config';
@@ -14,6 +15,8 @@ import { errorText } from './error-text.ts';
 
 /** keepalived's limit of what may be read as an include, and ours of the main file. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+const MAX_DIAGNOSTICS = 50;
 
 export interface Configuration {
   readonly config: KeepalivedConfig;
@@ -34,6 +37,10 @@ export function readConfiguration(path: string, configId = hostname().split('.')
     text = readText(path);
   } catch (error) {
     return { ok: false, reason: `${path} cannot be read: ${errorText(error)}`, diagnostics: [] };
+  }
+  if (text.trim() === '') {
+    const reason = `${path} is empty: was it cut off while it was written, on a full disk? To run nothing, write a comment into it`;
+    return { ok: false, reason, diagnostics: [] };
   }
   hash.update(text);
   const loader: FileLoader = {
@@ -58,6 +65,13 @@ export function readConfiguration(path: string, configId = hostname().split('.')
   return { ok: true, configuration: { config, hash: hash.digest('hex'), diagnostics } };
 }
 
+/** Diagnostics in words, the first of very many: a file of another kind has an error on every line. */
+export function diagnosticLines(diagnostics: readonly Diagnostic[], most = MAX_DIAGNOSTICS): string[] {
+  const lines = diagnostics.slice(0, most).map(formatDiagnostic);
+  const rest = diagnostics.length - lines.length;
+  return rest === 0 ? lines : [...lines, `and ${rest} more errors and warnings`];
+}
+
 /** Regular, non-executable files only, as keepalived reads them. */
 function loadIncludes(pattern: string, includingFile: string): LoadedFile[] {
   const absolute = isAbsolute(pattern) ? pattern : join(dirname(includingFile), pattern);
@@ -75,7 +89,10 @@ function loadIncludes(pattern: string, includingFile: string): LoadedFile[] {
 }
 
 function readText(path: string): string {
-  const { size } = statSync(path);
+  const status = statSync(path);
+  // Reading a FIFO would wait for a writer, and everything else of the node with it.
+  if (!status.isFile()) throw new Error('it is not a regular file');
+  const { size } = status;
   if (size > MAX_FILE_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_FILE_BYTES}`);
   return readFileSync(path, 'utf8');
 }

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { type AgentFile, formatDiagnostic } from '@keepfleet/config';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
-import { lockPidFile } from '@keepfleet/linux';
+import { lockPidFile, missingCapabilities } from '@keepfleet/linux';
 import type { Change } from '@keepfleet/mib';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import { credentials } from '@grpc/grpc-js';
-import { type Gossip, startGossip } from '../gossip/index.ts';
+import { type Gossip, type GossipEvent, describeProblem, startGossip } from '../gossip/index.ts';
 import { type Role, socketPath } from '../link/index.ts';
 import { lvsEventSchema, lvsSnapshotSchema } from '../lvs/schemas.ts';
 import { DEFAULT_AGENT_CONFIG, type RoleOptions } from '../options.ts';
@@ -18,7 +18,7 @@ import { tlsCredentials } from '../uplink/tls.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
-import { readConfiguration } from './configuration.ts';
+import { diagnosticLines, readConfiguration } from './configuration.ts';
 import { errorText } from './error-text.ts';
 import { gossipOptions, memberEventText, wireMembers } from './membership.ts';
 import { ControlNode } from './node.ts';
@@ -31,10 +31,18 @@ import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.t
 const FIRST_REPORT_DELAY_MS = 3_000;
 /** Changes are gathered for this long before SNMP gets new rows and the controller what changed. */
 const GATHER_MS = 20;
+/** SIGHUPs are gathered for this long: a storm of them is one reload, of the file as it is at the end. */
+const RELOAD_DELAY_MS = 200;
+/** Gossip that could not be started, for example because its port is taken, is tried again after this. */
+const GOSSIP_RETRY_MS = 30_000;
 
 /** The control process: everything of a node but VRRP and IPVS themselves. Returns when the node is told to end. */
 export async function runControl(options: RoleOptions): Promise<void> {
   const agentFile = readAgentFile(options.agentConfig, options.agentConfig === DEFAULT_AGENT_CONFIG);
+  // Said here too, where it is read: the processes that need them would be started again and again.
+  const missing = missingCapabilities(['CAP_NET_ADMIN', 'CAP_NET_RAW']);
+  if (missing.length > 0)
+    throw new Error(`the agent needs ${missing.join(' and ')}: run it as root, or grant them in the service unit`);
   const lock = lockPidFile(join(options.runDirectory, 'control.pid'));
   if (lock.kind === 'held') {
     const who = lock.pid === undefined ? '' : ` (process ${lock.pid})`;
@@ -68,6 +76,9 @@ class Control {
   #uplink: Uplink | undefined;
   #gather: NodeJS.Timeout | undefined;
   #gossipProblem: string | undefined;
+  #gossipRetry: NodeJS.Timeout | undefined;
+  #reload: NodeJS.Timeout | undefined;
+  #ending = false;
 
   constructor(options: RoleOptions, agentFile: AgentFile) {
     this.#options = options;
@@ -109,6 +120,9 @@ class Control {
     this.#startUplink();
     const how = await ended;
     this.#options.log.info({ how }, how === 'stop' ? 'stopping: handing over' : 'ending; VRRP and IPVS go on');
+    this.#ending = true;
+    clearTimeout(this.#reload);
+    clearTimeout(this.#gossipRetry);
     this.#uplink?.close();
     await Promise.all([this.#snmp?.close(), how === 'stop' ? this.#gossip?.leave() : undefined]);
     this.#gossip?.close();
@@ -124,7 +138,7 @@ class Control {
     const reading = readConfiguration(this.#configPath(), this.#agentFile.configId);
     const running = (['vrrp', 'lvs'] as const).some((role) => existsSync(socketPath(this.#options.runDirectory, role)));
     if (reading.ok || running) return;
-    throw new Error([...reading.diagnostics.map(formatDiagnostic), reading.reason].join('\n'));
+    throw new Error([...diagnosticLines(reading.diagnostics), reading.reason].join('\n'));
   }
 
   #configPath(): string {
@@ -134,12 +148,8 @@ class Control {
   #readConfiguration(): void {
     const reading = readConfiguration(this.#configPath(), this.#agentFile.configId);
     const { diagnostics } = reading.ok ? reading.configuration : reading;
-    for (const diagnostic of diagnostics) {
-      this.#options.log[diagnostic.severity === 'error' ? 'error' : 'warn'](
-        { kind: diagnostic.kind },
-        formatDiagnostic(diagnostic),
-      );
-    }
+    const level = reading.ok ? 'warn' : 'error';
+    for (const line of diagnosticLines(diagnostics)) this.#options.log[level]({}, line);
     if (!reading.ok) {
       const first = diagnostics.find((diagnostic) => diagnostic.severity === 'error');
       this.#node.refuseConfiguration(
@@ -194,19 +204,31 @@ class Control {
     const options = gossipOptions(this.#agentFile, { ...this.#options, name: this.#name });
     if (options === undefined) return;
     try {
-      this.#gossip = await startGossip({
-        ...options,
-        onEvent: (event) => {
-          const text = memberEventText(event);
-          if (text !== undefined) this.#node.note(text);
-          this.#changed();
-        },
-      });
+      this.#gossip = await startGossip({ ...options, onEvent: (event) => this.#noteGossip(event) });
+      this.#gossipProblem = undefined;
     } catch (error) {
       // VRRP, IPVS and the report to the controller do not need gossip.
-      this.#gossipProblem = errorText(error);
-      this.#options.log.error({}, `gossip could not be started: ${this.#gossipProblem}`);
+      const problem = errorText(error);
+      if (problem !== this.#gossipProblem)
+        this.#options.log.error(
+          {},
+          `${problem}; everything else goes on without gossip, which is tried again every ${GOSSIP_RETRY_MS / 1_000} s`,
+        );
+      this.#gossipProblem = problem;
+      if (!this.#ending) this.#gossipRetry = setTimeout(() => void this.#startGossip(), GOSSIP_RETRY_MS);
     }
+    if (this.#ending) await this.#gossip?.close();
+    this.#changed();
+  }
+
+  #noteGossip(event: GossipEvent): void {
+    if (event.kind === 'problem') {
+      this.#options.log.warn({ problem: event.problem.kind }, describeProblem(event.problem));
+      return;
+    }
+    const text = memberEventText(event);
+    if (text !== undefined) this.#node.note(text);
+    this.#changed();
   }
 
   #startUplink(): void {
@@ -229,7 +251,7 @@ class Control {
   #problems(): string[] {
     const snmp = this.#snmp?.status();
     return [
-      ...(this.#gossipProblem === undefined ? [] : [`gossip: ${this.#gossipProblem}`]),
+      ...(this.#gossipProblem === undefined ? [] : [this.#gossipProblem]),
       ...(snmp === undefined || snmp.state === 'serving' ? [] : [`snmp: no session with snmpd at ${snmp.socket}`]),
     ];
   }
@@ -246,7 +268,13 @@ class Control {
 
   /** Resolves when the node is told to end: `stop` hands over, `leave` ends this process alone. */
   #signals(): Promise<'stop' | 'leave'> {
-    process.on('SIGHUP', () => this.#readConfiguration());
+    process.on('SIGHUP', () => {
+      if (this.#ending) return;
+      this.#reload ??= setTimeout(() => {
+        this.#reload = undefined;
+        this.#readConfiguration();
+      }, RELOAD_DELAY_MS);
+    });
     return new Promise((resolve) => {
       process.once('SIGTERM', () => resolve('stop'));
       process.once('SIGINT', () => resolve('stop'));

@@ -91,9 +91,9 @@ export class ControlNode implements CommandTarget {
   readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener('lvs', this.#lvs, lvsEventText);
 
   /** Takes a configuration and puts it in force. */
-  configure(configuration: Configuration): Promise<string | undefined> {
-    this.#configuration = configuration;
+  async configure(configuration: Configuration): Promise<string | undefined> {
     this.#configured = nodeSettings(configuration.config);
+    this.#configuration = configuration;
     this.#configProblem = undefined;
     return this.apply();
   }
