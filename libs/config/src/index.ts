@@ -26,6 +26,7 @@ export {
   type AgentFileProblem,
   type AgentFileResult,
   DEFAULT_GOSSIP_PORT,
+  agentFileSchema,
   formatAgentFileProblem,
   parseAgentFile,
 } from './agent/agent-file.ts';

@@ -1,4 +1,4 @@
-import { type IpAddress, ip, parseIp } from '@keepfleet/wire';
+import { type IpAddress, parseIp } from '@keepfleet/wire';
 import { type Document, LineCounter, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Position } from '../diagnostics.ts';
@@ -37,12 +37,12 @@ const hostAndPort = z.string().regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]]+):\d{1,5}$/
 
 const controller = z
   .strictObject({
-    /** "host:port" of each controller, tried in turn. */
-    addresses: z.array(hostAndPort).min(1),
-    /** PEM files; the agent proves itself by its certificate. */
-    tls: z.strictObject({ ca: path, certificate: path, key: path }).optional(),
-    /** No TLS; only for a controller on this machine's loopback. */
-    plaintext: z.boolean().default(false),
+    addresses: z.array(hostAndPort).min(1).describe('HOST:PORT of each controller, tried in turn.'),
+    tls: z
+      .strictObject({ ca: path, certificate: path, key: path })
+      .optional()
+      .describe('PEM files; the agent proves itself by its certificate.'),
+    plaintext: z.boolean().default(false).describe("No TLS; only for a controller on this machine's loopback."),
   })
   .superRefine((value, context) => {
     if (value.tls !== undefined && value.plaintext)
@@ -60,53 +60,72 @@ const controller = z
   });
 
 const gossip = z.strictObject({
-  bind: endpoint.default({ address: ip('0.0.0.0'), port: DEFAULT_GOSSIP_PORT }),
-  /** What the others are told to send to; default the bind address, which must then be a real one. */
-  advertise: endpoint.optional(),
-  /** Members to join by. */
-  seeds: z.array(endpoint).default([]),
-  /** File with one base64 key of 16, 24 or 32 bytes a line, the first of which encrypts; missing: no encryption. */
-  keyFile: path.optional(),
+  bind: endpoint
+    .prefault(`0.0.0.0:${DEFAULT_GOSSIP_PORT}`)
+    .describe('IP[:PORT] to listen on, for UDP and TCP; default 0.0.0.0:7946.'),
+  advertise: endpoint
+    .optional()
+    .describe('IP[:PORT] that the others are told; default the bind address, which must then be a real one.'),
+  seeds: z.array(endpoint).default([]).describe('IP[:PORT] of members to join by.'),
+  keyFile: path
+    .optional()
+    .describe(
+      'File with one base64 key of 16, 24 or 32 bytes a line, the first of which encrypts; missing: no encryption.',
+    ),
 });
 
 const snmp = z.strictObject({
-  enabled: z.boolean().default(true),
-  /** Where the master agent listens for sub-agents, as net-snmp writes it. */
+  enabled: z.boolean().default(true).describe('Whether this node is a sub-agent of a master agent.'),
   agentx: z
     .string()
     .regex(/^(unix:\/|\/|tcp:)/, 'expected unix:/PATH or tcp:HOST:PORT')
-    .default('unix:/var/agentx/master'),
+    .default('unix:/var/agentx/master')
+    .describe('Where the master agent listens for sub-agents, as net-snmp writes it.'),
 });
 
 const agentFile = z.strictObject({
-  /** Name of this node in the fleet; default the host name. */
-  node: nodeName.optional(),
-  /** What `@ID` lines of keepalived.conf are compared with; default the host name up to its first dot. */
-  configId: z.string().regex(/^\S+$/, 'expected one word').optional(),
-  /** Words to select nodes by. */
+  node: nodeName.optional().describe('Name of this node in the fleet; default the host name.'),
+  configId: z
+    .string()
+    .regex(/^\S+$/, 'expected one word')
+    .optional()
+    .describe('What @ID lines of keepalived.conf are compared with; default the host name up to its first dot.'),
   labels: z
     .record(
       z.string().regex(LABEL_NAME, 'expected a label name'),
       z.union([z.string(), z.number(), z.boolean()]).transform(String),
     )
-    .default({}),
-  /** Missing: the node reports to nobody. */
-  controller: controller.optional(),
-  /** Missing: the node gossips with nobody. */
-  gossip: gossip.optional(),
-  snmp: snmp.default({ enabled: true, agentx: 'unix:/var/agentx/master' }),
-  /** The command line wins over these. */
+    .default({})
+    .describe('Words to select nodes by.'),
+  controller: controller.optional().describe('Missing: the node reports to nobody.'),
+  gossip: gossip.optional().describe('Missing: the node gossips with nobody.'),
+  snmp: snmp
+    .default({ enabled: true, agentx: 'unix:/var/agentx/master' })
+    .describe('SNMP by way of the local master agent.'),
   paths: z
     .strictObject({
-      run: path.optional(),
-      state: path.optional(),
-      keepalivedConf: path.optional(),
+      run: path.optional().describe('Directory of sockets and pid files.'),
+      state: path.optional().describe('Directory of overrides, identity and the event spool.'),
+      keepalivedConf: path.optional().describe('The keepalived.conf of this node.'),
     })
-    .default({}),
+    .default({})
+    .describe('The command line wins over these.'),
 });
 
 /** An agent.yaml with its defaults in place. */
 export type AgentFile = z.output<typeof agentFile>;
+
+/** The JSON Schema of what may be written in an agent.yaml, for editors; what it cannot say, parseAgentFile checks too. */
+export function agentFileSchema(): object {
+  const schema = z.toJSONSchema(agentFile, {
+    io: 'input',
+    override({ jsonSchema }) {
+      // A name of zod's own, which strict validators refuse; the pattern beside it says the same.
+      if (jsonSchema.format === 'starts_with') delete jsonSchema.format;
+    },
+  });
+  return { title: 'agent.yaml of Keepfleet', ...schema };
+}
 
 /** Reads an agent.yaml; an empty one is all defaults. Any text gives a value or problems, and nothing is thrown. */
 export function parseAgentFile(file: string, text: string): AgentFileResult {
