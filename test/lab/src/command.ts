@@ -14,7 +14,8 @@ export class CommandError extends Error {
 /** Runs a short command of the machine to its end and returns its output. */
 export function command(program: string, argv: readonly string[], input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, argv, { stdio: ['pipe', 'pipe', 'pipe'] });
+    // In a group of its own: a Ctrl-C on the terminal is the lab's to act on, and must not end what takes it down.
+    const child = spawn(program, argv, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -1,6 +1,8 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { defaultOptions, type UpOptions } from './arguments.ts';
+import { claim } from './claim.ts';
 import { paths, labDirectory } from './paths.ts';
+import { namePrefix } from './plan.ts';
 import { isRecord, isTexts } from './protocol.ts';
 import { remains, removeRemains, runningDaemon } from './remains.ts';
 import { RunningLab, type Progress } from './running-lab.ts';
@@ -23,6 +25,7 @@ export interface StartedLab {
 
 /** Removes what a crashed run left, and starts a lab in this process. `ended` is called when it was taken down. */
 export async function startLab(options: UpOptions, say: Progress, ended: () => void): Promise<StartedLab> {
+  await claim(`\0${namePrefix}claim`);
   const stale = await remains();
   if (stale.length > 0) {
     say(`removing what a crashed lab left: ${stale.join(', ')}`);
@@ -49,25 +52,33 @@ export async function runDaemon(text: string): Promise<void> {
     tell({ line });
     if (existsSync(labDirectory)) appendFileSync(paths.log, `${new Date().toISOString()} ${line}\n`);
   };
-  const reason = obstacle();
-  if (reason !== undefined) {
-    tell({ failed: reason });
+  const fail = (message: string) => {
+    tell({ failed: message });
     process.exitCode = 1;
-    process.disconnect();
-    return;
-  }
+    if (process.connected) process.disconnect();
+  };
+  const reason = obstacle();
+  if (reason !== undefined) return fail(reason);
   process.on('SIGHUP', () => say('SIGHUP is of no meaning to the lab'));
-  const { serving, stop } = await startLab(parseOptions(text), say, () => process.exit(0));
-  process.once('SIGTERM', () => void stop());
-  process.once('SIGINT', () => void stop());
+  let started: StartedLab;
   try {
-    await serving;
+    started = await startLab(parseOptions(text), say, () => process.exit(0));
+  } catch (error) {
+    return fail(textOf(error));
+  }
+  process.once('SIGTERM', () => void started.stop());
+  process.once('SIGINT', () => void started.stop());
+  try {
+    await started.serving;
     tell({ ready: true });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    say(message);
-    tell({ failed: message });
+    say(textOf(error));
+    tell({ failed: textOf(error) });
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function parseOptions(text: string): UpOptions {

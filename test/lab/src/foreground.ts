@@ -20,6 +20,8 @@ export async function watchLab(options: UpOptions): Promise<number> {
       resolve();
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+    // A terminal that was closed, or a reader that has gone: nobody watches any more.
+    process.stdout.on('error', end);
   });
   let gone: () => void = () => {};
   const ended = new Promise<void>((resolve) => (gone = resolve));

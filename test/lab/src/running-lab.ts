@@ -36,8 +36,8 @@ import { interfaceUp } from './templates.ts';
 /** From the start of the agents to the first answer; three times what an election at advert_int 2 and a check take. */
 const serveMilliseconds = 60_000;
 
-/** An older stamp is of a set-up that nobody started a lab after. */
-const longestSetupMilliseconds = 30 * 60_000;
+/** A stamp whose set-up ended earlier than this is of one that nobody started a lab after. */
+const setupMilliseconds = 20_000;
 
 export type Progress = (line: string) => void;
 
@@ -170,14 +170,18 @@ export class RunningLab {
   /** Takes everything down; safe at any moment. */
   async stop(): Promise<void> {
     this.state = 'stopping';
-    for (const forward of this.forwards) forward.server.close();
     for (const machine of this.machines.values()) {
-      if (machine instanceof NamespaceHost && machine.state !== 'dead') await machine.kill();
-      if (machine instanceof Director && machine.state !== 'dead' && this.choice.kernel === 'guests')
+      if (machine.state === 'dead' || (machine instanceof Director && this.choice.kernel !== 'guests')) continue;
+      try {
         await machine.kill();
+      } catch (error) {
+        // What is left of it goes with its namespace, below.
+        this.say(`${machine.host.name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
     // A phase that is cut short may still have something half made.
     await this.working;
+    for (const forward of this.forwards) forward.server.close();
     await removeRemains();
   }
 
@@ -326,11 +330,11 @@ export class RunningLab {
 
 /** When the set-up that led here began, if it had anything to do; told once. */
 async function takeSetupStamp(): Promise<number | undefined> {
-  const path = join(repository, '.lab/setup-began');
+  const path = join(repository, '.lab/setup-times');
   if (!existsSync(path)) return undefined;
-  const began = Number(await readFile(path, 'utf8'));
+  const [began, ended = 0] = (await readFile(path, 'utf8')).split(' ').map(Number);
   await rm(path);
-  return Date.now() - began < longestSetupMilliseconds ? began : undefined;
+  return Date.now() - ended < setupMilliseconds ? began : undefined;
 }
 
 function seconds(milliseconds: number): string {
