@@ -13,6 +13,8 @@ import type { Override, OverrideChange } from '../settings/override.ts';
 /** Everything that this node's report is made from. A snapshot is undefined while its process has not been heard. */
 export interface NodeView {
   readonly vrrp: VrrpSnapshot | undefined;
+  /** Since when the vrrp process has said nothing, milliseconds since 1970. */
+  readonly vrrpSilentSince: number | undefined;
   readonly lvs: LvsSnapshot | undefined;
   readonly overrides: readonly Override[];
   readonly processes: readonly model.Process[];
@@ -23,7 +25,7 @@ export interface NodeView {
 
 export function nodeState(view: NodeView): model.NodeState {
   return {
-    routers: view.vrrp?.instances.map(virtualRouter) ?? [],
+    routers: view.vrrp?.instances.map((router) => virtualRouter(router, view.vrrpSilentSince)) ?? [],
     services: view.lvs?.virtualServers.map(virtualService) ?? [],
     overrides: view.overrides.map(toWireOverride),
     processes: [...view.processes],
@@ -42,8 +44,12 @@ const ROUTER_STATES = {
   fault: model.RouterState.FAULT,
 } as const;
 
-function virtualRouter(router: RouterSnapshot): model.VirtualRouter {
+function virtualRouter(router: RouterSnapshot, silentSince: number | undefined): model.VirtualRouter {
   const { counters } = router;
+  const age =
+    silentSince === undefined
+      ? []
+      : [`as it was at ${new Date(silentSince).toISOString()}: the vrrp process does not answer`];
   return {
     instance: router.name,
     vrid: router.vrid,
@@ -65,7 +71,7 @@ function virtualRouter(router: RouterSnapshot): model.VirtualRouter {
       present: address.installed,
       advertised: address.advertised,
     })),
-    problems: router.causes.map((cause) => `${cause.kind.replaceAll('-', ' ')}: ${cause.interface}`),
+    problems: [...age, ...router.causes.map((cause) => `${cause.kind.replaceAll('-', ' ')}: ${cause.interface}`)],
     lastResort: router.standing === 'last-resort',
     counters: {
       advertsReceived: BigInt(counters.advertsReceived),

@@ -44,6 +44,10 @@ interface Half<Snapshot> {
   /** Revision that the process has in force, and why it refused another. */
   applied: string | undefined;
   refusal: { revision: string; reason: string } | undefined;
+  /** Since when the process has said nothing, milliseconds since 1970; undefined while it speaks. */
+  silentSince: number | undefined;
+  /** When the snapshot was made. */
+  heardAt: number;
 }
 
 /**
@@ -66,8 +70,17 @@ export class ControlNode implements CommandTarget {
     hello: undefined,
     applied: undefined,
     refusal: undefined,
+    silentSince: undefined,
+    heardAt: 0,
   };
-  readonly #lvs: Half<LvsSnapshot> = { snapshot: undefined, hello: undefined, applied: undefined, refusal: undefined };
+  readonly #lvs: Half<LvsSnapshot> = {
+    snapshot: undefined,
+    hello: undefined,
+    applied: undefined,
+    refusal: undefined,
+    silentSince: undefined,
+    heardAt: 0,
+  };
   readonly #waiting = new Set<() => void>();
   #expiry: NodeJS.Timeout | undefined;
   members: readonly model.Member[] = [];
@@ -248,6 +261,7 @@ export class ControlNode implements CommandTarget {
     const { spool, overrides } = this.#options;
     return {
       vrrp: this.#vrrp.snapshot,
+      vrrpSilentSince: this.#vrrp.silentSince,
       lvs: this.#lvs.snapshot,
       overrides: overrides.list(new Date()),
       processes: this.processes(),
@@ -274,7 +288,13 @@ export class ControlNode implements CommandTarget {
   #halfProblems(role: Role, half: Half<unknown>): string[] {
     if (half.hello === undefined) return [`${role}: its process is not connected`];
     const refused = half.refusal === undefined ? [] : [`${role}: settings were refused: ${half.refusal.reason}`];
-    return [...half.hello.problems.map((problem) => `${role}: ${problem}`), ...refused];
+    const silent =
+      half.silentSince === undefined
+        ? []
+        : [
+            `${role}: its process (${half.hello.pid}) has said nothing since ${new Date(half.silentSince).toISOString()}, and its state is as old: it is stopped or held up; \`kill -CONT ${half.hello.pid}\` lets a stopped one go on, \`kill -9 ${half.hello.pid}\` has it started anew`,
+          ];
+    return [...silent, ...half.hello.problems.map((problem) => `${role}: ${problem}`), ...refused];
   }
 
   #effectiveSettings(): NodeSettings | undefined {
@@ -328,8 +348,27 @@ export class ControlNode implements CommandTarget {
         );
         changed();
       },
-      snapshot: (snapshot) => {
+      snapshot: (snapshot, at) => {
         half.snapshot = snapshot;
+        half.heardAt = at;
+        changed();
+      },
+      problems: (problems) => {
+        if (half.hello !== undefined) half.hello = { ...half.hello, problems: [...problems] };
+        changed();
+      },
+      silent: (isSilent) => {
+        half.silentSince = isSilent ? half.heardAt : undefined;
+        const pid = String(half.hello?.pid);
+        this.note({
+          severity: isSilent ? 'error' : 'info',
+          kind: 'agent.process',
+          subject: role,
+          message: isSilent
+            ? `the ${role} process (${pid}) says nothing any more: it is stopped or held up, and what is shown of it is old`
+            : `the ${role} process (${pid}) speaks again`,
+          attributes: { state: isSilent ? 'silent' : 'up' },
+        });
         changed();
       },
       event: (event, at, position) => {
@@ -364,6 +403,7 @@ export class ControlNode implements CommandTarget {
         half.hello = undefined;
         half.snapshot = undefined;
         half.applied = undefined;
+        half.silentSince = undefined;
         changed();
       },
     };

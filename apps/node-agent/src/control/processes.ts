@@ -12,12 +12,13 @@ export class Processes {
 
   /** Takes a new state of a process; the answer is worth telling. */
   changed(role: Role, state: ProcessState): EventText | undefined {
+    const before = this.#states[role];
     this.#states[role] = state;
     if (state.kind === 'down') {
       this.#restarts[role] += 1;
       return text('error', role, `the ${role} process ${state.exit}; it is started again`, { state: 'down' });
     }
-    if (state.kind !== 'running') return undefined;
+    if (state.kind !== 'running' || before?.kind === 'running') return undefined;
     const how = state.adopted ? 'adopted as it runs' : 'started';
     return text('info', role, `the ${role} process is up: ${how}, pid ${state.pid}`, {
       state: 'up',

@@ -54,6 +54,8 @@ function supervise(stopping = 'obeys') {
       missed: ignore,
       applied: ignore,
       refused: ignore,
+      silent: ignore,
+      problems: ignore,
       disconnected: ignore,
     },
   });
@@ -108,6 +110,17 @@ describe('supervision', () => {
   it('ends a process that does not stop when asked', TIMEOUT, async () => {
     const { supervised } = supervise('refuses');
     const { pid } = await running(supervised);
+    await supervised.stop('release', 50);
+    expect(alive(pid)).toBe(false);
+  });
+
+  it('ends a process that is stopped, also one that it has never heard', TIMEOUT, async () => {
+    const { supervised: first } = supervise();
+    const { pid } = await running(first);
+    process.kill(pid, 'SIGSTOP');
+    first.detach();
+    const { supervised } = supervise();
+    await vi.waitFor(() => expect(supervised.link.connected).toBe(true));
     await supervised.stop('release', 50);
     expect(alive(pid)).toBe(false);
   });

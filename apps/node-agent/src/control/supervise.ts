@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Hello, LinkClient, type LinkClientOptions, type Role, type StopMode } from '../link/index.ts';
 import type { RoleOptions } from '../options.ts';
@@ -8,7 +8,8 @@ export const RESTART_FIRST_MS = 100;
 export const RESTART_LAST_MS = 10_000;
 /** A process that ran this long has started well: its next crash is again its first. */
 const HEALTHY_AFTER_MS = 60_000;
-const STOP_TIMEOUT_MS = 10_000;
+/** Then SIGTERM, and after as long again SIGKILL: together less than the 10 s that an operator waits. */
+const STOP_TIMEOUT_MS = 4_000;
 /** A log file larger than this is set aside when a process starts. */
 const LOG_FILE_LIMIT = 16 << 20;
 
@@ -41,6 +42,8 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
   #nextStart = -Infinity;
   #stopping: { readonly done: () => void } | undefined;
   #detached = false;
+  /** Logged already. */
+  #unreachableFor = '';
 
   constructor(options: SuperviseOptions<Snapshot, Event>) {
     this.#options = options;
@@ -53,6 +56,12 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
         missed: (count) => listener.missed(count),
         applied: (revision) => listener.applied(revision),
         refused: (revision, reason) => listener.refused(revision, reason),
+        problems: (problems) => {
+          const state = this.#state;
+          if (state.kind === 'running') this.#become({ ...state, hello: { ...state.hello, problems: [...problems] } });
+          listener.problems(problems);
+        },
+        silent: (isSilent) => listener.silent(isSilent),
         connected: (hello) => {
           this.#connected(hello);
           listener.connected(hello);
@@ -73,7 +82,7 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
   /** Asks the process to end, and makes it end when it does not. It is not started again. */
   async stop(mode: StopMode, timeoutMs = STOP_TIMEOUT_MS): Promise<void> {
     const { role, log } = this.#options;
-    const pid = this.#state.kind === 'running' || this.#state.kind === 'silent' ? this.#state.pid : undefined;
+    const pid = this.#pid();
     const ended = new Promise<void>((resolve) => (this.#stopping = { done: resolve }));
     if (pid !== undefined) {
       const kill = (signal: NodeJS.Signals) => {
@@ -90,6 +99,15 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
     }
     this.#become({ kind: 'stopped' });
     this.detach();
+  }
+
+  /** Of a process that has taken our connection and not greeted yet, or never will, the pid file knows. */
+  #pid(): number | undefined {
+    const { runDirectory, role } = this.#options;
+    if (this.#state.kind !== 'running' && this.#state.kind !== 'silent') return undefined;
+    if (this.#state.pid !== undefined || !this.link.connected) return this.#state.pid;
+    const pid = Number.parseInt(readFileSync(join(runDirectory, `${role}.pid`), 'latin1'), 10);
+    return pid > 0 ? pid : undefined;
   }
 
   /** Lets the process go on without us. */
@@ -118,9 +136,15 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
   #unreachable(reason: NodeJS.ErrnoException): void {
     if (this.#detached || this.#child !== undefined) return;
     if (reason.code !== 'ENOENT' && reason.code !== 'ECONNREFUSED') {
-      this.#options.log.error({ err: reason }, `the ${this.#options.role} process cannot be reached`);
+      if (reason.message !== this.#unreachableFor)
+        this.#options.log.error(
+          { err: reason },
+          `the ${this.#options.role} process cannot be reached (${reason.message}); tried again until it can`,
+        );
+      this.#unreachableFor = reason.message;
       return;
     }
+    this.#unreachableFor = '';
     if (this.#stopping !== undefined) return this.#stopping.done();
     // An adopted process is not our child: this is how we learn of its end.
     if (this.#state.kind === 'silent' && this.#state.pid !== undefined) this.#ended('ended', this.#state.pid);
@@ -128,11 +152,11 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
   }
 
   #start(): void {
-    const { role, log, command, runDirectory } = this.#options;
+    const { role, log, command } = this.#options;
     const [program, ...args] = command;
-    const stderr = errorOutput(runDirectory, role);
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'ignore', stderr ?? 2], cwd: '/' });
-    if (stderr !== undefined) closeSync(stderr);
+    const stderr = this.#errorOutput();
+    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'ignore', stderr], cwd: '/' });
+    if (typeof stderr === 'number' && stderr > 2) closeSync(stderr);
     this.#child = child;
     this.#startedAt = performance.now();
     child.unref();
@@ -143,6 +167,21 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
     log.info({ role, child: child.pid }, `started the ${role} process`);
     this.#become({ kind: 'silent', pid: child.pid, since: Date.now() });
     this.link.hasten();
+  }
+
+  /** Without a place for its log the process has to start all the same. */
+  #errorOutput(): number | 'ignore' {
+    const { role, log, runDirectory } = this.#options;
+    const path = logFile(runDirectory, role);
+    if (path === undefined) return 2;
+    try {
+      const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      if (size > LOG_FILE_LIMIT) renameSync(path, `${path}.1`);
+      return openSync(path, 'a', 0o640);
+    } catch (error) {
+      log.error({ err: error }, `${path} cannot be written; the ${role} process starts without a log`);
+      return 'ignore';
+    }
   }
 
   #childEnded(child: ChildProcess, how: string): void {
@@ -158,7 +197,12 @@ export class SupervisedProcess<Settings, Command, Snapshot, Event> {
     const delay = this.#restartDelay;
     this.#restartDelay = Math.min(2 * delay, RESTART_LAST_MS);
     this.#nextStart = performance.now() + delay;
-    log.error({ role, child: pid, exit: how, delay }, `the ${role} process ${how}; starting it again in ${delay} ms`);
+    const file = logFile(this.#options.runDirectory, role);
+    const lastWords = file === undefined ? 'its last words are in this log' : `its last words are in ${file}`;
+    log.error(
+      { role, child: pid, exit: how, delay },
+      `the ${role} process ${how} (${lastWords}); starting it again in ${delay} ms`,
+    );
     this.#become({ kind: 'down', exit: how, restartAt: Date.now() + delay });
   }
 
@@ -191,17 +235,13 @@ export function roleCommand(role: Role, options: RoleOptions): readonly [string,
 }
 
 /**
- * Where a process writes its log: to where we write ours when that is a file, a terminal or the journal, but never into
- * a pipe or another socket, which breaks or fills up when its reader goes away. Then to a file in the run directory.
+ * The file that a process writes its log to, or undefined where it can share ours: a file, a terminal or the journal, but
+ * never a pipe or another socket, which breaks or fills up when its reader goes away.
  */
-function errorOutput(runDirectory: string, role: Role): number | undefined {
+function logFile(runDirectory: string, role: Role): string | undefined {
   const ours = fstatSync(2);
   const isJournal = process.env['JOURNAL_STREAM'] === `${ours.dev}:${ours.ino}`;
-  if (isJournal || !(ours.isFIFO() || ours.isSocket())) return undefined;
-  const path = join(runDirectory, `${role}.log`);
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > LOG_FILE_LIMIT) renameSync(path, `${path}.1`);
-  return openSync(path, 'a', 0o640);
+  return isJournal || !(ours.isFIFO() || ours.isSocket()) ? undefined : join(runDirectory, `${role}.log`);
 }
 
 function endProcess(pid: number, signal: NodeJS.Signals): void {

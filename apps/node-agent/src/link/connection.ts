@@ -37,6 +37,11 @@ export class Connection<Message> {
     return this.#socket.writableNeedDrain;
   }
 
+  /** Whether the other side has taken the connection, and it still holds. */
+  get established(): boolean {
+    return this.#socket.readyState === 'open';
+  }
+
   send(message: object): void {
     if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
   }

@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import type { z } from 'zod';
 import type { Log } from '../log.ts';
-import { Connection } from './connection.ts';
+import { BadMessage, Connection } from './connection.ts';
+import { LineTooLong } from './line-reader.ts';
 import { LinkError } from './link-error.ts';
 import { socketPath } from './link-server.ts';
 import {
@@ -20,6 +21,8 @@ const QUICK_RETRIES = 100;
 /** Between two attempts after that. */
 export const SLOW_RETRY_MS = 500;
 export const COMMAND_TIMEOUT_MS = 10_000;
+/** A process says something every 2 s: after three times that it is stopped or held up, and what it said last is old. */
+export const SILENT_AFTER_MS = 6_000;
 
 /** Up to where events have been taken in; kept by the control process across its own restarts. */
 export interface EventPosition {
@@ -30,6 +33,8 @@ export interface EventPosition {
 export interface LinkListener<Snapshot, Event> {
   /** A process is there, this control process's first or a new one. */
   connected(hello: Hello): void;
+  /** What keeps the process from its work is no longer what its hello said. */
+  problems(problems: readonly string[]): void;
   /** `at`: milliseconds since 1970 on this node. */
   snapshot(snapshot: Snapshot, at: number): void;
   event(event: Event, at: number, position: EventPosition): void;
@@ -37,6 +42,8 @@ export interface LinkListener<Snapshot, Event> {
   missed(count: number): void;
   applied(revision: string): void;
   refused(revision: string, reason: string): void;
+  /** The process is there and says nothing, so that what it said last is old; with `false` it speaks again. */
+  silent(isSilent: boolean): void;
   /** The process, or the connection to it, is gone; tried again until close(). */
   disconnected(reason: Error | undefined): void;
 }
@@ -52,6 +59,8 @@ export interface LinkClientOptions<Snapshot, Event> {
   readonly unreachable?: (reason: NodeJS.ErrnoException) => void;
   /** Where a control process before this one has stopped reading events. */
   readonly position?: EventPosition | undefined;
+  /** Default {@link SILENT_AFTER_MS}. */
+  readonly silentAfterMs?: number;
 }
 
 interface Waiting {
@@ -74,6 +83,12 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
   #commands = 0;
   #closed = false;
   #stopAsked = false;
+  #watch: NodeJS.Timeout | undefined;
+  #heardAt = -Infinity;
+  #silent = false;
+  /** What was logged of a connection that failed, so that each failure is one line and not one a retry. */
+  #told = '';
+  #toldUnreadable = '';
 
   constructor(options: LinkClientOptions<Snapshot, Event>) {
     this.#options = options;
@@ -85,6 +100,11 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
   /** Who is at the other end now. */
   get hello(): Hello | undefined {
     return this.#hello;
+  }
+
+  /** Whether somebody has taken the connection, greeting or not. */
+  get connected(): boolean {
+    return this.#connection?.established === true;
   }
 
   /** Sets the desired state: sent now if a process is there, and to every one that comes. */
@@ -99,6 +119,13 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
       const { role } = this.#options;
       if (this.#hello === undefined) {
         reject(new LinkError('not-connected', `the ${role} process is not running`));
+        return;
+      }
+      if (this.#silent) {
+        // It would be carried out when the process wakes up, whenever that is.
+        const { pid } = this.#hello;
+        const reason = `the ${role} process (${pid}) does not answer: it is stopped or held up; nothing was done`;
+        reject(new LinkError('not-connected', reason));
         return;
       }
       this.#commands += 1;
@@ -127,6 +154,7 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#watch);
     this.#connection?.end();
     this.#failCommands(new LinkError('closed', 'the link was closed'));
   }
@@ -135,11 +163,37 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
     const socket = connect(this.#path);
     this.#connection = new Connection(socket, processMessage, {
       message: (message) => {
-        if (!this.#closed) this.#receive(message);
+        if (this.#closed) return;
+        this.#heardAt = performance.now();
+        this.#receive(message);
+        if (this.#silent) this.#becomeSilent(false);
       },
       drained: () => undefined,
       closed: (reason) => this.#disconnected(reason),
     });
+    this.#heardAt = performance.now();
+    this.#watchSilence();
+  }
+
+  #watchSilence(): void {
+    const { silentAfterMs = SILENT_AFTER_MS, role, log } = this.#options;
+    clearTimeout(this.#watch);
+    const wait = Math.max(0, this.#heardAt + silentAfterMs - performance.now());
+    // The immediate lets what has arrived be read first, should this process itself have been stopped.
+    const look = () => {
+      if (this.#closed || this.#connection === undefined) return;
+      if (performance.now() - this.#heardAt < silentAfterMs) return this.#watchSilence();
+      if (this.#hello !== undefined) this.#becomeSilent(true);
+      else
+        log.error({ link: role }, `the ${role} process takes a connection and says nothing: it is stopped or held up`);
+    };
+    this.#watch = setTimeout(() => setImmediate(look), wait);
+  }
+
+  #becomeSilent(isSilent: boolean): void {
+    this.#silent = isSilent;
+    this.#options.listener.silent(isSilent);
+    if (!isSilent) this.#watchSilence();
   }
 
   #disconnected(reason: Error | undefined): void {
@@ -148,12 +202,20 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
     this.#failCommands(new LinkError('lost', `the connection to the ${role} process ended`, { cause: reason }));
     const hadProcess = this.#hello !== undefined;
     this.#hello = undefined;
+    this.#silent = false;
+    clearTimeout(this.#watch);
     if (this.#closed) return;
+    // What it says now it says the next time too, a process of another version for example.
+    const misunderstood = reason instanceof BadMessage || reason instanceof LineTooLong;
+    if (misunderstood) this.#retries = QUICK_RETRIES;
+    const why = reason?.message ?? '';
     if (hadProcess) {
       if (this.#stopAsked) log.info({ link: role }, `the ${role} process has stopped`);
-      else log.warn({ link: role, err: reason }, `the connection to the ${role} process ended; connecting again`);
+      else if (!misunderstood || why !== this.#told)
+        log.warn({ link: role, err: reason }, `the connection to the ${role} process ended; connecting again`);
       listener.disconnected(reason);
     } else if (reason !== undefined) this.#options.unreachable?.(reason);
+    this.#told = misunderstood ? why : '';
     this.#retries += 1;
     this.#retry = setTimeout(() => this.#connect(), this.#retries > QUICK_RETRIES ? SLOW_RETRY_MS : RETRY_MS);
   }
@@ -163,6 +225,10 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
     switch (message.type) {
       case 'hello':
         this.#greet(message);
+        break;
+      case 'problems':
+        if (this.#hello !== undefined) this.#hello = { ...this.#hello, problems: message.problems };
+        listener.problems(message.problems);
         break;
       case 'applied':
         listener.applied(message.revision);
@@ -217,6 +283,8 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
 
   /** A process of another version may know more than we do; what it says apart from this still counts. */
   #unreadable(what: string, error: z.ZodError): void {
+    if (error.message === this.#toldUnreadable) return;
+    this.#toldUnreadable = error.message;
     this.#options.log.error({ link: this.#options.role, err: error }, `an unreadable ${what}; dropped`);
   }
 

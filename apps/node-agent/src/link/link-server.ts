@@ -21,6 +21,9 @@ import {
 export const SNAPSHOT_GAP_MS = 100;
 export const SNAPSHOT_EVERY_MS = 2_000;
 
+/** Connections at a time: control's, and a few that somebody looks on by. */
+export const MAX_PEERS = 16;
+
 /** What a process does at the control process's word. */
 export interface LinkedProcess<Settings, Command, Snapshot> {
   readonly role: Role;
@@ -123,9 +126,10 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
     this.#snapshotTimer = setTimeout(() => this.#sendSnapshots(), wait);
   }
 
-  /** What keeps the process from its whole work; told in the next hello. */
+  /** What keeps the process from its whole work. */
   set problems(problems: readonly string[]) {
     this.#problems = problems;
+    for (const peer of this.#peers) this.#send(peer, { type: 'problems', problems: [...problems] });
   }
 
   /** Ends all connections and gives the role's place free. */
@@ -183,6 +187,7 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
       clearInterval(this.#heartbeat);
       this.#heartbeat = setInterval(() => this.changed(), SNAPSHOT_EVERY_MS);
     }
+    this.#makeRoom();
     this.#peers.add(peer);
     this.#send(peer, {
       type: 'hello',
@@ -195,6 +200,16 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
       problems: [...this.#problems],
     });
     this.changed();
+  }
+
+  /** A control process asks for events at once; of the others the oldest goes. */
+  #makeRoom(): void {
+    if (this.#peers.size < MAX_PEERS) return;
+    const peers = [...this.#peers];
+    const oldest = peers.find(({ nextEvent }) => nextEvent === undefined) ?? peers[0];
+    if (oldest === undefined) return;
+    this.#peers.delete(oldest);
+    oldest.connection.destroy();
   }
 
   #receive(peer: Peer, message: ControlMessage): void {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { type Socket, connect } from 'node:net';
+import { type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -10,6 +10,8 @@ import type { Log } from '../log.ts';
 import { EVENT_RING_SIZE } from './event-ring.ts';
 import { type EventPosition, LinkClient, LinkServer, type LinkedProcess, type Outcome, socketPath } from './index.ts';
 import { LINE_LIMIT } from './line-reader.ts';
+import { SLOW_RETRY_MS } from './link-client.ts';
+import { MAX_PEERS } from './link-server.ts';
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -75,11 +77,23 @@ interface Seen {
   answers: string[];
   missed: number;
   lost: number;
+  silences: boolean[];
+  problems: (readonly string[])[];
   position: EventPosition | undefined;
 }
 
-function client(position?: EventPosition) {
-  const seen: Seen = { hellos: [], events: [], weights: [], answers: [], missed: 0, lost: 0, position };
+function client(position?: EventPosition, silentAfterMs = 60_000) {
+  const seen: Seen = {
+    hellos: [],
+    events: [],
+    weights: [],
+    answers: [],
+    missed: 0,
+    lost: 0,
+    silences: [],
+    problems: [],
+    position,
+  };
   const link = new LinkClient<Settings, { verb: string }, { weight: number }, { n: number }>({
     runDirectory,
     role: 'lvs',
@@ -87,6 +101,7 @@ function client(position?: EventPosition) {
     event: z.object({ n: z.number() }),
     log: silent,
     position,
+    silentAfterMs,
     listener: {
       connected: ({ incarnation, revision }) => seen.hellos.push({ incarnation, revision }),
       snapshot: ({ weight }) => seen.weights.push(weight),
@@ -97,6 +112,8 @@ function client(position?: EventPosition) {
       missed: (count) => (seen.missed += count),
       applied: (revision) => seen.answers.push(`applied ${revision}`),
       refused: (revision, reason) => seen.answers.push(`refused ${revision}: ${reason}`),
+      silent: (isSilent) => seen.silences.push(isSilent),
+      problems: (problems) => seen.problems.push(problems),
       disconnected: () => (seen.lost += 1),
     },
   });
@@ -151,6 +168,15 @@ describe('the link of control and process', () => {
     const waiting = expect(link.command({ verb: 'wait' })).rejects.toMatchObject({ code: 'lost' });
     await process.close();
     await waiting;
+  });
+
+  it('tells what keeps the process from its work, and when nothing does any more', async () => {
+    const link = await server();
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    link.problems = ['no kernel'];
+    link.problems = [];
+    await vi.waitFor(() => expect(seen.problems).toEqual([['no kernel'], []]));
   });
 
   it('passes on how to stop', async () => {
@@ -219,6 +245,47 @@ describe('the link of control and process', () => {
   });
 });
 
+describe('a process that misbehaves', () => {
+  const hello = { role: 'lvs', pid: 1, incarnation: 'i', version: '0', revision: null, startedAt: 0, problems: [] };
+
+  /** Greets, and then says what it is told to. */
+  async function puppet(text = '') {
+    const sockets: Socket[] = [];
+    const listener = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.resume();
+      socket.write(`${JSON.stringify({ type: 'hello', ...hello })}\n${text}`);
+      sockets.push(socket);
+    });
+    listener.listen(socketPath(runDirectory, 'lvs'));
+    await once(listener, 'listening');
+    closers.push(() => {
+      listener.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    return sockets;
+  }
+
+  it('by saying nothing any more is known as silent, gets no commands, and is known again when it speaks', async () => {
+    const sockets = await puppet();
+    const { link, seen } = client(undefined, 100);
+    await vi.waitFor(() => expect(seen.silences).toEqual([true]));
+    await expect(link.command({ verb: 'double' })).rejects.toMatchObject({ code: 'not-connected' });
+    sockets[0]?.write('{"type":"snapshot","at":1,"snapshot":{"weight":7}}\n');
+    await vi.waitFor(() => expect(seen.silences.slice(0, 2)).toEqual([true, false]));
+    expect(seen.weights).toEqual([7]);
+  });
+
+  it('by words of another version is not asked again without a pause', async () => {
+    const sockets = await puppet('{"type":"dance"}\n');
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.lost).toBe(1));
+    const first = performance.now();
+    await vi.waitFor(() => expect(sockets).toHaveLength(3), { timeout: 5_000 });
+    expect(performance.now() - first).toBeGreaterThan(SLOW_RETRY_MS);
+  });
+});
+
 describe('a process whose control misbehaves', () => {
   async function raw(): Promise<Socket> {
     const socket = connect(socketPath(runDirectory, 'lvs'));
@@ -242,6 +309,19 @@ describe('a process whose control misbehaves', () => {
     socket.write(text);
     await once(socket, 'close');
     expect(seen.lost).toBe(0);
+  });
+
+  it('gives up the oldest connections when there are too many, never one that takes events', async () => {
+    await server();
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    const sockets: Socket[] = [];
+    for (let i = 0; i < 2 * MAX_PEERS; i++) sockets.push(await raw());
+    for (const socket of sockets) socket.resume();
+    await vi.waitFor(() => expect(sockets.filter((socket) => socket.closed)).toHaveLength(MAX_PEERS + 1));
+    expect(seen.lost).toBe(0);
+    const late = client();
+    await vi.waitFor(() => expect(late.seen.hellos).toHaveLength(1));
   });
 
   it('holds back, and not in memory, what a control does not read', async () => {

@@ -6,6 +6,7 @@ import { z } from 'zod';
  *
  *   control                                   process
  *      | <------------------------------ hello |   first on every connection
+ *      | <---------------------------- problems |   when those of the hello have changed
  *      | configure ---------------------------> |   the whole desired state
  *      | <------------------ applied | refused |
  *      | resume -------------------------------> |   events are wanted, from there on
@@ -58,6 +59,8 @@ export type Hello = z.infer<typeof hello>;
 
 export const processMessage = z.discriminatedUnion('type', [
   hello,
+  /** Those of the hello have changed. */
+  z.object({ type: z.literal('problems'), problems: z.array(z.string()) }),
   z.object({ type: z.literal('applied'), revision: z.string() }),
   z.object({ type: z.literal('refused'), revision: z.string(), reason: z.string() }),
   z.object({ type: z.literal('snapshot'), at: time, snapshot: z.unknown() }),
