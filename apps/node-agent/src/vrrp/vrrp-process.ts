@@ -25,7 +25,7 @@ import { WallClock, monotonicNow } from './wall-clock.ts';
 
 export interface VrrpProcessListener {
   event(event: VrrpEvent): void;
-  /** The snapshot is another one. */
+  /** The snapshot is another one in more than its counters, which go with the next one that is due anyway. */
   changed(): void;
   /** Everything is released or left, as asked; the process may end. */
   stopped(): void;
@@ -54,6 +54,8 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   /** Whether the socket of an interface and family is open, as the node was last told. */
   readonly #socketStates = new Map<string, boolean>();
   #working = false;
+  /** Something of the snapshot besides its counters has changed and was not told. */
+  #news = false;
   /** Never goes back, although packets bring the time of their arrival. */
   #now: Instant = monotonicNow();
   #timer: NodeJS.Timeout | undefined;
@@ -120,6 +122,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
         this.#advance(monotonicNow());
         const outputs = this.#node.handle(input, this.#now);
+        this.#news = true;
         // Routers may be new: each is to know whether it can hear.
         if (input.kind === 'configure') this.#socketStates.clear();
         this.#carryOutAll(outputs);
@@ -129,13 +132,15 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       this.#working = false;
     }
     this.#arm();
-    this.#listener?.changed();
+    if (this.#news) this.#listener?.changed();
+    this.#news = false;
   }
 
   #carryOutAll(outputs: readonly VrrpOutput[]): void {
     const sockets = this.#openSockets();
     const touched = new Set<string>();
     for (const output of outputs) {
+      if (output.kind !== 'send' && output.kind !== 'announce') this.#news = true;
       switch (output.kind) {
         case 'send':
           this.#sockets.send(output);
