@@ -30,6 +30,7 @@ export {
   formatAgentFileProblem,
   parseAgentFile,
 } from './agent/agent-file.ts';
+export { writeKeepalivedConfig } from './write/write-config.ts';
 export { type ConfigDiff, type ChangedItem, type ListDiff, diffConfigs, isEmptyDiff } from './diff.ts';
 export { type BlockDescription, type KeywordDescription, describeLanguage } from './language/language.ts';
 export { VOCABULARY } from './grammar/vocabulary.ts';

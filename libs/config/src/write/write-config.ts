@@ -1,0 +1,70 @@
+import { MULTICAST_GROUP4, MULTICAST_GROUP6 } from '../model/resolve-vrrp.ts';
+import type { GlobalDefs, KeepalivedConfig } from '../model/model.ts';
+import { type Line, formatLines, onOff, optional, secondsText, when, wordText, wordsText } from './text.ts';
+import { serverGroupLines, virtualServerLines } from './write-lvs.ts';
+import { addressBlock, block, groupLines, instanceLines, scriptLines } from './write-vrrp.ts';
+
+/**
+ * The keepalived.conf of a model: one form for all files that mean the same, without includes, definitions and comments.
+ * Parsing it gives the same model. What the model does not hold (blocks and checkers without effect yet) is not in it, and
+ * secrets are.
+ */
+export function writeKeepalivedConfig(config: KeepalivedConfig): string {
+  const { globalDefs } = config;
+  const statics = (keyword: string, lines: KeepalivedConfig['staticRoutes']) =>
+    block(
+      keyword,
+      lines.map(({ words }) => wordsText(words)),
+    );
+  const lines: readonly Line[] = [
+    ['global_defs', globalLines(config)],
+    ...addressBlock('static_ipaddress', config.staticAddresses),
+    ...statics('static_routes', config.staticRoutes),
+    ...statics('static_rules', config.staticRules),
+    ...config.scripts.map(scriptLines),
+    ...config.vrrpInstances.map((instance) => instanceLines(instance, globalDefs)),
+    ...config.syncGroups.map((group) => groupLines(group, globalDefs)),
+    ...config.virtualServerGroups.map(serverGroupLines),
+    ...config.virtualServers.map((service) => virtualServerLines(service, globalDefs)),
+  ];
+  return lines.map((line) => formatLines([line])).join('\n');
+}
+
+function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): readonly Line[] {
+  // Every instance has them from here; there is no keyword of its own.
+  const garp = vrrpInstances[0]?.garp;
+  return [
+    ...optional('router_id', defs.routerId, wordText),
+    ...block('notification_email', defs.notificationEmail.map(wordText)),
+    ...optional('notification_email_from', defs.notificationEmailFrom, wordText),
+    ...optional('smtp_server', defs.smtpServer, ({ host, port }) => `${wordText(host)} ${port}`),
+    ...when(defs.smtpConnectTimeout !== 30_000_000, `smtp_connect_timeout ${secondsText(defs.smtpConnectTimeout)}`),
+    ...optional('smtp_alert', defs.smtpAlert, onOff),
+    ...optional('smtp_alert_vrrp', defs.smtpAlertVrrp, onOff),
+    ...optional('smtp_alert_checker', defs.smtpAlertChecker, onOff),
+    ...when(defs.enableTraps, 'enable_traps'),
+    ...when(defs.enableScriptSecurity, 'enable_script_security'),
+    ...optional('script_user', defs.scriptUser, ({ user, group }) =>
+      wordsText(group === undefined ? [user] : [user, group]),
+    ),
+    ...when(defs.dynamicInterfaces, 'dynamic_interfaces'),
+    ...when(defs.defaultInterface !== 'eth0', `default_interface ${wordText(defs.defaultInterface)}`),
+    ...when(defs.multicastGroup4 !== MULTICAST_GROUP4, `vrrp_mcast_group4 ${defs.multicastGroup4}`),
+    ...when(defs.multicastGroup6 !== MULTICAST_GROUP6, `vrrp_mcast_group6 ${defs.multicastGroup6}`),
+    ...when(defs.strict, 'vrrp_strict'),
+    ...when(defs.startupDelay > 0, `vrrp_startup_delay ${secondsText(defs.startupDelay)}`),
+    ...when(defs.logUnknownVrids, 'log_unknown_vrids'),
+    ...when(defs.lvsFlush, 'lvs_flush'),
+    ...flushLines(defs),
+    ...when(garp !== undefined && garp.arpInterval > 0, `vrrp_garp_interval ${secondsText(garp?.arpInterval ?? 0)}`),
+    ...when(
+      garp !== undefined && garp.neighbourInterval > 0,
+      `vrrp_gna_interval ${secondsText(garp?.neighbourInterval ?? 0)}`,
+    ),
+  ];
+}
+
+function flushLines({ lvsFlushOnStop }: GlobalDefs): readonly Line[] {
+  if (lvsFlushOnStop === 'no') return [];
+  return [lvsFlushOnStop === 'services' ? 'lvs_flush_on_stop VS' : 'lvs_flush_on_stop'];
+}
