@@ -64,15 +64,13 @@ export async function startController(
     await operations.start();
     closers.push(() => operations.close());
     const events = app.get(EventLog);
-    const written = { node: '', severity: model.Severity.INFO, subject: options.name };
-    await events.write({
-      ...written,
-      kind: 'controller.started',
-      message: `controller ${options.name} ${version} started`,
-    });
-    closers.push(() =>
-      events.write({ ...written, kind: 'controller.stopped', message: `controller ${options.name} stopped` }),
-    );
+    // With a full disk the fleet is still shown.
+    const note = (kind: string, message: string) =>
+      events
+        .write({ node: '', severity: model.Severity.INFO, subject: options.name, kind, message })
+        .catch((error: unknown) => log.error({ error }, `store: ${kind} could not be written down`));
+    await note('controller.started', `controller ${options.name} ${version} started`);
+    closers.push(() => note('controller.stopped', `controller ${options.name} stopped`));
 
     const restServer = app.getHttpServer();
     const restAddress = await part(`REST on ${addressText(options.restListen)}`, () =>

@@ -7,6 +7,7 @@ declare module 'better-sqlite3' {
   }
 
   interface Database extends SqliteDatabase {
+    readonly inTransaction: boolean;
     pragma(source: string, options?: { simple?: boolean }): unknown;
   }
 

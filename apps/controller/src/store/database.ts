@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { Kysely, SqliteDialect, sql } from 'kysely';
+import { type DatabaseConnection, type Driver, Kysely, SqliteDialect, SqliteDriver, sql } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import type { Schema } from './schema.ts';
 
@@ -21,7 +21,7 @@ export async function openDatabase(stateDir: string): Promise<Database> {
   sqlite.pragma('journal_mode = WAL');
   // An acknowledged event must survive a power cut, so each commit reaches the disk.
   sqlite.pragma('synchronous = FULL');
-  const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: sqlite }) });
+  const database = new Kysely<Schema>({ dialect: new Dialect(sqlite) });
   const migrator = new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(migrations) } });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) {
@@ -29,6 +29,33 @@ export async function openDatabase(stateDir: string): Promise<Database> {
     throw error;
   }
   return database;
+}
+
+class Dialect extends SqliteDialect {
+  readonly #sqlite: Sqlite;
+
+  constructor(sqlite: Sqlite) {
+    super({ database: sqlite });
+    this.#sqlite = sqlite;
+  }
+
+  override createDriver(): Driver {
+    return new ToldDriver(this.#sqlite);
+  }
+}
+
+/** On a full disk SQLite rolls back by itself; rolling back once more would fail, and hide what had happened. */
+class ToldDriver extends SqliteDriver {
+  readonly #sqlite: Sqlite;
+
+  constructor(sqlite: Sqlite) {
+    super({ database: sqlite });
+    this.#sqlite = sqlite;
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#sqlite.inTransaction) await super.rollbackTransaction(connection);
+  }
 }
 
 const migrations: Record<string, Migration> = {
