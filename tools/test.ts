@@ -12,6 +12,8 @@ interface Count {
   failed: number;
 }
 
+const root = join(import.meta.dirname, '..');
+const programs = join(root, 'node_modules/.bin');
 const total: Count = { passed: 0, failed: 0 };
 const summary: string[] = [];
 const reports = mkdtempSync(join(tmpdir(), 'keepfleet-test-'));
@@ -20,10 +22,18 @@ function step(name: string, command: readonly string[], count: (ok: boolean) => 
   const [program = '', ...words] = command;
   console.log(`\n=== ${name}: ${command.join(' ')}`);
   const start = performance.now();
-  const { status } = spawnSync(program, words, {
+  const { status, error } = spawnSync(program, words, {
     stdio: 'inherit',
-    env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', CI: 'true' },
+    cwd: root,
+    env: {
+      ...process.env,
+      PATH: `${programs}:${process.env['PATH']}`,
+      NX_DAEMON: 'false',
+      NX_TUI: 'false',
+      CI: 'true',
+    },
   });
+  if (error !== undefined) console.error(`${program} could not be started: ${error.message}`);
   const { passed, failed } = count(status === 0);
   total.passed += passed;
   total.failed += failed;
