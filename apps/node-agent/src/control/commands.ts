@@ -4,7 +4,7 @@ import { agent, model } from '@keepfleet/rpc';
 import { parseIp } from '@keepfleet/wire';
 import type { Outcome } from '../link/index.ts';
 import type { SetOutcome } from '../snmp/index.ts';
-import { type Override, type OverrideChange, overrideChangeSchema } from '../settings/override.ts';
+import { type Override, type OverrideChange, overrideChangeSchema, overrideTarget } from '../settings/override.ts';
 import { errorText } from './error-text.ts';
 import { fromWireChange } from './node-state.ts';
 import type { OverrideStore } from './override-store.ts';
@@ -39,7 +39,8 @@ export class Commands {
   /** Never rejects: a failure is a result that says why. */
   carryOut(command: agent.Command): Promise<agent.CommandResult> {
     const known = this.#results.get(command.id);
-    if (known !== undefined) return known;
+    // Without an id nothing is known about what was asked before.
+    if (known !== undefined && command.id !== '') return known;
     const result = this.#carryOut(command).then(
       (outcome) => ({ id: command.id, connections: [], ...outcome }),
       (error: unknown) => ({ id: command.id, done: false, detail: errorText(error), connections: [] }),
@@ -81,6 +82,10 @@ export class Commands {
       return { done: false, detail: `bad value: ${change.error.issues.map((issue) => issue.message).join(', ')}` };
     const refusal = this.#target.refusalOf(change.data);
     if (refusal !== undefined) return { done: false, detail: refusal };
+    if (wire.expiresAt !== undefined && wire.expiresAt.getTime() <= Date.now()) {
+      const detail = `it has expired at ${wire.expiresAt.toISOString()} by this node's clock; nothing was changed`;
+      return { done: false, detail };
+    }
     const override: Override = {
       id: wire.id === '' ? randomUUID() : wire.id,
       source: 'controller',
@@ -136,21 +141,30 @@ export class Commands {
     const refusal = changes.map((change) => this.#target.refusalOf(change)).find((one) => one !== undefined);
     if (refusal !== undefined) return { ok: false, reason: refusal };
     const now = new Date();
-    const before = this.#target.overrides.list(now);
-    const restore = async () => {
-      for (const change of changes) this.#target.overrides.clearTarget(change, new Date());
-      for (const override of before) this.#target.overrides.set(override, new Date());
-      await this.#target.apply();
+    const targets = new Set(changes.map(overrideTarget));
+    const before = this.#target.overrides.list(now).filter(({ change }) => targets.has(overrideTarget(change)));
+    // Others may have been set or cleared meanwhile, and stay so.
+    const putBack = () => {
+      for (const change of changes) {
+        const taken = this.#target.overrides.clearTarget(change, new Date());
+        if (taken !== undefined) this.#target.noteOverride('cleared', taken, actor, 'SNMP SET undone');
+      }
+      for (const override of before) {
+        this.#target.overrides.set(override, new Date());
+        this.#target.noteOverride('set', override, actor, 'SNMP SET undone');
+      }
+      return this.#target.apply();
     };
     try {
       for (const change of changes) this.#setOneBySnmp(change, actor, now);
     } catch (error) {
-      await restore();
+      await putBack();
       return { ok: false, reason: errorText(error) };
     }
     const missing = await this.#target.apply();
-    if (missing === undefined) return { ok: true, undo: restore };
-    await restore();
+    if (missing === undefined) return { ok: true, undo: async () => void (await putBack()) };
+    // The manager has waited long enough: what was before is on its way, and comes into force as soon as it can.
+    void putBack();
     return { ok: false, reason: missing };
   }
 

@@ -76,6 +76,8 @@ class Control {
   #uplink: Uplink | undefined;
   #gather: NodeJS.Timeout | undefined;
   #gossipProblem: string | undefined;
+  /** Troubles of the state directory that are in the log: a controller may not be there to be told. */
+  readonly #told = new Set<string>();
   #gossipRetry: NodeJS.Timeout | undefined;
   #reload: NodeJS.Timeout | undefined;
   #ending = false;
@@ -259,11 +261,19 @@ class Control {
   #changed(): void {
     this.#gather ??= setTimeout(() => {
       this.#gather = undefined;
+      this.#tellTroubles();
       if (this.#gossip !== undefined) this.#node.members = wireMembers(this.#gossip.members());
       const rows = this.#node.rows();
       if (rows !== undefined) this.#snmp?.update(rows);
       this.#uplink?.stateChanged();
     }, GATHER_MS);
+  }
+
+  #tellTroubles(): void {
+    const troubles = this.#node.stateTroubles;
+    for (const trouble of troubles) if (!this.#told.has(trouble)) this.#options.log.error({}, trouble);
+    this.#told.clear();
+    for (const trouble of troubles) this.#told.add(trouble);
   }
 
   /** Resolves when the node is told to end: `stop` hands over, `leave` ends this process alone. */

@@ -4,6 +4,7 @@ import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from 
 import type { MibRows } from '@keepfleet/mib';
 import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
+import { parseIp } from '@keepfleet/wire';
 import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import {
@@ -22,8 +23,9 @@ import { type NodeView, nodeState } from './node-state.ts';
 import type { OverrideStore } from './override-store.ts';
 import type { EventOrigin, EventSpool } from './spool.ts';
 
-/** How long a change may take until the processes have it in force. */
-const APPLY_TIMEOUT_MS = 5_000;
+/** How long a change may take until the processes have it in force. An SNMP manager's SET fails by itself after 4 s. */
+const APPLY_TIMEOUT_MS = 3_000;
+const EXPIRY_LOOK_MS = 60_000;
 
 export type VrrpLink = LinkClient<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
 export type LvsLink = LinkClient<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
@@ -165,8 +167,9 @@ export class ControlNode implements CommandTarget {
           : `no vrrp_instance ${change.instance} on this node; it has ${listed(this.instances())}`;
       case 'real-server-weight':
         return refusalOfServer(settings, change.service, change.realServer);
-      case 'drain-node':
       case 'drain-server':
+        return parseIp(change.address).ok ? undefined : `${change.address} is not an IP address`;
+      case 'drain-node':
         return undefined;
     }
   }
@@ -225,6 +228,12 @@ export class ControlNode implements CommandTarget {
     return nodeState(this.#view());
   }
 
+  /** What is wrong with the files in the state directory. */
+  get stateTroubles(): readonly string[] {
+    const { spool, overrides } = this.#options;
+    return [...(overrides.problem === undefined ? [] : [overrides.problem]), ...spool.problems];
+  }
+
   /** Resolves when both processes have told their state, or after so many milliseconds. */
   heardBoth(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
@@ -269,14 +278,13 @@ export class ControlNode implements CommandTarget {
       configHash: this.#configuration?.hash ?? '',
       problems: [
         ...(this.#configProblem === undefined ? [] : [`config: ${this.#configProblem}`]),
-        ...(overrides.problem === undefined ? [] : [overrides.problem]),
         ...this.#halfProblems('vrrp', this.#vrrp),
         ...this.#halfProblems('lvs', this.#lvs),
         ...this.#withoutEffect.map(
           (override) =>
             `override ${override.id} has no effect: ${describe(override.change)}, which the configuration does not have`,
         ),
-        ...spool.problems,
+        ...this.stateTroubles,
         ...(spool.lost === 0
           ? []
           : [`event spool: ${spool.lost} of the oldest events were given up because no controller took them`]),
@@ -315,6 +323,10 @@ export class ControlNode implements CommandTarget {
       const check = () => {
         if (half.applied === revision) end(undefined);
         else if (half.refusal?.revision === revision) end(`the ${role} process refused it: ${half.refusal.reason}`);
+        else if (half.silentSince !== undefined)
+          end(
+            `kept, but the ${role} process does not answer: it is stopped or held up; it gets the change when it goes on`,
+          );
       };
       const timer = setTimeout(
         () =>
@@ -413,8 +425,10 @@ export class ControlNode implements CommandTarget {
     if (this.#expiry !== undefined) clearTimeout(this.#expiry);
     const next = this.overrides.nextExpiry(new Date());
     if (next === undefined) return;
-    const wait = Math.min(Math.max(0, next.getTime() - Date.now()) + 1, 0x7fffffff);
+    // Looked at once a minute, so that a wall clock that is set meanwhile counts.
+    const wait = Math.min(Math.max(0, next.getTime() - Date.now()) + 1, EXPIRY_LOOK_MS);
     this.#expiry = setTimeout(() => {
+      if (next.getTime() > Date.now()) return this.#armExpiry();
       this.apply().catch((error: unknown) =>
         this.#options.log.error({ reason: errorText(error) }, 'an expired override could not be taken back'),
       );

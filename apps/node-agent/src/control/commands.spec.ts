@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { agent, model } from '@keepfleet/rpc';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OverrideChange } from '../settings/index.ts';
+import { type CommandTarget, Commands } from './commands.ts';
+import { OverrideStore } from './override-store.ts';
+
+let directory = '';
+let store: OverrideStore;
+let applied = 0;
+let missing: () => Promise<string | undefined>;
+let notes: string[] = [];
+let commands: Commands;
+
+const priority = (value: number): OverrideChange => ({ kind: 'vrrp-priority', instance: 'VI_1', priority: value });
+const inForce = () => store.list(new Date()).map(({ change }) => change);
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'kf-commands-'));
+  store = new OverrideStore(join(directory, 'overrides.json'));
+  applied = 0;
+  notes = [];
+  missing = () => Promise.resolve(undefined);
+  const target: CommandTarget = {
+    overrides: store,
+    refusalOf: () => undefined,
+    configured: () => undefined,
+    apply: () => {
+      applied += 1;
+      return missing();
+    },
+    relinquish: (instance) => Promise.resolve({ ok: false, reason: `no ${instance}` }),
+    instances: () => ['VI_1'],
+    countConnections: () => Promise.resolve({ ok: false, reason: 'no table' }),
+    noteOverride: (what, { change }) => notes.push(`${what} ${change.kind}`),
+  };
+  commands = new Commands(target);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function setPriority(id: string, value: number, expiresAt?: Date): agent.Command {
+  const override = model.Override.fromPartial({ id: `o-${id}`, actor: 'a', reason: 'r' });
+  const change = { $case: 'priority', value: { instance: 'VI_1', priority: value } } as const;
+  const body = { $case: 'setOverride', value: { override: { ...override, expiresAt, change } } } as const;
+  return { ...agent.Command.fromPartial({ id, actor: 'a', reason: 'r' }), body };
+}
+
+describe('a command', () => {
+  it('that comes twice is carried out once', async () => {
+    const first = await commands.carryOut(setPriority('c1', 50));
+    expect(await commands.carryOut(setPriority('c1', 60))).toBe(first);
+    expect([applied, inForce()]).toEqual([1, [priority(50)]]);
+  });
+
+  it('without an id is never taken for another one', async () => {
+    await commands.carryOut(setPriority('', 50));
+    await commands.carryOut(setPriority('', 60));
+    expect(inForce()).toEqual([priority(60)]);
+  });
+
+  it('past its deadline does nothing', async () => {
+    const result = await commands.carryOut({ ...setPriority('c1', 50), deadline: new Date(1_000) });
+    expect([result.done, applied]).toEqual([false, 0]);
+  });
+
+  it('of a newer controller is refused in words', async () => {
+    const result = await commands.carryOut(agent.Command.fromPartial({ id: 'c1' }));
+    expect(result).toMatchObject({ done: false, detail: expect.stringContaining('upgrade') as string });
+  });
+
+  it('with an override that has expired leaves the one in force alone', async () => {
+    await commands.carryOut(setPriority('c1', 50));
+    const result = await commands.carryOut(setPriority('c2', 60, new Date(1_000)));
+    expect([result.done, inForce()]).toEqual([false, [priority(50)]]);
+  });
+
+  it.each([0, 256])('with a priority that is none is refused: %i', async (value) => {
+    expect((await commands.carryOut(setPriority('c1', value))).done).toBe(false);
+    expect(applied).toBe(0);
+  });
+
+  it('tells why an instance did not hand over', async () => {
+    const body = { $case: 'relinquish', value: { instance: '' } } as const;
+    const result = await commands.carryOut({ ...agent.Command.fromPartial({ id: 'c1' }), body });
+    expect(result).toMatchObject({ done: false, detail: 'VI_1: no VI_1' });
+  });
+});
+
+describe('an SNMP SET', () => {
+  it('that does not come into force is taken back at once, and changes no other override', async () => {
+    await commands.carryOut(setPriority('c1', 50));
+    missing = async () => {
+      missing = () => new Promise(() => {});
+      // Meanwhile the controller drains the node.
+      const override = model.Override.fromPartial({ id: 'd', change: { $case: 'drainNode', value: {} } });
+      const body = { $case: 'setOverride', value: { override } } as const;
+      void commands.carryOut({ ...agent.Command.fromPartial({ id: 'c2' }), body });
+      return 'the vrrp process does not answer';
+    };
+    const outcome = await commands.setBySnmp([priority(60)], 'snmp');
+    expect(outcome).toEqual({ ok: false, reason: 'the vrrp process does not answer' });
+    expect(inForce()).toEqual([{ kind: 'drain-node' }, priority(50)]);
+    expect(notes.slice(-2)).toEqual(['cleared vrrp-priority', 'set vrrp-priority']);
+  });
+
+  it('can be undone', async () => {
+    const outcome = await commands.setBySnmp([priority(60)], 'snmp');
+    expect(inForce()).toEqual([priority(60)]);
+    if (outcome.ok) await outcome.undo();
+    expect(inForce()).toEqual([]);
+  });
+});
