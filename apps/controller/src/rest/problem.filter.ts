@@ -22,6 +22,10 @@ export const problems: Record<RefusalKind, { readonly status: number; readonly t
 
 const withStatus = z.object({ statusCode: z.int().min(400).max(499), message: z.string() });
 
+export function sendProblem(reply: FastifyReply, problem: z.infer<typeof problemDto>): FastifyReply {
+  return reply.status(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
+}
+
 @Catch()
 @Injectable()
 export class ProblemFilter implements ExceptionFilter {
@@ -33,8 +37,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const problem = this.#problem(error);
-    void reply.status(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
+    void sendProblem(reply, this.#problem(error));
   }
 
   #problem(error: unknown): z.infer<typeof problemDto> {

@@ -3,12 +3,13 @@ import { createServer as createHttp, type RequestListener, type Server } from 'n
 import { createServer as createHttps } from 'node:https';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule, type Given } from '../app.module.ts';
 import { NestLog } from '../common/nest-log.ts';
 import { isLocal, type ListenAddress } from '../listen/address.ts';
 import type { Options, TlsFiles } from '../options.ts';
 import { openApiDocument } from './openapi.ts';
+import { sendProblem } from './problem.filter.ts';
 
 const LARGEST_BODY = 256 * 1024;
 
@@ -18,6 +19,11 @@ export async function createApplication(given: Given): Promise<NestFastifyApplic
   const adapter = new FastifyAdapter({
     bodyLimit: LARGEST_BODY,
     forceCloseConnections: true,
+    // What Fastify refuses before any route: a path that cannot be decoded.
+    frameworkErrors: (error: FastifyError, _: FastifyRequest, reply: FastifyReply) => {
+      const { message, statusCode = 400 } = error;
+      void sendProblem(reply, { type: 'about:blank', title: message, status: statusCode, detail: message });
+    },
     serverFactory: (handler: RequestListener) => server(handler, isLocal(restListen) ? undefined : apiTls),
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(given), adapter, {
@@ -59,8 +65,5 @@ async function refuseForeignHost(options: Options, request: FastifyRequest, repl
   const host = request.hostname.replace(/^\[|\]$/g, '');
   if (['localhost', '127.0.0.1', '::1', listen.host].includes(host)) return;
   const detail = `this is ${listen.host}, asked for as "${host}"`;
-  await reply
-    .status(421)
-    .header('content-type', 'application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title: 'Misdirected request', status: 421, detail }));
+  await sendProblem(reply, { type: 'about:blank', title: 'Misdirected request', status: 421, detail });
 }

@@ -144,6 +144,7 @@ describe('the REST API', { timeout: 20_000 }, () => {
     const refused = [
       [await json('/v1/operations/op-none', problemDto), 404],
       [await json('/v1/nothing', problemDto), 404],
+      [await json('/v1/%', problemDto), 400],
       [await post('/v1/operations', problemDto, { change: { kind: 'reboot' }, actor: 'a' }), 400],
       [
         await post('/v1/operations', problemDto, {
