@@ -194,7 +194,8 @@ function detectionBound(n: number): Duration {
   return seconds(n + 1 + 4 * Math.max(1, Math.log10(n)) * (n > 3 ? 6 : 1) + 3);
 }
 
-describe('a fleet', () => {
+// Virtual time, but much of it: a busy machine takes more than the usual 5 s of the real one.
+describe('a fleet', { timeout: 60_000 }, () => {
   it.each([3, 5, 32])('of %i members is complete within seconds of its start', (n) => {
     const fleet = new Fleet().grow(n);
     expect(fleet.settle(seconds(5))).toBe(true);

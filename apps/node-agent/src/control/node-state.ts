@@ -31,7 +31,7 @@ export function nodeState(view: NodeView): model.NodeState {
     processes: [...view.processes],
     members: [...view.members],
     configHash: view.configHash,
-    problems: [...view.problems, ...(typeof view.lvs?.reason !== 'string' ? [] : [`ipvs: ${view.lvs.reason}`])],
+    problems: [...view.problems],
     ipvsAvailable: view.lvs?.available === true,
     drained: view.overrides.some((override) => override.change.kind === 'drain-node'),
   };

@@ -94,7 +94,8 @@ function load(path: string): Loaded {
   const parsed = fileSchema.safeParse(parseJson(text));
   if (parsed.success) return { overrides: parsed.data.overrides, problem: undefined, locked: false };
   const aside = `${path}.damaged`;
-  const damaged = `overrides: ${path} is damaged (${z.prettifyError(parsed.error)})`;
+  const why = parseJson(text) === undefined ? 'it is no JSON, perhaps cut off' : z.prettifyError(parsed.error);
+  const damaged = `overrides: ${path} is damaged (${why})`;
   try {
     renameSync(path, aside);
     return without(`${damaged}; it was moved to ${aside} and NO override is in force: check it and set them again`);
