@@ -1,19 +1,10 @@
-import {
-  type Duration,
-  type Instant,
-  type Machine,
-  after,
-  between,
-  centis,
-  earliest,
-  seconds,
-} from '@keepfleet/machine';
+import { type Instant, type Machine, seconds } from '@keepfleet/machine';
 import { type IpAddress, compareIp } from '@keepfleet/wire';
-import { Announcements } from './announcements.ts';
-import { type AddressListMismatch, type PacketError, describeError } from './errors.ts';
+import { type BackupState, type Wait, advertisedInterval, backupAfter, masterDownAt } from './backup.ts';
+import type { AddressListMismatch, PacketError } from './errors.ts';
+import { Mastership } from './mastership.ts';
 import type {
   FaultCause,
-  InterfaceState,
   MasterView,
   ReceivedPacket,
   RouterInput,
@@ -24,56 +15,29 @@ import type {
 } from './messages.ts';
 import type { Advert } from './packet.ts';
 import { addressListMismatch, receiveAdvert } from './reception.ts';
+import { Rejections } from './rejections.ts';
 import { routerSnapshot } from './router-snapshot.ts';
 import { type VirtualAddress, type VirtualRouterSettings, inTableOrder, sameAddress } from './settings.ts';
+import { type InterfaceChange, Situation } from './situation.ts';
 import type { RouterSnapshot } from './snapshot.ts';
 import { type RouterCounters, newCounters } from './stats.ts';
-import { firstWait, masterDownInterval, skewTime } from './timers.ts';
-import { OWNER_PRIORITY, effectivePriority, faultCauses, isInstalled, isUp, sourceAddress } from './tracking.ts';
-import { advertOutputs } from './transmission.ts';
-
-/**
- * How long a backup waits, counted from `from`: `down` = the master-down interval, `skew` = after a priority 0,
- * `first` = a start as master. The deadline is always computed from the present settings and priority.
- */
-interface Wait {
-  readonly from: Instant;
-  readonly length: 'down' | 'skew' | 'first';
-}
+import { OWNER_PRIORITY, isInstalled, sameCauses } from './tracking.ts';
+import { Transmitter } from './transmission.ts';
 
 type RouterState =
   /** Not yet started (or waiting for the start-up delay), or stopped. */
   | { readonly kind: 'initialize'; readonly startAt: Instant | undefined }
-  | {
-      readonly kind: 'backup';
-      readonly wait: Wait;
-      /** Active_Adver_Interval of RFC 9568; version 2 knows only its own. */
-      readonly masterInterval: Duration;
-      readonly master: MasterView | undefined;
-      /** Until when lower priorities are obeyed. */
-      readonly preemptAt: Instant | undefined;
-      /** It was told to hand over, and keeps the addresses until another master is heard. */
-      readonly handingOver: boolean;
-    }
-  | {
-      readonly kind: 'master';
-      /** When the last periodic advert was due. */
-      readonly advertFrom: Instant;
-      readonly announcements: Announcements;
-      readonly lower: { readonly address: IpAddress; readonly at: Instant } | undefined;
-    }
+  | BackupState
+  | { readonly kind: 'master'; readonly mastership: Mastership }
   | { readonly kind: 'fault'; readonly causes: readonly FaultCause[]; readonly startAt: Instant | undefined };
 
-/** What the inputs come down to, once the settings and the interfaces have been updated from them. */
+/** What the inputs come down to, once the situation has been updated from them. */
 type Happening =
-  /** `interface` names the one that changed, and `previous` is what was known of it; absent when it was something else. */
-  | { readonly kind: 'changed'; readonly interface?: string; readonly previous: InterfaceState | undefined }
+  /** `interface` is absent when it was something else that changed. */
+  | { readonly kind: 'changed'; readonly interface?: InterfaceChange }
   | { readonly kind: 'advert'; readonly advert: Advert; readonly source: IpAddress }
   | { readonly kind: 'relinquish' }
   | { readonly kind: 'timeout' };
-
-/** Least time between two attempts to put an address back: somebody who keeps deleting it must not get a busy loop. */
-const REPAIR_GAP = seconds(1);
 
 /**
  * How long new connections are held back at most while addresses are handed over: longer than the skew of any successor
@@ -83,31 +47,24 @@ const HANDOVER_HOLD = seconds(2.5);
 
 /** One virtual router: RFC 9568 section 6.4, with keepalived's fault state, tracking and announcements. */
 export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
+  readonly #situation: Situation;
   readonly #counters: RouterCounters = newCounters();
-  readonly #interfaces = new Map<string, InterfaceState>();
-  #virtual: ReadonlySet<IpAddress> = new Set();
-  #settings: VirtualRouterSettings;
+  readonly #rejections = new Rejections(this.#counters);
+  readonly #transmitter: Transmitter;
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
   #since: Instant;
-  #priority: number;
-  #source: IpAddress | undefined;
-  #reported = new Set<string>();
-  #missing: VirtualAddress[] = [];
-  #repairedAt: Instant | undefined;
-  #repairAt: Instant | undefined;
-  #deaf = false;
   #outputs: VrrpOutput[] = [];
 
   /** Does nothing before its first `configure`; what it should know of interfaces is to be told before that. */
   constructor(settings: VirtualRouterSettings, now: Instant) {
-    this.#settings = settings;
-    this.#priority = settings.priority;
+    this.#situation = new Situation(settings);
+    this.#transmitter = new Transmitter(this.#situation, this.#counters);
     this.#since = now;
   }
 
   get settings(): VirtualRouterSettings {
-    return this.#settings;
+    return this.#situation.settings;
   }
 
   get state(): RouterStateName {
@@ -119,26 +76,16 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       case 'configure':
         this.#configure(input.settings, input.startAt ?? now, now);
         break;
-      case 'interface': {
-        const previous = this.#interfaces.get(input.interface.name);
-        this.#interfaces.set(input.interface.name, input.interface);
-        this.#step({ kind: 'changed', interface: input.interface.name, previous }, now);
+      case 'interface':
+      case 'interface-gone':
+        this.#step({ kind: 'changed', interface: this.#situation.takeInterface(input) }, now);
         break;
-      }
-      case 'interface-gone': {
-        const previous = this.#interfaces.get(input.name);
-        this.#interfaces.delete(input.name);
-        this.#step({ kind: 'changed', interface: input.name, previous }, now);
-        break;
-      }
       case 'socket':
-        if (input.interface !== this.#settings.interface || input.family !== this.#settings.family) break;
-        this.#deaf = !input.open;
-        this.#step({ kind: 'changed', previous: undefined }, now);
+        if (this.#situation.takeSocket(input)) this.#step({ kind: 'changed' }, now);
         break;
       case 'virtual-addresses':
-        this.#virtual = new Set(input.addresses);
-        this.#step({ kind: 'changed', previous: undefined }, now);
+        this.#situation.takeVirtualAddresses(input.addresses);
+        this.#step({ kind: 'changed' }, now);
         break;
       case 'packet':
         this.#receive(input, now);
@@ -171,13 +118,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       case 'initialize':
         return state.startAt;
       case 'backup':
-        return after(state.wait.from, this.#waitLength(state.wait, state.masterInterval));
+        return masterDownAt(state, this.#situation);
       case 'master':
-        return earliest(
-          after(state.advertFrom, this.#settings.advertInterval),
-          state.announcements.nextDeadline(),
-          this.#repairAt,
-        );
+        return state.mastership.nextDeadline();
       case 'fault':
         return undefined;
     }
@@ -186,16 +129,17 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   /** `epochMillis` turns an instant into milliseconds since 1970. */
   snapshot(epochMillis: (instant: Instant) => number): RouterSnapshot {
     const state = this.#state;
+    const { settings, interfaces, priority, source } = this.#situation;
     return routerSnapshot({
-      settings: this.#settings,
-      interfaces: this.#interfaces,
+      settings,
+      interfaces,
       state: state.kind,
       since: epochMillis(this.#since),
       causes: state.kind === 'fault' ? state.causes : [],
-      effectivePriority: this.#priority,
-      source: this.#source,
+      effectivePriority: priority,
+      source,
       master: this.#master(),
-      masterInterval: state.kind === 'backup' ? state.masterInterval : this.#settings.advertInterval,
+      masterInterval: state.kind === 'backup' ? state.masterInterval : settings.advertInterval,
       wantsAddresses: this.#wantsAddresses(),
       counters: this.#counters,
     });
@@ -233,12 +177,12 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
         switch (happening.kind) {
           case 'changed':
             this.#faultIfCaused(now);
-            if (this.#state.kind === 'master') this.#restoreAddresses(this.#state.announcements, happening, now);
+            if (this.#state.kind === 'master') this.#push(state.mastership.checkAddresses(happening.interface, now));
             return;
           case 'timeout':
-            return this.#serveMaster(state, now);
+            return this.#push(state.mastership.timeout(now));
           case 'advert':
-            return this.#heardAsMaster(state, happening.advert, happening.source, now);
+            return this.#heardAsMaster(state.mastership, happening.advert, happening.source, now);
           case 'relinquish':
             return this.#handOver(now);
         }
@@ -261,33 +205,22 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   // Initialize
 
   #configure(settings: VirtualRouterSettings, startAt: Instant, now: Instant): void {
-    const before = this.#settings;
+    const before = this.settings;
     const first = !this.#configured;
     if (!first && !sameIdentity(before, settings)) {
       this.#stop('release', 'reconfigured', now);
       return this.#configure(settings, startAt, now);
     }
-    this.#settings = settings;
+    this.#situation.configure(settings, first);
     this.#configured = true;
     const added = first
       ? settings.addresses
       : settings.addresses.filter((one) => !before.addresses.some((other) => sameAddress(one, other)));
     const removed = before.addresses.filter((one) => !settings.addresses.some((other) => sameAddress(one, other)));
-    if (first) {
-      this.#priority = settings.priority;
-      this.#state = { kind: 'initialize', startAt };
-    }
+    if (first) this.#state = { kind: 'initialize', startAt };
     if (!this.#wantsAddresses()) this.#removeResidual([...added, ...(first ? [] : removed)]);
     else if (this.#state.kind !== 'master') this.#removeResidual(removed);
-    else {
-      if (removed.length > 0) this.#outputs.push({ kind: 'remove-addresses', addresses: removed });
-      if (added.length > 0) this.#outputs.push({ kind: 'add-addresses', addresses: added });
-      this.#missing = this.#missing.filter((one) => !removed.includes(one));
-      const { announcements } = this.#state;
-      announcements.some(added, settings.garp, now);
-      if (settings.garp.refresh !== before.garp.refresh) announcements.refresh(settings.garp, now);
-      this.#announce(announcements, now);
-    }
+    else this.#push(this.#state.mastership.reconfigured(before, added, removed, now));
     // Not `changed`: what was just added is not yet read back.
     this.#observe();
     const state = this.#state;
@@ -297,12 +230,12 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #startIfDue(startAt: Instant | undefined, now: Instant): void {
-    const causes = this.#causes();
+    const causes = this.#situation.causes();
     if (causes.length > 0) return this.#enterFault(causes, startAt, now);
     if (startAt === undefined || now < startAt) return;
     const { settings } = this;
     // RFC 9568 section 6.4.1: the address owner does not wait.
-    if (this.#priority === OWNER_PRIORITY) return this.#becomeMaster('owner', now);
+    if (this.#situation.priority === OWNER_PRIORITY) return this.#becomeMaster('owner', now);
     const first = settings.startState === 'master' && settings.standing === 'normal';
     this.#becomeBackup({ from: now, length: first ? 'first' : 'down' }, undefined, 'started', now);
   }
@@ -316,37 +249,14 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   // Backup
 
-  #heardAsBackup(state: RouterState & { kind: 'backup' }, advert: Advert, source: IpAddress, now: Instant): void {
-    if (advert.priority === 0) {
-      this.#state = { ...state, wait: { from: now, length: 'skew' }, master: undefined, preemptAt: undefined };
-      return;
-    }
-    const { preempt, preemptDelay, standing } = this.#settings;
-    if (state.handingOver) {
-      this.#endHandOver();
-      state = { ...state, handingOver: false };
-    }
-    const lower = advert.priority < this.#priority;
-    const preemptAt = !lower ? undefined : (state.preemptAt ?? after(now, preemptDelay));
-    const obey = !lower || !preempt || standing === 'last-resort' || (preemptAt !== undefined && now < preemptAt);
-    // Otherwise its adverts are discarded, so that the wait runs out: that is preemption.
-    if (!obey) {
-      this.#state = { ...state, preemptAt };
-      return;
-    }
-    const master = { address: source, priority: advert.priority };
-    const known = state.master?.address === source;
-    this.#state = {
-      kind: 'backup',
-      wait: { from: now, length: 'down' },
-      masterInterval: this.#intervalOf(advert),
-      master,
-      preemptAt,
-      handingOver: false,
-    };
-    if (known) return;
-    this.#reported.clear();
-    this.#report({ kind: 'master-learned', instance: this.#settings.name, master });
+  #heardAsBackup(state: BackupState, advert: Advert, source: IpAddress, now: Instant): void {
+    if (state.handingOver && advert.priority !== 0) this.#endHandOver();
+    const next = backupAfter(advert, source, state, this.#situation, now);
+    this.#state = next;
+    const { master } = next;
+    if (master === undefined || master.address === state.master?.address) return;
+    this.#rejections.forgetReports();
+    this.#report({ kind: 'master-learned', instance: this.settings.name, master });
   }
 
   #becomeBackup(
@@ -355,7 +265,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     reason: StateReason,
     now: Instant,
   ): void {
-    const masterInterval = heard === undefined ? this.#settings.advertInterval : this.#intervalOf(heard.advert);
+    const masterInterval =
+      heard === undefined ? this.settings.advertInterval : advertisedInterval(heard.advert, this.settings);
     const master = heard === undefined ? undefined : { address: heard.source, priority: heard.advert.priority };
     this.#enter(
       { kind: 'backup', wait, masterInterval, master, preemptAt: undefined, handingOver: false },
@@ -369,122 +280,46 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
    * connections that are open end here, those that are not go there. When nobody speaks, the addresses never leave.
    */
   #handOver(now: Instant): void {
-    const addresses = this.#settings.addresses.map((one) => one.address);
+    const addresses = this.settings.addresses.map((one) => one.address);
     this.#outputs.push({ kind: 'hold-connections', addresses, duration: HANDOVER_HOLD });
-    this.#sendAdvert(0);
+    this.#push(this.#transmitter.parting());
     this.#becomeBackup({ from: now, length: 'down' }, undefined, 'relinquished', now);
     if (this.#state.kind === 'backup') this.#state = { ...this.#state, handingOver: true };
   }
 
   #endHandOver(): void {
     this.#removeAddresses();
-    this.#outputs.push({ kind: 'release-connections', addresses: this.#settings.addresses.map((one) => one.address) });
+    this.#outputs.push({ kind: 'release-connections', addresses: this.settings.addresses.map((one) => one.address) });
   }
 
   // Master
 
   #becomeMaster(reason: StateReason, now: Instant): void {
-    const announcements = new Announcements();
-    announcements.start(this.#settings.garp, now);
+    const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, now);
     if (this.#state.kind === 'backup' && this.#state.handingOver) {
-      const addresses = this.#settings.addresses.map((one) => one.address);
+      const addresses = this.settings.addresses.map((one) => one.address);
       this.#outputs.push({ kind: 'release-connections', addresses });
     }
     this.#counters.becameMaster++;
-    // In the order of RFC 9568 section 6.4.2, with keepalived's addresses before the announcements.
-    this.#sendAdvert(this.#priority);
-    if (this.#settings.addresses.length > 0)
-      this.#outputs.push({ kind: 'add-addresses', addresses: inTableOrder(this.#settings.addresses) });
-    this.#announce(announcements, now);
-    this.#enter({ kind: 'master', advertFrom: now, announcements, lower: undefined }, reason, now);
+    this.#push(mastership.begin(now));
+    this.#enter({ kind: 'master', mastership }, reason, now);
   }
 
-  #serveMaster(state: RouterState & { kind: 'master' }, now: Instant): void {
-    const interval = this.#settings.advertInterval;
-    const due = after(state.advertFrom, interval);
-    if (now >= due) {
-      this.#sendAdvert(this.#priority);
-      // Keep the beat after a small delay; after a long one do not send a burst.
-      this.#state = { ...state, advertFrom: between(due, now) < interval ? due : now };
-    }
-    this.#announce(state.announcements, now);
-    if (this.#repairAt !== undefined && this.#repairAt <= now) this.#repair(now);
-  }
-
-  #heardAsMaster(state: RouterState & { kind: 'master' }, advert: Advert, source: IpAddress, now: Instant): void {
-    if (advert.priority === 0) {
-      this.#sendAdvert(this.#priority);
-      this.#state = { ...state, advertFrom: now };
-      return;
-    }
+  #heardAsMaster(mastership: Mastership, advert: Advert, source: IpAddress, now: Instant): void {
+    if (advert.priority === 0) return this.#push(mastership.heardParting(now));
+    const { settings, priority, source: own } = this.#situation;
     const higher =
-      advert.priority > this.#priority ||
-      (advert.priority === this.#priority && this.#source !== undefined && compareIp(source, this.#source) > 0);
-    if (higher) {
-      if (this.#settings.higherPrioSendAdvert) this.#sendAdvert(this.#priority);
-      this.#removeAddresses();
-      return this.#becomeBackup({ from: now, length: 'down' }, { advert, source }, 'higher-priority', now);
-    }
-    // RFC 9568 section 6.4.3: assert to the sender, and to switches that believed it, who the master is.
-    if (!this.#settings.lowerPrioNoAdvert) this.#sendAdvert(this.#priority);
-    const { lower } = state;
-    const quiet = masterDownInterval(this.#settings, this.#priority, this.#settings.advertInterval);
-    if (lower === undefined || lower.address !== source || between(lower.at, now) > quiet)
-      this.#report({
-        kind: 'lower-priority-advert',
-        instance: this.#settings.name,
-        master: { address: source, priority: advert.priority },
-      });
-    this.#state = { ...state, lower: { address: source, at: now } };
-    state.announcements.lowerPriority(this.#settings.garp, now);
-    this.#announce(state.announcements, now);
-  }
-
-  /**
-   * Level-triggered: compares what the kernel has with what a master must have, after every change of an interface. On the
-   * others nothing is judged: what was just added there is perhaps not read back yet.
-   */
-  #restoreAddresses(announcements: Announcements, changed: Happening & { kind: 'changed' }, now: Instant): void {
-    const { previous } = changed;
-    const missing = this.#settings.addresses.filter((one) =>
-      one.interface === changed.interface ? !isInstalled(one, this.#interfaces) : this.#missing.includes(one),
-    );
-    for (const address of this.#missing.filter((one) => !missing.includes(one))) {
-      this.#counters.addressesRestored++;
-      this.#report({ kind: 'address-restored', instance: this.#settings.name, address });
-      announcements.some([address], this.#settings.garp, now);
-    }
-    for (const address of missing.filter((one) => !this.#missing.includes(one)))
-      this.#report({ kind: 'address-missing', instance: this.#settings.name, address });
-    this.#missing = missing;
-    this.#repair(now);
-    if (previous?.up === false && isUp(previous.name, this.#interfaces))
-      announcements.some(
-        this.#settings.addresses.filter((one) => one.interface === previous.name),
-        this.#settings.garp,
-        now,
-      );
-    this.#announce(announcements, now);
-  }
-
-  #repair(now: Instant): void {
-    const possible = this.#missing.filter((one) => this.#interfaces.has(one.interface));
-    if (possible.length === 0) {
-      this.#repairAt = undefined;
-      return;
-    }
-    const earliestNext = this.#repairedAt === undefined ? now : after(this.#repairedAt, REPAIR_GAP);
-    if (now >= earliestNext) {
-      this.#outputs.push({ kind: 'add-addresses', addresses: possible });
-      this.#repairedAt = now;
-      this.#repairAt = after(now, REPAIR_GAP);
-    } else this.#repairAt = earliestNext;
+      advert.priority > priority || (advert.priority === priority && own !== undefined && compareIp(source, own) > 0);
+    if (!higher) return this.#push(mastership.heardLower({ address: source, priority: advert.priority }, now));
+    if (settings.higherPrioSendAdvert) this.#push(this.#transmitter.advert());
+    this.#removeAddresses();
+    this.#becomeBackup({ from: now, length: 'down' }, { advert, source }, 'higher-priority', now);
   }
 
   // Fault
 
   #faultIfCaused(now: Instant): void {
-    const causes = this.#causes();
+    const causes = this.#situation.causes();
     if (causes.length > 0) this.#enterFault(causes, now, now);
   }
 
@@ -494,101 +329,66 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #leaveFaultIfCleared(before: readonly FaultCause[], startAt: Instant | undefined, now: Instant): void {
-    const causes = this.#causes();
+    const causes = this.#situation.causes();
     if (causes.length > 0) {
       if (sameCauses(before, causes)) return;
       this.#state = { kind: 'fault', causes, startAt };
-      this.#report({ kind: 'fault-causes-changed', instance: this.#settings.name, causes });
+      this.#report({ kind: 'fault-causes-changed', instance: this.settings.name, causes });
       return;
     }
     if (startAt !== undefined && now < startAt)
       return this.#enter({ kind: 'initialize', startAt }, 'fault-cleared', now);
-    const owner = this.#priority === OWNER_PRIORITY;
+    const owner = this.#situation.priority === OWNER_PRIORITY;
     this.#becomeBackup({ from: now, length: owner ? 'first' : 'down' }, undefined, 'fault-cleared', now);
   }
 
   // Common
 
-  /** Brings source and priority up to date with the settings and the interfaces. */
   #observe(): void {
-    const source = sourceAddress(this.#settings, this.#interfaces, this.#virtual);
-    // The last source is kept for the parting priority 0.
-    if (source !== undefined) this.#source = source;
-    const priority = effectivePriority(this.#settings, this.#interfaces);
-    if (priority === this.#priority) return;
-    const from = this.#priority;
-    this.#priority = priority;
-    this.#report({ kind: 'priority-changed', instance: this.#settings.name, from, to: priority });
-  }
-
-  #causes(): FaultCause[] {
-    const source = sourceAddress(this.#settings, this.#interfaces, this.#virtual);
-    return faultCauses(this.#settings, this.#interfaces, source, this.#deaf);
+    const change = this.#situation.observe();
+    if (change !== undefined) this.#report({ kind: 'priority-changed', instance: this.settings.name, ...change });
   }
 
   #receive(packet: ReceivedPacket, now: Instant): void {
     if (!this.#configured || this.#state.kind === 'initialize') return;
-    const received = receiveAdvert(packet, this.#settings, this.#source);
+    const received = receiveAdvert(packet, this.settings, this.#situation.source);
     if (!received.ok) return this.#reject(received.error, packet.source);
     const advert = received.value;
     this.#counters.advertsReceived++;
     if (advert.priority === 0) this.#counters.priorityZeroReceived++;
     const known = this.#state.kind === 'backup' && this.#state.master?.address === packet.source;
-    const unchecked = this.#settings.skipCheckAdvAddr && known;
-    const mismatch = unchecked ? undefined : addressListMismatch(advert, this.#settings);
+    const unchecked = this.settings.skipCheckAdvAddr && known;
+    const mismatch = unchecked ? undefined : addressListMismatch(advert, this.settings);
     this.#step({ kind: 'advert', advert, source: packet.source }, now);
     // After the step, which forgets what was reported when it learns a new master.
     if (mismatch !== undefined) this.#reject(mismatch, packet.source);
   }
 
   #reject(error: PacketError | AddressListMismatch, source: IpAddress): void {
-    this.#counters.errors[error.kind]++;
-    if (this.#reported.has(error.kind)) return;
-    this.#reported.add(error.kind);
-    this.#report({
-      kind: 'bad-packet',
-      instance: this.#settings.name,
-      error: error.kind,
-      source,
-      detail: describeError(error),
-    });
-  }
-
-  #sendAdvert(priority: number): void {
-    // Without an address to send from there never was an advert, so there is no parting one either.
-    if (this.#source === undefined) return;
-    const sent = advertOutputs(this.#settings, this.#source, priority);
-    this.#counters.advertsSent += sent.length;
-    if (priority === 0) this.#counters.priorityZeroSent += sent.length;
-    this.#outputs.push(...sent);
+    const report = this.#rejections.add(this.settings.name, error, source);
+    if (report !== undefined) this.#report(report);
   }
 
   /** What a router does that stops being master for a reason of its own. */
   #giveUpAddresses(): void {
     if (this.#state.kind === 'master') {
-      this.#sendAdvert(0);
+      this.#push(this.#transmitter.parting());
       this.#removeAddresses();
     } else if (this.#state.kind === 'backup' && this.#state.handingOver) this.#endHandOver();
   }
 
   #removeAddresses(): void {
-    const { addresses } = this.#settings;
+    const { addresses } = this.settings;
     if (addresses.length > 0) this.#outputs.push({ kind: 'remove-addresses', addresses: inTableOrder(addresses) });
   }
 
   /** What a crash, or an earlier program, left on the interfaces goes before we speak. */
   #removeResidual(addresses: readonly VirtualAddress[]): void {
-    const residual = addresses.filter((one) => isInstalled(one, this.#interfaces));
+    const residual = addresses.filter((one) => isInstalled(one, this.#situation.interfaces));
     if (residual.length === 0) return;
     this.#outputs.push({ kind: 'remove-addresses', addresses: residual });
     for (const address of residual)
-      this.#report({ kind: 'residual-address-removed', instance: this.#settings.name, address });
-  }
-
-  #announce(announcements: Announcements, now: Instant): void {
-    const due = announcements.due(inTableOrder(this.#settings.addresses), this.#settings.garp, now);
-    this.#counters.announcementsSent += due.length;
-    this.#outputs.push(...due);
+      this.#report({ kind: 'residual-address-removed', instance: this.settings.name, address });
   }
 
   #enter(state: RouterState, reason: StateReason, now: Instant): void {
@@ -596,18 +396,15 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     if (from === 'master') this.#counters.releasedMaster++;
     this.#state = state;
     this.#since = now;
-    this.#reported.clear();
-    this.#missing = [];
-    this.#repairAt = undefined;
-    this.#repairedAt = undefined;
+    this.#rejections.forgetReports();
     const master = this.#master();
     this.#report({
       kind: 'state-changed',
-      instance: this.#settings.name,
+      instance: this.settings.name,
       from,
       to: state.kind,
       reason,
-      priority: this.#priority,
+      priority: this.#situation.priority,
       ...(state.kind === 'fault' ? { causes: state.causes } : {}),
       ...(master === undefined ? {} : { master }),
     });
@@ -619,24 +416,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #master(): MasterView | undefined {
     if (this.#state.kind === 'backup') return this.#state.master;
-    if (this.#state.kind !== 'master' || this.#source === undefined) return undefined;
-    return { address: this.#source, priority: this.#priority };
+    const { source, priority } = this.#situation;
+    if (this.#state.kind !== 'master' || source === undefined) return undefined;
+    return { address: source, priority };
   }
 
-  #waitLength(wait: Wait, masterInterval: Duration): Duration {
-    const { version, advertInterval } = this.#settings;
-    switch (wait.length) {
-      case 'down':
-        return masterDownInterval(this.#settings, this.#priority, masterInterval);
-      case 'skew':
-        return skewTime(version, this.#priority, masterInterval);
-      case 'first':
-        return firstWait(version, advertInterval);
-    }
-  }
-
-  #intervalOf(advert: Advert): Duration {
-    return advert.version === 3 ? centis(advert.centiseconds) : this.#settings.advertInterval;
+  #push(outputs: readonly VrrpOutput[]): void {
+    this.#outputs.push(...outputs);
   }
 
   #report(event: VrrpEvent): void {
@@ -653,10 +439,4 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 /** What makes it the same virtual router on the wire; anything else is changed in place. */
 function sameIdentity(a: VirtualRouterSettings, b: VirtualRouterSettings): boolean {
   return a.vrid === b.vrid && a.interface === b.interface && a.family === b.family && a.version === b.version;
-}
-
-function sameCauses(a: readonly FaultCause[], b: readonly FaultCause[]): boolean {
-  return (
-    a.length === b.length && a.every((cause, i) => cause.kind === b[i]?.kind && cause.interface === b[i]?.interface)
-  );
 }

@@ -47,6 +47,12 @@ export function faultCauses(
   return causes;
 }
 
+export function sameCauses(a: readonly FaultCause[], b: readonly FaultCause[]): boolean {
+  return (
+    a.length === b.length && a.every((cause, i) => cause.kind === b[i]?.kind && cause.interface === b[i]?.interface)
+  );
+}
+
 /** Where adverts come from: as configured, or the interface's primary address (IPv6: link-local, RFC 9568 section 5.1.2.1). */
 export function sourceAddress(
   settings: VirtualRouterSettings,

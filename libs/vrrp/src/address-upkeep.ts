@@ -1,0 +1,74 @@
+import { type Instant, after, seconds } from '@keepfleet/machine';
+import type { VrrpOutput } from './messages.ts';
+import type { VirtualAddress } from './settings.ts';
+import type { Situation } from './situation.ts';
+import { isInstalled } from './tracking.ts';
+
+/** Least time between two attempts to put an address back: somebody who keeps deleting it must not get a busy loop. */
+const REPAIR_GAP = seconds(1);
+
+/**
+ * Puts back what somebody takes from a master's addresses. Level-triggered: compares what the kernel has with what a
+ * master must have, after every change of an interface. Exists only while the router is master.
+ */
+export class AddressUpkeep {
+  readonly #situation: Situation;
+  #missing: VirtualAddress[] = [];
+  #repairedAt: Instant | undefined;
+  #repairAt: Instant | undefined;
+
+  constructor(situation: Situation) {
+    this.#situation = situation;
+  }
+
+  /**
+   * What has come back since, and what is to be done about the rest. Only the addresses of the interface that changed are
+   * judged: what was just added to another is perhaps not read back yet.
+   */
+  compare(changed: string | undefined, now: Instant): { restored: VirtualAddress[]; outputs: VrrpOutput[] } {
+    const { settings, interfaces } = this.#situation;
+    const instance = settings.name;
+    const before = this.#missing;
+    const missing = settings.addresses.filter((one) =>
+      one.interface === changed ? !isInstalled(one, interfaces) : before.includes(one),
+    );
+    this.#missing = missing;
+    const restored = before.filter((one) => !missing.includes(one));
+    const outputs: VrrpOutput[] = [
+      ...restored.map((address) => ({ kind: 'address-restored', instance, address }) as const),
+      ...missing
+        .filter((one) => !before.includes(one))
+        .map((address) => ({ kind: 'address-missing', instance, address }) as const),
+    ].map((event) => ({ kind: 'event', event }));
+    return { restored, outputs: [...outputs, ...this.#repair(now)] };
+  }
+
+  /** These are no longer wanted. */
+  forget(addresses: readonly VirtualAddress[]): void {
+    this.#missing = this.#missing.filter((one) => !addresses.includes(one));
+  }
+
+  nextDeadline(): Instant | undefined {
+    return this.#repairAt;
+  }
+
+  due(now: Instant): VrrpOutput[] {
+    return this.#repairAt !== undefined && this.#repairAt <= now ? this.#repair(now) : [];
+  }
+
+  #repair(now: Instant): VrrpOutput[] {
+    const possible = this.#missing.filter((one) => this.#situation.interfaces.has(one.interface));
+    if (possible.length === 0) {
+      this.#repairAt = undefined;
+      return [];
+    }
+    const earliestNext = this.#repairedAt === undefined ? now : after(this.#repairedAt, REPAIR_GAP);
+    if (now < earliestNext) {
+      this.#repairAt = earliestNext;
+      return [];
+    }
+    this.#repairedAt = now;
+    this.#repairAt = after(now, REPAIR_GAP);
+    return [{ kind: 'add-addresses', addresses: possible }];
+  }
+}

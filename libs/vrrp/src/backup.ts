@@ -1,0 +1,72 @@
+import { type Duration, type Instant, after, centis } from '@keepfleet/machine';
+import type { IpAddress } from '@keepfleet/wire';
+import type { MasterView } from './messages.ts';
+import type { Advert } from './packet.ts';
+import type { VirtualRouterSettings } from './settings.ts';
+import type { Situation } from './situation.ts';
+import { firstWait, masterDownInterval, skewTime } from './timers.ts';
+
+/**
+ * How long a backup waits, counted from `from`: `down` = the master-down interval, `skew` = after a priority 0,
+ * `first` = a start as master. The deadline is always computed from the present settings and priority.
+ */
+export interface Wait {
+  readonly from: Instant;
+  readonly length: 'down' | 'skew' | 'first';
+}
+
+export interface BackupState {
+  readonly kind: 'backup';
+  readonly wait: Wait;
+  /** Active_Adver_Interval of RFC 9568; version 2 knows only its own. */
+  readonly masterInterval: Duration;
+  readonly master: MasterView | undefined;
+  /** Until when lower priorities are obeyed. */
+  readonly preemptAt: Instant | undefined;
+  /** It was told to hand over, and keeps the addresses until another master is heard. */
+  readonly handingOver: boolean;
+}
+
+/** When the master counts as gone. */
+export function masterDownAt(state: BackupState, { settings, priority }: Situation): Instant {
+  const { wait, masterInterval } = state;
+  switch (wait.length) {
+    case 'down':
+      return after(wait.from, masterDownInterval(settings, priority, masterInterval));
+    case 'skew':
+      return after(wait.from, skewTime(settings.version, priority, masterInterval));
+    case 'first':
+      return after(wait.from, firstWait(settings.version, settings.advertInterval));
+  }
+}
+
+/** What an advert makes of a backup: RFC 9568 section 6.4.2, with keepalived's preemption delay. */
+export function backupAfter(
+  advert: Advert,
+  source: IpAddress,
+  state: BackupState,
+  { settings, priority }: Situation,
+  now: Instant,
+): BackupState {
+  if (advert.priority === 0)
+    return { ...state, wait: { from: now, length: 'skew' }, master: undefined, preemptAt: undefined };
+  const { preempt, preemptDelay, standing } = settings;
+  const lower = advert.priority < priority;
+  const preemptAt = !lower ? undefined : (state.preemptAt ?? after(now, preemptDelay));
+  const obey = !lower || !preempt || standing === 'last-resort' || (preemptAt !== undefined && now < preemptAt);
+  // Otherwise its adverts are discarded, so that the wait runs out: that is preemption.
+  if (!obey) return { ...state, preemptAt, handingOver: false };
+  return {
+    kind: 'backup',
+    wait: { from: now, length: 'down' },
+    masterInterval: advertisedInterval(advert, settings),
+    master: { address: source, priority: advert.priority },
+    preemptAt,
+    handingOver: false,
+  };
+}
+
+/** The interval at which the sender of an advert sends them. */
+export function advertisedInterval(advert: Advert, settings: VirtualRouterSettings): Duration {
+  return advert.version === 3 ? centis(advert.centiseconds) : settings.advertInterval;
+}

@@ -1,0 +1,119 @@
+import { type Instant, after, between, earliest } from '@keepfleet/machine';
+import type { IpAddress } from '@keepfleet/wire';
+import { AddressUpkeep } from './address-upkeep.ts';
+import { Announcements } from './announcements.ts';
+import type { MasterView, VrrpOutput } from './messages.ts';
+import { type VirtualAddress, type VirtualRouterSettings, inTableOrder } from './settings.ts';
+import type { InterfaceChange, Situation } from './situation.ts';
+import type { RouterCounters } from './stats.ts';
+import { masterDownInterval } from './timers.ts';
+import { isUp } from './tracking.ts';
+import type { Transmitter } from './transmission.ts';
+
+/** What a master does as long as it is one: adverts at the interval, announcements, addresses kept in place. */
+export class Mastership {
+  readonly #situation: Situation;
+  readonly #transmitter: Transmitter;
+  readonly #counters: RouterCounters;
+  readonly #announcements = new Announcements();
+  readonly #upkeep: AddressUpkeep;
+  /** When the last periodic advert was due. */
+  #advertFrom: Instant;
+  #lower: { readonly address: IpAddress; readonly at: Instant } | undefined;
+
+  constructor(situation: Situation, transmitter: Transmitter, counters: RouterCounters, now: Instant) {
+    this.#situation = situation;
+    this.#transmitter = transmitter;
+    this.#counters = counters;
+    this.#upkeep = new AddressUpkeep(situation);
+    this.#advertFrom = now;
+  }
+
+  /** In the order of RFC 9568 section 6.4.2, with keepalived's addresses before the announcements. */
+  begin(now: Instant): VrrpOutput[] {
+    const { addresses, garp } = this.#situation.settings;
+    this.#announcements.start(garp, now);
+    const outputs: VrrpOutput[] = [...this.#transmitter.advert()];
+    if (addresses.length > 0) outputs.push({ kind: 'add-addresses', addresses: inTableOrder(addresses) });
+    return [...outputs, ...this.#announce(now)];
+  }
+
+  nextDeadline(): Instant | undefined {
+    return earliest(
+      after(this.#advertFrom, this.#situation.settings.advertInterval),
+      this.#announcements.nextDeadline(),
+      this.#upkeep.nextDeadline(),
+    );
+  }
+
+  timeout(now: Instant): VrrpOutput[] {
+    const outputs: VrrpOutput[] = [];
+    const interval = this.#situation.settings.advertInterval;
+    const due = after(this.#advertFrom, interval);
+    if (now >= due) {
+      outputs.push(...this.#transmitter.advert());
+      // Keep the beat after a small delay; after a long one do not send a burst.
+      this.#advertFrom = between(due, now) < interval ? due : now;
+    }
+    outputs.push(...this.#announce(now), ...this.#upkeep.due(now));
+    return outputs;
+  }
+
+  /** The situation has new settings; `added` and `removed` are the addresses that only they, or only `before`, have. */
+  reconfigured(
+    before: VirtualRouterSettings,
+    added: readonly VirtualAddress[],
+    removed: readonly VirtualAddress[],
+    now: Instant,
+  ): VrrpOutput[] {
+    const { garp } = this.#situation.settings;
+    const outputs: VrrpOutput[] = [];
+    if (removed.length > 0) outputs.push({ kind: 'remove-addresses', addresses: removed });
+    if (added.length > 0) outputs.push({ kind: 'add-addresses', addresses: added });
+    this.#upkeep.forget(removed);
+    this.#announcements.some(added, garp, now);
+    if (garp.refresh !== before.garp.refresh) this.#announcements.refresh(garp, now);
+    return [...outputs, ...this.#announce(now)];
+  }
+
+  /** Priority 0 from another that thought it was the master: RFC 9568 section 6.4.3. */
+  heardParting(now: Instant): readonly VrrpOutput[] {
+    this.#advertFrom = now;
+    return this.#transmitter.advert();
+  }
+
+  /** RFC 9568 section 6.4.3: assert to the sender, and to switches that believed it, who the master is. */
+  heardLower(master: MasterView, now: Instant): VrrpOutput[] {
+    const { settings, priority } = this.#situation;
+    const outputs: VrrpOutput[] = settings.lowerPrioNoAdvert ? [] : [...this.#transmitter.advert()];
+    const lower = this.#lower;
+    const quiet = masterDownInterval(settings, priority, settings.advertInterval);
+    if (lower === undefined || lower.address !== master.address || between(lower.at, now) > quiet)
+      outputs.push({ kind: 'event', event: { kind: 'lower-priority-advert', instance: settings.name, master } });
+    this.#lower = { address: master.address, at: now };
+    this.#announcements.lowerPriority(settings.garp, now);
+    return [...outputs, ...this.#announce(now)];
+  }
+
+  /** `changed` is the interface that is another now, if it was one. */
+  checkAddresses(changed: InterfaceChange | undefined, now: Instant): VrrpOutput[] {
+    const { settings, interfaces } = this.#situation;
+    const { restored, outputs } = this.#upkeep.compare(changed?.name, now);
+    this.#counters.addressesRestored += restored.length;
+    for (const address of restored) this.#announcements.some([address], settings.garp, now);
+    if (changed?.previous?.up === false && isUp(changed.name, interfaces))
+      this.#announcements.some(
+        settings.addresses.filter((one) => one.interface === changed.name),
+        settings.garp,
+        now,
+      );
+    return [...outputs, ...this.#announce(now)];
+  }
+
+  #announce(now: Instant): VrrpOutput[] {
+    const { addresses, garp } = this.#situation.settings;
+    const due = this.#announcements.due(inTableOrder(addresses), garp, now);
+    this.#counters.announcementsSent += due.length;
+    return due;
+  }
+}
