@@ -125,7 +125,10 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
         this.#news = true;
         // Routers may be new: each is to know whether it can hear.
         if (input.kind === 'configure') this.#socketStates.clear();
+        // Before the adverts that may need them.
+        const sockets = concernsSockets(input) ? this.#openSockets() : [];
         this.#carryOutAll(outputs);
+        this.#queue.push(...sockets);
         if (input.kind === 'configure') this.#sockets.prune(this.#node.listeners());
       }
     } finally {
@@ -137,7 +140,6 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   }
 
   #carryOutAll(outputs: readonly VrrpOutput[]): void {
-    const sockets = this.#openSockets();
     const touched = new Set<string>();
     for (const output of outputs) {
       if (output.kind !== 'send' && output.kind !== 'announce') this.#news = true;
@@ -167,7 +169,6 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       }
     }
     if (touched.size > 0) this.#queue.push(...this.#interfaces.read(touched));
-    this.#queue.push(...sockets);
   }
 
   #tell(event: VrrpEvent): void {
@@ -186,7 +187,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     if (news.length > 0) this.#give(...news);
   }
 
-  /** Gives what the node does not know yet. */
+  /** Opens what is missing, which is a walk over all instances, and returns what the node does not know yet. */
   #openSockets(): VrrpInput[] {
     const news: VrrpInput[] = [];
     for (const state of this.#sockets.open(this.#node.listeners(), (name) => this.#interfaces.link(name)?.index)) {
@@ -239,4 +240,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#carryOutAll(this.#node.timeout(this.#now));
     this.#give();
   }
+}
+
+/** Whether other sockets may be needed after it: those follow from the instances and the indexes of their interfaces. */
+function concernsSockets({ kind }: VrrpInput): boolean {
+  return kind === 'configure' || kind === 'interface' || kind === 'interface-gone';
 }
