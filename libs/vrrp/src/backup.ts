@@ -27,6 +27,24 @@ export interface BackupState {
   readonly handingOver: boolean;
 }
 
+/** An advert that passed the checks on receipt, and who sent it. */
+export interface Heard {
+  readonly advert: Advert;
+  readonly source: IpAddress;
+}
+
+/** `heard` is the advert that made a backup of a master. */
+export function newBackup(wait: Wait, heard: Heard | undefined, settings: VirtualRouterSettings): BackupState {
+  return {
+    kind: 'backup',
+    wait,
+    masterInterval: heard === undefined ? settings.advertInterval : advertisedInterval(heard.advert, settings),
+    master: heard === undefined ? undefined : masterIn(heard),
+    preemptAt: undefined,
+    handingOver: false,
+  };
+}
+
 /** When the master counts as gone. */
 export function masterDownAt(state: BackupState, { settings, priority }: Situation): Instant {
   const { wait, masterInterval } = state;
@@ -42,12 +60,12 @@ export function masterDownAt(state: BackupState, { settings, priority }: Situati
 
 /** What an advert makes of a backup: RFC 9568 section 6.4.2, with keepalived's preemption delay. */
 export function backupAfter(
-  advert: Advert,
-  source: IpAddress,
+  heard: Heard,
   state: BackupState,
   { settings, priority }: Situation,
   now: Instant,
 ): BackupState {
+  const { advert } = heard;
   if (advert.priority === 0)
     return { ...state, wait: { from: now, length: 'skew' }, master: undefined, preemptAt: undefined };
   const { preempt, preemptDelay, standing } = settings;
@@ -56,17 +74,13 @@ export function backupAfter(
   const obey = !lower || !preempt || standing === 'last-resort' || (preemptAt !== undefined && now < preemptAt);
   // Otherwise its adverts are discarded, so that the wait runs out: that is preemption.
   if (!obey) return { ...state, preemptAt, handingOver: false };
-  return {
-    kind: 'backup',
-    wait: { from: now, length: 'down' },
-    masterInterval: advertisedInterval(advert, settings),
-    master: { address: source, priority: advert.priority },
-    preemptAt,
-    handingOver: false,
-  };
+  return { ...newBackup({ from: now, length: 'down' }, heard, settings), preemptAt };
 }
 
-/** The interval at which the sender of an advert sends them. */
-export function advertisedInterval(advert: Advert, settings: VirtualRouterSettings): Duration {
+function masterIn({ advert, source }: Heard): MasterView {
+  return { address: source, priority: advert.priority };
+}
+
+function advertisedInterval(advert: Advert, settings: VirtualRouterSettings): Duration {
   return advert.version === 3 ? centis(advert.centiseconds) : settings.advertInterval;
 }

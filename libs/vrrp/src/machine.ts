@@ -1,6 +1,7 @@
-import { type Instant, type Machine, seconds } from '@keepfleet/machine';
+import { type Instant, type Machine } from '@keepfleet/machine';
 import { type IpAddress, compareIp } from '@keepfleet/wire';
-import { type BackupState, type Wait, advertisedInterval, backupAfter, masterDownAt } from './backup.ts';
+import { holdConnections, releaseConnections, removeAddresses, removeResidual } from './address-release.ts';
+import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
 import type { AddressListMismatch, PacketError } from './errors.ts';
 import { Mastership } from './mastership.ts';
 import type {
@@ -13,15 +14,14 @@ import type {
   VrrpEvent,
   VrrpOutput,
 } from './messages.ts';
-import type { Advert } from './packet.ts';
 import { addressListMismatch, receiveAdvert } from './reception.ts';
 import { Rejections } from './rejections.ts';
 import { routerSnapshot } from './router-snapshot.ts';
-import { type VirtualAddress, type VirtualRouterSettings, inTableOrder, sameAddress } from './settings.ts';
+import { type VirtualRouterSettings, sameAddress, sameIdentity } from './settings.ts';
 import { type InterfaceChange, Situation } from './situation.ts';
 import type { RouterSnapshot } from './snapshot.ts';
 import { type RouterCounters, newCounters } from './stats.ts';
-import { OWNER_PRIORITY, isInstalled, sameCauses } from './tracking.ts';
+import { OWNER_PRIORITY, sameCauses } from './tracking.ts';
 import { Transmitter } from './transmission.ts';
 
 type RouterState =
@@ -35,15 +35,9 @@ type RouterState =
 type Happening =
   /** `interface` is absent when it was something else that changed. */
   | { readonly kind: 'changed'; readonly interface?: InterfaceChange }
-  | { readonly kind: 'advert'; readonly advert: Advert; readonly source: IpAddress }
+  | { readonly kind: 'advert'; readonly heard: Heard }
   | { readonly kind: 'relinquish' }
   | { readonly kind: 'timeout' };
-
-/**
- * How long new connections are held back at most while addresses are handed over: longer than the skew of any successor
- * of version 2, shorter than a client's second retry.
- */
-const HANDOVER_HOLD = seconds(2.5);
 
 /** One virtual router: RFC 9568 section 6.4, with keepalived's fault state, tracking and announcements. */
 export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
@@ -129,17 +123,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   /** `epochMillis` turns an instant into milliseconds since 1970. */
   snapshot(epochMillis: (instant: Instant) => number): RouterSnapshot {
     const state = this.#state;
-    const { settings, interfaces, priority, source } = this.#situation;
     return routerSnapshot({
-      settings,
-      interfaces,
+      situation: this.#situation,
       state: state.kind,
       since: epochMillis(this.#since),
       causes: state.kind === 'fault' ? state.causes : [],
-      effectivePriority: priority,
-      source,
       master: this.#master(),
-      masterInterval: state.kind === 'backup' ? state.masterInterval : settings.advertInterval,
+      masterInterval: state.kind === 'backup' ? state.masterInterval : this.settings.advertInterval,
       wantsAddresses: this.#wantsAddresses(),
       counters: this.#counters,
     });
@@ -168,7 +158,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
             // The master fell silent: RFC 9568 section 6.4.2.
             return this.#becomeMaster('master-down', now);
           case 'advert':
-            return this.#heardAsBackup(state, happening.advert, happening.source, now);
+            return this.#heardAsBackup(state, happening.heard, now);
           case 'relinquish':
             return;
         }
@@ -182,7 +172,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
           case 'timeout':
             return this.#push(state.mastership.timeout(now));
           case 'advert':
-            return this.#heardAsMaster(state.mastership, happening.advert, happening.source, now);
+            return this.#heardAsMaster(state.mastership, happening.heard, now);
           case 'relinquish':
             return this.#handOver(now);
         }
@@ -218,9 +208,12 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       : settings.addresses.filter((one) => !before.addresses.some((other) => sameAddress(one, other)));
     const removed = before.addresses.filter((one) => !settings.addresses.some((other) => sameAddress(one, other)));
     if (first) this.#state = { kind: 'initialize', startAt };
-    if (!this.#wantsAddresses()) this.#removeResidual([...added, ...(first ? [] : removed)]);
-    else if (this.#state.kind !== 'master') this.#removeResidual(removed);
-    else this.#push(this.#state.mastership.reconfigured(before, added, removed, now));
+    if (this.#state.kind === 'master') this.#push(this.#state.mastership.reconfigured(before, added, removed, now));
+    else {
+      // What is residual goes before we speak.
+      const unwanted = this.#wantsAddresses() ? removed : [...added, ...(first ? [] : removed)];
+      this.#push(removeResidual(settings.name, unwanted, this.#situation.interfaces));
+    }
     // Not `changed`: what was just added is not yet read back.
     this.#observe();
     const state = this.#state;
@@ -249,9 +242,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   // Backup
 
-  #heardAsBackup(state: BackupState, advert: Advert, source: IpAddress, now: Instant): void {
-    if (state.handingOver && advert.priority !== 0) this.#endHandOver();
-    const next = backupAfter(advert, source, state, this.#situation, now);
+  #heardAsBackup(state: BackupState, heard: Heard, now: Instant): void {
+    if (state.handingOver && heard.advert.priority !== 0) this.#endHandOver();
+    const next = backupAfter(heard, state, this.#situation, now);
     this.#state = next;
     const { master } = next;
     if (master === undefined || master.address === state.master?.address) return;
@@ -259,20 +252,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#report({ kind: 'master-learned', instance: this.settings.name, master });
   }
 
-  #becomeBackup(
-    wait: Wait,
-    heard: { advert: Advert; source: IpAddress } | undefined,
-    reason: StateReason,
-    now: Instant,
-  ): void {
-    const masterInterval =
-      heard === undefined ? this.settings.advertInterval : advertisedInterval(heard.advert, this.settings);
-    const master = heard === undefined ? undefined : { address: heard.source, priority: heard.advert.priority };
-    this.#enter(
-      { kind: 'backup', wait, masterInterval, master, preemptAt: undefined, handingOver: false },
-      reason,
-      now,
-    );
+  #becomeBackup(wait: Wait, heard: Heard | undefined, reason: StateReason, now: Instant): void {
+    this.#enter(newBackup(wait, heard, this.settings), reason, now);
   }
 
   /**
@@ -280,40 +261,35 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
    * connections that are open end here, those that are not go there. When nobody speaks, the addresses never leave.
    */
   #handOver(now: Instant): void {
-    const addresses = this.settings.addresses.map((one) => one.address);
-    this.#outputs.push({ kind: 'hold-connections', addresses, duration: HANDOVER_HOLD });
-    this.#push(this.#transmitter.parting());
+    this.#push([holdConnections(this.settings), ...this.#transmitter.parting()]);
     this.#becomeBackup({ from: now, length: 'down' }, undefined, 'relinquished', now);
     if (this.#state.kind === 'backup') this.#state = { ...this.#state, handingOver: true };
   }
 
   #endHandOver(): void {
-    this.#removeAddresses();
-    this.#outputs.push({ kind: 'release-connections', addresses: this.settings.addresses.map((one) => one.address) });
+    this.#push([...removeAddresses(this.settings), releaseConnections(this.settings)]);
   }
 
   // Master
 
   #becomeMaster(reason: StateReason, now: Instant): void {
     const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, now);
-    if (this.#state.kind === 'backup' && this.#state.handingOver) {
-      const addresses = this.settings.addresses.map((one) => one.address);
-      this.#outputs.push({ kind: 'release-connections', addresses });
-    }
+    if (this.#state.kind === 'backup' && this.#state.handingOver) this.#push([releaseConnections(this.settings)]);
     this.#counters.becameMaster++;
     this.#push(mastership.begin(now));
     this.#enter({ kind: 'master', mastership }, reason, now);
   }
 
-  #heardAsMaster(mastership: Mastership, advert: Advert, source: IpAddress, now: Instant): void {
+  #heardAsMaster(mastership: Mastership, heard: Heard, now: Instant): void {
+    const { advert, source } = heard;
     if (advert.priority === 0) return this.#push(mastership.heardParting(now));
     const { settings, priority, source: own } = this.#situation;
     const higher =
       advert.priority > priority || (advert.priority === priority && own !== undefined && compareIp(source, own) > 0);
     if (!higher) return this.#push(mastership.heardLower({ address: source, priority: advert.priority }, now));
     if (settings.higherPrioSendAdvert) this.#push(this.#transmitter.advert());
-    this.#removeAddresses();
-    this.#becomeBackup({ from: now, length: 'down' }, { advert, source }, 'higher-priority', now);
+    this.#push(removeAddresses(settings));
+    this.#becomeBackup({ from: now, length: 'down' }, heard, 'higher-priority', now);
   }
 
   // Fault
@@ -359,7 +335,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     const known = this.#state.kind === 'backup' && this.#state.master?.address === packet.source;
     const unchecked = this.settings.skipCheckAdvAddr && known;
     const mismatch = unchecked ? undefined : addressListMismatch(advert, this.settings);
-    this.#step({ kind: 'advert', advert, source: packet.source }, now);
+    this.#step({ kind: 'advert', heard: { advert, source: packet.source } }, now);
     // After the step, which forgets what was reported when it learns a new master.
     if (mismatch !== undefined) this.#reject(mismatch, packet.source);
   }
@@ -372,23 +348,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   /** What a router does that stops being master for a reason of its own. */
   #giveUpAddresses(): void {
     if (this.#state.kind === 'master') {
-      this.#push(this.#transmitter.parting());
-      this.#removeAddresses();
+      this.#push([...this.#transmitter.parting(), ...removeAddresses(this.settings)]);
     } else if (this.#state.kind === 'backup' && this.#state.handingOver) this.#endHandOver();
-  }
-
-  #removeAddresses(): void {
-    const { addresses } = this.settings;
-    if (addresses.length > 0) this.#outputs.push({ kind: 'remove-addresses', addresses: inTableOrder(addresses) });
-  }
-
-  /** What a crash, or an earlier program, left on the interfaces goes before we speak. */
-  #removeResidual(addresses: readonly VirtualAddress[]): void {
-    const residual = addresses.filter((one) => isInstalled(one, this.#situation.interfaces));
-    if (residual.length === 0) return;
-    this.#outputs.push({ kind: 'remove-addresses', addresses: residual });
-    for (const address of residual)
-      this.#report({ kind: 'residual-address-removed', instance: this.settings.name, address });
   }
 
   #enter(state: RouterState, reason: StateReason, now: Instant): void {
@@ -434,9 +395,4 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#outputs = [];
     return outputs;
   }
-}
-
-/** What makes it the same virtual router on the wire; anything else is changed in place. */
-function sameIdentity(a: VirtualRouterSettings, b: VirtualRouterSettings): boolean {
-  return a.vrid === b.vrid && a.interface === b.interface && a.family === b.family && a.version === b.version;
 }

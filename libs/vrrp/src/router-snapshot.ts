@@ -1,8 +1,8 @@
 import type { Duration } from '@keepfleet/machine';
-import type { IpAddress } from '@keepfleet/wire';
 import type { FaultCause, MasterView, RouterStateName } from './messages.ts';
 import { mcastGroup } from './reception.ts';
-import { type VirtualRouterSettings, inTableOrder } from './settings.ts';
+import { inTableOrder } from './settings.ts';
+import type { Situation } from './situation.ts';
 import type { RouterSnapshot } from './snapshot.ts';
 import type { RouterCounters } from './stats.ts';
 import { masterDownInterval, skewTime } from './timers.ts';
@@ -10,14 +10,11 @@ import { type Interfaces, isInstalled, isUp } from './tracking.ts';
 
 /** What a router knows of itself. */
 export interface RouterView {
-  readonly settings: VirtualRouterSettings;
-  readonly interfaces: Interfaces;
+  readonly situation: Situation;
   readonly state: RouterStateName;
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly causes: readonly FaultCause[];
-  readonly effectivePriority: number;
-  readonly source: IpAddress | undefined;
   readonly master: MasterView | undefined;
   readonly masterInterval: Duration;
   readonly wantsAddresses: boolean;
@@ -25,7 +22,8 @@ export interface RouterView {
 }
 
 export function routerSnapshot(view: RouterView): RouterSnapshot {
-  const { settings, interfaces, effectivePriority, source, master, masterInterval, counters } = view;
+  const { master, masterInterval, counters } = view;
+  const { settings, interfaces, priority: effectivePriority, source } = view.situation;
   const { name, vrid, version, family, standing, dontTrackPrimary, advertInterval, preempt, preemptDelay } = settings;
   const group = mcastGroup(settings);
   const addresses = inTableOrder(settings.addresses).map((address) => ({

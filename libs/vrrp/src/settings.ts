@@ -125,6 +125,11 @@ export interface UnicastPeer {
   readonly maxTtl?: number;
 }
 
+/** What makes it the same virtual router on the wire; anything else is changed in place. */
+export function sameIdentity(a: VirtualRouterSettings, b: VirtualRouterSettings): boolean {
+  return a.vrid === b.vrid && a.interface === b.interface && a.family === b.family && a.version === b.version;
+}
+
 /** Whether two lines of configuration ask for the same address in the same way; whether it is advertised does not matter to the kernel. */
 export function sameAddress(a: VirtualAddress, b: VirtualAddress): boolean {
   return (
