@@ -1,6 +1,6 @@
 import { type Instant, after, seconds } from '@keepfleet/machine';
 import type { VrrpOutput } from './messages.ts';
-import type { VirtualAddress } from './settings.ts';
+import { type VirtualAddress, sameAddress } from './settings.ts';
 import type { Situation } from './situation.ts';
 import { isInstalled } from './tracking.ts';
 
@@ -30,14 +30,14 @@ export class AddressUpkeep {
     const instance = settings.name;
     const before = this.#missing;
     const missing = settings.addresses.filter((one) =>
-      one.interface === changed ? !isInstalled(one, interfaces) : before.includes(one),
+      one.interface === changed ? !isInstalled(one, interfaces) : isIn(before, one),
     );
     this.#missing = missing;
-    const restored = before.filter((one) => !missing.includes(one));
+    const restored = before.filter((one) => !isIn(missing, one));
     const outputs: VrrpOutput[] = [
       ...restored.map((address) => ({ kind: 'address-restored', instance, address }) as const),
       ...missing
-        .filter((one) => !before.includes(one))
+        .filter((one) => !isIn(before, one))
         .map((address) => ({ kind: 'address-missing', instance, address }) as const),
     ].map((event) => ({ kind: 'event', event }));
     return { restored, outputs: [...outputs, ...this.#repair(now)] };
@@ -45,7 +45,7 @@ export class AddressUpkeep {
 
   /** These are no longer wanted. */
   forget(addresses: readonly VirtualAddress[]): void {
-    this.#missing = this.#missing.filter((one) => !addresses.includes(one));
+    this.#missing = this.#missing.filter((one) => !isIn(addresses, one));
   }
 
   nextDeadline(): Instant | undefined {
@@ -71,4 +71,9 @@ export class AddressUpkeep {
     this.#repairAt = after(now, REPAIR_GAP);
     return [{ kind: 'add-addresses', addresses: possible }];
   }
+}
+
+/** By what the kernel knows of it: a reload makes new objects of the same addresses. */
+function isIn(addresses: readonly VirtualAddress[], address: VirtualAddress): boolean {
+  return addresses.some((one) => sameAddress(one, address));
 }

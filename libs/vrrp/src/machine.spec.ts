@@ -649,6 +649,12 @@ describe('an address that somebody deletes from a master', () => {
     expect(bench.give(link('eth2', 4, true, [{ address: back.address, prefix: 24 }])).told).toEqual([]);
   });
 
+  it('is not thought restored by a reload while it is missing', () => {
+    const bench = mastering().give(front(excluded));
+    bench.give({ kind: 'configure', settings: { ...v2, addresses: v2.addresses.map((one) => ({ ...one })) } });
+    expect(bench.give(front(excluded)).told).not.toContain('address-restored');
+  });
+
   it('is reported, put back at once, and announced when it is there again', () => {
     const bench = mastering().give(front(excluded));
     expect(bench.told).toEqual(['address-missing', 'add 198.51.100.15']);
