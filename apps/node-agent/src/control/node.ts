@@ -4,7 +4,6 @@ import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from 
 import type { MibRows } from '@keepfleet/mib';
 import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
-import { parseIp } from '@keepfleet/wire';
 import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import {
@@ -16,6 +15,7 @@ import {
 } from '../settings/index.ts';
 import { Commands, type CommandTarget } from './commands.ts';
 import type { Configuration } from './configuration.ts';
+import { configuredValue, describeChange, refusalOf } from './changes.ts';
 import { errorText } from './error-text.ts';
 import { type EventText, lvsEventText, vrrpEventText } from './events.ts';
 import { mibRows } from './mib-rows.ts';
@@ -157,42 +157,12 @@ export class ControlNode implements CommandTarget {
   }
 
   refusalOf(change: OverrideChange): string | undefined {
-    const settings = this.#configured;
-    if (settings === undefined) return 'this node has no configuration in force';
-    switch (change.kind) {
-      case 'vrrp-priority':
-      case 'vrrp-preempt':
-        return this.instances().includes(change.instance)
-          ? undefined
-          : `no vrrp_instance ${change.instance} on this node; it has ${listed(this.instances())}`;
-      case 'real-server-weight':
-        return refusalOfServer(settings, change.service, change.realServer);
-      case 'drain-server':
-        return parseIp(change.address).ok ? undefined : `${change.address} is not an IP address`;
-      case 'drain-node':
-        return undefined;
-    }
+    if (this.#configured === undefined) return 'this node has no configuration in force';
+    return refusalOf(change, this.#configured);
   }
 
   configured(change: OverrideChange): OverrideChange | undefined {
-    switch (change.kind) {
-      case 'vrrp-priority':
-      case 'vrrp-preempt': {
-        const instance = this.#configured?.vrrp.instances.find((one) => one.name === change.instance);
-        if (instance === undefined) return undefined;
-        return change.kind === 'vrrp-priority'
-          ? { ...change, priority: instance.priority }
-          : { ...change, preempt: instance.preempt };
-      }
-      case 'real-server-weight': {
-        const service = this.#configured?.lvs.virtualServers.find((server) => server.key === change.service);
-        const server = service?.realServers.find((one) => one.key === change.realServer);
-        return server && { ...change, weight: server.configuredWeight };
-      }
-      case 'drain-node':
-      case 'drain-server':
-        return undefined;
-    }
+    return this.#configured && configuredValue(change, this.#configured);
   }
 
   instances(): readonly string[] {
@@ -218,7 +188,7 @@ export class ControlNode implements CommandTarget {
       severity: 'info',
       kind: `override.${what}`,
       subject: change.kind,
-      message: `${what} by ${actor}${reason === '' ? '' : ` (${reason})`}: ${describe(change)}`,
+      message: `${what} by ${actor}${reason === '' ? '' : ` (${reason})`}: ${describeChange(change)}`,
       attributes: { id: override.id, source: override.source, actor, reason, change: value },
     });
   }
@@ -282,7 +252,7 @@ export class ControlNode implements CommandTarget {
         ...this.#halfProblems('lvs', this.#lvs),
         ...this.#withoutEffect.map(
           (override) =>
-            `override ${override.id} has no effect: ${describe(override.change)}, which the configuration does not have`,
+            `override ${override.id} has no effect: ${describeChange(override.change)}, which the configuration does not have`,
         ),
         ...this.stateTroubles,
         ...(spool.lost === 0
@@ -438,33 +408,4 @@ export class ControlNode implements CommandTarget {
 
 function revisionOf(settings: unknown): string {
   return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 16);
-}
-
-function refusalOfServer({ lvs }: NodeSettings, service: string, realServer: string): string | undefined {
-  const found = lvs.virtualServers.find((server) => server.key === service);
-  if (found === undefined) {
-    return `no virtual server ${service} on this node; it has ${listed(lvs.virtualServers.map((server) => server.key))}`;
-  }
-  return found.realServers.some((server) => server.key === realServer)
-    ? undefined
-    : `virtual server ${service} has no real server ${realServer}; it has ${listed(found.realServers.map((server) => server.key))}`;
-}
-
-function listed(names: readonly string[]): string {
-  return names.join(', ') || 'none';
-}
-
-function describe(change: OverrideChange): string {
-  switch (change.kind) {
-    case 'vrrp-priority':
-      return `priority ${change.priority} for ${change.instance}`;
-    case 'vrrp-preempt':
-      return `${change.preempt ? 'preempt' : 'nopreempt'} for ${change.instance}`;
-    case 'real-server-weight':
-      return `weight ${change.weight} for ${change.realServer} of ${change.service}`;
-    case 'drain-node':
-      return 'this node is drained';
-    case 'drain-server':
-      return `real server ${change.address}${change.port === 0 ? '' : ` port ${change.port}`} is drained`;
-  }
 }
