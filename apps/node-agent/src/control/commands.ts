@@ -5,7 +5,7 @@ import { parseIp } from '@keepfleet/wire';
 import type { Outcome } from '../link/index.ts';
 import type { SetOutcome } from '../snmp/index.ts';
 import { type Override, type OverrideChange, overrideChangeSchema, overrideTarget } from '../settings/override.ts';
-import { errorText } from './error-text.ts';
+import { errorText } from '../error-text.ts';
 import { fromWireChange } from './node-state.ts';
 import type { OverrideStore } from './override-store.ts';
 

@@ -11,7 +11,7 @@ import {
   isUsable,
   parseKeepalivedConfig,
 } from '@keepfleet/config';
-import { errorText } from './error-text.ts';
+import { errorText } from '../error-text.ts';
 
 /** keepalived's limit of what may be read as an include, and ours of the main file. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;

@@ -19,7 +19,7 @@ import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
 import { diagnosticLines, readConfiguration } from './configuration.ts';
-import { errorText } from './error-text.ts';
+import { errorText } from '../error-text.ts';
 import { gossipOptions, memberEventText, wireMembers } from './membership.ts';
 import { ControlNode } from './node.ts';
 import { OverrideStore } from './override-store.ts';

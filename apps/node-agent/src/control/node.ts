@@ -6,6 +6,7 @@ import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
 import type { Log } from '../log.ts';
+import { lvsOutcomeSchema } from '../lvs/schemas.ts';
 import {
   type NodeSettings,
   type Override,
@@ -16,7 +17,7 @@ import {
 import { Commands, type CommandTarget } from './commands.ts';
 import type { Configuration } from './configuration.ts';
 import { configuredValue, describeChange, refusalOf } from './changes.ts';
-import { errorText } from './error-text.ts';
+import { errorText } from '../error-text.ts';
 import { type EventText, lvsEventText, vrrpEventText } from './events.ts';
 import { mibRows } from './mib-rows.ts';
 import { type NodeView, nodeState } from './node-state.ts';
@@ -178,7 +179,10 @@ export class ControlNode implements CommandTarget {
     if (this.#lvsLink === undefined) return { ok: false, reason: 'the lvs process is not running' };
     const outcome = await this.#lvsLink.command(command);
     if (!outcome.ok) return outcome;
-    return outcome.value as LvsOutcome;
+    const answer = lvsOutcomeSchema.safeParse(outcome.value);
+    return answer.success
+      ? answer.data
+      : { ok: false, reason: 'the lvs process gave an answer that cannot be read; is it of another version?' };
   }
 
   noteOverride(what: 'set' | 'cleared', override: Override, actor: string, reason: string): void {

@@ -2,7 +2,7 @@ import { readFileSync, renameSync } from 'node:fs';
 import { z } from 'zod';
 import { type Override, type OverrideChange, overrideSchema, overrideTarget } from '../settings/override.ts';
 import { writeFileAtomically } from './atomic-file.ts';
-import { errorText } from './error-text.ts';
+import { errorText } from '../error-text.ts';
 
 const fileSchema = z.object({ version: z.literal(1), overrides: z.array(overrideSchema) });
 

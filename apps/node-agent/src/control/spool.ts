@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from './atomic-file.ts';
-import { errorText } from './error-text.ts';
+import { errorText } from '../error-text.ts';
 
 /** Events kept while no controller acknowledges them; beyond it the oldest are given up, counted and reported. About 100 MiB on disk. */
 export const MAX_SPOOLED_EVENTS = 200_000;

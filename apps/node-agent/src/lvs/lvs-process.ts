@@ -21,7 +21,7 @@ import { HealthChecks } from './health-checks.ts';
 import { KernelTable, NoIpvs } from './kernel-table.ts';
 import type { Ownership } from './ownership.ts';
 import { lvsCommandSchema, lvsSettingsSchema } from './schemas.ts';
-import { WallClock } from './wall-clock.ts';
+import { WallClock } from '../wall-clock.ts';
 
 /** Between two readings of the kernel's table; the kernel renews its statistics as often. */
 const READ_EVERY_MS = 2_000;
@@ -117,15 +117,14 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 
   snapshot(): LvsSnapshot {
     const snapshot = reportOf(this.#balancer, {
-      unixMillis: (at) => this.#wallClock.unixMillis(at),
+      unixMillis: (at) => this.#wallClock.epochMillis(at),
       checkers: (service, server) =>
         this.#health.of(service, server).map(({ what, status }): CheckerSnapshot => {
           const { up, ran, lastResult, failures, since } = status;
           const state = up ? 'up' : 'down';
-          return { what, state, ran, lastResult, failures, since: this.#wallClock.unixMillis(since) };
+          return { what, state, ran, lastResult, failures, since: this.#wallClock.epochMillis(since) };
         }),
     });
-    this.#wallClock.sweep();
     return snapshot;
   }
 

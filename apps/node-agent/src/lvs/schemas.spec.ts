@@ -3,7 +3,7 @@ import { Balancer, type LvsSnapshot, type Operation, encodeOperation, reportOf }
 import { instant } from '@keepfleet/machine';
 import { describe, expect, it } from 'vitest';
 import { lvsSettings } from '../settings/index.ts';
-import { lvsCommandSchema, lvsSettingsSchema, lvsSnapshotSchema } from './schemas.ts';
+import { lvsCommandSchema, lvsSettingsSchema, lvsOutcomeSchema, lvsSnapshotSchema } from './schemas.ts';
 
 const text = `
 virtual_server_group g {
@@ -90,6 +90,25 @@ describe('a command', () => {
     'that is not known or not whole is refused: %j',
     (command) => {
       expect(lvsCommandSchema.safeParse(command).success).toBe(false);
+    },
+  );
+});
+
+describe('the answer to a command', () => {
+  const counts = { active: 1, inactive: 2, persistent: 0 };
+  const services = [{ service: 'tcp/198.51.100.15:80', server: '192.168.1.10:80', weight: null, ...counts }];
+
+  it.each([
+    { ok: true, services, total: counts },
+    { ok: false, reason: 'no such server' },
+  ])('is read: %j', (outcome) => {
+    expect(lvsOutcomeSchema.parse(outcome)).toEqual(outcome);
+  });
+
+  it.each([undefined, {}, { ok: true }, { ok: true, services, total: { active: -1, inactive: 0, persistent: 0 } }])(
+    'is refused: %j',
+    (outcome) => {
+      expect(lvsOutcomeSchema.safeParse(outcome).success).toBe(false);
     },
   );
 });

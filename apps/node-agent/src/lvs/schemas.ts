@@ -1,5 +1,5 @@
 import type { CheckerSettings } from '@keepfleet/health';
-import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import type { LvsCommand, LvsOutcome, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
 import { micros } from '@keepfleet/machine';
 import { parseIp } from '@keepfleet/wire';
 import { z } from 'zod';
@@ -175,6 +175,18 @@ export const lvsCommandSchema: z.ZodType<LvsCommand> = z.object({
   port: port.optional(),
 });
 
+const connections = z.object({ active: count, inactive: count, persistent: count });
+
+/** What the lvs process answers to a command. */
+export const lvsOutcomeSchema: z.ZodType<LvsOutcome> = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true),
+    services: z.array(connections.extend({ service: z.string(), server: z.string(), weight: count.nullable() })),
+    total: connections,
+  }),
+  z.object({ ok: z.literal(false), reason: z.string() }),
+]);
+
 const rate = z.number().nonnegative();
 const total = z.string().regex(/^\d+$/, 'not a counter');
 const traffic = z.object({
@@ -189,9 +201,7 @@ const traffic = z.object({
   inByteRate: rate,
   outByteRate: rate,
 });
-const kernel = z
-  .object({ weight: count, connections: z.object({ active: count, inactive: count, persistent: count }), traffic })
-  .nullable();
+const kernel = z.object({ weight: count, connections, traffic }).nullable();
 const state = z.enum(['up', 'down']);
 const time = z.number();
 

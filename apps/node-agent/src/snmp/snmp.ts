@@ -14,6 +14,7 @@ import {
   oidText,
 } from '@keepfleet/mib';
 import { type MasterAddress, parseMasterAddress } from './master-address.ts';
+import { errorText } from '../error-text.ts';
 
 /** Answers that snmpd has not taken yet; beyond it the connection is given up, so that a frozen snmpd costs no memory. */
 const MAX_QUEUED_BYTES = 4 << 20;
@@ -213,7 +214,7 @@ class SnmpDriver implements Snmp {
     try {
       return await this.#options.onSet(changes);
     } catch (error) {
-      return { ok: false, reason: textOf(error) };
+      return { ok: false, reason: errorText(error) };
     }
   }
 
@@ -223,7 +224,10 @@ class SnmpDriver implements Snmp {
       await this.#undo.get(id)?.();
       restored = true;
     } catch (error) {
-      this.#options.log.warn({ id, reason: textOf(error) }, 'SNMP SET could not be undone: see the list of overrides');
+      this.#options.log.warn(
+        { id, reason: errorText(error) },
+        'SNMP SET could not be undone: see the list of overrides',
+      );
     }
     this.#undo.delete(id);
     this.#handle({ kind: 'undo-done', id, restored });
@@ -256,10 +260,6 @@ function hangUp(socket: Socket | undefined): void {
 }
 
 const HANG_UP_MS = 1000;
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 function messageOf(problem: SessionProblem): string {
   switch (problem.kind) {

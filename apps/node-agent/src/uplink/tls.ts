@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
+import { errorText } from '../error-text.ts';
 
 export interface TlsFiles {
   readonly ca: string;
@@ -30,7 +31,7 @@ export function tlsCredentials(files: TlsFiles, now = new Date()): ChannelCreden
     return credentials.createSsl(ca, key, certificate);
   } catch (error) {
     throw new Error(
-      `tls: ${files.certificate} and ${files.key} cannot be used together (${textOf(error)}): the key must be the certificate's own, in PEM`,
+      `tls: ${files.certificate} and ${files.key} cannot be used together (${errorText(error)}): the key must be the certificate's own, in PEM`,
       { cause: error },
     );
   }
@@ -40,9 +41,12 @@ function pem(setting: keyof TlsFiles, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new Error(`tls.${setting}: ${file} cannot be read (${textOf(error)}): put it there, readable for the agent`, {
-      cause: error,
-    });
+    throw new Error(
+      `tls.${setting}: ${file} cannot be read (${errorText(error)}): put it there, readable for the agent`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -50,12 +54,8 @@ function x509(setting: keyof TlsFiles, file: string, bytes: Buffer): X509Certifi
   try {
     return new X509Certificate(bytes);
   } catch (error) {
-    throw new Error(`tls.${setting}: ${file} holds no PEM certificate (${textOf(error)}): was it written whole?`, {
+    throw new Error(`tls.${setting}: ${file} holds no PEM certificate (${errorText(error)}): was it written whole?`, {
       cause: error,
     });
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -21,7 +21,7 @@ import { InterfaceTable } from './interfaces.ts';
 import { LATE, Lateness } from './lateness.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
 import { SocketPool } from './sockets.ts';
-import { WallClock, monotonicNow } from './wall-clock.ts';
+import { WallClock, monotonicNow } from '../wall-clock.ts';
 
 export interface VrrpProcessListener {
   event(event: VrrpEvent): void;
