@@ -55,6 +55,8 @@ export class Exchange {
   #reconnectAt: Instant | undefined;
   #joinAt: Instant | undefined;
   #joinWait: number;
+  /** Whether a seed has answered since we were last alone. */
+  #seeded = false;
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
@@ -154,13 +156,16 @@ export class Exchange {
     });
   }
 
-  /** Alone with seeds to ask, we ask them, less and less often. */
+  /**
+   * Until one seed has answered we ask them all, less and less often. Members that found us meanwhile are no reason to
+   * stop: they may be as far from the rest of the fleet as we are.
+   */
   #retryJoin(now: Instant): void {
     const { members, settings } = this.#parts;
-    const alone = members.live <= 1;
-    this.#joinWait = alone ? Math.min(2 * this.#joinWait, settings.reconnectInterval) : settings.joinRetry;
+    if (members.live <= 1) this.#seeded = false;
+    this.#joinWait = this.#seeded ? settings.joinRetry : Math.min(2 * this.#joinWait, settings.reconnectInterval);
     this.#joinAt = after(now, micros(this.#joinWait));
-    if (alone) this.join(settings.seeds);
+    if (!this.#seeded) this.join(settings.seeds);
   }
 
   #pushPull(to: Endpoint, join: boolean): void {
@@ -222,6 +227,7 @@ export class Exchange {
       this.#merge(message, stream.to, stream.join, now);
       if (stream.join && !this.#joined) this.#parts.delegate.announceJoin();
       this.#joined ||= stream.join;
+      this.#seeded ||= this.#parts.settings.seeds.some((seed) => sameEndpoint(seed, stream.to));
     } else if (stream.role === 'push-pull')
       this.#unreachable(stream, message.type === 'error' ? message.text : `answered with ${message.type}`);
   }

@@ -296,6 +296,18 @@ describe('a fleet', { timeout: 60_000 }, () => {
     expect(fleet.settle(seconds(31))).toBe(true);
   });
 
+  it('asks an absent seed on though another member has found it meanwhile', () => {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const fleet = new Fleet({ seed });
+      fleet.add('n1', 1);
+      fleet.add('n2', 2, { seeds: [endpointOf(1)] });
+      fleet.lan.run(seconds(0.5));
+      expect(fleet.agree(['n1', 'n2']), `seed ${seed}: n2 finds n1`).toBe(true);
+      fleet.add('n0', 0);
+      expect(fleet.settle(seconds(5)), `seed ${seed}: n1 finds n0`).toBe(true);
+    }
+  });
+
   it('declares nobody dead at 5 % loss', () => {
     for (let seed = 1; seed <= 8; seed++) {
       const fleet = new Fleet({ seed, loss: 0.05 }).grow(8);
