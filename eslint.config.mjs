@@ -25,6 +25,18 @@ function boundaries(inSpecs) {
           onlyDependOnLibsWithTags: ['layer:core', 'layer:contract', 'layer:adapter', 'layer:testkit', 'layer:e2e'],
         },
         {
+          sourceTag: 'layer:soak',
+          onlyDependOnLibsWithTags: [
+            'layer:core',
+            'layer:protocol',
+            'layer:contract',
+            'layer:adapter',
+            'layer:testkit',
+            'layer:e2e',
+            'layer:soak',
+          ],
+        },
+        {
           allSourceTags: ['layer:app', 'scope:agent'],
           onlyDependOnLibsWithTags: ['layer:core', 'layer:protocol', 'layer:contract', 'layer:adapter', ...kit],
         },

@@ -1,6 +1,6 @@
 import { type Instant, type Machine, after, instant, millis, seconds } from '@keepfleet/machine';
 import { describe, expect, it } from 'vitest';
-import { Agenda, type Datagram, VirtualLan, WaitTimeout, seededRandom, waitFor } from './index.ts';
+import { Agenda, type Datagram, VirtualLan, WaitTimeout, fuzz, seededRandom, waitFor } from './index.ts';
 
 type Greeting = { readonly kind: 'hello' };
 
@@ -132,5 +132,33 @@ describe('waitFor', () => {
     const waiting = waitFor(() => Promise.reject(broken), { deadline: 5, what: 'the port to open', every: 1 });
     await expect(waiting).rejects.toMatchObject({ name: 'WaitTimeout', cause: broken });
     await expect(waiting).rejects.toBeInstanceOf(WaitTimeout);
+  });
+});
+
+describe('fuzz', () => {
+  const vectors = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5, 6, 7)];
+
+  it('feeds as many inputs as asked, the same for the same seed', () => {
+    const runOf = (seed: number) => {
+      const seen: string[] = [];
+      fuzz({ vectors, count: 500, seed, decode: (bytes) => seen.push(bytes.join()) });
+      return seen;
+    };
+    expect(runOf(1)).toHaveLength(500);
+    expect(runOf(1)).toEqual(runOf(1));
+    expect(runOf(1)).not.toEqual(runOf(2));
+  });
+
+  it('tells the input that the decoder throws on', () => {
+    const decode = (bytes: Uint8Array) => {
+      if (bytes[0] === 4 && bytes.length === 2) throw new Error('two bytes');
+    };
+    expect(() => fuzz({ vectors, count: 100_000, seed: 1, decode })).toThrow(/seed 1, input \d+: .* on 04[0-9a-f]{2}$/);
+  });
+
+  it('ends early when told to', () => {
+    const signal = { aborted: false };
+    const progress = () => (signal.aborted = true);
+    expect(fuzz({ vectors, count: 100_000, seed: 1, decode: () => undefined, signal, progress }).inputs).toBe(1_000);
   });
 });
