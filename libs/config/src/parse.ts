@@ -7,9 +7,9 @@ import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-gr
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
 import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
 import { Secrets } from './secrets.ts';
-import { type FileLoader, noFiles } from './syntax/files.ts';
-import { Preprocessor } from './syntax/preprocess.ts';
-import { buildTree } from './syntax/tree.ts';
+import { type FileLoader, type LoadedFile, noFiles } from './syntax/files.ts';
+import { type PreprocessOptions, Preprocessor } from './syntax/preprocess.ts';
+import { topStatements } from './syntax/tree.ts';
 
 export interface ParseInput {
   /** Name of the main file: for positions, `${_PWD}` and relative includes. */
@@ -35,16 +35,9 @@ export interface ParseResult {
 /** Reads a keepalived.conf. Any text gives a model and diagnostics; nothing is thrown. */
 export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   const diagnostics = new Diagnostics();
-  const preprocessor = new Preprocessor(
-    {
-      configId: input.configId ?? '',
-      loader: input.loader ?? noFiles,
-      environment: input.environment ?? {},
-      random: input.random ?? repeatableRandom(),
-    },
-    diagnostics,
-  );
-  const statements = buildTree(preprocessor.lines(input.file, input.text), diagnostics);
+  const record = recorded(input);
+  const preprocessor = new Preprocessor(record.options, diagnostics);
+  const statements = topStatements(preprocessor.lines(input.file, input.text), diagnostics);
   const config: ConfigDraft = {
     globals: draft<GlobalSettings>({ file: input.file, line: 1, column: 1 }),
     instances: [],
@@ -62,9 +55,34 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   const found = diagnostics.all();
   if (found.length === 0) return { config: resolved, diagnostics: found };
   const { sources } = preprocessor;
+  // What was read is gone; its secrets are found by reading it once more.
+  const aside = new Diagnostics();
+  const again = topStatements(new Preprocessor(record.replay(), aside).lines(input.file, input.text), aside);
+  return { config: resolved, diagnostics: withSourceLines(found, sources, Secrets.of(again, sources.values())) };
+}
+
+/** What comes from outside, kept so that a second reading is of the same files and numbers. */
+function recorded(input: ParseInput): { options: PreprocessOptions; replay: () => PreprocessOptions } {
+  const { configId = '', loader = noFiles, environment = {}, random = repeatableRandom() } = input;
+  const files: (readonly LoadedFile[])[] = [];
+  const numbers: number[] = [];
+  const keep = <T>(list: T[], value: T): T => {
+    list.push(value);
+    return value;
+  };
   return {
-    config: resolved,
-    diagnostics: withSourceLines(found, sources, Secrets.of(statements, sources.values())),
+    options: {
+      configId,
+      environment,
+      loader: { load: (pattern, including) => keep(files, loader.load(pattern, including)) },
+      random: (low, high) => keep(numbers, random(low, high)),
+    },
+    replay: () => ({
+      configId,
+      environment,
+      loader: { load: () => files.shift() ?? [] },
+      random: () => numbers.shift() ?? 0,
+    }),
   };
 }
 

@@ -38,7 +38,7 @@ export class Secrets {
   }
 
   /** `texts` are the files as written, `statements` what became of them by includes and definitions. */
-  static of(statements: readonly Statement[], texts: Iterable<string>): Secrets {
+  static of(statements: Iterable<Statement>, texts: Iterable<string>): Secrets {
     const values = new Set<string>();
     collectFromStatements(statements, values);
     const names = new Set<string>();
@@ -95,22 +95,27 @@ function secretStart(line: string): number | undefined {
   return line.slice(end).trim() === '' ? undefined : end;
 }
 
-function collectFromStatements(statements: readonly Statement[], values: Set<string>): void {
-  for (const [i, { words, block }] of statements.entries()) {
-    const first = words.findIndex(
-      ({ text }, index) =>
-        SECRET_WORD.test(text) || (text === 'key' && KEY_PARAMETER.test(words[index + 1]?.text ?? '')),
-    );
-    if (first >= 0) {
-      const parameters = words.slice(first + 1);
-      for (const { text } of parameters) addWord(text, values);
-      // The secret on a line of its own, or between braces, is taken for a keyword.
-      const strays =
-        parameters.length > 0 ? [] : [...(statements[i + 1]?.words ?? []), ...wordsWithin(block?.statements)];
-      for (const { text } of strays) if (!/^auth_/.test(text)) addWord(text, values);
-    }
-    if (block !== undefined) collectFromStatements(block.statements, values);
+function collectFromStatements(statements: Iterable<Statement>, values: Set<string>): void {
+  let previous: Statement | undefined;
+  for (const statement of statements) {
+    if (previous !== undefined) collectFromStatement(previous, statement, values);
+    previous = statement;
   }
+  if (previous !== undefined) collectFromStatement(previous, undefined, values);
+}
+
+function collectFromStatement({ words, block }: Statement, next: Statement | undefined, values: Set<string>): void {
+  const first = words.findIndex(
+    ({ text }, index) => SECRET_WORD.test(text) || (text === 'key' && KEY_PARAMETER.test(words[index + 1]?.text ?? '')),
+  );
+  if (first >= 0) {
+    const parameters = words.slice(first + 1);
+    for (const { text } of parameters) addWord(text, values);
+    // The secret on a line of its own, or between braces, is taken for a keyword.
+    const strays = parameters.length > 0 ? [] : [...(next?.words ?? []), ...wordsWithin(block?.statements)];
+    for (const { text } of strays) if (!/^auth_/.test(text)) addWord(text, values);
+  }
+  if (block !== undefined) collectFromStatements(block.statements, values);
 }
 
 function wordsWithin(statements: readonly Statement[] | undefined): Statement['words'][number][] {

@@ -142,7 +142,7 @@ export function readBlock<D>(table: Table<D>, target: D, block: Block, diagnosti
 export function readStatements<D>(
   table: Table<D>,
   target: D,
-  statements: readonly Statement[],
+  statements: Iterable<Statement>,
   diagnostics: Diagnostics,
 ): void {
   for (const statement of statements) {

@@ -5,6 +5,9 @@ import { SourceText } from './source-text.ts';
 /** keepalived's line buffer, for a line as written and after substitution. */
 export const MAX_LINE_BYTES = 1024;
 
+/** What makes a line more than words and braces between blanks. */
+const SPECIAL = /["'#!\\$@~\0\r\u0080-\uffff]/;
+
 /** The lines of a file without their comments; lines that keepalived cannot hold are reported and left out. */
 export function* physicalLines(file: string, text: string, diagnostics: Diagnostics): Generator<SourceText> {
   let number = 0;
@@ -13,14 +16,24 @@ export function* physicalLines(file: string, text: string, diagnostics: Diagnost
     const newline = text.indexOf('\n', start);
     const end = newline < 0 ? text.length : newline;
     number++;
-    const raw = text.slice(start, end).replace(/\r+$/, '');
+    const written = text.slice(start, end);
     start = end + 1;
+    if (written.length < MAX_LINE_BYTES && !SPECIAL.test(written)) {
+      yield SourceText.written(file, number, written).trim();
+      continue;
+    }
+    const raw = written.replace(/\r+$/, '');
     const line = SourceText.written(file, number, raw.replaceAll('\r', ' '));
     if (raw.includes('\0')) {
       const at = line.position(raw.indexOf('\0'));
       diagnostics.error('binary-line', at, 'the line has a NUL byte and is dropped');
     } else if (fits(line, diagnostics)) yield marked(line);
   }
+}
+
+/** Whether a line has nothing for the preprocessor to do: most of a large file are such. */
+export function isPlain(text: string): boolean {
+  return !SPECIAL.test(text) && !text.startsWith('include');
 }
 
 /** Whether keepalived could hold the line; that it could not is reported. */

@@ -3,7 +3,15 @@ import { withoutComment, withoutEscapes } from './comment.ts';
 import { DEFINITION, type DefinitionValue, type Reference, references } from './definitions.ts';
 import { type FileLoader, directoryOf } from './files.ts';
 import { includeRules } from './include.ts';
-import { HIDDEN_BACKSLASH, continuation, fits, isOpenDefinition, physicalLines, unclosed } from './physical-lines.ts';
+import {
+  HIDDEN_BACKSLASH,
+  continuation,
+  fits,
+  isOpenDefinition,
+  isPlain,
+  physicalLines,
+  unclosed,
+} from './physical-lines.ts';
 import { type Bindings, isRepeat, parametersEnd, readRepeat } from './repeat.ts';
 import { SourceText } from './source-text.ts';
 
@@ -64,6 +72,10 @@ export class Preprocessor {
     this.sources.set(file, text);
     const source = physicalLines(file, text, this.#diagnostics);
     for (const first of source) {
+      if (isPlain(first.text)) {
+        if (first.text !== '') yield first;
+        continue;
+      }
       const stack: Frame[] = [{ lines: [{ text: first, bindings: undefined }].values(), substitutions: 0 }];
       while (stack.length > 0) {
         const frame = stack[stack.length - 1];

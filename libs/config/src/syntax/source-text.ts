@@ -12,27 +12,31 @@ export class SourceText {
   readonly file: string;
   readonly line: number;
   readonly text: string;
+  /** Column of the first character while nothing was substituted, which nearly no line has. */
+  readonly #first: number;
   /** In the order of their indexes; the first has index 0 or less. */
-  readonly #runs: readonly Run[];
+  readonly #runs: readonly Run[] | undefined;
 
-  private constructor(file: string, line: number, text: string, runs: readonly Run[]) {
+  private constructor(file: string, line: number, text: string, first: number, runs: readonly Run[] | undefined) {
     this.file = file;
     this.line = line;
     this.text = text;
+    this.#first = first;
     this.#runs = runs;
   }
 
-  /** A line as the file has it. */
-  static written(file: string, line: number, text: string): SourceText {
-    return new SourceText(file, line, text, [{ index: 0, column: 1, substituted: false }]);
+  /** A line as the file has it, or what begins at a column of it. */
+  static written(file: string, line: number, text: string, column = 1): SourceText {
+    return new SourceText(file, line, text, column, undefined);
   }
 
   /** Text from elsewhere, which takes the place of what stands at one column. */
   static substituted(file: string, line: number, text: string, column: number): SourceText {
-    return new SourceText(file, line, text, [{ index: 0, column, substituted: true }]);
+    return new SourceText(file, line, text, 1, [{ index: 0, column, substituted: true }]);
   }
 
   column(index: number): number {
+    if (this.#runs === undefined) return this.#first + index;
     let column = 1;
     for (const run of this.#runs) {
       if (run.index > index && run.index > 0) break;
@@ -47,7 +51,9 @@ export class SourceText {
 
   slice(start: number, end = this.text.length): SourceText {
     if (start === 0 && end === this.text.length) return this;
-    return new SourceText(this.file, this.line, this.text.slice(start, end), this.#runsFrom(start, 0));
+    const text = this.text.slice(start, end);
+    if (this.#runs === undefined) return new SourceText(this.file, this.line, text, this.#first + start, undefined);
+    return new SourceText(this.file, this.line, text, 1, this.#runsFrom(start, 0));
   }
 
   trim(): SourceText {
@@ -58,18 +64,23 @@ export class SourceText {
   /** Every character of the replacement gets the column where the replaced part began. */
   replace(start: number, end: number, replacement: string): SourceText {
     const runs = [
-      ...this.#runs.filter(({ index }) => index < start),
+      ...this.#allRuns().filter(({ index }) => index < start),
       { index: start, column: this.column(start), substituted: true },
       ...this.#runsFrom(end, start + replacement.length),
     ];
     const text = this.text.slice(0, start) + replacement + this.text.slice(end);
-    return new SourceText(this.file, this.line, text, runs);
+    return new SourceText(this.file, this.line, text, 1, runs);
+  }
+
+  #allRuns(): readonly Run[] {
+    return this.#runs ?? [{ index: 0, column: this.#first, substituted: false }];
   }
 
   /** The runs of the text from `start`, for a text in which it stands at `target`. */
   #runsFrom(start: number, target: number): Run[] {
-    const later = this.#runs.filter(({ index }) => index > start);
-    const current = this.#runs.findLast(({ index }) => index <= start);
+    const runs = this.#allRuns();
+    const later = runs.filter(({ index }) => index > start);
+    const current = runs.findLast(({ index }) => index <= start);
     return [
       { index: target, column: this.column(start), substituted: current?.substituted ?? false },
       ...later.map((run) => ({ ...run, index: run.index - start + target })),

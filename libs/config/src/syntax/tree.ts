@@ -17,29 +17,32 @@ export interface Block {
 
 const MAX_NAMED_BLOCKS = 4;
 
+/** All of {@link topStatements}. */
+export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics): readonly Statement[] {
+  return [...topStatements(lines, diagnostics)];
+}
+
 /**
  * Lines to statements and blocks, without any knowledge of keywords: this is what lets an unknown keyword be skipped
- * together with its block. A `{` belongs to the statement before it, on the same line or on an earlier one.
+ * together with its block. A `{` belongs to the statement before it, on the same line or on an earlier one. A statement
+ * of the top level comes as soon as it is whole, so that a large file is never in memory as a tree.
  */
-export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics): readonly Statement[] {
-  const root: Statement[] = [];
+export function* topStatements(lines: Iterable<SourceText>, diagnostics: Diagnostics): Generator<Statement> {
   const open: { block: Block; owner: Statement | undefined }[] = [];
+  /** What a `{` would belong to; at the top level it is not handed out yet. */
   let last: Statement | undefined;
   for (const line of lines) {
     let words: Word[] = [];
-    const finishStatement = () => {
-      const [first, ...more] = words;
-      words = [];
-      if (first === undefined) return;
-      last = { words: [first, ...more] };
-      (open.at(-1)?.block.statements ?? root).push(last);
-    };
     for (const piece of pieces(line, diagnostics)) {
       if (piece.kind === 'word') {
         words.push(piece);
         continue;
       }
-      finishStatement();
+      if (words.length > 0) {
+        if (open.length === 0 && last !== undefined) yield last;
+        last = statementOf(words, open.at(-1)?.block);
+        words = [];
+      }
       if (piece.kind === 'open') {
         const block: Block = { open: piece.at, statements: [] };
         if (last === undefined) {
@@ -51,36 +54,58 @@ export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics)
         } else last.block = block;
         open.push({ block, owner: last });
         last = undefined;
-      } else {
-        const closed = open.pop();
-        if (closed === undefined) {
-          diagnostics.error(
-            'unexpected-close',
-            piece.at,
-            'found "}" but no block is open',
-            'remove it, or look above for a missing "{"',
-          );
-        } else closed.block.close = piece.at;
-        last = undefined;
+        continue;
       }
+      const closed = open.pop();
+      if (closed === undefined) {
+        diagnostics.error(
+          'unexpected-close',
+          piece.at,
+          'found "}" but no block is open',
+          'remove it, or look above for a missing "{"',
+        );
+        if (last !== undefined) yield last;
+      } else {
+        closed.block.close = piece.at;
+        if (open.length === 0 && closed.owner !== undefined) yield closed.owner;
+      }
+      last = undefined;
     }
-    finishStatement();
+    if (words.length > 0) {
+      if (open.length === 0 && last !== undefined) yield last;
+      last = statementOf(words, open.at(-1)?.block);
+    }
   }
   const innermost = open.at(-1);
-  if (innermost !== undefined) {
-    const names = open.slice(0, MAX_NAMED_BLOCKS).map(
-      ({ owner }) =>
-        owner?.words
-          .slice(0, 2)
-          .map((word) => word.text)
-          .join(' ') ?? '{',
-    );
-    diagnostics.error(
-      'missing-close',
-      innermost.block.open,
-      `the file ends inside ${open.length === 1 ? 'the block' : `${open.length} blocks`} "${names.join('" > "')}"${open.length > MAX_NAMED_BLOCKS ? ' …' : ''}`,
-      'add the missing "}"; a file that was cut while it was written looks the same',
-    );
-  }
-  return root;
+  if (innermost !== undefined) reportOpen(open, innermost.block.open, diagnostics);
+  const unfinished = open.length === 0 ? last : open[0]?.owner;
+  if (unfinished !== undefined) yield unfinished;
+}
+
+function statementOf(words: readonly Word[], block: Block | undefined): Statement | undefined {
+  const [first, ...more] = words;
+  if (first === undefined) return undefined;
+  const statement: Statement = { words: [first, ...more] };
+  block?.statements.push(statement);
+  return statement;
+}
+
+function reportOpen(
+  open: readonly { readonly owner: Statement | undefined }[],
+  at: Position,
+  diagnostics: Diagnostics,
+): void {
+  const names = open.slice(0, MAX_NAMED_BLOCKS).map(
+    ({ owner }) =>
+      owner?.words
+        .slice(0, 2)
+        .map((word) => word.text)
+        .join(' ') ?? '{',
+  );
+  diagnostics.error(
+    'missing-close',
+    at,
+    `the file ends inside ${open.length === 1 ? 'the block' : `${open.length} blocks`} "${names.join('" > "')}"${open.length > MAX_NAMED_BLOCKS ? ' …' : ''}`,
+    'add the missing "}"; a file that was cut while it was written looks the same',
+  );
 }

@@ -33,6 +33,12 @@ const COMMAND_KEYWORDS: ReadonlySet<string> = new Set([
   'shutdown_script',
 ]);
 
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const DOUBLE_QUOTE = 0x22;
+const SINGLE_QUOTE = 0x27;
+const DOLLAR = 0x24;
+
 /**
  * A line's words and braces. White space parts words; `"…"` keeps it, and a brace inside, together. A brace outside
  * quotes stands for itself wherever it is, except that of a `${NAME}` which nothing defined.
@@ -40,41 +46,55 @@ const COMMAND_KEYWORDS: ReadonlySet<string> = new Set([
 export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Piece[] {
   const { text } = line;
   const found: Piece[] = [];
-  let word: { text: string; quoted: boolean; start: number } | undefined;
+  /** Where the current word begins, or -1; of it, what stands before `taken` is in `before`. */
+  let start = -1;
+  let before = '';
+  let taken = 0;
+  let quoted = false;
   let singleQuotes = false;
-  const finishWord = () => {
-    if (word === undefined) return;
-    if (found.length === 0) singleQuotes = COMMAND_KEYWORDS.has(word.text);
-    found.push({ kind: 'word', text: word.text, quoted: word.quoted, at: line.position(word.start) });
-    word = undefined;
+  const finishWord = (end: number) => {
+    if (start < 0) return;
+    const word = taken > start ? before + text.slice(taken, end) : text.slice(start, end);
+    if (found.length === 0) singleQuotes = COMMAND_KEYWORDS.has(word);
+    found.push({ kind: 'word', text: word, quoted, at: line.position(start) });
+    start = -1;
+    quoted = false;
   };
   for (let i = 0; i < text.length; i++) {
-    const character = text[i] ?? '';
-    if (/\s/.test(character)) finishWord();
-    else if (character === '"' || (character === "'" && singleQuotes)) {
-      let close = text.indexOf(character, i + 1);
-      while (close > 0 && text[close - 1] === '\\') close = text.indexOf(character, close + 1);
-      if (close < 0) {
-        diagnostics.error('unmatched-quote', line.position(i), `the quote ${character} is not closed on its line`);
-        close = text.length;
-      }
-      word ??= { text: '', quoted: true, start: i };
-      word.quoted = true;
-      word.text += text.slice(i + 1, close);
-      i = close;
-    } else if (character === '$' && text[i + 1] === '{') {
-      const end = /^\$\{\w*(?:[ \t]+\w+)*\}/.exec(text.slice(i))?.[0].length ?? 1;
-      word ??= { text: '', quoted: false, start: i };
-      word.text += text.slice(i, i + end);
-      i += end - 1;
-    } else if (character === '{' || character === '}') {
-      finishWord();
-      found.push({ kind: character === '{' ? 'open' : 'close', at: line.position(i) });
+    const code = text.charCodeAt(i);
+    if (isBlank(code)) finishWord(i);
+    else if (code === OPEN || code === CLOSE) {
+      finishWord(i);
+      found.push({ kind: code === OPEN ? 'open' : 'close', at: line.position(i) });
     } else {
-      word ??= { text: '', quoted: false, start: i };
-      word.text += character;
+      if (start < 0) {
+        start = i;
+        before = '';
+        taken = i;
+      }
+      if (code === DOUBLE_QUOTE || (code === SINGLE_QUOTE && singleQuotes)) {
+        const quote = text[i] ?? '';
+        let close = text.indexOf(quote, i + 1);
+        while (close > 0 && text[close - 1] === '\\') close = text.indexOf(quote, close + 1);
+        if (close < 0) {
+          diagnostics.error('unmatched-quote', line.position(i), `the quote ${quote} is not closed on its line`);
+          close = text.length;
+        }
+        before += text.slice(taken, i) + text.slice(i + 1, close);
+        taken = close + 1;
+        quoted = true;
+        i = close;
+      } else if (code === DOLLAR && text.charCodeAt(i + 1) === OPEN) {
+        i += (/^\$\{\w*(?:[ \t]+\w+)*\}/.exec(text.slice(i))?.[0].length ?? 1) - 1;
+      }
     }
   }
-  finishWord();
+  finishWord(text.length);
   return found;
+}
+
+/** White space as a regular expression's `\s` has it. */
+function isBlank(code: number): boolean {
+  if (code < 0x80) return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+  return code >= 0xa0 && /\s/.test(String.fromCharCode(code));
 }
