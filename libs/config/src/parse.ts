@@ -77,12 +77,15 @@ function recorded(input: ParseInput): { options: PreprocessOptions; replay: () =
       loader: { load: (pattern, including) => keep(files, loader.load(pattern, including)) },
       random: (low, high) => keep(numbers, random(low, high)),
     },
-    replay: () => ({
-      configId,
-      environment,
-      loader: { load: () => files.shift() ?? [] },
-      random: () => numbers.shift() ?? 0,
-    }),
+    replay: () => {
+      let [file, number] = [0, 0];
+      return {
+        configId,
+        environment,
+        loader: { load: () => files[file++] ?? [] },
+        random: () => numbers[number++] ?? 0,
+      };
+    },
   };
 }
 
