@@ -21,12 +21,12 @@ import { type VirtualRouterSettings, sameAddress, sameIdentity } from './setting
 import { type InterfaceChange, Situation } from './situation.ts';
 import type { RouterSnapshot } from './snapshot.ts';
 import { type RouterCounters, newCounters } from './stats.ts';
-import { OWNER_PRIORITY, sameCauses } from './tracking.ts';
+import { OWNER_PRIORITY, isFailure, sameCauses } from './tracking.ts';
 import { Transmitter } from './transmission.ts';
 
 type RouterState =
-  /** Not yet started (or waiting for the start-up delay), or stopped. */
-  | { readonly kind: 'initialize'; readonly startAt: Instant | undefined }
+  /** Not yet started, or stopped. `heldUp`: the start-up delay is over, but not everything that is tracked is known. */
+  | { readonly kind: 'initialize'; readonly startAt: Instant | undefined; readonly heldUp?: true }
   | BackupState
   | { readonly kind: 'master'; readonly mastership: Mastership }
   | { readonly kind: 'fault'; readonly causes: readonly FaultCause[]; readonly startAt: Instant | undefined };
@@ -77,6 +77,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       case 'socket':
         if (this.#situation.takeSocket(input)) this.#step({ kind: 'changed' }, now);
         break;
+      case 'tracker':
+        if (this.#situation.takeTracker(input)) this.#step({ kind: 'changed' }, now);
+        break;
       case 'virtual-addresses':
         this.#situation.takeVirtualAddresses(input.addresses);
         this.#step({ kind: 'changed' }, now);
@@ -110,7 +113,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     const state = this.#state;
     switch (state.kind) {
       case 'initialize':
-        return state.startAt;
+        return state.heldUp === true ? undefined : state.startAt;
       case 'backup':
         return masterDownAt(state, this.#situation);
       case 'master':
@@ -224,8 +227,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #startIfDue(startAt: Instant | undefined, now: Instant): void {
     const causes = this.#situation.causes();
-    if (causes.length > 0) return this.#enterFault(causes, startAt, now);
+    // What has not told anything yet is no fault, but there is no start without it.
+    if (causes.some(isFailure)) return this.#enterFault(causes, startAt, now);
     if (startAt === undefined || now < startAt) return;
+    if (causes.length > 0) {
+      this.#state = { kind: 'initialize', startAt, heldUp: true };
+      return;
+    }
     const { settings } = this;
     // RFC 9568 section 6.4.1: the address owner does not wait.
     if (this.#situation.priority === OWNER_PRIORITY) return this.#becomeMaster('owner', now);
@@ -295,7 +303,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   // Fault
 
   #faultIfCaused(now: Instant): void {
-    const causes = this.#situation.causes();
+    const causes = this.#situation.causes().filter(isFailure);
     if (causes.length > 0) this.#enterFault(causes, now, now);
   }
 

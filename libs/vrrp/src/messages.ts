@@ -1,7 +1,7 @@
 import type { Duration, Instant } from '@keepfleet/machine';
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { PacketErrorKind } from './errors.ts';
-import type { VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
+import type { TrackerType, VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
 
 /** keepalived's vocabulary; RFC 9568 says Active for master. */
 export type RouterStateName = 'initialize' | 'backup' | 'master' | 'fault';
@@ -53,6 +53,19 @@ export interface InterfaceGoneInput {
   readonly name: string;
 }
 
+/** What the watcher of a script, a file, a process or a BFD session found. A level, not an edge: it may be repeated. */
+export interface TrackerInput {
+  readonly kind: 'tracker';
+  readonly tracker: TrackerType;
+  readonly name: string;
+  readonly state: TrackerState;
+  /** Files: the number that it holds; its state is `down` when that is not 0. */
+  readonly value?: number;
+}
+
+/** `unknown` until the first result: then an instance that has it as a hard tracker does not start. */
+export type TrackerState = 'unknown' | 'up' | 'down';
+
 /** `release`: a master sends priority 0 and removes its addresses. `leave`: everything stays as it is. */
 export interface StopInput {
   readonly kind: 'stop';
@@ -71,6 +84,7 @@ export type RouterInput =
   | InterfaceInput
   | InterfaceGoneInput
   | SocketInput
+  | TrackerInput
   | ReceivedPacket
   | StopInput;
 
@@ -83,6 +97,7 @@ export type VrrpInput =
   | InterfaceInput
   | InterfaceGoneInput
   | SocketInput
+  | TrackerInput
   | ReceivedPacket
   | StopInput;
 
@@ -146,7 +161,11 @@ export type FaultCause =
   | { readonly kind: 'tracked-interface-down'; readonly interface: string }
   | { readonly kind: 'no-source-address'; readonly interface: string }
   /** The driver could not open its socket: deaf, it would think that nobody else is there. */
-  | { readonly kind: 'no-socket'; readonly interface: string };
+  | { readonly kind: 'no-socket'; readonly interface: string }
+  /** A tracker without weight failed. */
+  | { readonly kind: 'tracker-down'; readonly tracker: TrackerType; readonly name: string }
+  /** A tracker without weight has not told anything yet; keeps an instance from starting, not from going on. */
+  | { readonly kind: 'tracker-unknown'; readonly tracker: TrackerType; readonly name: string };
 
 /** What an operator should be able to read afterwards; every one is worth a log line and goes to the controller. */
 export type VrrpEvent =

@@ -1,11 +1,20 @@
 import { type Instant, type Machine, after, earliest } from '@keepfleet/machine';
 import { type Family, type IpAddress, familyOf, unhex } from '@keepfleet/wire';
 import { VirtualRouter } from './machine.ts';
-import type { InterfaceState, ReceivedPacket, RouterInput, VrrpCommand, VrrpInput, VrrpOutput } from './messages.ts';
+import type {
+  InterfaceState,
+  ReceivedPacket,
+  RouterInput,
+  TrackerInput,
+  VrrpCommand,
+  VrrpInput,
+  VrrpOutput,
+} from './messages.ts';
 import { VRRP_TTL, peekVrid } from './packet.ts';
 import { mcastGroup } from './reception.ts';
 import type { VrrpSettings } from './settings.ts';
 import type { VrrpSnapshot } from './snapshot.ts';
+import { trackerKey } from './tracking.ts';
 
 /** A socket that the driver must have open: VRRP of one family on one interface. */
 export interface Listener {
@@ -25,6 +34,8 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #settings: VrrpSettings | undefined;
   #routers = new Map<string, VirtualRouter>();
   readonly #interfaces = new Map<string, InterfaceState>();
+  /** What each tracker said last: instances that come later are told. */
+  readonly #trackers = new Map<string, TrackerInput>();
   #startAt: Instant | undefined;
   #unknownVrids = 0;
   readonly #reportedVrids = new Set<string>();
@@ -40,6 +51,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
         return this.#tellAll(input, now);
       case 'interface-gone':
         this.#interfaces.delete(input.name);
+        return this.#tellAll(input, now);
+      case 'tracker':
+        this.#trackers.set(trackerKey(input.tracker, input.name), input);
         return this.#tellAll(input, now);
       case 'socket':
         return this.#tellAll(input, now);
@@ -120,6 +134,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #newRouter(settings: VrrpSettings['instances'][number], now: Instant): VirtualRouter {
     const router = new VirtualRouter(settings, now);
     for (const state of this.#interfaces.values()) router.handle({ kind: 'interface', interface: state }, now);
+    for (const tracker of this.#trackers.values()) router.handle(tracker, now);
     return router;
   }
 

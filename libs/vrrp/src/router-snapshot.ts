@@ -6,7 +6,7 @@ import type { Situation } from './situation.ts';
 import type { RouterSnapshot } from './snapshot.ts';
 import type { RouterCounters } from './stats.ts';
 import { masterDownInterval, skewTime } from './timers.ts';
-import { type Interfaces, isInstalled, isUp } from './tracking.ts';
+import { type Interfaces, isInstalled, isUp, trackerKey } from './tracking.ts';
 
 /** What a router knows of itself. */
 export interface RouterView {
@@ -23,7 +23,7 @@ export interface RouterView {
 
 export function routerSnapshot(view: RouterView): RouterSnapshot {
   const { master, masterInterval, counters } = view;
-  const { settings, interfaces, priority: effectivePriority, source } = view.situation;
+  const { settings, interfaces, trackers, priority: effectivePriority, source } = view.situation;
   const { name, vrid, version, family, standing, dontTrackPrimary, advertInterval, preempt, preemptDelay } = settings;
   const group = mcastGroup(settings);
   const addresses = inTableOrder(settings.addresses).map((address) => ({
@@ -58,6 +58,11 @@ export function routerSnapshot(view: RouterView): RouterSnapshot {
         reverse: tracked.reverse ?? false,
         up: isUp(tracked.name, interfaces),
       };
+    }),
+    trackers: (settings.trackers ?? []).map((tracked) => {
+      const known = trackers.get(trackerKey(tracked.type, tracked.name));
+      const value = known?.value === undefined ? {} : { value: known.value };
+      return { ...tracked, state: known?.state ?? 'unknown', ...value };
     }),
     advertInterval,
     masterAdvertInterval: masterInterval,

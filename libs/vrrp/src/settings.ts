@@ -33,6 +33,8 @@ export interface VirtualRouterSettings {
   readonly addresses: readonly VirtualAddress[];
   /** A tracked interface that is down: without weight the instance is in fault, with weight the priority changes. */
   readonly trackInterfaces: readonly TrackedInterface[];
+  /** Scripts, files, processes and BFD sessions, those of its sync group included. */
+  readonly trackers?: readonly TrackedObject[];
   /** The instance's own interface being down is not a fault; its absence still is. */
   readonly dontTrackPrimary: boolean;
   readonly preempt: boolean;
@@ -89,6 +91,21 @@ export interface TrackedInterface {
   /** -253..253; absent or 0: down means fault. */
   readonly weight?: number;
   /** The weight counts the other way round. */
+  readonly reverse?: boolean;
+}
+
+/** What watches something other than an interface; what it finds comes as the input `tracker`. */
+export type TrackerType = 'script' | 'file' | 'process' | 'bfd';
+
+export interface TrackedObject {
+  readonly type: TrackerType;
+  readonly name: string;
+  /**
+   * -254..254. 0: when it is down, the instance is in fault. Otherwise what is added to the priority: while up (above 0) or
+   * while down (below 0). A file's number is multiplied by it and added, and -254 or less is a fault.
+   */
+  readonly weight: number;
+  /** It counts the other way round. */
   readonly reverse?: boolean;
 }
 

@@ -1,7 +1,21 @@
 import type { IpAddress } from '@keepfleet/wire';
-import type { FaultCause, InterfaceGoneInput, InterfaceInput, InterfaceState, SocketInput } from './messages.ts';
+import type {
+  FaultCause,
+  InterfaceGoneInput,
+  InterfaceInput,
+  InterfaceState,
+  SocketInput,
+  TrackerInput,
+} from './messages.ts';
 import type { VirtualRouterSettings } from './settings.ts';
-import { type Interfaces, effectivePriority, faultCauses, sourceAddress } from './tracking.ts';
+import {
+  type Interfaces,
+  type Trackers,
+  effectivePriority,
+  faultCauses,
+  sourceAddress,
+  trackerKey,
+} from './tracking.ts';
 
 /** An interface that is another now, or gone. */
 export interface InterfaceChange {
@@ -13,6 +27,7 @@ export interface InterfaceChange {
 /** What a router was told of its node, and what follows from that: its priority, its source, what keeps it in fault. */
 export class Situation {
   readonly #interfaces = new Map<string, InterfaceState>();
+  readonly #trackers = new Map<string, TrackerInput>();
   #settings: VirtualRouterSettings;
   #virtual: ReadonlySet<IpAddress> = new Set();
   #deaf = false;
@@ -32,7 +47,11 @@ export class Situation {
     return this.#interfaces;
   }
 
-  /** Effective: with the weights of the tracked interfaces. */
+  get trackers(): Trackers {
+    return this.#trackers;
+  }
+
+  /** Effective: with the weights of what is tracked. */
   get priority(): number {
     return this.#priority;
   }
@@ -63,6 +82,12 @@ export class Situation {
     return own;
   }
 
+  /** Whether the router tracks it. */
+  takeTracker(input: TrackerInput): boolean {
+    this.#trackers.set(trackerKey(input.tracker, input.name), input);
+    return (this.#settings.trackers ?? []).some(({ type, name }) => type === input.tracker && name === input.name);
+  }
+
   takeVirtualAddresses(addresses: readonly IpAddress[]): void {
     this.#virtual = new Set(addresses);
   }
@@ -71,12 +96,12 @@ export class Situation {
   observe(): { readonly from: number; readonly to: number } | undefined {
     this.#source = this.#sourceNow() ?? this.#source;
     const from = this.#priority;
-    this.#priority = effectivePriority(this.#settings, this.#interfaces);
+    this.#priority = effectivePriority(this.#settings, this.#interfaces, this.#trackers);
     return this.#priority === from ? undefined : { from, to: this.#priority };
   }
 
   causes(): FaultCause[] {
-    return faultCauses(this.#settings, this.#interfaces, this.#sourceNow(), this.#deaf);
+    return faultCauses(this.#settings, this.#interfaces, this.#trackers, this.#sourceNow(), this.#deaf);
   }
 
   #sourceNow(): IpAddress | undefined {

@@ -1,7 +1,7 @@
 import type { Duration } from '@keepfleet/machine';
 import type { Family, IpAddress } from '@keepfleet/wire';
-import type { FaultCause, MasterView, RouterStateName } from './messages.ts';
-import type { Standing } from './settings.ts';
+import type { FaultCause, MasterView, RouterStateName, TrackerState } from './messages.ts';
+import type { Standing, TrackedObject } from './settings.ts';
 import type { RouterCounters } from './stats.ts';
 
 /** The whole state of a node's VRRP, enough for KEEPALIVED-MIB's VRRP tables, VRRP-MIB and VRRPV3-MIB. JSON-safe. */
@@ -48,6 +48,7 @@ export interface RouterSnapshot {
   readonly master?: MasterView;
   readonly dontTrackPrimary: boolean;
   readonly trackInterfaces: readonly TrackedInterfaceSnapshot[];
+  readonly trackers: readonly TrackerSnapshot[];
   readonly advertInterval: Duration;
   /** Learned from the master (version 3), otherwise the own interval. */
   readonly masterAdvertInterval: Duration;
@@ -75,6 +76,12 @@ export interface TrackedInterfaceSnapshot {
   readonly weight: number;
   readonly reverse: boolean;
   readonly up: boolean;
+}
+
+export interface TrackerSnapshot extends TrackedObject {
+  readonly state: TrackerState;
+  /** Of a file. */
+  readonly value?: number;
 }
 
 export interface AddressSnapshot {

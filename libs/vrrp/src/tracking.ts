@@ -1,15 +1,31 @@
 import type { IpAddress } from '@keepfleet/wire';
-import type { FaultCause, InterfaceState } from './messages.ts';
-import type { TrackedInterface, VirtualAddress, VirtualRouterSettings } from './settings.ts';
+import type { FaultCause, InterfaceState, TrackerInput, TrackerState } from './messages.ts';
+import type {
+  TrackedInterface,
+  TrackedObject,
+  TrackerType,
+  VirtualAddress,
+  VirtualRouterSettings,
+} from './settings.ts';
 
 /** The address owner: its priority is 255 and nothing changes it (RFC 9568 section 5.2.4). */
 export const OWNER_PRIORITY = 255;
 const HIGHEST_TRACKED = 254;
 
+/** What a file says at or below this is a fault. */
+const LEAST_FILE_WEIGHT = -254;
+
 export type Interfaces = ReadonlyMap<string, InterfaceState>;
 
-/** The base priority and the weights of the tracked interfaces, kept in 1..254. */
-export function effectivePriority(settings: VirtualRouterSettings, interfaces: Interfaces): number {
+/** What the trackers said last, by {@link trackerKey}. */
+export type Trackers = ReadonlyMap<string, Pick<TrackerInput, 'state' | 'value'>>;
+
+export function trackerKey(type: TrackerType, name: string): string {
+  return `${type} ${name}`;
+}
+
+/** The base priority and the weights of what is tracked, kept in 1..254. */
+export function effectivePriority(settings: VirtualRouterSettings, interfaces: Interfaces, trackers: Trackers): number {
   // A drained router must stay below everybody, so nothing may lift it.
   if (settings.priority === OWNER_PRIORITY || settings.standing === 'last-resort') return settings.priority;
   let priority = settings.priority;
@@ -18,6 +34,7 @@ export function effectivePriority(settings: VirtualRouterSettings, interfaces: I
     const good = isUp(tracked.name, interfaces) !== (tracked.reverse ?? false);
     if (weight > 0 ? good : !good) priority += weight;
   }
+  for (const tracked of settings.trackers ?? []) priority += trackerWeight(tracked, trackers);
   return Math.min(Math.max(priority, 1), HIGHEST_TRACKED);
 }
 
@@ -25,6 +42,7 @@ export function effectivePriority(settings: VirtualRouterSettings, interfaces: I
 export function faultCauses(
   settings: VirtualRouterSettings,
   interfaces: Interfaces,
+  trackers: Trackers,
   source: IpAddress | undefined,
   deaf: boolean,
 ): FaultCause[] {
@@ -41,16 +59,25 @@ export function faultCauses(
     else if ((state?.up ?? false) === (tracked.reverse ?? false))
       causes.push({ kind: 'tracked-interface-down', interface: tracked.name });
   }
+  for (const tracked of settings.trackers ?? []) {
+    const { type: tracker, name } = tracked;
+    if (failed(tracked, trackers)) causes.push({ kind: 'tracker-down', tracker, name });
+    else if (tracked.weight === 0 && stateOf(tracked, trackers) === 'unknown')
+      causes.push({ kind: 'tracker-unknown', tracker, name });
+  }
   if (own !== undefined && source === undefined)
     causes.push({ kind: 'no-source-address', interface: settings.interface });
   if (own !== undefined && deaf) causes.push({ kind: 'no-socket', interface: settings.interface });
   return causes;
 }
 
+/** Whether it puts a running instance in fault. */
+export function isFailure(cause: FaultCause): boolean {
+  return cause.kind !== 'tracker-unknown';
+}
+
 export function sameCauses(a: readonly FaultCause[], b: readonly FaultCause[]): boolean {
-  return (
-    a.length === b.length && a.every((cause, i) => cause.kind === b[i]?.kind && cause.interface === b[i]?.interface)
-  );
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** Where adverts come from: as configured, or the interface's primary address (IPv6: link-local, RFC 9568 section 5.1.2.1). */
@@ -76,6 +103,31 @@ export function isUp(name: string, interfaces: Interfaces): boolean {
 export function isInstalled(address: VirtualAddress, interfaces: Interfaces): boolean {
   const known = interfaces.get(address.interface)?.addresses ?? [];
   return known.some((one) => one.address === address.address && one.prefix === address.prefix);
+}
+
+/** What a tracker adds to the priority. */
+function trackerWeight(tracked: TrackedObject, trackers: Trackers): number {
+  if (tracked.weight === 0) return 0;
+  const state = stateOf(tracked, trackers);
+  if (state === 'unknown') return 0;
+  if (tracked.type === 'file') return Math.max(fileWeight(tracked, trackers), LEAST_FILE_WEIGHT);
+  const good = (state === 'up') !== (tracked.reverse ?? false);
+  return (tracked.weight > 0 ? good : !good) ? tracked.weight : 0;
+}
+
+function failed(tracked: TrackedObject, trackers: Trackers): boolean {
+  const state = stateOf(tracked, trackers);
+  if (state === 'unknown') return false;
+  if (tracked.weight === 0) return (state === 'down') !== (tracked.reverse ?? false);
+  return tracked.type === 'file' && fileWeight(tracked, trackers) <= LEAST_FILE_WEIGHT;
+}
+
+function fileWeight({ type, name, weight, reverse }: TrackedObject, trackers: Trackers): number {
+  return (trackers.get(trackerKey(type, name))?.value ?? 0) * (reverse === true ? -weight : weight);
+}
+
+function stateOf({ type, name }: TrackedObject, trackers: Trackers): TrackerState {
+  return trackers.get(trackerKey(type, name))?.state ?? 'unknown';
 }
 
 function isHard(tracked: TrackedInterface): boolean {

@@ -1,5 +1,5 @@
 import type { LvsEvent } from '@keepfleet/ipvs';
-import { type FaultCause, type VirtualAddress, type VrrpEvent } from '@keepfleet/vrrp';
+import { type FaultCause, type TrackerType, type VirtualAddress, type VrrpEvent } from '@keepfleet/vrrp';
 import type { NodeEvent } from './spool.ts';
 
 /** An event in the words of the fleet: where it came from and when are added by the caller. */
@@ -184,7 +184,14 @@ function reasonText(reason: keyof typeof REASONS): string {
   return REASONS[reason];
 }
 
-function causeText(cause: FaultCause): string {
+const TRACKER_NAMES: Readonly<Record<TrackerType, string>> = {
+  script: 'vrrp_script',
+  file: 'track_file',
+  process: 'vrrp_track_process',
+  bfd: 'bfd_instance',
+};
+
+export function causeText(cause: FaultCause): string {
   switch (cause.kind) {
     case 'interface-missing':
     case 'tracked-interface-missing':
@@ -195,6 +202,10 @@ function causeText(cause: FaultCause): string {
       return `tracked interface ${cause.interface} is down`;
     case 'no-source-address':
       return `interface ${cause.interface} has no address to send from`;
+    case 'tracker-down':
+      return `${TRACKER_NAMES[cause.tracker]} ${cause.name} has failed`;
+    case 'tracker-unknown':
+      return `${TRACKER_NAMES[cause.tracker]} ${cause.name} has not told anything yet`;
     case 'no-socket':
       return `no socket could be opened on interface ${cause.interface}; see the agent log for what the kernel said`;
   }

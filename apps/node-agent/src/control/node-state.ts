@@ -9,6 +9,7 @@ import { toMillis } from '@keepfleet/machine';
 import { model } from '@keepfleet/rpc';
 import type { RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
 import type { Override, OverrideChange } from '../settings/override.ts';
+import { causeText } from './events.ts';
 
 /** Everything that this node's report is made from. A snapshot is undefined while its process has not been heard. */
 export interface NodeView {
@@ -71,7 +72,7 @@ function virtualRouter(router: RouterSnapshot, silentSince: number | undefined):
       present: address.installed,
       advertised: address.advertised,
     })),
-    problems: [...age, ...router.causes.map((cause) => `${cause.kind.replaceAll('-', ' ')}: ${cause.interface}`)],
+    problems: [...age, ...router.causes.map(causeText)],
     lastResort: router.standing === 'last-resort',
     counters: {
       advertsReceived: BigInt(counters.advertsReceived),

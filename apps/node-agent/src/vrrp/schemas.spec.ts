@@ -30,6 +30,7 @@ const full: VirtualRouterSettings = {
     },
   ],
   trackInterfaces: [{ name: 'eth1', weight: -20, reverse: true }, { name: 'eth2' }],
+  trackers: [{ type: 'script', name: 'check', weight: -20, reverse: true }],
   mcastSource: ip('192.0.2.1'),
   mcastGroup: ip('224.0.0.99'),
   syncGroup: 'G1',

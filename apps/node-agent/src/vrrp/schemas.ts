@@ -46,6 +46,14 @@ const virtualAddress: z.ZodType<VirtualAddress> = z.object({
   peer: optional(address),
 });
 
+const trackerType = z.enum(['script', 'file', 'process', 'bfd']);
+const trackedObject = z.object({
+  type: trackerType,
+  name: z.string(),
+  weight: z.int().min(-254).max(254),
+  reverse: optional(z.boolean()),
+});
+
 const virtualRouterSettings: z.ZodType<VirtualRouterSettings> = z.object({
   name: z.string(),
   version,
@@ -65,6 +73,7 @@ const virtualRouterSettings: z.ZodType<VirtualRouterSettings> = z.object({
       reverse: optional(z.boolean()),
     }),
   ),
+  trackers: optional(z.array(trackedObject)),
   dontTrackPrimary: z.boolean(),
   preempt: z.boolean(),
   preemptDelay: duration,
@@ -117,17 +126,20 @@ export const vrrpCommandSchema: z.ZodType<VrrpCommand> = z.object({
 
 const stateName = z.enum(['initialize', 'backup', 'master', 'fault']);
 
-const faultCause: z.ZodType<FaultCause> = z.object({
-  kind: z.enum([
-    'interface-missing',
-    'interface-down',
-    'tracked-interface-missing',
-    'tracked-interface-down',
-    'no-source-address',
-    'no-socket',
-  ]),
-  interface: z.string(),
-});
+const faultCause: z.ZodType<FaultCause> = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.enum([
+      'interface-missing',
+      'interface-down',
+      'tracked-interface-missing',
+      'tracked-interface-down',
+      'no-source-address',
+      'no-socket',
+    ]),
+    interface: z.string(),
+  }),
+  z.object({ kind: z.enum(['tracker-down', 'tracker-unknown']), tracker: trackerType, name: z.string() }),
+]);
 
 const master: z.ZodType<MasterView> = z.object({ address, priority: count });
 
@@ -158,6 +170,7 @@ const routerSnapshot: z.ZodType<RouterSnapshot> = z.object({
       up: z.boolean(),
     }),
   ),
+  trackers: z.array(trackedObject.extend({ state: z.enum(['unknown', 'up', 'down']), value: optional(z.number()) })),
   advertInterval: duration,
   masterAdvertInterval: duration,
   masterDownInterval: duration,
