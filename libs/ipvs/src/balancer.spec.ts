@@ -265,6 +265,19 @@ describe('a real server', () => {
   });
 });
 
+describe('what checks make of a weight', () => {
+  it('reaches the pool and the quorum, and is told', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10, { weight: 4, configuredWeight: 4 })], { quorum: 3 }));
+    node.events = [];
+    node.handle({ kind: 'effect', service: VIP, server: A, effect: { replaced: 2, added: 0, share: 1 } });
+    expect(node.events.map(({ kind }) => kind)).toEqual(['weight-changed', 'quorum-lost']);
+    expect(node.pool).toEqual([VIP, '  192.168.1.10:80 w2']);
+    node.handle({ kind: 'effect', service: VIP, server: A, effect: { replaced: null, added: 0, share: 1 } });
+    expect(node.pool).toEqual([VIP, '  192.168.1.10:80 w4']);
+  });
+});
+
 describe('the quorum', () => {
   it('is lost below quorum - hysteresis and gained at quorum + hysteresis', () => {
     const node = new Node();

@@ -20,8 +20,10 @@ import {
   liveWeight,
   reconfigured,
   sorryInUse,
+  withEffect,
   withHealth,
 } from './virtual-server.ts';
+import { type WeightEffect, weightOf } from './weight.ts';
 
 export type BalancerInput =
   /** Once, before everything else: the keys of the services that an earlier run created. */
@@ -36,6 +38,8 @@ export type BalancerInput =
       readonly up: boolean;
       readonly reason: string;
     }
+  /** What the checkers make of the weight of a server is another. */
+  | { readonly kind: 'effect'; readonly service: string; readonly server: string; readonly effect: WeightEffect }
   /** The kernel refused an operation. */
   | { readonly kind: 'refused'; readonly operation: Operation; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly reason: string }
@@ -86,6 +90,8 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
         return this.#read(input.services, now);
       case 'health':
         return this.#health(input, now);
+      case 'effect':
+        return this.#effect(input);
       case 'refused': {
         const what = describeOperation(input.operation);
         const kernelService = serviceOf(input.operation);
@@ -212,6 +218,14 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return [{ kind: 'event', event }, ...quorumEvents(before, state), ...this.#reconcile()];
   }
 
+  #effect({ service, server, effect }: Extract<BalancerInput, { kind: 'effect' }>): BalancerOutput[] {
+    const before = this.#states.get(service);
+    if (before === undefined) return [];
+    const state = withEffect(before, server, effect);
+    this.#states.set(service, state);
+    return [...weightEvents(before, state), ...quorumEvents(before, state), ...this.#reconcile()];
+  }
+
   #read(services: readonly KernelService[], now: Instant): BalancerOutput[] {
     const outputs: BalancerOutput[] = [];
     const watched = this.#table !== undefined;
@@ -290,8 +304,9 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
 function weightEvents(before: VirtualServerState, after: VirtualServerState): BalancerOutput[] {
   const outputs: BalancerOutput[] = [];
   for (const [server, state] of after.servers) {
-    const from = before.servers.get(server)?.settings.weight;
-    const to = state.settings.weight;
+    const known = before.servers.get(server);
+    const from = known && weightOf(known);
+    const to = weightOf(state);
     if (from === undefined || from === to) continue;
     outputs.push({ kind: 'event', event: { kind: 'weight-changed', service: after.settings.key, server, from, to } });
   }

@@ -17,12 +17,15 @@ import type {
   VirtualServerGroupSettings,
   VirtualServerSettings,
 } from './settings.ts';
+import { type WeightEffect, noEffect, weightOf } from './weight.ts';
 
 const SORRY_WEIGHT = 1;
 
 export interface RealServerState {
   readonly settings: RealServerSettings<CheckerTraits>;
   readonly up: boolean;
+  /** What the checkers make of its weight. */
+  readonly effect: WeightEffect;
   readonly since: Instant;
 }
 
@@ -46,7 +49,12 @@ export function firstState(
   const servers = new Map(
     settings.realServers.map((server) => [
       server.key,
-      { settings: server, since: now, up: adopted.length === 0 ? startsUp(server) : shownUp(server, adopted) },
+      {
+        settings: server,
+        since: now,
+        effect: noEffect,
+        up: adopted.length === 0 ? startsUp(server) : shownUp(server, adopted),
+      },
     ]),
   );
   const state = { settings, services, servers, quorumUp: true };
@@ -69,7 +77,9 @@ export function reconfigured(
       const known = before.servers.get(server.key);
       return [
         server.key,
-        known ? { ...known, settings: server } : { settings: server, up: startsUp(server), since: now },
+        known
+          ? { ...known, settings: server }
+          : { settings: server, up: startsUp(server), since: now, effect: noEffect },
       ];
     }),
   );
@@ -84,10 +94,17 @@ export function withHealth(before: VirtualServerState, server: string, up: boole
   return { ...state, quorumUp: judgeQuorum(state.settings, liveWeight(state), before.quorumUp) };
 }
 
+export function withEffect(before: VirtualServerState, server: string, effect: WeightEffect): VirtualServerState {
+  const known = before.servers.get(server);
+  if (known === undefined) return before;
+  const state = { ...before, servers: new Map(before.servers).set(server, { ...known, effect }) };
+  return { ...state, quorumUp: judgeQuorum(state.settings, liveWeight(state), before.quorumUp) };
+}
+
 /** What the quorum is compared with: the weights of the servers that are up. */
 export function liveWeight(state: VirtualServerState): number {
   let sum = 0;
-  for (const server of state.servers.values()) if (server.up) sum += server.settings.weight;
+  for (const server of state.servers.values()) if (server.up) sum += weightOf(server);
   return sum;
 }
 
@@ -99,7 +116,7 @@ export function sorryInUse(state: VirtualServerState): boolean {
 export function poolWeight(state: VirtualServerState, server: RealServerState): number | undefined {
   const { weight, inhibitOnFailure } = server.settings;
   const takesNew = server.up && !sorryInUse(state);
-  if (takesNew) return weight;
+  if (takesNew) return weightOf(server);
   // A server drained by its operator keeps its connections also while the sorry server takes the new ones.
   if (inhibitOnFailure || (server.up && weight === 0)) return 0;
   return undefined;
