@@ -7,5 +7,8 @@ export default defineConfig({
     include: ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/*/src/**/*.spec.ts', 'tools/*.spec.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     maxWorkers: 2,
+    // A busy machine is no failure: what hangs is found all the same.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
   },
 });

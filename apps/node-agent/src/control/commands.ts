@@ -95,7 +95,7 @@ export class Commands {
       ...(wire.expiresAt === undefined ? {} : { expiresAt: wire.expiresAt.toISOString() }),
       change: withCanonicalAddress(change.data),
     };
-    this.#target.overrides.set(override, new Date());
+    this.#target.overrides.set(override);
     this.#target.noteOverride('set', override, override.actor, override.reason);
     return applied(await this.#target.apply());
   }
@@ -150,7 +150,7 @@ export class Commands {
         if (taken !== undefined) this.#target.noteOverride('cleared', taken, actor, 'SNMP SET undone');
       }
       for (const override of before) {
-        this.#target.overrides.set(override, new Date());
+        this.#target.overrides.set(override);
         this.#target.noteOverride('set', override, actor, 'SNMP SET undone');
       }
       return this.#target.apply();
@@ -177,7 +177,7 @@ export class Commands {
       return;
     }
     const override: Override = { id: randomUUID(), source: 'snmp', actor, reason, at: now.toISOString(), change };
-    this.#target.overrides.set(override, now);
+    this.#target.overrides.set(override);
     this.#target.noteOverride('set', override, actor, reason);
   }
 }

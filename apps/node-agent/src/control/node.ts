@@ -185,14 +185,14 @@ export class ControlNode implements CommandTarget {
       : { ok: false, reason: 'the lvs process gave an answer that cannot be read; is it of another version?' };
   }
 
-  noteOverride(what: 'set' | 'cleared', override: Override, actor: string, reason: string): void {
+  noteOverride(what: 'set' | 'cleared' | 'expired', override: Override, actor: string, reason: string): void {
     const { change } = override;
     const value = JSON.stringify(change);
     this.note({
       severity: 'info',
       kind: `override.${what}`,
       subject: change.kind,
-      message: `${what} by ${actor}${reason === '' ? '' : ` (${reason})`}: ${describeChange(change)}`,
+      message: `${what === 'expired' ? 'expired, was set' : what} by ${actor}${reason === '' ? '' : ` (${reason})`}: ${describeChange(change)}`,
       attributes: { id: override.id, source: override.source, actor, reason, change: value },
     });
   }
@@ -395,8 +395,20 @@ export class ControlNode implements CommandTarget {
     };
   }
 
+  /** An override that ends by itself is told like one that somebody cleared. */
+  #noteExpired(): void {
+    try {
+      for (const override of this.overrides.takeExpired(new Date()))
+        this.noteOverride('expired', override, override.actor, override.reason);
+    } catch (error) {
+      // It has no effect any more all the same; it is told when the file can be written again.
+      this.#options.log.error({ reason: errorText(error) }, 'an expired override could not be removed from its file');
+    }
+  }
+
   #armExpiry(): void {
     if (this.#expiry !== undefined) clearTimeout(this.#expiry);
+    this.#noteExpired();
     const next = this.overrides.nextExpiry(new Date());
     if (next === undefined) return;
     // Looked at once a minute, so that a wall clock that is set meanwhile counts.

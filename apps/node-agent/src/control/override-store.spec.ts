@@ -29,33 +29,44 @@ describe('the override store', () => {
   it('keeps overrides over a restart and replaces one of the same target', () => {
     const path = join(directory, 'overrides.json');
     const store = new OverrideStore(path);
-    store.set(priority('a', 10), now);
-    store.set(priority('b', 20), now);
+    store.set(priority('a', 10));
+    store.set(priority('b', 20));
     expect(new OverrideStore(path).list(now)).toEqual([priority('b', 20)]);
   });
 
   it('forgets what has expired and tells when the next one does', () => {
     const store = new OverrideStore(join(directory, 'overrides.json'));
-    store.set(priority('a', 10, '2026-01-01T00:01:00Z'), now);
+    store.set(priority('a', 10, '2026-01-01T00:01:00Z'));
     expect(store.nextExpiry(now)).toEqual(new Date('2026-01-01T00:01:00Z'));
     expect(store.list(new Date('2026-01-01T00:01:00Z'))).toEqual([]);
   });
 
+  it('gives an expired one back once, also after a restart', () => {
+    const path = join(directory, 'overrides.json');
+    const expiring = priority('a', 10, '2026-01-01T00:01:00Z');
+    new OverrideStore(path).set(expiring);
+    const store = new OverrideStore(path);
+    expect(store.takeExpired(now)).toEqual([]);
+    const later = new Date('2026-01-01T00:01:00Z');
+    expect([store.takeExpired(later), store.takeExpired(later)]).toEqual([[expiring], []]);
+    expect(new OverrideStore(path).takeExpired(later)).toEqual([]);
+  });
+
   it('removes by id and by target, once', () => {
     const store = new OverrideStore(join(directory, 'overrides.json'));
-    store.set(priority('a', 10), now);
+    store.set(priority('a', 10));
     expect(store.clearById('a', now)?.id).toBe('a');
     expect(store.clearById('a', now)).toBeUndefined();
-    store.set(priority('b', 10), now);
+    store.set(priority('b', 10));
     expect(store.clearTarget({ kind: 'vrrp-priority', instance: 'VI_1', priority: 1 }, now)?.id).toBe('b');
   });
 
   it('changes nothing when the file cannot be written', () => {
     const path = join(directory, 'overrides.json');
     const store = new OverrideStore(path);
-    store.set(priority('a', 10), now);
+    store.set(priority('a', 10));
     mkdirSync(`${path}.new`);
-    expect(() => store.set(priority('b', 20), now)).toThrow();
+    expect(() => store.set(priority('b', 20))).toThrow();
     expect(store.list(now)).toEqual([priority('a', 10)]);
   });
 
@@ -79,7 +90,7 @@ describe('the override store', () => {
     mkdirSync(path);
     const store = new OverrideStore(path);
     expect(store.problem).toContain('cannot be read');
-    expect(() => store.set(priority('a', 10), now)).toThrow('restart the agent');
+    expect(() => store.set(priority('a', 10))).toThrow('restart the agent');
     expect(store.list(now)).toEqual([]);
   });
 });

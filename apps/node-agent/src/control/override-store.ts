@@ -39,10 +39,9 @@ export class OverrideStore {
   }
 
   /** Adds the override in place of any with the same target. */
-  set(override: Override, now: Date): void {
+  set(override: Override): void {
     const target = overrideTarget(override.change);
-    const others = this.list(now).filter((other) => overrideTarget(other.change) !== target);
-    this.#save([...others, override]);
+    this.#save([...this.#overrides.filter((other) => overrideTarget(other.change) !== target), override]);
   }
 
   /** Removes the override with this id; gives it back, or undefined when there is none. */
@@ -56,10 +55,16 @@ export class OverrideStore {
     return this.#clear((override) => overrideTarget(override.change) === target, now);
   }
 
+  /** Removes and gives back what has expired since it was last asked. */
+  takeExpired(now: Date): readonly Override[] {
+    const expired = this.#overrides.filter((override) => isExpired(override, now));
+    if (expired.length > 0) this.#save(this.list(now));
+    return expired;
+  }
+
   #clear(matches: (override: Override) => boolean, now: Date): Override | undefined {
-    const current = this.list(now);
-    const found = current.find(matches);
-    if (found !== undefined) this.#save(current.filter((override) => override !== found));
+    const found = this.list(now).find(matches);
+    if (found !== undefined) this.#save(this.#overrides.filter((override) => override !== found));
     return found;
   }
 

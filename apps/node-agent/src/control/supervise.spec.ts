@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { createLog } from '../log.ts';
 import { type ProcessState, SupervisedProcess } from './supervise.ts';
 
-const TIMEOUT = { timeout: 10_000 };
+const TIMEOUT = { timeout: 60_000 };
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 
 let runDirectory: string;

@@ -666,10 +666,10 @@ export const Hello: MessageFns<Hello> = {
 
   toJSON(message: Hello): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.version !== "") {
+    if (message.version !== undefined) {
       obj.version = message.version;
     }
     if (message.labels) {
@@ -681,7 +681,7 @@ export const Hello: MessageFns<Hello> = {
         });
       }
     }
-    if (message.epoch !== "") {
+    if (message.epoch !== undefined) {
       obj.epoch = message.epoch;
     }
     if (message.startedAt !== undefined) {
@@ -781,10 +781,10 @@ export const Hello_LabelsEntry: MessageFns<Hello_LabelsEntry> = {
 
   toJSON(message: Hello_LabelsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -885,13 +885,13 @@ export const Welcome: MessageFns<Welcome> = {
 
   toJSON(message: Welcome): unknown {
     const obj: any = {};
-    if (message.controller !== "") {
+    if (message.controller !== undefined) {
       obj.controller = message.controller;
     }
-    if (message.acknowledged !== 0n) {
+    if (message.acknowledged !== undefined) {
       obj.acknowledged = message.acknowledged.toString();
     }
-    if (message.heartbeatIntervalMs !== 0) {
+    if (message.heartbeatIntervalMs !== undefined) {
       obj.heartbeatIntervalMs = Math.round(message.heartbeatIntervalMs);
     }
     return obj;
@@ -962,7 +962,7 @@ export const Reject: MessageFns<Reject> = {
 
   toJSON(message: Reject): unknown {
     const obj: any = {};
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
     return obj;
@@ -1315,7 +1315,7 @@ export const ServiceStatistics: MessageFns<ServiceStatistics> = {
 
   toJSON(message: ServiceStatistics): unknown {
     const obj: any = {};
-    if (message.service !== "") {
+    if (message.service !== undefined) {
       obj.service = message.service;
     }
     if (message.total !== undefined) {
@@ -1454,16 +1454,16 @@ export const RealServerStatistics: MessageFns<RealServerStatistics> = {
 
   toJSON(message: RealServerStatistics): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.activeConnections !== 0) {
+    if (message.activeConnections !== undefined) {
       obj.activeConnections = Math.round(message.activeConnections);
     }
-    if (message.inactiveConnections !== 0) {
+    if (message.inactiveConnections !== undefined) {
       obj.inactiveConnections = Math.round(message.inactiveConnections);
     }
-    if (message.persistentConnections !== 0) {
+    if (message.persistentConnections !== undefined) {
       obj.persistentConnections = Math.round(message.persistentConnections);
     }
     if (message.statistics !== undefined) {
@@ -1690,7 +1690,7 @@ export const StatisticsSample_RoutersEntry: MessageFns<StatisticsSample_RoutersE
 
   toJSON(message: StatisticsSample_RoutersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     if (message.value !== undefined) {
@@ -1835,7 +1835,7 @@ export const EventAcknowledgement: MessageFns<EventAcknowledgement> = {
 
   toJSON(message: EventAcknowledgement): unknown {
     const obj: any = {};
-    if (message.through !== 0n) {
+    if (message.through !== undefined) {
       obj.through = message.through.toString();
     }
     return obj;
@@ -2068,16 +2068,16 @@ export const Command: MessageFns<Command> = {
 
   toJSON(message: Command): unknown {
     const obj: any = {};
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
     if (message.deadline !== undefined) {
       obj.deadline = message.deadline.toISOString();
     }
-    if (message.actor !== "") {
+    if (message.actor !== undefined) {
       obj.actor = message.actor;
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
     if (message.body?.$case === "setOverride") {
@@ -2265,7 +2265,7 @@ export const ClearOverride: MessageFns<ClearOverride> = {
 
   toJSON(message: ClearOverride): unknown {
     const obj: any = {};
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
     if (message.matching !== undefined) {
@@ -2338,7 +2338,7 @@ export const Relinquish: MessageFns<Relinquish> = {
 
   toJSON(message: Relinquish): unknown {
     const obj: any = {};
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
     return obj;
@@ -2419,10 +2419,10 @@ export const CountConnections: MessageFns<CountConnections> = {
 
   toJSON(message: CountConnections): unknown {
     const obj: any = {};
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.port !== 0) {
+    if (message.port !== undefined) {
       obj.port = Math.round(message.port);
     }
     return obj;
@@ -2530,13 +2530,13 @@ export const CommandResult: MessageFns<CommandResult> = {
 
   toJSON(message: CommandResult): unknown {
     const obj: any = {};
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
-    if (message.done !== false) {
+    if (message.done !== undefined) {
       obj.done = message.done;
     }
-    if (message.detail !== "") {
+    if (message.detail !== undefined) {
       obj.detail = message.detail;
     }
     if (message.connections?.length) {

@@ -788,7 +788,7 @@ export const Node: MessageFns<Node> = {
 
   toJSON(message: Node): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
     if (message.labels) {
@@ -800,25 +800,25 @@ export const Node: MessageFns<Node> = {
         });
       }
     }
-    if (message.version !== "") {
+    if (message.version !== undefined) {
       obj.version = message.version;
     }
-    if (message.connected !== false) {
+    if (message.connected !== undefined) {
       obj.connected = message.connected;
     }
-    if (message.freshness !== 0) {
+    if (message.freshness !== undefined) {
       obj.freshness = freshnessToJSON(message.freshness);
     }
     if (message.observedAt !== undefined) {
       obj.observedAt = message.observedAt.toISOString();
     }
-    if (message.ageMs !== 0n) {
+    if (message.ageMs !== undefined) {
       obj.ageMs = message.ageMs.toString();
     }
-    if (message.drained !== false) {
+    if (message.drained !== undefined) {
       obj.drained = message.drained;
     }
-    if (message.gossip !== "") {
+    if (message.gossip !== undefined) {
       obj.gossip = message.gossip;
     }
     if (message.gossipSources?.length) {
@@ -833,13 +833,13 @@ export const Node: MessageFns<Node> = {
     if (message.problems?.length) {
       obj.problems = message.problems;
     }
-    if (message.configHash !== "") {
+    if (message.configHash !== undefined) {
       obj.configHash = message.configHash;
     }
-    if (message.remoteAddress !== "") {
+    if (message.remoteAddress !== undefined) {
       obj.remoteAddress = message.remoteAddress;
     }
-    if (message.clockSkewMs !== 0n) {
+    if (message.clockSkewMs !== undefined) {
       obj.clockSkewMs = message.clockSkewMs.toString();
     }
     return obj;
@@ -945,10 +945,10 @@ export const Node_LabelsEntry: MessageFns<Node_LabelsEntry> = {
 
   toJSON(message: Node_LabelsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -1073,16 +1073,16 @@ export const Candidate: MessageFns<Candidate> = {
 
   toJSON(message: Candidate): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.freshness !== 0) {
+    if (message.freshness !== undefined) {
       obj.freshness = freshnessToJSON(message.freshness);
     }
     if (message.observedAt !== undefined) {
       obj.observedAt = message.observedAt.toISOString();
     }
-    if (message.ageMs !== 0n) {
+    if (message.ageMs !== undefined) {
       obj.ageMs = message.ageMs.toString();
     }
     if (message.router !== undefined) {
@@ -1274,22 +1274,22 @@ export const FleetVirtualRouter: MessageFns<FleetVirtualRouter> = {
 
   toJSON(message: FleetVirtualRouter): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.vrid !== 0) {
+    if (message.vrid !== undefined) {
       obj.vrid = Math.round(message.vrid);
     }
-    if (message.family !== 0) {
+    if (message.family !== undefined) {
       obj.family = familyToJSON(message.family);
     }
-    if (message.health !== 0) {
+    if (message.health !== undefined) {
       obj.health = healthToJSON(message.health);
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
-    if (message.owner !== "") {
+    if (message.owner !== undefined) {
       obj.owner = message.owner;
     }
     if (message.ownerSince !== undefined) {
@@ -1430,16 +1430,16 @@ export const NodeService: MessageFns<NodeService> = {
 
   toJSON(message: NodeService): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.freshness !== 0) {
+    if (message.freshness !== undefined) {
       obj.freshness = freshnessToJSON(message.freshness);
     }
     if (message.observedAt !== undefined) {
       obj.observedAt = message.observedAt.toISOString();
     }
-    if (message.ageMs !== 0n) {
+    if (message.ageMs !== undefined) {
       obj.ageMs = message.ageMs.toString();
     }
     if (message.service !== undefined) {
@@ -1677,28 +1677,28 @@ export const FleetRealServer: MessageFns<FleetRealServer> = {
 
   toJSON(message: FleetRealServer): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.port !== 0) {
+    if (message.port !== undefined) {
       obj.port = Math.round(message.port);
     }
-    if (message.up !== 0) {
+    if (message.up !== undefined) {
       obj.up = Math.round(message.up);
     }
-    if (message.of !== 0) {
+    if (message.of !== undefined) {
       obj.of = Math.round(message.of);
     }
-    if (message.activeConnections !== 0) {
+    if (message.activeConnections !== undefined) {
       obj.activeConnections = Math.round(message.activeConnections);
     }
-    if (message.inactiveConnections !== 0) {
+    if (message.inactiveConnections !== undefined) {
       obj.inactiveConnections = Math.round(message.inactiveConnections);
     }
-    if (message.persistentConnections !== 0) {
+    if (message.persistentConnections !== undefined) {
       obj.persistentConnections = Math.round(message.persistentConnections);
     }
     if (message.sum !== undefined) {
@@ -1707,7 +1707,7 @@ export const FleetRealServer: MessageFns<FleetRealServer> = {
     if (message.weights?.length) {
       obj.weights = message.weights.map((e) => Math.round(e));
     }
-    if (message.drained !== false) {
+    if (message.drained !== undefined) {
       obj.drained = message.drained;
     }
     return obj;
@@ -1866,13 +1866,13 @@ export const FleetVirtualService: MessageFns<FleetVirtualService> = {
 
   toJSON(message: FleetVirtualService): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.health !== 0) {
+    if (message.health !== undefined) {
       obj.health = healthToJSON(message.health);
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
     if (message.sum !== undefined) {
@@ -2002,10 +2002,10 @@ export const FleetEvent: MessageFns<FleetEvent> = {
 
   toJSON(message: FleetEvent): unknown {
     const obj: any = {};
-    if (message.position !== 0n) {
+    if (message.position !== undefined) {
       obj.position = message.position.toString();
     }
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
     if (message.receivedAt !== undefined) {
@@ -2139,13 +2139,13 @@ export const OperationStep: MessageFns<OperationStep> = {
 
   toJSON(message: OperationStep): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.phase !== 0) {
+    if (message.phase !== undefined) {
       obj.phase = operationPhaseToJSON(message.phase);
     }
-    if (message.detail !== "") {
+    if (message.detail !== undefined) {
       obj.detail = message.detail;
     }
     if (message.startedAt !== undefined) {
@@ -2423,31 +2423,31 @@ export const Operation: MessageFns<Operation> = {
 
   toJSON(message: Operation): unknown {
     const obj: any = {};
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
-    if (message.kind !== "") {
+    if (message.kind !== undefined) {
       obj.kind = message.kind;
     }
-    if (message.target !== "") {
+    if (message.target !== undefined) {
       obj.target = message.target;
     }
-    if (message.actor !== "") {
+    if (message.actor !== undefined) {
       obj.actor = message.actor;
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
-    if (message.phase !== 0) {
+    if (message.phase !== undefined) {
       obj.phase = operationPhaseToJSON(message.phase);
     }
     if (message.steps?.length) {
       obj.steps = message.steps.map((e) => OperationStep.toJSON(e));
     }
-    if (message.blocked !== "") {
+    if (message.blocked !== undefined) {
       obj.blocked = message.blocked;
     }
-    if (message.result !== "") {
+    if (message.result !== undefined) {
       obj.result = message.result;
     }
     if (message.createdAt !== undefined) {
@@ -2459,13 +2459,13 @@ export const Operation: MessageFns<Operation> = {
     if (message.endedAt !== undefined) {
       obj.endedAt = message.endedAt.toISOString();
     }
-    if (message.forced !== false) {
+    if (message.forced !== undefined) {
       obj.forced = message.forced;
     }
-    if (message.dryRun !== false) {
+    if (message.dryRun !== undefined) {
       obj.dryRun = message.dryRun;
     }
-    if (message.revision !== 0n) {
+    if (message.revision !== undefined) {
       obj.revision = message.revision.toString();
     }
     return obj;
@@ -2703,10 +2703,10 @@ export const FleetStatus: MessageFns<FleetStatus> = {
 
   toJSON(message: FleetStatus): unknown {
     const obj: any = {};
-    if (message.nodes !== 0) {
+    if (message.nodes !== undefined) {
       obj.nodes = Math.round(message.nodes);
     }
-    if (message.nodesCurrent !== 0) {
+    if (message.nodesCurrent !== undefined) {
       obj.nodesCurrent = Math.round(message.nodesCurrent);
     }
     if (message.routers?.length) {
@@ -2718,10 +2718,10 @@ export const FleetStatus: MessageFns<FleetStatus> = {
     if (message.operations?.length) {
       obj.operations = message.operations.map((e) => Operation.toJSON(e));
     }
-    if (message.controller !== "") {
+    if (message.controller !== undefined) {
       obj.controller = message.controller;
     }
-    if (message.version !== "") {
+    if (message.version !== undefined) {
       obj.version = message.version;
     }
     if (message.now !== undefined) {
@@ -3216,19 +3216,19 @@ export const ListEventsRequest: MessageFns<ListEventsRequest> = {
 
   toJSON(message: ListEventsRequest): unknown {
     const obj: any = {};
-    if (message.after !== 0n) {
+    if (message.after !== undefined) {
       obj.after = message.after.toString();
     }
-    if (message.limit !== 0) {
+    if (message.limit !== undefined) {
       obj.limit = Math.round(message.limit);
     }
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.kind !== "") {
+    if (message.kind !== undefined) {
       obj.kind = message.kind;
     }
-    if (message.latest !== false) {
+    if (message.latest !== undefined) {
       obj.latest = message.latest;
     }
     return obj;
@@ -3319,7 +3319,7 @@ export const ListEventsResponse: MessageFns<ListEventsResponse> = {
     if (message.events?.length) {
       obj.events = message.events.map((e) => FleetEvent.toJSON(e));
     }
-    if (message.next !== 0n) {
+    if (message.next !== undefined) {
       obj.next = message.next.toString();
     }
     return obj;
@@ -3428,13 +3428,13 @@ export const WatchEventsRequest: MessageFns<WatchEventsRequest> = {
 
   toJSON(message: WatchEventsRequest): unknown {
     const obj: any = {};
-    if (message.after !== 0n) {
+    if (message.after !== undefined) {
       obj.after = message.after.toString();
     }
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.kind !== "") {
+    if (message.kind !== undefined) {
       obj.kind = message.kind;
     }
     if (message.latest !== undefined) {
@@ -3729,22 +3729,22 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
     } else if (message.change?.$case === "clearWeight") {
       obj.clearWeight = ClearWeight.toJSON(message.change.value);
     }
-    if (message.actor !== "") {
+    if (message.actor !== undefined) {
       obj.actor = message.actor;
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
-    if (message.deadlineSeconds !== 0) {
+    if (message.deadlineSeconds !== undefined) {
       obj.deadlineSeconds = Math.round(message.deadlineSeconds);
     }
-    if (message.force !== false) {
+    if (message.force !== undefined) {
       obj.force = message.force;
     }
-    if (message.dryRun !== false) {
+    if (message.dryRun !== undefined) {
       obj.dryRun = message.dryRun;
     }
-    if (message.idempotencyKey !== "") {
+    if (message.idempotencyKey !== undefined) {
       obj.idempotencyKey = message.idempotencyKey;
     }
     return obj;
@@ -3866,7 +3866,7 @@ export const NodeTarget: MessageFns<NodeTarget> = {
 
   toJSON(message: NodeTarget): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
     return obj;
@@ -3947,10 +3947,10 @@ export const ServerTarget: MessageFns<ServerTarget> = {
 
   toJSON(message: ServerTarget): unknown {
     const obj: any = {};
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.port !== 0) {
+    if (message.port !== undefined) {
       obj.port = Math.round(message.port);
     }
     return obj;
@@ -4044,13 +4044,13 @@ export const SetPriority: MessageFns<SetPriority> = {
 
   toJSON(message: SetPriority): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
-    if (message.priority !== 0) {
+    if (message.priority !== undefined) {
       obj.priority = Math.round(message.priority);
     }
     return obj;
@@ -4133,10 +4133,10 @@ export const ClearPriority: MessageFns<ClearPriority> = {
 
   toJSON(message: ClearPriority): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
     return obj;
@@ -4246,16 +4246,16 @@ export const SetWeight: MessageFns<SetWeight> = {
 
   toJSON(message: SetWeight): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.service !== "") {
+    if (message.service !== undefined) {
       obj.service = message.service;
     }
-    if (message.realServer !== "") {
+    if (message.realServer !== undefined) {
       obj.realServer = message.realServer;
     }
-    if (message.weight !== 0) {
+    if (message.weight !== undefined) {
       obj.weight = Math.round(message.weight);
     }
     return obj;
@@ -4355,13 +4355,13 @@ export const ClearWeight: MessageFns<ClearWeight> = {
 
   toJSON(message: ClearWeight): unknown {
     const obj: any = {};
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.service !== "") {
+    if (message.service !== undefined) {
       obj.service = message.service;
     }
-    if (message.realServer !== "") {
+    if (message.realServer !== undefined) {
       obj.realServer = message.realServer;
     }
     return obj;
@@ -4430,7 +4430,7 @@ export const GetOperationRequest: MessageFns<GetOperationRequest> = {
 
   toJSON(message: GetOperationRequest): unknown {
     const obj: any = {};
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
     return obj;
@@ -4523,13 +4523,13 @@ export const CancelOperationRequest: MessageFns<CancelOperationRequest> = {
 
   toJSON(message: CancelOperationRequest): unknown {
     const obj: any = {};
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
-    if (message.actor !== "") {
+    if (message.actor !== undefined) {
       obj.actor = message.actor;
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
     return obj;
@@ -4616,10 +4616,10 @@ export const ListOperationsRequest: MessageFns<ListOperationsRequest> = {
 
   toJSON(message: ListOperationsRequest): unknown {
     const obj: any = {};
-    if (message.activeOnly !== false) {
+    if (message.activeOnly !== undefined) {
       obj.activeOnly = message.activeOnly;
     }
-    if (message.limit !== 0) {
+    if (message.limit !== undefined) {
       obj.limit = Math.round(message.limit);
     }
     return obj;

@@ -473,19 +473,19 @@ export const Address: MessageFns<Address> = {
 
   toJSON(message: Address): unknown {
     const obj: any = {};
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.prefixLength !== 0) {
+    if (message.prefixLength !== undefined) {
       obj.prefixLength = Math.round(message.prefixLength);
     }
-    if (message.interface !== "") {
+    if (message.interface !== undefined) {
       obj.interface = message.interface;
     }
-    if (message.present !== false) {
+    if (message.present !== undefined) {
       obj.present = message.present;
     }
-    if (message.advertised !== false) {
+    if (message.advertised !== undefined) {
       obj.advertised = message.advertised;
     }
     return obj;
@@ -800,43 +800,43 @@ export const VirtualRouter: MessageFns<VirtualRouter> = {
 
   toJSON(message: VirtualRouter): unknown {
     const obj: any = {};
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
-    if (message.vrid !== 0) {
+    if (message.vrid !== undefined) {
       obj.vrid = Math.round(message.vrid);
     }
-    if (message.version !== 0) {
+    if (message.version !== undefined) {
       obj.version = Math.round(message.version);
     }
-    if (message.family !== 0) {
+    if (message.family !== undefined) {
       obj.family = familyToJSON(message.family);
     }
-    if (message.interface !== "") {
+    if (message.interface !== undefined) {
       obj.interface = message.interface;
     }
-    if (message.state !== 0) {
+    if (message.state !== undefined) {
       obj.state = routerStateToJSON(message.state);
     }
     if (message.stateSince !== undefined) {
       obj.stateSince = message.stateSince.toISOString();
     }
-    if (message.basePriority !== 0) {
+    if (message.basePriority !== undefined) {
       obj.basePriority = Math.round(message.basePriority);
     }
-    if (message.effectivePriority !== 0) {
+    if (message.effectivePriority !== undefined) {
       obj.effectivePriority = Math.round(message.effectivePriority);
     }
-    if (message.preempt !== false) {
+    if (message.preempt !== undefined) {
       obj.preempt = message.preempt;
     }
-    if (message.advertIntervalMs !== 0) {
+    if (message.advertIntervalMs !== undefined) {
       obj.advertIntervalMs = Math.round(message.advertIntervalMs);
     }
-    if (message.masterAddress !== "") {
+    if (message.masterAddress !== undefined) {
       obj.masterAddress = message.masterAddress;
     }
-    if (message.masterPriority !== 0) {
+    if (message.masterPriority !== undefined) {
       obj.masterPriority = Math.round(message.masterPriority);
     }
     if (message.addresses?.length) {
@@ -848,7 +848,7 @@ export const VirtualRouter: MessageFns<VirtualRouter> = {
     if (message.counters !== undefined) {
       obj.counters = RouterCounters.toJSON(message.counters);
     }
-    if (message.lastResort !== false) {
+    if (message.lastResort !== undefined) {
       obj.lastResort = message.lastResort;
     }
     return obj;
@@ -1073,22 +1073,22 @@ export const RouterCounters: MessageFns<RouterCounters> = {
 
   toJSON(message: RouterCounters): unknown {
     const obj: any = {};
-    if (message.advertsReceived !== 0n) {
+    if (message.advertsReceived !== undefined) {
       obj.advertsReceived = message.advertsReceived.toString();
     }
-    if (message.advertsSent !== 0n) {
+    if (message.advertsSent !== undefined) {
       obj.advertsSent = message.advertsSent.toString();
     }
-    if (message.becameMaster !== 0n) {
+    if (message.becameMaster !== undefined) {
       obj.becameMaster = message.becameMaster.toString();
     }
-    if (message.releasedMaster !== 0n) {
+    if (message.releasedMaster !== undefined) {
       obj.releasedMaster = message.releasedMaster.toString();
     }
-    if (message.priorityZeroReceived !== 0n) {
+    if (message.priorityZeroReceived !== undefined) {
       obj.priorityZeroReceived = message.priorityZeroReceived.toString();
     }
-    if (message.priorityZeroSent !== 0n) {
+    if (message.priorityZeroSent !== undefined) {
       obj.priorityZeroSent = message.priorityZeroSent.toString();
     }
     if (message.errors) {
@@ -1207,10 +1207,10 @@ export const RouterCounters_ErrorsEntry: MessageFns<RouterCounters_ErrorsEntry> 
 
   toJSON(message: RouterCounters_ErrorsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== 0n) {
+    if (message.value !== undefined) {
       obj.value = message.value.toString();
     }
     return obj;
@@ -1461,34 +1461,34 @@ export const Statistics: MessageFns<Statistics> = {
 
   toJSON(message: Statistics): unknown {
     const obj: any = {};
-    if (message.connections !== 0n) {
+    if (message.connections !== undefined) {
       obj.connections = message.connections.toString();
     }
-    if (message.packetsIn !== 0n) {
+    if (message.packetsIn !== undefined) {
       obj.packetsIn = message.packetsIn.toString();
     }
-    if (message.packetsOut !== 0n) {
+    if (message.packetsOut !== undefined) {
       obj.packetsOut = message.packetsOut.toString();
     }
-    if (message.bytesIn !== 0n) {
+    if (message.bytesIn !== undefined) {
       obj.bytesIn = message.bytesIn.toString();
     }
-    if (message.bytesOut !== 0n) {
+    if (message.bytesOut !== undefined) {
       obj.bytesOut = message.bytesOut.toString();
     }
-    if (message.connectionsRate !== 0n) {
+    if (message.connectionsRate !== undefined) {
       obj.connectionsRate = message.connectionsRate.toString();
     }
-    if (message.packetsInRate !== 0n) {
+    if (message.packetsInRate !== undefined) {
       obj.packetsInRate = message.packetsInRate.toString();
     }
-    if (message.packetsOutRate !== 0n) {
+    if (message.packetsOutRate !== undefined) {
       obj.packetsOutRate = message.packetsOutRate.toString();
     }
-    if (message.bytesInRate !== 0n) {
+    if (message.bytesInRate !== undefined) {
       obj.bytesInRate = message.bytesInRate.toString();
     }
-    if (message.bytesOutRate !== 0n) {
+    if (message.bytesOutRate !== undefined) {
       obj.bytesOutRate = message.bytesOutRate.toString();
     }
     return obj;
@@ -1767,43 +1767,43 @@ export const RealServer: MessageFns<RealServer> = {
 
   toJSON(message: RealServer): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.port !== 0) {
+    if (message.port !== undefined) {
       obj.port = Math.round(message.port);
     }
-    if (message.configuredWeight !== 0) {
+    if (message.configuredWeight !== undefined) {
       obj.configuredWeight = Math.round(message.configuredWeight);
     }
-    if (message.weight !== 0) {
+    if (message.weight !== undefined) {
       obj.weight = Math.round(message.weight);
     }
-    if (message.forwarding !== "") {
+    if (message.forwarding !== undefined) {
       obj.forwarding = message.forwarding;
     }
-    if (message.up !== false) {
+    if (message.up !== undefined) {
       obj.up = message.up;
     }
-    if (message.sorry !== false) {
+    if (message.sorry !== undefined) {
       obj.sorry = message.sorry;
     }
     if (message.since !== undefined) {
       obj.since = message.since.toISOString();
     }
-    if (message.check !== "") {
+    if (message.check !== undefined) {
       obj.check = message.check;
     }
-    if (message.activeConnections !== 0) {
+    if (message.activeConnections !== undefined) {
       obj.activeConnections = Math.round(message.activeConnections);
     }
-    if (message.inactiveConnections !== 0) {
+    if (message.inactiveConnections !== undefined) {
       obj.inactiveConnections = Math.round(message.inactiveConnections);
     }
-    if (message.persistentConnections !== 0) {
+    if (message.persistentConnections !== undefined) {
       obj.persistentConnections = Math.round(message.persistentConnections);
     }
     if (message.statistics !== undefined) {
@@ -2047,31 +2047,31 @@ export const VirtualService: MessageFns<VirtualService> = {
 
   toJSON(message: VirtualService): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.protocol !== "") {
+    if (message.protocol !== undefined) {
       obj.protocol = message.protocol;
     }
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.port !== 0) {
+    if (message.port !== undefined) {
       obj.port = Math.round(message.port);
     }
-    if (message.scheduler !== "") {
+    if (message.scheduler !== undefined) {
       obj.scheduler = message.scheduler;
     }
-    if (message.forwarding !== "") {
+    if (message.forwarding !== undefined) {
       obj.forwarding = message.forwarding;
     }
-    if (message.quorumUp !== false) {
+    if (message.quorumUp !== undefined) {
       obj.quorumUp = message.quorumUp;
     }
-    if (message.quorum !== 0) {
+    if (message.quorum !== undefined) {
       obj.quorum = Math.round(message.quorum);
     }
-    if (message.sorryInUse !== false) {
+    if (message.sorryInUse !== undefined) {
       obj.sorryInUse = message.sorryInUse;
     }
     if (message.realServers?.length) {
@@ -2298,16 +2298,16 @@ export const Override: MessageFns<Override> = {
 
   toJSON(message: Override): unknown {
     const obj: any = {};
-    if (message.id !== "") {
+    if (message.id !== undefined) {
       obj.id = message.id;
     }
-    if (message.source !== "") {
+    if (message.source !== undefined) {
       obj.source = message.source;
     }
-    if (message.actor !== "") {
+    if (message.actor !== undefined) {
       obj.actor = message.actor;
     }
-    if (message.reason !== "") {
+    if (message.reason !== undefined) {
       obj.reason = message.reason;
     }
     if (message.at !== undefined) {
@@ -2442,10 +2442,10 @@ export const PriorityChange: MessageFns<PriorityChange> = {
 
   toJSON(message: PriorityChange): unknown {
     const obj: any = {};
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
-    if (message.priority !== 0) {
+    if (message.priority !== undefined) {
       obj.priority = Math.round(message.priority);
     }
     return obj;
@@ -2527,10 +2527,10 @@ export const PreemptChange: MessageFns<PreemptChange> = {
 
   toJSON(message: PreemptChange): unknown {
     const obj: any = {};
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
-    if (message.preempt !== false) {
+    if (message.preempt !== undefined) {
       obj.preempt = message.preempt;
     }
     return obj;
@@ -2628,13 +2628,13 @@ export const WeightChange: MessageFns<WeightChange> = {
 
   toJSON(message: WeightChange): unknown {
     const obj: any = {};
-    if (message.service !== "") {
+    if (message.service !== undefined) {
       obj.service = message.service;
     }
-    if (message.realServer !== "") {
+    if (message.realServer !== undefined) {
       obj.realServer = message.realServer;
     }
-    if (message.weight !== 0) {
+    if (message.weight !== undefined) {
       obj.weight = Math.round(message.weight);
     }
     return obj;
@@ -2769,10 +2769,10 @@ export const DrainServerChange: MessageFns<DrainServerChange> = {
 
   toJSON(message: DrainServerChange): unknown {
     const obj: any = {};
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.port !== 0) {
+    if (message.port !== undefined) {
       obj.port = Math.round(message.port);
     }
     return obj;
@@ -2925,25 +2925,25 @@ export const Process: MessageFns<Process> = {
 
   toJSON(message: Process): unknown {
     const obj: any = {};
-    if (message.role !== "") {
+    if (message.role !== undefined) {
       obj.role = message.role;
     }
-    if (message.pid !== 0) {
+    if (message.pid !== undefined) {
       obj.pid = Math.round(message.pid);
     }
-    if (message.running !== false) {
+    if (message.running !== undefined) {
       obj.running = message.running;
     }
     if (message.startedAt !== undefined) {
       obj.startedAt = message.startedAt.toISOString();
     }
-    if (message.residentBytes !== 0n) {
+    if (message.residentBytes !== undefined) {
       obj.residentBytes = message.residentBytes.toString();
     }
     if (message.problems?.length) {
       obj.problems = message.problems;
     }
-    if (message.restarts !== 0) {
+    if (message.restarts !== undefined) {
       obj.restarts = Math.round(message.restarts);
     }
     return obj;
@@ -3084,13 +3084,13 @@ export const Member: MessageFns<Member> = {
 
   toJSON(message: Member): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.status !== "") {
+    if (message.status !== undefined) {
       obj.status = message.status;
     }
     if (message.tags) {
@@ -3195,10 +3195,10 @@ export const Member_TagsEntry: MessageFns<Member_TagsEntry> = {
 
   toJSON(message: Member_TagsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -3359,22 +3359,22 @@ export const Event: MessageFns<Event> = {
 
   toJSON(message: Event): unknown {
     const obj: any = {};
-    if (message.sequence !== 0n) {
+    if (message.sequence !== undefined) {
       obj.sequence = message.sequence.toString();
     }
     if (message.at !== undefined) {
       obj.at = message.at.toISOString();
     }
-    if (message.severity !== 0) {
+    if (message.severity !== undefined) {
       obj.severity = severityToJSON(message.severity);
     }
-    if (message.kind !== "") {
+    if (message.kind !== undefined) {
       obj.kind = message.kind;
     }
-    if (message.subject !== "") {
+    if (message.subject !== undefined) {
       obj.subject = message.subject;
     }
-    if (message.message !== "") {
+    if (message.message !== undefined) {
       obj.message = message.message;
     }
     if (message.attributes) {
@@ -3478,10 +3478,10 @@ export const Event_AttributesEntry: MessageFns<Event_AttributesEntry> = {
 
   toJSON(message: Event_AttributesEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -3688,16 +3688,16 @@ export const NodeState: MessageFns<NodeState> = {
     if (message.members?.length) {
       obj.members = message.members.map((e) => Member.toJSON(e));
     }
-    if (message.configHash !== "") {
+    if (message.configHash !== undefined) {
       obj.configHash = message.configHash;
     }
     if (message.problems?.length) {
       obj.problems = message.problems;
     }
-    if (message.ipvsAvailable !== false) {
+    if (message.ipvsAvailable !== undefined) {
       obj.ipvsAvailable = message.ipvsAvailable;
     }
-    if (message.drained !== false) {
+    if (message.drained !== undefined) {
       obj.drained = message.drained;
     }
     return obj;
