@@ -8,7 +8,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**'],
     maxWorkers: 2,
     // A busy machine is no failure: what hangs is found all the same.
-    testTimeout: 30_000,
+    setupFiles: ['tools/patience.ts'],
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });
