@@ -48,9 +48,9 @@ function sealWith(nonce: Uint8Array, plain: Uint8Array, associated: Uint8Array):
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-const open: Envelope = { label: '', cipher: undefined, acceptPlain: false };
-const locked: Envelope = { label: '', cipher: aes, acceptPlain: false };
-const labelled: Envelope = { label: 'lab', cipher: aes, acceptPlain: false };
+const open: Envelope = { label: '', cipher: undefined, acceptPlain: false, sendPlain: false };
+const locked: Envelope = { label: '', cipher: aes, acceptPlain: false, sendPlain: false };
+const labelled: Envelope = { label: 'lab', cipher: aes, acceptPlain: false, sendPlain: false };
 
 function value<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): T {
   if (!result.ok) throw new Error(JSON.stringify(result.error));

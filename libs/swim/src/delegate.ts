@@ -5,49 +5,18 @@ import type { GossipRank } from './gossip-queue.ts';
 import type { Members } from './members.ts';
 import type { Outbox } from './outbox.ts';
 import { addressOf } from './packet.ts';
-import {
-  QUERY_ACK,
-  QUERY_NO_BROADCAST,
-  type Query,
-  RESPONSE_ACK,
-  type SerfMessage,
-  type SerfState,
-  type UserEvent,
-  decodeFilter,
-  encodeSerf,
-} from './serf.ts';
-import { matchesExpression } from './expression.ts';
+import { Clock, WINDOW } from './lamport.ts';
+import type { Queries } from './queries.ts';
+import { type SerfMessage, type SerfState, type UserEvent, encodeSerf } from './serf.ts';
 import { encodeUtf8 } from './utf8.ts';
 
-/** serf's own: how many Lamport times back events and queries are told apart from news. */
-const WINDOW = 512;
-/** How far a clock may be ahead of ours: one at the end of its range could never be passed again. */
-const MAX_CLOCK_LEAP = 2 ** 32;
 /** Most names whose intents are remembered, members or not. */
 const MAX_INTENTS = 32_768;
-/** Most events or queries of one Lamport time. */
+/** Most events of one Lamport time. */
 const MAX_PER_TIME = 64;
 
-/** A Lamport clock: it never falls behind a time seen. */
-class Clock {
-  #time = 1;
-
-  get time(): number {
-    return this.#time;
-  }
-
-  next(): number {
-    return ++this.#time;
-  }
-
-  witness(time: number): void {
-    if (time >= this.#time) this.#time = time + 1;
-  }
-
-  plausible(time: number): boolean {
-    return time <= this.#time + MAX_CLOCK_LEAP;
-  }
-}
+/** Most names of coalescing events remembered. */
+const MAX_NAMES = 16_384;
 
 interface Intent {
   time: number;
@@ -58,21 +27,24 @@ export interface DelegateParts {
   readonly name: string;
   readonly members: Members;
   readonly outbox: Outbox;
+  readonly queries: Queries;
   broadcast(key: string, rank: GossipRank, message: Uint8Array): void;
   /** A member said that another, or itself, is gone for good. */
   dismiss(name: string, now: Instant): void;
+  /** It is not even to be remembered. */
+  forget(name: string): void;
   dropped(kind: SwimErrorKind): void;
 }
 
-/** What serf adds to memberlist: intents, which tell leaving from failing, queries, and user events. */
+/** What serf adds to memberlist: intents, which tell leaving from failing, and user events; queries go to {@link Queries}. */
 export class Delegate {
   readonly #parts: DelegateParts;
   readonly #clock = new Clock();
   readonly #eventClock = new Clock();
-  readonly #queryClock = new Clock();
   readonly #intents = new Map<string, Intent>();
   readonly #events = new Map<number, UserEvent[]>();
-  readonly #queries = new Map<number, Set<number>>();
+  /** The time of the newest coalescing event of each name: older ones of the name are no longer worth keeping. */
+  readonly #newest = new Map<string, number>();
   /** Events before this time were raised before we joined. */
   #eventsFrom = 0;
   #leaving = false;
@@ -101,6 +73,15 @@ export class Delegate {
     return this.#intend('leave');
   }
 
+  /** An operator says that a member is gone for good, and with `prune` that its name is to be forgotten. */
+  forceLeave(name: string, prune: boolean, now: Instant): void {
+    const time = this.#clock.next();
+    this.#intents.set(name, { time, leaving: true });
+    this.#parts.dismiss(name, now);
+    if (prune) this.#parts.forget(name);
+    this.#tell(name, 1, { type: 'leave', time, node: name, prune });
+  }
+
   raise(name: string, payload: Uint8Array, coalesce: boolean): void {
     const time = this.#eventClock.time;
     this.#eventClock.witness(time);
@@ -114,13 +95,15 @@ export class Delegate {
         if (this.#intent(message.node, message.time, false, now)) this.#tell(message.node, 1, message);
         return;
       case 'leave':
-        if (this.#intent(message.node, message.time, true, now)) this.#tell(message.node, 1, message);
+        if (!this.#intent(message.node, message.time, true, now)) return;
+        if (message.prune) this.#parts.forget(message.node);
+        this.#tell(message.node, 1, message);
         return;
       case 'user-event':
         this.#event({ name: message.name, payload: message.payload }, message.time, message.coalesce);
         return;
       case 'query':
-        this.#query(message);
+        this.#parts.queries.query(message, now);
         return;
       case 'relay': {
         const member = this.#parts.members.at({ address: addressOf(message.address), port: message.port });
@@ -131,7 +114,7 @@ export class Delegate {
         this.#parts.dropped('unknown-type');
         return;
       case 'query-response':
-        // We ask nothing yet, so that this answers an earlier process under our name.
+        this.#parts.queries.response(message, now);
         return;
     }
   }
@@ -147,7 +130,7 @@ export class Delegate {
       type: 'push-pull',
       time: this.#clock.time,
       eventTime: this.#eventClock.time,
-      queryTime: this.#queryClock.time,
+      queryTime: this.#parts.queries.time,
       statusTimes,
       left: this.#parts.members
         .snapshots()
@@ -163,7 +146,7 @@ export class Delegate {
   merge(state: SerfState, joining: boolean, now: Instant): void {
     this.#witness(this.#clock, state.time);
     this.#witness(this.#eventClock, state.eventTime);
-    this.#witness(this.#queryClock, state.queryTime);
+    this.#parts.queries.witness(state.queryTime);
     if (joining) this.#eventsFrom = Math.max(this.#eventsFrom, Math.min(state.eventTime, this.#eventClock.time));
     const left = new Set(state.left);
     for (const [name, time] of state.statusTimes) this.#intent(name, time, left.has(name), now);
@@ -215,6 +198,7 @@ export class Delegate {
 
   #event(event: UserEvent, time: number, coalesce: boolean): void {
     if (!this.#fresh(this.#eventClock, time) || time < this.#eventsFrom) return;
+    if (coalesce && !this.#supersedes(event.name, time)) return;
     const seen = this.#events.get(time) ?? [];
     if (seen.some((other) => other.name === event.name && hex(other.payload) === hex(event.payload))) return;
     if (seen.length >= MAX_PER_TIME) return this.#parts.dropped('too-large');
@@ -223,43 +207,27 @@ export class Delegate {
     for (const old of this.#events.keys()) if (old + WINDOW < this.#eventClock.time) this.#events.delete(old);
     const payload = hex(event.payload);
     this.#parts.outbox.emit({ kind: 'user-event', name: event.name, payload, time });
-    this.#tell(`${time} ${event.name} ${payload}`, 3, { type: 'user-event', time, coalesce, ...event });
-  }
-
-  #query(query: Query): void {
-    if (!this.#fresh(this.#queryClock, query.time)) return;
-    const seen = this.#queries.get(query.time) ?? new Set();
-    if (seen.has(query.id)) return;
-    if (seen.size >= MAX_PER_TIME) return this.#parts.dropped('too-large');
-    seen.add(query.id);
-    this.#queries.set(query.time, seen);
-    for (const old of this.#queries.keys()) if (old + WINDOW < this.#queryClock.time) this.#queries.delete(old);
-    if ((query.flags & QUERY_NO_BROADCAST) === 0) this.#tell(`${query.time} ${query.id}`, 2, query);
-    if ((query.flags & QUERY_ACK) === 0 || !query.filters.every((filter) => this.#matches(filter))) return;
-    const { members, outbox, name } = this.#parts;
-    // Answers go to members only, or a forged query would turn the whole fleet on its victim.
-    const asker = members.at({ address: addressOf(query.address), port: query.port });
-    if (asker === undefined || asker.name === name) return;
-    const { id, time } = query;
-    const ack = encodeSerf({
-      type: 'query-response',
+    // A newer coalescing event takes the place of the older one of its name, told or not.
+    this.#tell(coalesce ? event.name : `${time} ${event.name} ${payload}`, 3, {
+      type: 'user-event',
       time,
-      id,
-      from: name,
-      flags: RESPONSE_ACK,
-      payload: new Uint8Array(),
+      coalesce,
+      ...event,
     });
-    outbox.send(asker, { type: 'user', body: ack });
   }
 
-  #matches(bytes: Uint8Array): boolean {
-    const filter = decodeFilter(bytes);
-    if (!filter.ok) {
-      this.#parts.dropped(filter.error.kind);
-      return false;
+  /** Drops the coalescing event that this one replaces; false when it is itself the older one. */
+  #supersedes(name: string, time: number): boolean {
+    const older = this.#newest.get(name);
+    if (older !== undefined && older > time) return false;
+    if (older !== undefined && older < time) {
+      const rest = (this.#events.get(older) ?? []).filter((event) => event.name !== name);
+      if (rest.length === 0) this.#events.delete(older);
+      else this.#events.set(older, rest);
     }
-    if (filter.value.by === 'name') return filter.value.names.includes(this.#parts.name);
-    return matchesExpression(filter.value.expression, this.#parts.members.self.tags[filter.value.tag] ?? '');
+    if (this.#newest.size >= MAX_NAMES) this.#newest.clear();
+    this.#newest.set(name, time);
+    return true;
   }
 
   #fresh(clock: Clock, time: number): boolean {

@@ -22,6 +22,13 @@ export interface Envelope {
   readonly cipher: Cipher | undefined;
   /** Take what is not encrypted although there is a cipher. */
   readonly acceptPlain: boolean;
+  /** Send what is not encrypted although there is a cipher. */
+  readonly sendPlain: boolean;
+}
+
+/** Whether what we send is sealed. */
+export function seals(envelope: Envelope): boolean {
+  return envelope.cipher !== undefined && !envelope.sendPlain;
 }
 
 /** Most bytes that one compressed part of a datagram may expand to; a datagram has at most 64 KiB before compression. */
@@ -44,7 +51,7 @@ const MAX_LABEL_BYTES = 255;
 /** Bytes that wrapping adds to a datagram at most, beside the compound. */
 export function datagramOverhead(envelope: Envelope): number {
   const label = encodeUtf8(envelope.label).length;
-  return CRC_OVERHEAD + (label === 0 ? 0 : label + 2) + (envelope.cipher === undefined ? 0 : ENCRYPTION_OVERHEAD);
+  return CRC_OVERHEAD + (label === 0 ? 0 : label + 2) + (seals(envelope) ? ENCRYPTION_OVERHEAD : 0);
 }
 
 /**
@@ -89,7 +96,7 @@ export function sealDatagram(message: Uint8Array, envelope: Envelope, wrapping: 
   }
   if (wrapping.crc) bytes = new ByteWriter().u8(messageType.crc).u32(crc32(bytes)).bytes(bytes).finish();
   const label = encodeUtf8(envelope.label);
-  if (envelope.cipher !== undefined) bytes = lock(bytes, label, envelope.cipher);
+  if (envelope.cipher !== undefined && !envelope.sendPlain) bytes = lock(bytes, label, envelope.cipher);
   return label.length === 0 ? bytes : new ByteWriter().bytes(labelHeader(label)).bytes(bytes).finish();
 }
 

@@ -55,12 +55,15 @@ export class Exchange {
   #reconnectAt: Instant | undefined;
   #joinAt: Instant | undefined;
   #joinWait: number;
+  /** Those of the settings, and those whose names were looked up since. */
+  #seeds: readonly Endpoint[];
   /** Whether a seed has answered since we were last alone. */
   #seeded = false;
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
     this.#joinWait = parts.settings.joinRetry;
+    this.#seeds = parts.settings.seeds;
   }
 
   start(now: Instant): void {
@@ -76,6 +79,21 @@ export class Exchange {
     this.#reconnectAt = undefined;
     this.#joinAt = undefined;
     for (const stream of [...this.#streams.keys()]) this.#close(stream);
+  }
+
+  /** Whether a seed has answered since we were last alone. */
+  get seeded(): boolean {
+    return this.#seeded;
+  }
+
+  /** What the names of seeds stand for now, beside the seeds of the settings. */
+  seeds(endpoints: readonly Endpoint[], now: Instant): void {
+    const { settings } = this.#parts;
+    const before = this.#seeds;
+    this.#seeds = [...settings.seeds, ...endpoints];
+    if (this.#seeds.length > 0) this.#joinAt ??= after(now, settings.joinRetry);
+    const fresh = endpoints.filter((endpoint) => !before.some((other) => sameEndpoint(other, endpoint)));
+    if (!this.#seeded) this.join(fresh);
   }
 
   join(endpoints: readonly Endpoint[]): void {
@@ -109,6 +127,7 @@ export class Exchange {
   data(name: string, data: string, now: Instant): void {
     const stream = this.#streams.get(name);
     if (stream === undefined) return;
+    this.#parts.stats.streamBytesIn += data.length / 2;
     const result = stream.decoder.push(unhex(data));
     if (!result.ok) {
       this.#parts.dropped(stream.role === 'accepted' ? stream.from : stream.to, result.error);
@@ -149,8 +168,8 @@ export class Exchange {
   }
 
   #absentSeeds(): Endpoint[] {
-    const { members, settings } = this.#parts;
-    return settings.seeds.filter((seed) => {
+    const { members } = this.#parts;
+    return this.#seeds.filter((seed) => {
       const member = members.at(seed);
       return member === undefined || !isLive(member);
     });
@@ -165,7 +184,7 @@ export class Exchange {
     if (members.live <= 1) this.#seeded = false;
     this.#joinWait = this.#seeded ? settings.joinRetry : Math.min(2 * this.#joinWait, settings.reconnectInterval);
     this.#joinAt = after(now, micros(this.#joinWait));
-    if (!this.#seeded) this.join(settings.seeds);
+    if (!this.#seeded) this.join(this.#seeds);
   }
 
   #pushPull(to: Endpoint, join: boolean): void {
@@ -177,6 +196,7 @@ export class Exchange {
     const name = `out-${++this.#opened}`;
     this.#streams.set(name, { ...stream, decoder: new StreamDecoder(this.#parts.envelope, false) });
     this.#parts.stats.streamsOut++;
+    this.#parts.stats.streamBytesOut += data.length;
     this.#parts.outbox.emit({ kind: 'open-stream', stream: name, to: stream.to, data: hex(data) });
   }
 
@@ -185,6 +205,7 @@ export class Exchange {
   }
 
   #write(name: string, data: Uint8Array): void {
+    this.#parts.stats.streamBytesOut += data.length;
     this.#parts.outbox.emit({ kind: 'write-stream', stream: name, data: hex(data) });
   }
 
@@ -227,7 +248,7 @@ export class Exchange {
       this.#merge(message, stream.to, stream.join, now);
       if (stream.join && !this.#joined) this.#parts.delegate.announceJoin();
       this.#joined ||= stream.join;
-      this.#seeded ||= this.#parts.settings.seeds.some((seed) => sameEndpoint(seed, stream.to));
+      this.#seeded ||= this.#seeds.some((seed) => sameEndpoint(seed, stream.to));
     } else if (stream.role === 'push-pull')
       this.#unreachable(stream, message.type === 'error' ? message.text : `answered with ${message.type}`);
   }

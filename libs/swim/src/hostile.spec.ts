@@ -70,7 +70,12 @@ const problems = (outputs: readonly SwimOutput[]) =>
 function sent(outputs: readonly SwimOutput[], type: PacketMessage['type']) {
   return outputs.flatMap((output) => {
     if (output.kind !== 'send') return [];
-    const parts = openDatagram(unhex(output.data), { label: '', cipher: undefined, acceptPlain: false });
+    const parts = openDatagram(unhex(output.data), {
+      label: '',
+      cipher: undefined,
+      acceptPlain: false,
+      sendPlain: false,
+    });
     if (!parts.ok) throw new Error('we sent what we cannot read');
     return parts.value.flatMap((part) => {
       const message = part.ok ? decodePacket(part.value) : part;

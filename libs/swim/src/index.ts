@@ -6,15 +6,23 @@
  * Call order: construct, `handle({ kind: 'start' })`, then inputs as they come and `timeout` at `nextDeadline`; carry out
  * the outputs of every call in their order. `leave` ends with the output `left`, after which nothing happens any more.
  *
- * Left out: asking queries and answering those of key rotation and name conflicts, relayed answers to queries, network
- * coordinates, and memberlist's protocol 1 (its padded encryption is read, never written).
+ * Left out: memberlist's protocol 1 (its padded encryption is read, never written), and serf's snapshot file.
  *
  * Sources: Das, Gupta, Motivala: SWIM (DSN 2002); Dadgar, Phillips, Currey: Lifeguard (2018); memberlist 0.2 to 0.6 and
  * serf 0.9 to 0.10 as they behave on the wire.
  */
 export type { Cipher } from './envelope.ts';
+export { type Reach, type CheckUpReport } from './check-up.ts';
+export { CLAIM_TAG, type Claim, type Verify, claimOf, claimText, encodeClaim } from './claim.ts';
 export * from './errors.ts';
 export * from './messages.ts';
+export {
+  type KeyOperation,
+  type KeyResponse,
+  decodeKeyResponse,
+  encodeKeyRequest,
+  keyQueryName,
+} from './serf-queries.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';
 export type { SwimStats } from './stats.ts';

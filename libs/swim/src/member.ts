@@ -33,6 +33,8 @@ export interface Member {
   readonly state: MemberState;
   readonly since: Instant;
   readonly source: MemberSource;
+  /** Since when the member is known by the key of its claim, or by none. */
+  readonly keySince: Instant;
 }
 
 export function isLive(member: Member): boolean {

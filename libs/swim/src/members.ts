@@ -1,4 +1,5 @@
 import { type Duration, type Instant, after, between, earliest } from '@keepfleet/machine';
+import { type Verify, claimOf, proves, sameKey } from './claim.ts';
 import type { SwimErrorKind } from './errors.ts';
 import type { MemberChange, SwimProblem } from './messages.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from './member.ts';
 import { type AccusationMessage, type AliveMessage, addressBytes, addressOf } from './packet.ts';
 import { decodeTags } from './serf.ts';
-import type { Endpoint, SwimSettings } from './settings.ts';
+import type { Endpoint, SwimSettings, Tags } from './settings.ts';
 import type { MemberSnapshot, MemberSource } from './snapshot.ts';
 import type { NodeState } from './stream.ts';
 import { Suspicion, suspicionBounds } from './suspicion.ts';
@@ -41,6 +42,8 @@ export interface MemberEffects {
   dropped(kind: SwimErrorKind): void;
   /** We had to contradict an accusation. */
   refuted(): void;
+  /** Another host claims our name. */
+  contested(now: Instant): void;
   /** A new member takes part in the rounds of probes. */
   entered(name: string): void;
   /** Whether the member has said that it is about to leave. */
@@ -51,6 +54,7 @@ export interface MemberEffects {
 export class Members {
   readonly #settings: SwimSettings;
   readonly #effects: MemberEffects;
+  readonly #verify: Verify | undefined;
   readonly #members = new Map<string, Member>();
   readonly #departed = new Map<string, Departed>();
   /** Names by endpoint, of suspects, and the number of the live: what every packet asks must not cost a walk over all. */
@@ -59,9 +63,10 @@ export class Members {
   #live = 0;
   #leaving = false;
 
-  constructor(settings: SwimSettings, meta: Uint8Array, effects: MemberEffects) {
+  constructor(settings: SwimSettings, meta: Uint8Array, effects: MemberEffects, verify?: Verify) {
     this.#settings = settings;
     this.#effects = effects;
+    this.#verify = verify;
     const { name, advertise } = settings;
     this.#put({
       name,
@@ -75,6 +80,7 @@ export class Members {
       state: { kind: 'alive' },
       since: 0 as Instant,
       source: { how: 'self' },
+      keySince: 0 as Instant,
     });
   }
 
@@ -174,43 +180,43 @@ export class Members {
 
   alive(message: AliveMessage, source: MemberSource, now: Instant): void {
     if (!speakable(message.versions)) return this.#effects.dropped('bad-version');
-    if (message.node === this.#settings.name) return this.#aliveOfUs(message);
+    if (message.node === this.#settings.name) return this.#aliveOfUs(message, now);
     const known = this.#members.get(message.node);
     const endpoint = { address: addressOf(message.address), port: message.port };
-    let reclaimed = false;
-    if (known === undefined) {
-      if (this.#members.size >= MAX_MEMBERS) return this.#effects.dropped('too-large');
-    } else {
-      if (!sameEndpoint(known.endpoint, endpoint)) {
-        reclaimed =
-          known.state.kind === 'left' ||
-          (known.state.kind === 'dead' && this.#isOld(known, this.#settings.deadReclaim, now));
-        if (!reclaimed) {
-          this.#effects.problem({
-            kind: 'name-conflict',
-            name: message.node,
-            known: known.endpoint,
-            claimed: endpoint,
-          });
-          return;
-        }
-      }
-      if (!reclaimed && message.incarnation <= known.incarnation) return;
-      if (!reclaimed && !this.#plausible(known, message.incarnation)) return;
+    const tags = decodeTags(message.meta);
+    const held = known ?? this.#departed.get(message.node)?.member;
+    const away = held !== undefined && !sameEndpoint(held.endpoint, endpoint);
+    if (away && !this.#mayMove(held, message, tags, now)) {
+      // An earlier life of the member, told by somebody who has not heard of the move.
+      if (sameKey(held.tags, tags) && claimOf(tags) !== undefined) return;
+      return this.#effects.problem({
+        kind: 'name-conflict',
+        name: message.node,
+        known: held.endpoint,
+        claimed: endpoint,
+      });
     }
+    if (known === undefined && this.#members.size >= MAX_MEMBERS) return this.#effects.dropped('too-large');
+    if (known !== undefined && !away) {
+      if (message.incarnation <= known.incarnation) return;
+      if (!this.#plausible(known, message.incarnation)) return;
+    }
+    if (away && known !== undefined && isLive(known))
+      this.#effects.problem({ kind: 'moved', name: message.node, from: known.endpoint, to: endpoint });
     const wasLive = known !== undefined && isLive(known);
     const member = this.#put({
       name: message.node,
       endpoint,
       address: message.address.slice(),
       meta: message.meta.slice(),
-      tags: decodeTags(message.meta),
+      tags,
       versions: message.versions,
       protocolMax: message.versions.protocolMax,
       incarnation: message.incarnation,
       state: { kind: 'alive' },
       since: known?.state.kind === 'alive' ? known.since : now,
       source: known?.state.kind === 'alive' ? known.source : source,
+      keySince: held !== undefined && sameKey(held.tags, tags) ? held.keySince : now,
     });
     this.#departed.delete(member.name);
     if (!wasLive) this.#effects.entered(member.name);
@@ -269,6 +275,22 @@ export class Members {
     }
   }
 
+  /** A name that may come back as anybody's. */
+  forget(name: string): void {
+    const member = this.#members.get(name);
+    if (name === this.#settings.name || (member !== undefined && isLive(member))) return;
+    this.#remove(name);
+    this.#departed.delete(name);
+  }
+
+  /** We were stopped for so long: suspects could not be heard refuting meanwhile. */
+  postpone(by: Duration): void {
+    for (const name of this.#suspects) {
+      const state = this.#members.get(name)?.state;
+      if (state?.kind === 'suspect') state.suspicion.postpone(by);
+    }
+  }
+
   /** Declares dead whose time to refute is over. */
   timeout(now: Instant): void {
     for (const suspect of [...this.#suspects]) {
@@ -301,13 +323,37 @@ export class Members {
         this.#departed.delete(member.name);
   }
 
-  #aliveOfUs(message: AliveMessage): void {
+  /**
+   * Whether a name may be taken at another address. One with a key goes by its key alone, and only when that key has stood
+   * unchallenged for a while: a stranger can lend his own to a name for the moment until its owner contradicts. Without
+   * a key it is memberlist's rule: who left has given the name up, who is long dead has lost it.
+   */
+  #mayMove(held: Member, message: AliveMessage, tags: Tags, now: Instant): boolean {
+    const { deadReclaim } = this.#settings;
+    if (this.#verify !== undefined && claimOf(held.tags) !== undefined) {
+      const settled = !isLive(held) || between(after(held.keySince, deadReclaim), now) >= 0;
+      return settled && proves(message, tags, held, this.#verify);
+    }
+    if (!this.#members.has(held.name) || held.state.kind === 'left') return true;
+    return held.state.kind === 'dead' && this.#isOld(held, deadReclaim, now);
+  }
+
+  #aliveOfUs(message: AliveMessage, now: Instant): void {
     const { self } = this;
     if (this.#leaving || message.incarnation < self.incarnation) return;
     const claimed = { address: addressOf(message.address), port: message.port };
     // Overruling would be a race of two hosts that nobody wins; the others keep to the address they know.
-    if (!sameEndpoint(self.endpoint, claimed))
-      return this.#effects.problem({ kind: 'name-conflict', name: self.name, known: self.endpoint, claimed });
+    if (!sameEndpoint(self.endpoint, claimed)) {
+      const tags = decodeTags(message.meta);
+      const [ours, theirs] = [claimOf(self.tags), claimOf(tags)];
+      // What is told of our own life at an earlier address.
+      if (ours !== undefined && theirs !== undefined && sameKey(self.tags, tags) && theirs.since < ours.since) {
+        if (this.#plausible(self, message.incarnation)) this.#overrule(message.incarnation);
+        return;
+      }
+      this.#effects.problem({ kind: 'name-conflict', name: self.name, known: self.endpoint, claimed });
+      return this.#effects.contested(now);
+    }
     if (!this.#plausible(self, message.incarnation)) return;
     // Our own news comes back to us; what differs from it is of a past life of ours.
     if (message.incarnation === self.incarnation && sameBytes(message.meta, self.meta)) return;

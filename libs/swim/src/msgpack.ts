@@ -58,6 +58,20 @@ export class Fields {
     return value;
   }
 
+  /** Any number, whole or not. */
+  number(field: string): number {
+    const value = this.#map.get(field) ?? 0;
+    if (typeof value !== 'number') throw new Undecodable('malformed', `${field} is no number`);
+    return value;
+  }
+
+  numbers(field: string): number[] {
+    return this.list(field).map((value) => {
+      if (typeof value !== 'number') throw new Undecodable('malformed', `an entry of ${field} is no number`);
+      return value;
+    });
+  }
+
   flag(field: string): boolean {
     const value = this.#map.get(field) ?? false;
     if (typeof value !== 'boolean') throw new Undecodable('malformed', `${field} is not true or false`);
@@ -68,6 +82,14 @@ export class Fields {
     const value = this.#map.get(field) ?? [];
     if (!Array.isArray(value)) throw new Undecodable('malformed', `${field} is not a list`);
     return value;
+  }
+
+  texts(field: string): string[] {
+    return this.list(field).map((value) => {
+      const text = value instanceof Uint8Array ? decodeUtf8(value) : undefined;
+      if (text === undefined) throw new Undecodable('malformed', `an entry of ${field} is no text`);
+      return text;
+    });
   }
 
   fields(field: string): Fields {
@@ -219,6 +241,13 @@ export class ValueWriter {
     else if (value <= 0xffff) writer.u8(0xcd).u16(value);
     else if (value <= 0xffffffff) writer.u8(0xce).u32(value);
     else writer.u8(0xcf).u64(BigInt(value));
+    return this;
+  }
+
+  double(value: number): this {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value);
+    this.#writer.u8(0xcb).bytes(bytes);
     return this;
   }
 

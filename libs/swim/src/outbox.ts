@@ -19,6 +19,9 @@ const COMPRESS_FROM = 64;
 /** The protocol whose speakers check checksums. */
 const CRC_PROTOCOL = 5;
 
+/** A length in two bytes more than the one that a single byte of padding has, and the part of a compound. */
+const PADDING_OVERHEAD = 2 + COMPOUND_PART_OVERHEAD;
+
 /** Who a datagram goes to, as far as known. */
 export interface Addressee {
   readonly endpoint: Endpoint;
@@ -55,7 +58,7 @@ export class Outbox {
 
   /** Sends messages in one datagram, and with them what gossip still fits. */
   send(to: Addressee, ...messages: readonly PacketMessage[]): void {
-    const parts: Uint8Array[] = messages.map(encodePacket);
+    const parts: Uint8Array[] = messages.map((message) => encodePacket(this.#fitted(message)));
     const used = parts.reduce((sum, part) => sum + part.length + COMPOUND_PART_OVERHEAD, 0);
     parts.push(...this.#queue.take(this.#room - used, MAX_COMPOUND_PARTS - parts.length, this.#transmitLimit()));
     const [first] = parts;
@@ -63,10 +66,22 @@ export class Outbox {
     const message = parts.length === 1 ? first : encodeCompound(parts);
     const wire = sealDatagram(message, this.#envelope, {
       crc: (to.protocolMax ?? 0) >= CRC_PROTOCOL,
-      compress: this.#compress && message.length >= COMPRESS_FROM,
+      // Padding would be gone by it.
+      compress:
+        this.#compress &&
+        message.length >= COMPRESS_FROM &&
+        !messages.some((one) => one.type === 'ping' && one.padding),
     });
     this.#stats.datagramsOut++;
+    this.#stats.bytesOut += wire.length;
     this.#outputs.push({ kind: 'send', to: to.endpoint, data: hex(wire) });
+  }
+
+  /** A padded ping fills a datagram: padding is asked for as the size of the whole. */
+  #fitted(message: PacketMessage): PacketMessage {
+    if (message.type !== 'ping' || message.padding === undefined) return message;
+    const bare = encodePacket({ ...message, padding: 1 }).length;
+    return { ...message, padding: Math.max(1, Math.min(message.padding, this.#room) - bare - PADDING_OVERHEAD) };
   }
 
   take(): readonly SwimOutput[] {

@@ -65,7 +65,14 @@ export interface AccusationMessage {
 }
 
 export type PacketMessage =
-  | { readonly type: 'ping'; readonly seq: number; readonly node: string; readonly source?: PingSource }
+  | {
+      readonly type: 'ping';
+      readonly seq: number;
+      readonly node: string;
+      readonly source?: PingSource;
+      /** Bytes to make the ping longer, under a name that nobody reads. */
+      readonly padding?: number;
+    }
   | {
       readonly type: 'indirect-ping';
       readonly seq: number;
@@ -84,9 +91,11 @@ export type PacketMessage =
 export function encodePacket(message: PacketMessage): Uint8Array<ArrayBuffer> {
   switch (message.type) {
     case 'ping': {
-      const { source } = message;
-      const out = begin(messageType.ping).map(2 + sourceFields(source));
-      out.text('Node').text(message.node).text('SeqNo').unsigned(message.seq);
+      const { source, padding = 0 } = message;
+      const out = begin(messageType.ping).map((padding > 0 ? 3 : 2) + sourceFields(source));
+      out.text('Node').text(message.node);
+      if (padding > 0) out.text('Pad').raw(new Uint8Array(padding));
+      out.text('SeqNo').unsigned(message.seq);
       return writeSource(out, source).finish();
     }
     case 'indirect-ping': {

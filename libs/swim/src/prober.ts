@@ -1,4 +1,6 @@
 import { type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
+import { type Coordinate, type Place, decodeCoordinate, distance, encodeCoordinate } from './coordinate.ts';
+import type { SwimErrorKind } from './errors.ts';
 import { type Member, isLive, sameEndpoint } from './member.ts';
 import type { Members } from './members.ts';
 import type { Outbox } from './outbox.ts';
@@ -44,6 +46,9 @@ export interface ProberParts {
   readonly outbox: Outbox;
   readonly stats: SwimStats;
   readonly random: RandomSource;
+  /** Our place, told in acks and moved by them; absent where coordinates are not wanted. */
+  readonly place: Place | undefined;
+  dropped(kind: SwimErrorKind): void;
   /** Pings a member by TCP; its answer comes by {@link Prober.streamAck}. */
   pingByStream(member: Member, seq: number): void;
 }
@@ -59,6 +64,9 @@ export class Prober {
   readonly #errands = new Map<number, Errand>();
   /** Members that answered by TCP alone at their last probe. */
   readonly #streamOnly = new Set<string>();
+  /** Of every member that was probed: the last round trip, µs, and where it said it is. */
+  readonly #roundTrips = new Map<string, number>();
+  readonly #places = new Map<string, Coordinate>();
   #health = 0;
   #seq: number;
 
@@ -124,7 +132,9 @@ export class Prober {
   ping(message: PingMessage, from: Endpoint): void {
     const { settings, outbox } = this.#parts;
     if (message.node !== '' && message.node !== settings.name) return;
-    outbox.send(this.#replyTo(message.source, from), { type: 'ack', seq: message.seq, payload: new Uint8Array() });
+    const { place } = this.#parts;
+    const payload = place === undefined ? new Uint8Array() : encodeCoordinate(place.coordinate);
+    outbox.send(this.#replyTo(message.source, from), { type: 'ack', seq: message.seq, payload });
   }
 
   indirectPing(message: IndirectPingMessage, from: Endpoint, now: Instant): void {
@@ -137,7 +147,7 @@ export class Prober {
       if (message.nack) outbox.send(this.#addressee(requester), { type: 'nack', seq: message.seq });
       return;
     }
-    const seq = this.#nextSeq();
+    const seq = this.nextSeq();
     this.#errands.set(seq, {
       requester,
       seq: message.seq,
@@ -147,7 +157,7 @@ export class Prober {
     outbox.send(target, { type: 'ping', seq, node: message.node, source: this.#ourselves() });
   }
 
-  ack(seq: number, now: Instant): void {
+  ack(seq: number, payload: Uint8Array, now: Instant): void {
     const errand = this.#errands.get(seq);
     if (errand !== undefined) {
       this.#errands.delete(seq);
@@ -158,6 +168,7 @@ export class Prober {
     const probe = this.#probe;
     if (probe?.seq !== seq) return;
     if (probe.askOthersAt === undefined) this.#parts.stats.probesIndirect++;
+    else this.#measure(probe, payload, now);
     this.#streamOnly.delete(probe.name);
     this.worsen(-1);
     this.#finish(probe, now);
@@ -177,6 +188,55 @@ export class Prober {
     if (probe?.askOthersAt !== undefined && sameEndpoint(probe.endpoint, to)) this.#askOthers(probe);
   }
 
+  /** We were stopped: an answer may lie in a buffer unread, and silence is no evidence. */
+  stalled(now: Instant): void {
+    if (this.#probe === undefined) return;
+    this.#probe = undefined;
+    this.#nextAt = now;
+  }
+
+  /** A number for a ping of somebody else's. */
+  nextSeq(): number {
+    this.#seq = (this.#seq + 1) >>> 0;
+    return this.#seq;
+  }
+
+  /** A ping beside the probes. */
+  pingOnce(member: Member, seq: number, padding: number): void {
+    const ping = { type: 'ping', seq, node: member.name, source: this.#ourselves() } as const;
+    this.#parts.outbox.send(member, padding > 0 ? { ...ping, padding } : ping);
+  }
+
+  forget(name: string): void {
+    this.#roundTrips.delete(name);
+    this.#places.delete(name);
+    this.#parts.place?.forget(name);
+  }
+
+  /** Round trip of the last direct probe, µs, and what the coordinates make of it. */
+  roundTrip(name: string): { readonly measured?: number; readonly estimated?: number } {
+    const measured = this.#roundTrips.get(name);
+    const at = this.#places.get(name);
+    const { place } = this.#parts;
+    return {
+      ...(measured === undefined ? {} : { measured }),
+      ...(at === undefined || place === undefined
+        ? {}
+        : { estimated: Math.round(distance(place.coordinate, at) * 1_000_000) }),
+    };
+  }
+
+  #measure(probe: Probe, payload: Uint8Array, now: Instant): void {
+    const { place, dropped } = this.#parts;
+    const took = now - probe.startedAt;
+    this.#roundTrips.set(probe.name, took);
+    const other = decodeCoordinate(payload);
+    if (other === undefined) return;
+    if (!other.ok) return dropped(other.error.kind);
+    this.#places.set(probe.name, other.value);
+    place?.measured(probe.name, other.value, took / 1_000_000);
+  }
+
   #begin(now: Instant): void {
     const { settings, outbox, stats } = this.#parts;
     const target = this.#nextTarget();
@@ -184,7 +244,7 @@ export class Prober {
       this.#nextAt = after(now, settings.probeInterval);
       return;
     }
-    const seq = this.#nextSeq();
+    const seq = this.nextSeq();
     this.#probe = {
       name: target.name,
       endpoint: target.endpoint,
@@ -268,13 +328,9 @@ export class Prober {
       this.#inRound = new Set(names);
       this.#position = 0;
       for (const name of this.#streamOnly) if (members.get(name) === undefined) this.#streamOnly.delete(name);
+      for (const name of this.#roundTrips.keys()) if (members.get(name) === undefined) this.forget(name);
     }
     return undefined;
-  }
-
-  #nextSeq(): number {
-    this.#seq = (this.#seq + 1) >>> 0;
-    return this.#seq;
   }
 
   #ourselves(): PingSource {

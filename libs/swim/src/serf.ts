@@ -32,7 +32,7 @@ const TAG_MAGIC = 0xff;
 export const MAX_EVENT_BYTES = 512;
 const MAX_EVENT_BYTES_TAKEN = 9 * 1024;
 /** Largest query or response, bytes. */
-const MAX_QUERY_BYTES = 1024;
+export const MAX_QUERY_BYTES = 1024;
 const MAX_EVENT_SLOTS = 4096;
 const MAX_FILTERS = 64;
 const MAX_U32 = 0xffffffff;

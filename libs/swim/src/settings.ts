@@ -16,7 +16,7 @@ export interface SwimIdentity {
   /** What the others are told to send to; UDP and TCP share the port. */
   readonly advertise: Endpoint;
   readonly tags: Tags;
-  /** Members to join by at start, and again whenever none of them is known alive. Our own endpoint among them is skipped. */
+  /** Members to join by: asked until one has answered, and again whenever we are alone. Our own endpoint among them is skipped. */
   readonly seeds: readonly Endpoint[];
   /** memberlist's packet label: members of another label do not hear each other. Empty for none, as serf has it. */
   readonly label: string;
@@ -68,11 +68,19 @@ export interface SwimTunables {
   readonly compress: boolean;
   /** Take plain input although a key is set, while encryption is brought into a running fleet; default false. */
   readonly acceptPlain: boolean;
+  /** Send plain although a key is set: the first step of bringing encryption in, when others cannot open it yet; default false. */
+  readonly sendPlain: boolean;
+  /** Longest that a stream may take in all, µs; default 10 s. The driver keeps it; longer lets more strangers hold streams open. */
+  readonly streamTimeout: Duration;
+  /** Wait for answers to a query = this × ceil(log10(n + 1)) × gossipInterval, n the live members; default 16. */
+  readonly queryMultiplier: number;
+  /** Answer pings with our network coordinate and keep one, as serf does; default true. 127 bytes more in each ack. */
+  readonly coordinates: boolean;
 }
 
 export interface SwimSettings extends SwimIdentity, SwimTunables {}
 
-/** memberlist's and serf's profile for one data centre. */
+/** memberlist's and serf's profile for one data centre: a death is known within about 5 s + n/2 s, at 1 probe a member a second. */
 export const lanTunables: SwimTunables = {
   probeInterval: seconds(1),
   probeTimeout: millis(500),
@@ -96,4 +104,42 @@ export const lanTunables: SwimTunables = {
   packetSize: 1400,
   compress: true,
   acceptPlain: false,
+  sendPlain: false,
+  streamTimeout: seconds(10),
+  queryMultiplier: 16,
+  coordinates: true,
+};
+
+/** For members with the width of a continent between them: round trips up to 3 s, a fifth of the probes, deaths known after half a minute. */
+export const wanTunables: SwimTunables = {
+  ...lanTunables,
+  probeInterval: seconds(5),
+  probeTimeout: seconds(3),
+  suspicionMultiplier: 6,
+  gossipInterval: millis(500),
+  gossipFanout: 4,
+  gossipToDead: seconds(60),
+  pushPullInterval: seconds(60),
+  streamTimeout: seconds(30),
+};
+
+/** For members on one host or one switch: round trips below 200 ms, less patience with loss. */
+export const localTunables: SwimTunables = {
+  ...lanTunables,
+  probeTimeout: millis(200),
+  indirectProbes: 1,
+  suspicionMultiplier: 3,
+  gossipInterval: millis(100),
+  retransmitMultiplier: 2,
+  gossipToDead: seconds(15),
+  pushPullInterval: seconds(15),
+  streamTimeout: seconds(1),
+};
+
+export type SwimProfile = 'lan' | 'wan' | 'local';
+
+export const profiles: Readonly<Record<SwimProfile, SwimTunables>> = {
+  lan: lanTunables,
+  wan: wanTunables,
+  local: localTunables,
 };

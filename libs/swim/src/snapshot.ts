@@ -26,6 +26,15 @@ export interface MemberSnapshot {
   readonly suspectedBy: readonly string[];
 }
 
+/** What we have measured of a member ourselves; both in µs. */
+export interface MemberDistance {
+  readonly name: string;
+  /** Round trip of the last direct probe. */
+  readonly measured?: number;
+  /** Round trip as the coordinates of both tell it. */
+  readonly estimated?: number;
+}
+
 export type SwimPhase = 'idle' | 'running' | 'leaving' | 'left';
 
 export interface SwimSnapshot {
@@ -37,5 +46,8 @@ export interface SwimSnapshot {
   readonly health: number;
   /** Messages that wait to be gossiped. */
   readonly queued: number;
+  /** Whether a seed has answered since we were last alone. */
+  readonly seeded: boolean;
+  readonly distances: readonly MemberDistance[];
   readonly stats: SwimStats;
 }

@@ -3,6 +3,11 @@ import type { SwimErrorKind } from './errors.ts';
 export interface SwimStats {
   datagramsIn: number;
   datagramsOut: number;
+  /** Bytes of datagram payloads, and of streams as they are written and read. */
+  bytesIn: number;
+  bytesOut: number;
+  streamBytesIn: number;
+  streamBytesOut: number;
   streamsIn: number;
   streamsOut: number;
   probes: number;
@@ -15,6 +20,14 @@ export interface SwimStats {
   suspicions: number;
   /** Accusations of ourselves that we answered. */
   refutations: number;
+  /** Times that we were served too late to hold silence against anybody. */
+  stalls: number;
+  queriesIn: number;
+  queriesOut: number;
+  userEventsIn: number;
+  userEventsOut: number;
+  /** Names that another host claimed. */
+  nameConflicts: number;
   pushPulls: number;
   pushPullsFailed: number;
   /** Input dropped, by kind. */
@@ -25,6 +38,10 @@ export function freshStats(): SwimStats {
   return {
     datagramsIn: 0,
     datagramsOut: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    streamBytesIn: 0,
+    streamBytesOut: 0,
     streamsIn: 0,
     streamsOut: 0,
     probes: 0,
@@ -33,6 +50,12 @@ export function freshStats(): SwimStats {
     probesStream: 0,
     suspicions: 0,
     refutations: 0,
+    stalls: 0,
+    queriesIn: 0,
+    queriesOut: 0,
+    userEventsIn: 0,
+    userEventsOut: 0,
+    nameConflicts: 0,
     pushPulls: 0,
     pushPullsFailed: 0,
     dropped: {},

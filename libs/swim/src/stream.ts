@@ -111,7 +111,7 @@ export function sealStream(
   const plain = options.compress ? encodeCompressed(message) : message;
   const out = new ByteWriter(plain.length + 64);
   if (options.opener) out.bytes(labelHeader(label));
-  if (envelope.cipher === undefined) return out.bytes(plain).finish();
+  if (envelope.cipher === undefined || envelope.sendPlain) return out.bytes(plain).finish();
   const header = new ByteWriter()
     .u8(messageType.encrypt)
     .u32(plain.length + ENCRYPTION_OVERHEAD)

@@ -1,4 +1,4 @@
-import { type Duration, type Instant, after, between, micros } from '@keepfleet/machine';
+import { type Duration, type Instant, after, micros } from '@keepfleet/machine';
 import type { SwimTunables } from './settings.ts';
 
 export interface SuspicionBounds {
@@ -33,7 +33,7 @@ export function suspicionTime(confirmations: number, { wanted, least, most }: Su
 /** One member under suspicion: who accuses it, and until when it may refute. The deadline only ever comes nearer. */
 export class Suspicion {
   readonly #bounds: SuspicionBounds;
-  readonly #start: Instant;
+  #start: Instant;
   readonly #accusers: Set<string>;
 
   constructor(accuser: string, bounds: SuspicionBounds, now: Instant) {
@@ -57,7 +57,7 @@ export class Suspicion {
     return true;
   }
 
-  elapsed(now: Instant): Duration {
-    return between(this.#start, now);
+  postpone(by: Duration): void {
+    this.#start = after(this.#start, by);
   }
 }

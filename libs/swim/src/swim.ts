@@ -1,15 +1,19 @@
-import { type Instant, type Machine, type RandomSource, after, earliest } from '@keepfleet/machine';
+import { type Instant, type Machine, type RandomSource, after, between, earliest } from '@keepfleet/machine';
 import { unhex } from '@keepfleet/wire';
+import { CheckUp } from './check-up.ts';
+import type { Verify } from './claim.ts';
+import { Place } from './coordinate.ts';
 import { Delegate, eventSize } from './delegate.ts';
 import { type Cipher, type Envelope, openDatagram } from './envelope.ts';
 import type { SwimError, SwimErrorKind } from './errors.ts';
 import { Exchange } from './exchange.ts';
-import { GossipQueue } from './gossip-queue.ts';
-import { Members } from './members.ts';
+import { GossipQueue, type GossipRank } from './gossip-queue.ts';
+import { type MemberEffects, Members } from './members.ts';
 import type { SwimInput, SwimOutput } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { MAX_META_BYTES, type PacketMessage, decodePacket, encodePacket, isMemberName } from './packet.ts';
 import { Prober } from './prober.ts';
+import { Queries } from './queries.ts';
 import { sample } from './sample.ts';
 import { MAX_EVENT_BYTES, decodeSerf, encodeTags } from './serf.ts';
 import type { Endpoint, SwimSettings, Tags } from './settings.ts';
@@ -21,6 +25,8 @@ export interface SwimParts {
   readonly random: RandomSource;
   /** Absent for a fleet without encryption. */
   readonly cipher?: Cipher;
+  /** Checks who may take a name; without it names move by memberlist's rules alone. */
+  readonly verify?: Verify;
 }
 
 type Phase =
@@ -54,17 +60,24 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   readonly #outbox: Outbox;
   readonly #members: Members;
   readonly #delegate: Delegate;
+  readonly #queries: Queries;
   readonly #prober: Prober;
+  readonly #checkUp: CheckUp;
   readonly #exchange: Exchange;
   #phase: Phase = { kind: 'idle' };
   #gossipAt: Instant | undefined;
 
-  constructor(settings: SwimSettings, { random, cipher }: SwimParts) {
+  constructor(settings: SwimSettings, { random, cipher, verify }: SwimParts) {
     const problem = settingsProblem(settings);
     if (problem !== undefined) throw new RangeError(problem);
     this.#settings = settings;
     this.#random = random;
-    this.#envelope = { label: settings.label, cipher, acceptPlain: settings.acceptPlain };
+    this.#envelope = {
+      label: settings.label,
+      cipher,
+      acceptPlain: settings.acceptPlain,
+      sendPlain: settings.sendPlain,
+    };
     const stats = this.#stats;
     const envelope = this.#envelope;
     const count = (kind: SwimErrorKind) => this.#count(kind);
@@ -74,14 +87,18 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       transmitLimit: () => settings.retransmitMultiplier * Math.ceil(Math.log10(this.#members.live + 1)),
     });
     this.#outbox = outbox;
-    const members = new Members(settings, encodeTags(settings.tags), {
+    const effects: MemberEffects = {
       announce: (message) => this.#queue.push(`member ${message.node}`, 0, encodePacket(message)),
       changed: (change, member) => {
         if (change === 'joined') this.#delegate.joined(member.name);
         if (change === 'suspected') stats.suspicions++;
         outbox.emit({ kind: 'member', change, member });
       },
-      problem: (problem) => outbox.emit({ kind: 'problem', problem }),
+      problem: (problem) => {
+        if (problem.kind === 'name-conflict') stats.nameConflicts++;
+        outbox.emit({ kind: 'problem', problem });
+      },
+      contested: (now) => this.#queries.contest(now),
       dropped: count,
       refuted: () => {
         stats.refutations++;
@@ -89,14 +106,28 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       },
       entered: (name) => this.#prober.entered(name),
       isLeaving: (name) => this.#delegate.isLeaving(name),
-    });
+    };
+    const members = new Members(settings, encodeTags(settings.tags), effects, verify);
     this.#members = members;
+    const broadcast = (key: string, rank: GossipRank, message: Uint8Array) =>
+      this.#queue.push(key, rank, encodePacket({ type: 'user', body: message }));
+    this.#queries = new Queries({
+      settings,
+      members,
+      outbox,
+      random,
+      broadcast,
+      dropped: count,
+      lost: () => this.#end(),
+    });
     this.#delegate = new Delegate({
       name: settings.name,
       members,
       outbox,
-      broadcast: (key, rank, message) => this.#queue.push(key, rank, encodePacket({ type: 'user', body: message })),
+      queries: this.#queries,
+      broadcast,
       dismiss: (name, now) => members.dismiss(name, { how: 'gossip' }, now),
+      forget: (name) => members.forget(name),
       dropped: count,
     });
     this.#prober = new Prober({
@@ -105,6 +136,17 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       outbox,
       stats,
       random,
+      place: settings.coordinates ? new Place(random) : undefined,
+      dropped: count,
+      pingByStream: (member, seq) => this.#exchange.pingByStream(member, seq),
+    });
+    this.#checkUp = new CheckUp({
+      settings,
+      members,
+      outbox,
+      random,
+      nextSeq: () => this.#prober.nextSeq(),
+      ping: (member, seq, padding) => this.#prober.pingOnce(member, seq, padding),
       pingByStream: (member, seq) => this.#exchange.pingByStream(member, seq),
     });
     this.#exchange = new Exchange({
@@ -115,7 +157,10 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       outbox,
       stats,
       random,
-      streamAck: (seq) => this.#prober.streamAck(seq),
+      streamAck: (seq) => {
+        this.#prober.streamAck(seq);
+        this.#checkUp.streamAck(seq);
+      },
       userMessage: (body, from, now) => this.#userMessage(body, from, now),
       dropped: (from, error) => this.#drop(from, error),
     });
@@ -156,6 +201,25 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       case 'raise':
         this.#raise(input.name, unhex(input.payload), input.coalesce);
         break;
+      case 'ask':
+        this.#stats.queriesOut++;
+        this.#queries.ask(input, now);
+        break;
+      case 'answer':
+        this.#queries.answer(input.query, unhex(input.payload), now);
+        break;
+      case 'answer-keys':
+        this.#queries.answerKeys(input, now);
+        break;
+      case 'check-up':
+        this.#checkUp.start(now);
+        break;
+      case 'seeds':
+        this.#exchange.seeds(input.endpoints, now);
+        break;
+      case 'forget':
+        if (input.name !== this.#settings.name) this.#delegate.forceLeave(input.name, input.prune, now);
+        break;
       case 'leave':
         if (kind === 'running') this.#beginToLeave(now);
         break;
@@ -165,7 +229,10 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
 
   timeout(now: Instant): readonly SwimOutput[] {
     if (this.#phase.kind === 'idle' || this.#phase.kind === 'left') return [];
+    this.#noteStall(now);
     this.#prober.timeout(now);
+    this.#checkUp.timeout(now);
+    this.#queries.timeout(now);
     this.#members.timeout(now);
     this.#exchange.timeout(now);
     if (this.#gossipAt !== undefined && this.#gossipAt <= now) this.#gossip(now);
@@ -177,6 +244,8 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     const until = this.#phase.kind === 'running' ? undefined : this.#phase.until;
     return earliest(
       this.#prober.nextDeadline(),
+      this.#checkUp.nextDeadline(),
+      this.#queries.nextDeadline(),
       this.#members.nextDeadline(),
       this.#exchange.nextDeadline(),
       this.#gossipAt,
@@ -191,14 +260,19 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       members: this.#members.snapshots(),
       health: this.#prober.health,
       queued: this.#queue.size,
+      seeded: this.#exchange.seeded,
+      distances: this.#members.peers().map(({ name }) => ({ name, ...this.#prober.roundTrip(name) })),
       stats: { ...this.#stats, dropped: { ...this.#stats.dropped } },
     };
   }
 
   #datagram(from: Endpoint, data: string, now: Instant): void {
     this.#stats.datagramsIn++;
+    this.#stats.bytesIn += data.length / 2;
     const parts = openDatagram(unhex(data), this.#envelope);
     if (!parts.ok) return this.#drop(from, parts.error);
+    const sender = this.#members.at(from)?.name;
+    if (sender !== undefined) this.#checkUp.heard(sender, now);
     for (const part of parts.value) {
       const message = part.ok ? decodePacket(part.value) : part;
       if (message.ok) this.#message(message.value, from, now);
@@ -213,7 +287,8 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       case 'indirect-ping':
         return this.#prober.indirectPing(message, from, now);
       case 'ack':
-        return this.#prober.ack(message.seq, now);
+        this.#checkUp.ack(message.seq, now);
+        return this.#prober.ack(message.seq, message.payload, now);
       case 'nack':
         return this.#prober.nack(message.seq);
       case 'suspect':
@@ -228,6 +303,8 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
 
   #userMessage(body: Uint8Array, from: Endpoint, now: Instant): void {
     const message = decodeSerf(body);
+    if (message.ok && message.value.type === 'query') this.#stats.queriesIn++;
+    if (message.ok && message.value.type === 'user-event') this.#stats.userEventsIn++;
     if (message.ok) this.#delegate.message(message.value, now);
     else this.#drop(from, message.error);
   }
@@ -241,6 +318,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
 
   #raise(name: string, payload: Uint8Array, coalesce: boolean): void {
     const bytes = eventSize(name, payload);
+    this.#stats.userEventsOut++;
     if (bytes <= MAX_EVENT_BYTES) return this.#delegate.raise(name, payload, coalesce);
     const problem = { kind: 'oversized', what: 'user-event', bytes, limit: MAX_EVENT_BYTES } as const;
     this.#outbox.emit({ kind: 'problem', problem });
@@ -265,11 +343,31 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       } else this.#phase = { kind: 'lingering', until: alone ? now : after(now, this.#settings.leaveLinger) };
     }
     if (this.#phase.kind !== 'lingering' || this.#phase.until > now) return;
+    this.#end();
+  }
+
+  #end(): void {
     this.#exchange.stop();
     this.#prober.stop();
     this.#phase = { kind: 'left' };
     this.#gossipAt = undefined;
     this.#outbox.emit({ kind: 'left' });
+  }
+
+  /**
+   * Lifeguard's case at its worst: we were stopped, by SIGSTOP, a debugger or a starved host, and everything that was due
+   * meanwhile comes due at once, before a single waiting answer is read. Nobody is accused for that time.
+   */
+  #noteStall(now: Instant): void {
+    const deadline = this.nextDeadline();
+    if (deadline === undefined) return;
+    const lateness = between(deadline, now);
+    if (lateness <= this.#settings.probeTimeout) return;
+    this.#stats.stalls++;
+    this.#prober.worsen(1);
+    this.#prober.stalled(now);
+    this.#members.postpone(lateness);
+    this.#outbox.emit({ kind: 'problem', problem: { kind: 'stalled', lateness } });
   }
 
   #gossip(now: Instant): void {
@@ -306,5 +404,17 @@ export function settingsProblem(settings: SwimSettings): string | undefined {
   const meta = encodeTags(settings.tags).length;
   if (meta > MAX_META_BYTES) return `the tags take ${meta} bytes, and at most ${MAX_META_BYTES} can be told`;
   if (encodeUtf8(settings.label).length > 255) return 'the label is longer than 255 bytes';
+  if (settings.sendPlain && !settings.acceptPlain)
+    return 'sending plain gossip without accepting it would make this member deaf to those that do the same';
+  const { probeInterval, probeTimeout, packetSize, awarenessMaximum } = settings;
+  if (probeTimeout >= probeInterval)
+    return `probeTimeout (${probeTimeout / 1000} ms) is to be shorter than probeInterval (${probeInterval / 1000} ms)`;
+  if (packetSize < MIN_PACKET || packetSize > MAX_PACKET)
+    return `packetSize ${packetSize} is not from ${MIN_PACKET} to ${MAX_PACKET}`;
+  if (awarenessMaximum < 1) return 'awarenessMaximum is at least 1';
   return undefined;
 }
+
+/** Room for the largest metadata and a name, and what an UDP datagram can hold. */
+const MIN_PACKET = 900;
+const MAX_PACKET = 65_000;

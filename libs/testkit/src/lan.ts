@@ -43,6 +43,8 @@ interface Attached<Input, Output, Bytes> {
   idle: number;
 }
 
+/** Datagrams that wait for a paused station: about what a receive buffer of the usual 208 KiB holds. */
+const MAX_WAITING = 256;
 const MAX_IDLE_TIMEOUTS = 1_000;
 const DEFAULT_DELAY = 100 as Duration;
 
@@ -53,8 +55,13 @@ const DEFAULT_DELAY = 100 as Duration;
 export class VirtualLan<Input, Output, Bytes = string> {
   readonly #agenda = new Agenda<() => void>();
   readonly #stations = new Map<string, Attached<Input, Output, Bytes>>();
+  /** Who receives unicast at an address, in order of attachment. */
+  readonly #listeners = new Map<string, Attached<Input, Output, Bytes>[]>();
   readonly #random: RandomSource;
   readonly #options: LanOptions;
+  readonly #deaf = new Set<string>();
+  readonly #slow = new Map<string, Duration>();
+  readonly #paused = new Map<string, (() => void)[]>();
   #sides: ReadonlyMap<string, number> | undefined;
   #loss: number;
   #now = instant(0);
@@ -77,17 +84,29 @@ export class VirtualLan<Input, Output, Bytes = string> {
     if (this.#stations.has(station.name)) throw new Error(`two stations are called ${station.name}`);
     const attached = { station, deadline: undefined, idle: 0 };
     this.#stations.set(station.name, attached);
+    for (const address of station.addresses)
+      this.#listeners.set(address, [...(this.#listeners.get(address) ?? []), attached]);
     this.#arm(attached);
   }
 
   /** The station is gone at once, as by kill -9: its timers never fire and datagrams on their way to it are lost. */
   detach(name: string): void {
+    const attached = this.#stations.get(name);
+    for (const address of attached?.station.addresses ?? [])
+      this.#listeners.set(address, this.#listeners.get(address)?.filter((other) => other !== attached) ?? []);
     this.#stations.delete(name);
   }
 
   /** Hands an input to a station now. */
   input(name: string, input: Input): void {
     const attached = this.#attached(name);
+    const waiting = this.#paused.get(name);
+    if (waiting !== undefined) {
+      waiting.push(() => {
+        if (this.#stations.get(name) === attached) this.input(name, input);
+      });
+      return;
+    }
     this.#carryOut(attached, attached.station.machine.handle(input, this.#now));
   }
 
@@ -103,6 +122,38 @@ export class VirtualLan<Input, Output, Bytes = string> {
 
   heal(): void {
     this.#sides = undefined;
+  }
+
+  /** From now on `receiver` hears nothing of `sender`, while the way back stays open; `false` opens it again. */
+  cut(sender: string, receiver: string, isCut = true): void {
+    if (isCut) this.#deaf.add(`${sender} ${receiver}`);
+    else this.#deaf.delete(`${sender} ${receiver}`);
+  }
+
+  /** All that a station sends or receives takes so much longer from now on. */
+  slow(name: string, by: Duration): void {
+    this.#slow.set(name, by);
+  }
+
+  /** The station does nothing, as by SIGSTOP: its timers do not fire, and what comes for it waits in a buffer that fills up. */
+  pause(name: string): void {
+    if (!this.#paused.has(name)) this.#paused.set(name, []);
+  }
+
+  /** It goes on: first its timers, all of them late, then what waited; that is the order of an event loop. */
+  resume(name: string): void {
+    const waiting = this.#paused.get(name) ?? [];
+    this.#paused.delete(name);
+    const attached = this.#stations.get(name);
+    if (attached === undefined) return;
+    attached.deadline = undefined;
+    this.#arm(attached);
+    // After the timer that `#arm` has just put first in line.
+    for (const deliver of waiting) this.at(this.#now, deliver);
+  }
+
+  isPaused(name: string): boolean {
+    return this.#paused.has(name);
   }
 
   /** Changes the share of datagrams lost from now on. */
@@ -146,17 +197,15 @@ export class VirtualLan<Input, Output, Bytes = string> {
   }
 
   #transmit(sender: string, datagram: Datagram<Bytes>): void {
-    for (const receiver of this.#stations.values()) {
-      const { name, addresses, groups } = receiver.station;
-      const wanted =
-        'to' in datagram
-          ? addresses.includes(datagram.to)
-          : name !== sender && groups?.includes(datagram.multicast) === true;
-      if (!wanted || !this.#connected(sender, name)) continue;
+    const receivers = 'to' in datagram ? (this.#listeners.get(datagram.to) ?? []) : this.#stations.values();
+    for (const receiver of receivers) {
+      const { name, groups } = receiver.station;
+      const wanted = 'to' in datagram || (name !== sender && groups?.includes(datagram.multicast) === true);
+      if (!wanted || !this.#connected(sender, name) || !this.#hears(sender, name)) continue;
       const copies = this.#random() < (this.#options.duplication ?? 0) ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
         if (this.#random() >= this.#loss)
-          this.#agenda.add(this.#arrival(), () => this.#deliver(sender, receiver, datagram));
+          this.#agenda.add(this.#arrival(sender, name), () => this.#deliver(sender, receiver, datagram));
       }
     }
   }
@@ -165,6 +214,11 @@ export class VirtualLan<Input, Output, Bytes = string> {
     const { name, machine } = receiver.station;
     // A partition also cuts what is on its way.
     if (this.#stations.get(name) !== receiver || !this.#connected(sender, name)) return;
+    const waiting = this.#paused.get(name);
+    if (waiting !== undefined) {
+      if (waiting.length < MAX_WAITING) waiting.push(() => this.#deliver(sender, receiver, datagram));
+      return;
+    }
     this.#carryOut(receiver, machine.handle(receiver.station.receive(datagram), this.#now));
   }
 
@@ -174,9 +228,14 @@ export class VirtualLan<Input, Output, Bytes = string> {
     return side !== undefined && side === this.#sides.get(b);
   }
 
-  #arrival(): Instant {
+  #arrival(sender: string, receiver: string): Instant {
     const [least, most] = this.#options.delay ?? [DEFAULT_DELAY, DEFAULT_DELAY];
-    return instant(this.#now + least + this.#random() * (most - least));
+    const slow = (this.#slow.get(sender) ?? 0) + (this.#slow.get(receiver) ?? 0);
+    return instant(this.#now + slow + least + this.#random() * (most - least));
+  }
+
+  #hears(sender: string, receiver: string): boolean {
+    return !this.#deaf.has(`${sender} ${receiver}`);
   }
 
   #arm(attached: Attached<Input, Output, Bytes>): void {
@@ -191,7 +250,7 @@ export class VirtualLan<Input, Output, Bytes = string> {
   #fire(attached: Attached<Input, Output, Bytes>, deadline: Instant): void {
     const { name, machine } = attached.station;
     // Re-armed for another instant, or gone, meanwhile.
-    if (attached.deadline !== deadline || this.#stations.get(name) !== attached) return;
+    if (attached.deadline !== deadline || this.#stations.get(name) !== attached || this.#paused.has(name)) return;
     attached.deadline = undefined;
     const outputs = machine.timeout(this.#now);
     const next = machine.nextDeadline();
