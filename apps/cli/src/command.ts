@@ -17,5 +17,7 @@ export interface Console {
 
 /** One class a command. `run` talks to the controller and returns; only the runner prints. */
 export interface Command {
+  /** About gossip the agent of a node can be asked as well as the controller. */
+  readonly asks?: 'gossip';
   run(controller: Controller, console: Console): Promise<Answer>;
 }

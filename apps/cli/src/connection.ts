@@ -1,14 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { Metadata, credentials, type ChannelCredentials, type ServiceError, status } from '@grpc/grpc-js';
-import { fleet } from '@keepfleet/rpc';
+import { fleet, gossip } from '@keepfleet/rpc';
 import { Failure, exitCodes } from './failure.ts';
 
 const DEFAULT_CONTROLLER = '127.0.0.1:7481';
 const CALL_TIMEOUT_MS = 10_000;
 const silence = `nothing within ${CALL_TIMEOUT_MS / 1000} s`;
 
+/** Where the agent of this node listens for its operator, unless --agent names another socket. */
+const DEFAULT_AGENT_SOCKET = '/run/keepfleet/agent.sock';
+
 export interface ConnectionFlags {
+  /** True for the usual socket. */
+  readonly agent?: string | boolean;
   readonly controller?: string;
   readonly ca?: string;
   readonly certificate?: string;
@@ -20,6 +25,23 @@ export interface Endpoint {
   readonly tls?: { readonly ca: string; readonly certificate?: string; readonly key?: string };
   /** Where the address came from, for messages. */
   readonly source: string;
+}
+
+/**
+ * Who is asked about gossip: the agent's own socket when --agent says so, or when nothing names a controller and there is
+ * an agent on this machine, which needs no controller to answer.
+ */
+export function findGossip(
+  flags: ConnectionFlags,
+  environment: Readonly<Record<string, string | undefined>>,
+  agentSocket = DEFAULT_AGENT_SOCKET,
+): Endpoint {
+  if (typeof flags.agent === 'string') return { address: `unix:${flags.agent}`, source: '--agent' };
+  if (flags.agent === true) return { address: `unix:${agentSocket}`, source: '--agent' };
+  const named = flags.controller ?? environment['KEEPFLEET_CONTROLLER'];
+  if (named === undefined && existsSync(agentSocket))
+    return { address: `unix:${agentSocket}`, source: "this node's agent" };
+  return findController(flags, environment);
 }
 
 /** Where the controller is: flags first, then the environment, then a lab running on this machine, then the default port here. */
@@ -101,6 +123,7 @@ function reason(error: unknown): string {
 /** The Fleet API of one controller, as promises; every failure is a Failure with a sentence in it. */
 export class Controller {
   readonly #client: fleet.FleetClient;
+  readonly #gossip: gossip.GossipClient;
   readonly #endpoint: Endpoint;
 
   constructor(endpoint: Endpoint) {
@@ -111,11 +134,33 @@ export class Controller {
         exitCodes.usage,
       );
     }
-    this.#client = new fleet.FleetClient(endpoint.address, channelCredentials(endpoint), {
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.enable_retries': 0,
-    });
+    const options = { 'grpc.keepalive_time_ms': 10_000, 'grpc.enable_retries': 0 };
+    const credentials_ = channelCredentials(endpoint);
+    this.#client = new fleet.FleetClient(endpoint.address, credentials_, options);
+    this.#gossip = new gossip.GossipClient(endpoint.address, credentials_, options);
   }
+
+  /** Whether it is the agent of a node, which knows gossip alone. */
+  get isAgent(): boolean {
+    return this.#endpoint.address.startsWith('unix:');
+  }
+
+  members = () =>
+    this.#call<gossip.ListMembersResponse>((options, done) =>
+      this.#gossip.listMembers({}, noMetadata(), options, done),
+    );
+  examine = () =>
+    this.#call<gossip.ExamineResponse>((options, done) => this.#gossip.examine({}, noMetadata(), options, done));
+  changeKeys = (request: gossip.ChangeKeysRequest) =>
+    this.#call<gossip.ChangeKeysResponse>((options, done) =>
+      this.#gossip.changeKeys(request, noMetadata(), options, done),
+    );
+  forgetMember = (request: gossip.ForgetMemberRequest) =>
+    this.#call<gossip.ForgetMemberResponse>((options, done) =>
+      this.#gossip.forgetMember(request, noMetadata(), options, done),
+    );
+  claims = () =>
+    this.#call<gossip.ListClaimsResponse>((options, done) => this.#gossip.listClaims({}, noMetadata(), options, done));
 
   status = () =>
     this.#call<fleet.FleetStatus>((options, done) => this.#client.getStatus({}, noMetadata(), options, done));
@@ -155,6 +200,7 @@ export class Controller {
 
   close(): void {
     this.#client.close();
+    this.#gossip.close();
   }
 
   #call<T>(
@@ -208,6 +254,12 @@ export class Controller {
 
   #unreachable(why: string, error: Error): Failure {
     const { address, source } = this.#endpoint;
+    if (this.isAgent)
+      return new Failure(
+        `no answer from the agent at ${address} (${source}): ${why}. Is it running, with this run directory, and are you root?`,
+        exitCodes.unreachable,
+        error,
+      );
     return new Failure(
       `no answer from the controller at ${address} (${source}): ${why}; the nodes work on without it. ` +
         'Is it running, and is this its gRPC port? Name another with --controller HOST:PORT',

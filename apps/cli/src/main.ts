@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import type { Command, Console } from './command.ts';
-import { Controller, findController } from './connection.ts';
+import { Controller, findController, findGossip } from './connection.ts';
 import { Failure, exitCodes } from './failure.ts';
 import { type GlobalFlags, program } from './program.ts';
 import { version } from './version.ts';
@@ -19,7 +19,8 @@ function consoleFor(output: GlobalFlags['output']): Console {
 }
 
 async function run(command: Command, flags: GlobalFlags): Promise<void> {
-  const controller = new Controller(findController(flags, process.env));
+  const find = command.asks === 'gossip' || flags.agent !== undefined ? findGossip : findController;
+  const controller = new Controller(find(flags, process.env));
   try {
     const answer = await command.run(controller, consoleFor(flags.output));
     const text = flags.output === 'json' ? jsonText(answer.data) : answer.text;

@@ -3,6 +3,8 @@ import { hostname, userInfo } from 'node:os';
 import { Command as Parser, InvalidArgumentError, Option } from 'commander';
 import type { Command } from './command.ts';
 import { EventsCommand } from './commands/events.ts';
+import { DoctorCommand, ForgetCommand, MembersCommand } from './commands/gossip.ts';
+import { ChangeKeyCommand, KeysCommand, RotateCommand, newKey } from './commands/keys.ts';
 import { AttachCommand, CancelCommand, OperateCommand, type OperateOptions } from './commands/operate.ts';
 import { NodesCommand, OperationsCommand, RoutersCommand, ServicesCommand, StatusCommand } from './commands/show.ts';
 import type { ConnectionFlags } from './connection.ts';
@@ -33,6 +35,10 @@ export function program(version: string, start: (command: Command, flags: Global
     .option(
       '--controller <host:port>',
       "the controller's fleet API (else KEEPFLEET_CONTROLLER, a running lab, 127.0.0.1:7481)",
+    )
+    .option(
+      '--agent [socket]',
+      'ask the agent of this node instead of a controller: members, doctor, keys, routers (default /run/keepfleet/agent.sock)',
     )
     .option('--ca <file>', 'certificate authority of the controller, PEM (else KEEPFLEET_CA)')
     .option('--certificate <file>', 'own certificate, PEM (else KEEPFLEET_CERTIFICATE)')
@@ -72,6 +78,7 @@ export function program(version: string, start: (command: Command, flags: Global
     .action((options: { watch?: boolean; number: number; node: string; kind: string }) =>
       go(new EventsCommand({ ...options, watch: options.watch === true })),
     );
+  addGossip(root, go);
   addDrain(root, go);
   addSet(root, go);
   const operations = root
@@ -91,6 +98,53 @@ export function program(version: string, start: (command: Command, flags: Global
       go(new CancelCommand({ id, actor: actor(), reason: options.reason })),
     );
   return root;
+}
+
+function addGossip(root: Parser, go: Go): void {
+  const members = root
+    .command('members')
+    .description('who is in the fleet by gossip; asks the agent of this node, or else the controller')
+    .action(() => go(new MembersCommand()));
+  members
+    .command('forget <name>')
+    .description('a failed member will not come back: end the attempts to reach it')
+    .option('--prune', 'free its name too, for a host with another key at another address')
+    .action((name: string, options: { prune?: boolean }) =>
+      go(new ForgetCommand({ name, prune: options.prune === true, actor: actor() })),
+    );
+  root
+    .command('doctor')
+    .description('what is wrong between the members: who reaches whom, who suspects whom, clocks, versions, MTU')
+    .action(() => go(new DoctorCommand()));
+  const keys = root.command('keys').description("the keys that encrypt the fleet's gossip");
+  keys
+    .command('list', { isDefault: true })
+    .description('which member has which key, by fingerprint')
+    .option('--show', 'the keys themselves; only from the agent of a node')
+    .action((options: { show?: boolean }) => go(new KeysCommand({ show: options.show === true })));
+  keys
+    .command('generate')
+    .description('a new keyring for a first node, on standard output; asks nobody')
+    .action(() => {
+      process.stdout.write(`${JSON.stringify([newKey().toString('base64')], undefined, 2)}\n`);
+    });
+  keys
+    .command('install <key>')
+    .description('add a key, base64, to the keyring of every member')
+    .action((key: string) => go(new ChangeKeyCommand({ operation: 'install', key, actor: actor() })));
+  keys
+    .command('use <key>')
+    .description('encrypt with an installed key from now on; base64 or a fingerprint')
+    .action((key: string) => go(new ChangeKeyCommand({ operation: 'use', key, actor: actor() })));
+  keys
+    .command('remove <key>')
+    .description('drop a key that is not primary; base64 or a fingerprint')
+    .action((key: string) => go(new ChangeKeyCommand({ operation: 'remove', key, actor: actor() })));
+  keys
+    .command('rotate')
+    .description('install a new key, use it, remove the others; stops where a member does not confirm')
+    .option('--force', 'remove the old keys although members have failed; those will have to be given the new keyring')
+    .action((options: { force?: boolean }) => go(new RotateCommand({ force: options.force === true, actor: actor() })));
 }
 
 type Go = (command: Command) => Promise<void>;

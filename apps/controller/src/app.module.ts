@@ -8,6 +8,7 @@ import { EventRepository } from './events/event.repository.ts';
 import { EventsController } from './events/events.controller.ts';
 import { FleetState } from './fleet/fleet-state.ts';
 import { NodeRepository } from './fleet/node.repository.ts';
+import { GossipService } from './gossip/gossip.service.ts';
 import { FleetApi } from './grpc/fleet-api.ts';
 import { AgentLink } from './link/agent-link.ts';
 import { CommandDesk } from './link/command-desk.ts';
@@ -62,6 +63,7 @@ export class AppModule {
         EventRepository,
         FleetApi,
         FleetState,
+        GossipService,
         MetricsService,
         NodeRepository,
         NodesService,

@@ -1,4 +1,4 @@
-import { agent, fleet, model } from '@keepfleet/rpc';
+import { agent, fleet, gossip, model } from '@keepfleet/rpc';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from './common/clock.ts';
 import { readTextMap } from './common/json.ts';
@@ -59,6 +59,7 @@ export async function startController(
       Promise.resolve(new GrpcListener({ tls: apiTls, largestMessage: LARGEST_REQUEST })),
     );
     api.add(fleet.FleetService, fleetApi.implementation());
+    api.add(gossip.GossipService, fleetApi.gossipImplementation());
 
     const operations = app.get(OperationsService);
     await operations.start();

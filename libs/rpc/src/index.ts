@@ -1,4 +1,5 @@
-/** The gRPC contracts, generated from proto/ by `npm run proto`: model (shared states), agent (agent link), fleet (API for people). */
+/** The gRPC contracts, generated from proto/ by `npm run proto`: model (shared states), agent (agent link), fleet (API for people), gossip (members). */
 export * as agent from './generated/keepfleet/agent/v1/agent.ts';
 export * as fleet from './generated/keepfleet/fleet/v1/fleet.ts';
+export * as gossip from './generated/keepfleet/gossip/v1/gossip.ts';
 export * as model from './generated/keepfleet/model/v1/model.ts';

@@ -16,6 +16,9 @@ export { type Reach, type CheckUpReport } from './check-up.ts';
 export { CLAIM_TAG, type Claim, type Verify, claimOf, claimText, encodeClaim } from './claim.ts';
 export * from './errors.ts';
 export * from './messages.ts';
+export * from './ownership-notice.ts';
+export * from './ownership-teller.ts';
+export * from './ownership-view.ts';
 export {
   type KeyOperation,
   type KeyResponse,

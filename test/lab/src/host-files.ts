@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,6 +27,7 @@ export async function writeHostFiles({ delayLoop, agents, guests }: HostFileOpti
   for (const { name, directory } of webServers.map((host) => ({ name: host.name, directory: hostDirectory(host) }))) {
     await writeFile(join(directory, 'nginx.conf'), fill(template('nginx.conf'), { directory, name }));
   }
+  const keyring = JSON.stringify([randomBytes(32).toString('base64')]);
   const controller = `${controllerAddress}:${controllerPorts.agents}`;
   for (const director of directors) {
     const wanted = agents === 'all' || agents.some((name) => directorNamed(name) === director);
@@ -37,6 +39,8 @@ export async function writeHostFiles({ delayLoop, agents, guests }: HostFileOpti
       'steward.json': JSON.stringify(stewardSettings(wanted)),
     };
     for (const [name, text] of Object.entries(files)) await writeFile(join(hostDirectory(director), name), text);
+    const file = join(hostDirectory(director), 'state', 'gossip-keyring.json');
+    await writeFile(file, keyring, { mode: 0o600 });
     await copyMibs(director);
   }
 }

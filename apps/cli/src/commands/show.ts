@@ -2,6 +2,7 @@ import { fleet, model } from '@keepfleet/rpc';
 import type { Answer, Command } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { exitCodes } from '../failure.ts';
+import { claimsAnswer } from './gossip.ts';
 import { age, exactTime, lines, staleness, table, time, words } from '../text.ts';
 
 export class StatusCommand implements Command {
@@ -75,6 +76,7 @@ function problemText(problems: readonly string[]): string {
 
 export class RoutersCommand implements Command {
   async run(controller: Controller): Promise<Answer> {
+    if (controller.isAgent) return claimsAnswer(await controller.claims());
     const response = await controller.routers();
     return { data: fleet.ListVirtualRoutersResponse.toJSON(response), text: routerTable(response.routers) };
   }
@@ -137,6 +139,15 @@ function routerTable(routers: readonly fleet.FleetVirtualRouter[]): string {
       priorityText(candidate.router),
       staleness(candidate.freshness, candidate.ageMs),
       candidate.router?.problems.join('; ') ?? '',
+    ]),
+    ...router.claims.map(({ claim, ageMs, toldBy }) => [
+      `  ${claim?.node ?? ''}`,
+      claim === undefined ? 'unknown' : words.state(claim.state),
+      '',
+      '',
+      `${claim?.priority ?? ''}`,
+      `gossip, ${age(ageMs)} ago`,
+      `told by ${toldBy}${claim?.member === 'alive' ? '' : `; by gossip it is ${claim?.member ?? 'unknown'}`}`,
     ]),
   ]);
   return routers.length === 0

@@ -6,11 +6,12 @@ import {
   type ServerErrorResponse,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import type { fleet } from '@keepfleet/rpc';
+import type { fleet, gossip } from '@keepfleet/rpc';
 import type { Logger } from 'pino';
 import { RefusedError, type RefusalKind } from '../common/refusal.ts';
 import { LOG } from '../common/tokens.ts';
 import { EventLog, LARGEST_PAGE, USUAL_PAGE } from '../events/event-log.ts';
+import { GossipService } from '../gossip/gossip.service.ts';
 import { NodesService } from '../nodes/nodes.service.ts';
 import { readChange } from '../operations/change.ts';
 import { operationView } from '../operations/operation.ts';
@@ -45,6 +46,7 @@ export class FleetApi {
   readonly #services: ServicesService;
   readonly #events: EventLog;
   readonly #operations: OperationsService;
+  readonly #gossip: GossipService;
   readonly #log: Logger;
   /** Ends all watches when the controller stops. */
   readonly #stopping = new AbortController();
@@ -56,8 +58,10 @@ export class FleetApi {
     @Inject(ServicesService) services: ServicesService,
     @Inject(EventLog) events: EventLog,
     @Inject(OperationsService) operations: OperationsService,
+    @Inject(GossipService) gossip: GossipService,
     @Inject(LOG) log: Logger,
   ) {
+    this.#gossip = gossip;
     this.#status = status;
     this.#nodes = nodes;
     this.#routers = routers;
@@ -91,6 +95,20 @@ export class FleetApi {
       cancelOperation: this.#unary(async ({ id, actor, reason }: fleet.CancelOperationRequest) =>
         operationView(await this.#operations.cancel(id, actor, reason)),
       ),
+    };
+  }
+
+  /** The fleet's gossip, at the same address: what an agent answers at its own socket. */
+  gossipImplementation(): gossip.GossipServer {
+    return {
+      listMembers: this.#unary(() => this.#gossip.members()),
+      examine: this.#unary(() => this.#gossip.examine()),
+      changeKeys: this.#unary((request: gossip.ChangeKeysRequest) => this.#gossip.changeKeys(request)),
+      forgetMember: this.#unary(async (request: gossip.ForgetMemberRequest) => {
+        await this.#gossip.forget(request);
+        return {};
+      }),
+      listClaims: this.#unary(() => this.#gossip.claims()),
     };
   }
 

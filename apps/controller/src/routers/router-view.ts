@@ -1,6 +1,7 @@
 import { fleet, model } from '@keepfleet/rpc';
 import { duration, list } from '../common/words.ts';
 import { ageMs, freshness, observedAt, type NodeRecord } from '../fleet/node-record.ts';
+import { claimsOf, counts } from './router-claims.ts';
 import { advertised, groupRouters, type Member, type RouterGroup } from './router-group.ts';
 
 interface Verdict {
@@ -9,21 +10,25 @@ interface Verdict {
 }
 
 export function routerViews(records: readonly NodeRecord[], now: Date): fleet.FleetVirtualRouter[] {
-  return groupRouters(records).map((group) => routerView(group, now));
+  return groupRouters(records).map((group) => routerView(group, now, claimsOf(group, records, now)));
 }
 
 /**
  * The virtual router as the nodes tell it at this moment. Between two deltas of a failover there may be no master or
  * two; that is shown as it is, with each word's age, and not smoothed.
  */
-export function routerView(group: RouterGroup, now: Date): fleet.FleetVirtualRouter {
+export function routerView(
+  group: RouterGroup,
+  now: Date,
+  claims: readonly fleet.GossipClaim[] = [],
+): fleet.FleetVirtualRouter {
   const masters = current(group, now).filter(({ router }) => router.state === model.RouterState.MASTER);
   const owner = masters.length === 1 ? masters[0] : undefined;
   return {
     key: group.key,
     vrid: group.vrid,
     family: group.family,
-    ...verdict(group, now),
+    ...withGossip(verdict(group, now), group, claims, now),
     owner: owner?.record.name ?? '',
     ownerSince: owner?.router.stateSince,
     candidates: group.members.map(({ record, router }) => ({
@@ -34,7 +39,31 @@ export function routerView(group: RouterGroup, now: Date): fleet.FleetVirtualRou
       router,
     })),
     addresses: [...group.addresses],
+    claims: [...claims],
   };
+}
+
+/**
+ * A node whose stream is not current may still be heard by others over gossip: its word there tells of a second master,
+ * or of the one that no stream tells of.
+ */
+function withGossip(verdict: Verdict, group: RouterGroup, claims: readonly fleet.GossipClaim[], now: Date): Verdict {
+  const known = current(group, now).map(({ record }) => record.name);
+  const heard = claims.filter(({ claim }) => claim !== undefined && !known.includes(claim.node) && counts(claim));
+  const others = heard.filter(({ claim }) => claim?.state === model.RouterState.MASTER);
+  if (others.length === 0) return verdict;
+  const words = others.map(
+    ({ claim, ageMs: age, toldBy }) =>
+      `${claim?.node ?? ''} is master by gossip of ${toldBy}, ${duration(Number(age))} ago`,
+  );
+  const masters = current(group, now).filter(({ router }) => router.state === model.RouterState.MASTER);
+  if (masters.length + others.length > 1) {
+    const ours = masters.map(({ record }) => `${record.name} says that it is master`);
+    return { health: fleet.Health.MULTI_MASTER, reason: [...ours, ...words].join('; ') };
+  }
+  const { NO_MASTER, UNKNOWN } = fleet.Health;
+  if (verdict.health !== NO_MASTER && verdict.health !== UNKNOWN) return verdict;
+  return { health: fleet.Health.DEGRADED, reason: [...words, verdict.reason].join('; ') };
 }
 
 /** May take over in the ordinary way: neither broken nor drained. */

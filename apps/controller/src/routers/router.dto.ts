@@ -61,6 +61,19 @@ const candidateDto = z
   })
   .meta({ id: 'Candidate' });
 
+const claimDto = z
+  .object({
+    node: z.string(),
+    state: z.enum(['initialize', 'backup', 'master', 'fault', 'unknown']),
+    priority: count,
+    since: maybeTime,
+    heardAt: maybeTime,
+    ageMs: count,
+    toldBy: z.string(),
+    member: z.string().describe('alive, suspect, failed or unknown, by gossip'),
+  })
+  .meta({ id: 'GossipClaim' });
+
 export const routerDto = z
   .object({
     key: z.string(),
@@ -72,6 +85,7 @@ export const routerDto = z
     ownerSince: maybeTime,
     candidates: z.array(candidateDto),
     addresses: z.array(z.string()),
+    claims: z.array(claimDto).describe('what the nodes say of it by gossip, also those that are not connected'),
   })
   .meta({ id: 'VirtualRouter' });
 
@@ -94,6 +108,22 @@ export function toRouter(view: fleet.FleetVirtualRouter): z.infer<typeof routerD
       router: candidate.router === undefined ? null : toInstance(candidate.router),
     })),
     addresses: view.addresses,
+    claims: view.claims.flatMap(({ claim, toldBy, ageMs }) =>
+      claim === undefined
+        ? []
+        : [
+            {
+              node: claim.node,
+              state: stateWord(claim.state),
+              priority: claim.priority,
+              since: timeText(claim.since),
+              heardAt: timeText(claim.heardAt),
+              ageMs: Number(ageMs),
+              toldBy,
+              member: claim.member,
+            },
+          ],
+    ),
   };
 }
 

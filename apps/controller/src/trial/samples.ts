@@ -80,6 +80,7 @@ export function nodeState(change: Partial<model.NodeState> = {}): model.NodeStat
     problems: [],
     ipvsAvailable: true,
     drained: false,
+    claims: [],
     ...change,
   };
 }

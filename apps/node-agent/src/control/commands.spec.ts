@@ -34,6 +34,7 @@ beforeEach(() => {
     relinquish: (instance) => Promise.resolve({ ok: false, reason: `no ${instance}` }),
     instances: () => ['VI_1'],
     countConnections: () => Promise.resolve({ ok: false, reason: 'no table' }),
+    gossip: undefined,
     noteOverride: (what, { change }) => notes.push(`${what} ${change.kind}`),
   };
   commands = new Commands(target);

@@ -7,10 +7,13 @@ import type { SetOutcome } from '../snmp/index.ts';
 import { type Override, type OverrideChange, overrideChangeSchema, overrideTarget } from '../settings/override.ts';
 import { errorText } from '../error-text.ts';
 import { fromWireChange } from './node-state.ts';
+import type { GossipDesk } from './gossip-desk.ts';
 import type { OverrideStore } from './override-store.ts';
 
 /** Results kept so that a command sent twice is carried out once. */
 const REMEMBERED_RESULTS = 1_000;
+
+const succeeded = { done: true, detail: '' } as const;
 
 /** What commands need of the node. */
 export interface CommandTarget {
@@ -24,6 +27,8 @@ export interface CommandTarget {
   relinquish(instance: string): Promise<Outcome>;
   instances(): readonly string[];
   countConnections(command: LvsCommand): Promise<LvsOutcome>;
+  /** Undefined while this node does not gossip. */
+  readonly gossip: GossipDesk | undefined;
   noteOverride(what: 'set' | 'cleared', override: Override, actor: string, reason: string): void;
 }
 
@@ -53,7 +58,9 @@ export class Commands {
 
   async #carryOut(
     command: agent.Command,
-  ): Promise<Pick<agent.CommandResult, 'done' | 'detail'> & Partial<Pick<agent.CommandResult, 'connections'>>> {
+  ): Promise<
+    Pick<agent.CommandResult, 'done' | 'detail'> & Partial<Pick<agent.CommandResult, 'connections' | 'gossip' | 'keys'>>
+  > {
     const { body, deadline, actor, reason } = command;
     if (deadline !== undefined && deadline.getTime() < Date.now()) {
       return {
@@ -72,7 +79,20 @@ export class Commands {
         return this.#relinquish(body.value.instance);
       case 'countConnections':
         return this.#countConnections(body.value);
+      case 'examineGossip':
+        return { ...succeeded, gossip: await this.#gossip().examine() };
+      case 'changeGossipKeys':
+        return { ...succeeded, keys: await this.#gossip().changeKeys({ ...body.value, actor }, 'controller') };
+      case 'forgetMember':
+        this.#gossip().forget({ ...body.value, actor });
+        return succeeded;
     }
+  }
+
+  #gossip(): GossipDesk {
+    const { gossip } = this.#target;
+    if (gossip === undefined) throw new Error('this node does not gossip');
+    return gossip;
   }
 
   async #setOverride(wire: model.Override | undefined, actor: string, reason: string) {

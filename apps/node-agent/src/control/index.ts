@@ -21,8 +21,11 @@ import { readAgentFile } from './agent-file.ts';
 import { diagnosticLines, readConfiguration } from './configuration.ts';
 import { errorText } from '../error-text.ts';
 import { gossipOptions, memberEventText, wireMembers } from './membership.ts';
+import { GossipDesk } from './gossip-desk.ts';
+import { LocalSocket } from './local-socket.ts';
 import { ControlNode } from './node.ts';
 import { OverrideStore } from './override-store.ts';
+import { Ownership } from './ownership.ts';
 import { Processes } from './processes.ts';
 import { EventSpool } from './spool.ts';
 import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.ts';
@@ -73,6 +76,8 @@ class Control {
   readonly #lvs: SupervisedProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
   #snmp: Snmp | undefined;
   #gossip: Gossip | undefined;
+  readonly #ownership: Ownership;
+  readonly #localSocket: LocalSocket;
   #uplink: Uplink | undefined;
   #gather: NodeJS.Timeout | undefined;
   #gossipProblem: string | undefined;
@@ -96,6 +101,23 @@ class Control {
       log: options.log,
       changed: () => this.#changed(),
     });
+    this.#ownership = new Ownership({
+      node: this.#name,
+      raise: (name, payload) => this.#gossip?.raise(name, payload, true),
+      members: () => this.#gossip?.members() ?? [],
+      note: (event) => this.#node.note(event),
+      changed: () => this.#changed(),
+    });
+    const desk = new GossipDesk({
+      node: this.#name,
+      gossip: () => this.#gossip,
+      ownership: this.#ownership,
+      note: (event) => this.#node.note(event),
+    });
+    this.#localSocket = new LocalSocket(options.runDirectory, desk);
+    this.#node.gossip = desk;
+    this.#node.claims = () => this.#ownership.claims();
+    this.#node.routersChanged = (routers) => this.#ownership.update(routers);
     this.#node.processes = () => this.#processes.list();
     this.#node.otherProblems = () => this.#problems();
     this.#vrrp = new SupervisedProcess({
@@ -117,6 +139,7 @@ class Control {
     const ended = this.#signals();
     this.#readConfiguration();
     this.#startSnmp();
+    await this.#startLocalSocket();
     await this.#startGossip();
     await this.#node.heardBoth(FIRST_REPORT_DELAY_MS);
     this.#startUplink();
@@ -127,7 +150,9 @@ class Control {
     clearTimeout(this.#gossipRetry);
     this.#uplink?.close();
     await Promise.all([this.#snmp?.close(), how === 'stop' ? this.#gossip?.leave() : undefined]);
-    this.#gossip?.close();
+    await this.#gossip?.close();
+    this.#ownership.close();
+    this.#localSocket.close();
     if (how === 'stop') await Promise.all([this.#vrrp.stop('release'), this.#lvs.stop('release')]);
     else for (const one of [this.#vrrp, this.#lvs]) one.detach();
     this.#node.close();
@@ -202,6 +227,17 @@ class Control {
     this.#changed();
   }
 
+  async #startLocalSocket(): Promise<void> {
+    try {
+      await this.#localSocket.listen();
+    } catch (error) {
+      this.#options.log.error(
+        {},
+        `${errorText(error)}; the operator's commands on this node go unanswered, all else goes on`,
+      );
+    }
+  }
+
   async #startGossip(): Promise<void> {
     const options = gossipOptions(this.#agentFile, { ...this.#options, name: this.#name });
     if (options === undefined) return;
@@ -217,10 +253,14 @@ class Control {
           `${problem}; everything else goes on without gossip, which is tried again every ${GOSSIP_RETRY_MS / 1_000} s`,
         );
       this.#gossipProblem = problem;
-      if (!this.#ending) this.#gossipRetry = setTimeout(() => void this.#startGossip(), GOSSIP_RETRY_MS);
+      this.#retryGossip();
     }
     if (this.#ending) await this.#gossip?.close();
     this.#changed();
+  }
+
+  #retryGossip(): void {
+    if (!this.#ending) this.#gossipRetry = setTimeout(() => void this.#startGossip(), GOSSIP_RETRY_MS);
   }
 
   #noteGossip(event: GossipEvent): void {
@@ -228,6 +268,13 @@ class Control {
       this.#options.log.warn({ problem: event.problem.kind }, describeProblem(event.problem));
       return;
     }
+    if (event.kind === 'silenced') {
+      this.#gossip = undefined;
+      this.#gossipProblem =
+        'gossip: another host has the name of this node; see the log, and give one of the two another name';
+      this.#retryGossip();
+    }
+    this.#ownership.gossip(event);
     const text = memberEventText(event);
     if (text !== undefined) this.#node.note(text);
     this.#changed();
@@ -253,6 +300,7 @@ class Control {
   #problems(): string[] {
     const snmp = this.#snmp?.status();
     return [
+      ...this.#ownership.problems(),
       ...(this.#gossipProblem === undefined ? [] : [this.#gossipProblem]),
       ...(snmp === undefined || snmp.state === 'serving' ? [] : [`snmp: no session with snmpd at ${snmp.socket}`]),
     ];

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { AgentFile } from '@keepfleet/config';
 import { model } from '@keepfleet/rpc';
-import { familyOf } from '@keepfleet/wire';
 import type { GossipEvent, GossipMember, GossipOptions } from '../gossip/index.ts';
 import type { EventText } from './events.ts';
 
@@ -18,11 +17,19 @@ export function gossipOptions(
     name: node.name,
     // Kept small: all tags together are at most 512 bytes on the wire.
     tags: { role: 'agent', version: node.version, ...(site === undefined ? {} : { site }) },
-    seeds: gossip.seeds.map(({ address, port }) =>
-      familyOf(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`,
-    ),
-    keyring: gossip.keyFile,
+    seeds: gossip.seeds.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
+    keyring:
+      gossip.encryption === 'off' ? undefined : (gossip.keyFile ?? join(node.stateDirectory, 'gossip-keyring.json')),
+    label: gossip.label,
+    profile: gossip.profile,
+    version: node.version,
+    tunables: {
+      acceptPlain: gossip.encryption === 'accept-plain' || gossip.encryption === 'send-plain',
+      sendPlain: gossip.encryption === 'send-plain',
+      ...(gossip.packetSize === undefined ? {} : { packetSize: gossip.packetSize }),
+    },
     stateFile: join(node.stateDirectory, 'members.json'),
+    identityFile: join(node.stateDirectory, 'gossip-identity.json'),
   };
 }
 
@@ -50,6 +57,17 @@ const SEVERITIES: Readonly<Record<Extract<GossipEvent, { kind: 'member' }>['chan
 
 /** What of gossip is news for the fleet; undefined for what is none. */
 export function memberEventText(event: GossipEvent): EventText | undefined {
+  if (event.kind === 'keys')
+    return {
+      severity: event.reason === undefined ? 'info' : 'warning',
+      kind: 'gossip.keyring',
+      subject: event.operation,
+      message:
+        event.reason === undefined
+          ? `key ${event.operation} asked for by ${event.from} is done and on disk`
+          : `key ${event.operation} asked for by ${event.from} was not done: ${event.reason}`,
+      attributes: { operation: event.operation, from: event.from },
+    };
   if (event.kind !== 'member' || event.member.self || event.change === 'updated') return undefined;
   const { member, change } = event;
   const by = member.suspectedBy.length === 0 ? '' : ` by ${member.suspectedBy.join(', ')}`;

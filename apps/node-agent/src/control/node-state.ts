@@ -20,6 +20,7 @@ export interface NodeView {
   readonly overrides: readonly Override[];
   readonly processes: readonly model.Process[];
   readonly members: readonly model.Member[];
+  readonly claims: readonly model.RouterClaim[];
   readonly configHash: string;
   readonly problems: readonly string[];
 }
@@ -31,6 +32,7 @@ export function nodeState(view: NodeView): model.NodeState {
     overrides: view.overrides.map(toWireOverride),
     processes: [...view.processes],
     members: [...view.members],
+    claims: [...view.claims],
     configHash: view.configHash,
     problems: [...view.problems],
     ipvsAvailable: view.lvs?.available === true,

@@ -16,6 +16,7 @@ import {
 } from '../settings/index.ts';
 import { Commands, type CommandTarget } from './commands.ts';
 import type { Configuration } from './configuration.ts';
+import type { GossipDesk } from './gossip-desk.ts';
 import { configuredValue, describeChange, refusalOf } from './changes.ts';
 import { errorText } from '../error-text.ts';
 import { type EventText, lvsEventText, vrrpEventText } from './events.ts';
@@ -87,6 +88,11 @@ export class ControlNode implements CommandTarget {
   readonly #waiting = new Set<() => void>();
   #expiry: NodeJS.Timeout | undefined;
   members: readonly model.Member[] = [];
+  /** What gossip says of the virtual routers that this node carries. */
+  claims: () => readonly model.RouterClaim[] = () => [];
+  gossip: GossipDesk | undefined;
+  /** Told the virtual routers whenever the vrrp process tells its state; none when it is gone. */
+  routersChanged: (routers: VrrpSnapshot['instances']) => void = () => undefined;
   /** Given by whoever starts the processes and the sub-agent. */
   processes: () => readonly model.Process[] = () => [];
   otherProblems: () => readonly string[] = () => [];
@@ -103,7 +109,9 @@ export class ControlNode implements CommandTarget {
   }
 
   /** What the link to the vrrp process tells. */
-  readonly vrrpListener: LinkListener<VrrpSnapshot, VrrpEvent> = this.#listener('vrrp', this.#vrrp, vrrpEventText);
+  readonly vrrpListener: LinkListener<VrrpSnapshot, VrrpEvent> = this.#watched(
+    this.#listener('vrrp', this.#vrrp, vrrpEventText),
+  );
   readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener('lvs', this.#lvs, lvsEventText);
 
   /** Takes a configuration and puts it in force. */
@@ -249,6 +257,7 @@ export class ControlNode implements CommandTarget {
       overrides: overrides.list(new Date()),
       processes: this.processes(),
       members: this.members,
+      claims: this.claims(),
       configHash: this.#configuration?.hash ?? '',
       problems: [
         ...(this.#configProblem === undefined ? [] : [`config: ${this.#configProblem}`]),
@@ -312,6 +321,20 @@ export class ControlNode implements CommandTarget {
       this.#waiting.add(check);
       check();
     });
+  }
+
+  #watched(listener: LinkListener<VrrpSnapshot, VrrpEvent>): LinkListener<VrrpSnapshot, VrrpEvent> {
+    return {
+      ...listener,
+      snapshot: (snapshot, at) => {
+        listener.snapshot(snapshot, at);
+        this.routersChanged(snapshot.instances);
+      },
+      disconnected: (reason) => {
+        listener.disconnected(reason);
+        this.routersChanged([]);
+      },
+    };
   }
 
   #listener<Snapshot, Event>(

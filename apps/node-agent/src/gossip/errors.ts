@@ -1,4 +1,4 @@
-export type GossipErrorCode = 'address-in-use' | 'address-unusable' | 'bad-keyring' | 'bad-settings';
+export type GossipErrorCode = 'address-in-use' | 'address-unusable' | 'bad-keyring' | 'bad-settings' | 'bad-identity';
 
 /** Why gossip could not start, or a change of it was refused; the message says what to do. */
 export class GossipError extends Error {

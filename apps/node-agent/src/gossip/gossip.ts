@@ -1,23 +1,30 @@
 import { randomInt } from 'node:crypto';
-import { type Instant, instant } from '@keepfleet/machine';
+import { type Instant, instant, toMillis } from '@keepfleet/machine';
 import {
+  CLAIM_TAG,
+  type CheckUpReport,
   type Endpoint,
+  type KeyOperation,
   type MemberChange,
   type MemberSnapshot,
   Swim,
   type SwimInput,
   type SwimOutput,
   type SwimProblem,
+  type SwimProfile,
   type SwimSettings,
   type SwimSnapshot,
   type SwimTunables,
   type Tags,
-  lanTunables,
+  profiles,
   settingsProblem,
 } from '@keepfleet/swim';
 import { hex } from '@keepfleet/wire';
 import { GossipError, reasonOf } from './errors.ts';
-import { readKeyring } from './keyring.ts';
+import { DOCTOR_QUERY, encodeReport, memberReport } from './check-up-report.ts';
+import { claimName, verifyClaim } from './identity.ts';
+import { Keyring } from './keyring.ts';
+import { type Answers, type Question, Questions } from './questions.ts';
 import { Repeats, problemKey } from './repeats.ts';
 import { type RememberedMember, readRemembered, writeRemembered } from './remembered.ts';
 import { type Seed, lookUp, parseSeed, seedEndpoint } from './seeds.ts';
@@ -34,10 +41,19 @@ export interface GossipOptions {
   readonly seeds: readonly string[];
   /** A file as serf's `-keyring-file`; without it nothing is encrypted. */
   readonly keyring?: string | undefined;
+  /** memberlist's packet label; default none, as serf has it. */
+  readonly label?: string | undefined;
   /** Where members are remembered for the next start. */
   readonly stateFile: string;
+  /** Where the key is kept that proves our name; without it the name is anybody's that memberlist's rules allow. */
+  readonly identityFile?: string | undefined;
+  /** Told to a doctor who asks; default `unknown`. */
+  readonly version?: string | undefined;
+  readonly profile?: SwimProfile | undefined;
   readonly tunables?: Partial<SwimTunables> | undefined;
   readonly onEvent: (event: GossipEvent) => void;
+  /** Answers queries that are none of the fleet's own; undefined for those that it has no answer to. */
+  readonly onQuery?: ((name: string, payload: Uint8Array, from: string) => Uint8Array | undefined) | undefined;
 }
 
 /** A member as others see it; `since` is wall-clock time, milliseconds since 1970. */
@@ -49,6 +65,15 @@ export interface GossipMember extends Omit<MemberSnapshot, 'since'> {
 export type GossipEvent =
   | { readonly kind: 'member'; readonly change: MemberChange; readonly member: GossipMember }
   | { readonly kind: 'user-event'; readonly name: string; readonly payload: Uint8Array; readonly time: number }
+  /** A member changed the keyring of everybody, or tried to; `reason` says why ours was not changed. */
+  | {
+      readonly kind: 'keys';
+      readonly operation: Exclude<KeyOperation, 'list'>;
+      readonly from: string;
+      readonly reason: string | undefined;
+    }
+  /** Another host has our name, and gossip is closed: see the problem before it. */
+  | { readonly kind: 'silenced' }
   | { readonly kind: 'problem'; readonly problem: GossipProblem };
 
 /** One that repeats itself is told once a minute; the snapshot counts them all. */
@@ -58,7 +83,7 @@ export type GossipProblem =
   | { readonly kind: 'seed-name'; readonly host: string; readonly reason: string }
   | { readonly kind: 'state-file'; readonly file: string; readonly reason: string };
 
-/** How often names of seeds are looked up and remembered members are asked while we are alone, milliseconds. */
+/** How often names of seeds are looked up until one has answered, and remembered members asked while we are alone, milliseconds. */
 const ALONE_INTERVAL = 30_000;
 /** Time from a change to the write of the members file, and the shortest between two writes, milliseconds. */
 const SAVE_DELAY = 300;
@@ -70,39 +95,51 @@ const RANDOM_RANGE = 2 ** 47;
 /** Binds the sockets and joins. Rejects with a {@link GossipError} when the settings or the address are unusable. */
 export async function startGossip(options: GossipOptions): Promise<Gossip> {
   const seeds = options.seeds.map(parseSeed);
-  const cipher = options.keyring === undefined ? undefined : await readKeyring(options.keyring);
+  const keyring = options.keyring === undefined ? undefined : await Keyring.read(options.keyring);
+  const tunables: SwimTunables = { ...profiles[options.profile ?? 'lan'], ...options.tunables };
   const receiver: { gossip?: Gossip } = {};
   const input = (message: SwimInput) => receiver.gossip?.handle(message);
-  const { sockets, port } = await Sockets.bind(options.bind, {
-    datagram: (from, data) => input({ kind: 'datagram', from, data: hex(data) }),
+  const { sockets, port } = await Sockets.bind(options.bind, toMillis(tunables.streamTimeout), {
+    datagram: (from, data) => input({ kind: 'datagram', from, data: data.toString('hex') }),
     datagramFailed: (to) => input({ kind: 'datagram-failed', to }),
     streamAccepted: (stream, from) => input({ kind: 'stream-accepted', stream, from }),
-    streamData: (stream, data) => input({ kind: 'stream-data', stream, data: hex(data) }),
+    streamData: (stream, data) => input({ kind: 'stream-data', stream, data: data.toString('hex') }),
     streamClosed: (stream, reason) => input({ kind: 'stream-closed', stream, reason }),
     trouble: (reason) => options.onEvent({ kind: 'problem', problem: { kind: 'socket', reason } }),
   });
-  const advertise = options.advertise ?? options.bind;
-  const settings: SwimSettings = {
-    ...lanTunables,
-    ...options.tunables,
-    name: options.name,
-    advertise: { address: advertise.address, port: advertise.port === 0 ? port : advertise.port },
-    tags: options.tags,
-    seeds: seeds.flatMap((seed) => seedEndpoint(seed) ?? []),
-    label: '',
-  };
-  const problem = settingsProblem(settings);
-  if (problem !== undefined) {
+  try {
+    const told = options.advertise ?? options.bind;
+    const advertise = { address: told.address, port: told.port === 0 ? port : told.port };
+    const settings: SwimSettings = {
+      ...tunables,
+      name: options.name,
+      advertise,
+      tags: options.tags,
+      seeds: seeds.flatMap((seed) => seedEndpoint(seed) ?? []),
+      label: options.label ?? '',
+    };
+    const problem = settingsProblem(settings);
+    if (problem !== undefined) throw new GossipError('bad-settings', `gossip: ${problem}`);
+    const { identityFile, name } = options;
+    const claim = identityFile === undefined ? undefined : await claimName(identityFile, name, advertise, Date.now());
+    const fixedTags: Tags = claim === undefined ? {} : { [CLAIM_TAG]: claim };
+    const claimed = { ...settings, tags: { ...settings.tags, ...fixedTags } };
+    const tooMuch = settingsProblem(claimed);
+    if (tooMuch !== undefined) throw new GossipError('bad-settings', `gossip: ${tooMuch}`);
+    const machine = new Swim(claimed, {
+      random: () => randomInt(RANDOM_RANGE) / RANDOM_RANGE,
+      verify: verifyClaim,
+      ...(keyring === undefined ? {} : { cipher: keyring }),
+    });
+    const names = seeds.filter((seed) => seedEndpoint(seed) === undefined);
+    const gossip = new Gossip({ machine, sockets, settings: claimed, options, names, keyring, fixedTags });
+    receiver.gossip = gossip;
+    gossip.start();
+    return gossip;
+  } catch (error) {
     await sockets.close();
-    throw new GossipError('bad-settings', `gossip: ${problem}`);
+    throw error;
   }
-  const random = () => randomInt(RANDOM_RANGE) / RANDOM_RANGE;
-  const machine = new Swim(settings, cipher === undefined ? { random } : { random, cipher });
-  const names = seeds.filter((seed) => seedEndpoint(seed) === undefined);
-  const gossip = new Gossip({ machine, sockets, settings, options, names });
-  receiver.gossip = gossip;
-  gossip.start();
-  return gossip;
 }
 
 interface GossipParts {
@@ -111,6 +148,9 @@ interface GossipParts {
   readonly settings: SwimSettings;
   readonly options: GossipOptions;
   readonly names: readonly Seed[];
+  readonly keyring: Keyring | undefined;
+  /** Tags that no change of tags takes away. */
+  readonly fixedTags: Tags;
 }
 
 /** A running member. */
@@ -128,6 +168,9 @@ export class Gossip {
   #leaving: Promise<void> | undefined;
   #left: (() => void) | undefined;
   readonly #repeats = new Repeats();
+  readonly #questions = new Questions((input) => this.handle(input));
+  /** Doctors that wait for the end of our check-up. */
+  #doctors: string[] = [];
   #open = true;
 
   constructor(parts: GossipParts) {
@@ -153,9 +196,30 @@ export class Gossip {
   }
 
   setTags(tags: Tags): void {
-    const problem = settingsProblem({ ...this.#parts.settings, tags });
+    const all = { ...tags, ...this.#parts.fixedTags };
+    const problem = settingsProblem({ ...this.#parts.settings, tags: all });
     if (problem !== undefined) throw new GossipError('bad-settings', `gossip: ${problem}`);
-    this.handle({ kind: 'set-tags', tags });
+    this.handle({ kind: 'set-tags', tags: all });
+  }
+
+  /** Whether what we send is encrypted, and whether plain input is refused. */
+  get encryption(): { readonly sends: boolean; readonly requires: boolean } {
+    const { keyring, settings } = this.#parts;
+    return {
+      sends: keyring !== undefined && !settings.sendPlain,
+      requires: keyring !== undefined && !settings.acceptPlain,
+    };
+  }
+
+  /** Asks members a serf query. */
+  ask(question: Question): Promise<Answers> {
+    if (!this.#open) return Promise.resolve({ answers: new Map(), acknowledged: new Set() });
+    return this.#questions.ask(question);
+  }
+
+  /** Says that a failed member will not come back; with `prune` its name is free for any host. */
+  forget(name: string, prune: boolean): void {
+    this.handle({ kind: 'forget', name, prune });
   }
 
   /** Tells every member a user event of at most 512 bytes, name included. */
@@ -179,6 +243,7 @@ export class Gossip {
     if (!this.#open) return;
     this.#open = false;
     this.#left?.();
+    this.#questions.close();
     clearTimeout(this.#timer);
     clearTimeout(this.#aloneTimer);
     if (this.#saveTimer !== undefined) this.#save();
@@ -227,14 +292,69 @@ export class Gossip {
         options.onEvent({ kind: 'user-event', name: output.name, payload, time: output.time });
         return;
       }
+      case 'query':
+        this.#answer(output);
+        return;
+      case 'answered':
+      case 'acknowledged':
+      case 'asked':
+        this.#questions.told(output);
+        return;
+      case 'key-request':
+        void this.#changeKeys(output);
+        return;
+      case 'checked-up':
+        this.#tellDoctors(output.report);
+        return;
       case 'problem':
         if (this.#repeats.isNews(problemKey(output.problem), performance.now()))
           options.onEvent({ kind: 'problem', problem: output.problem });
         return;
       case 'left':
         this.#left?.();
+        if (this.#leaving === undefined && this.#open) {
+          options.onEvent({ kind: 'silenced' });
+          void this.close();
+        }
         return;
     }
+  }
+
+  #answer({ query, name, payload, from }: Extract<SwimOutput, { kind: 'query' }>): void {
+    if (name === DOCTOR_QUERY) {
+      this.#doctors.push(query);
+      // Outside of this call: an input within the carrying out of another would be out of order.
+      if (this.#doctors.length === 1) setImmediate(() => this.handle({ kind: 'check-up' }));
+      return;
+    }
+    const answer = this.#parts.options.onQuery?.(name, Buffer.from(payload, 'hex'), from);
+    if (answer !== undefined) setImmediate(() => this.handle({ kind: 'answer', query, payload: hex(answer) }));
+  }
+
+  #tellDoctors(report: CheckUpReport): void {
+    const { options, settings, keyring } = this.#parts;
+    const about = {
+      version: options.version ?? 'unknown',
+      at: Date.now(),
+      acceptsPlain: keyring !== undefined && settings.acceptPlain,
+    };
+    const payload = hex(encodeReport(memberReport(this.snapshot(), report, about)));
+    const doctors = this.#doctors;
+    this.#doctors = [];
+    setImmediate(() => {
+      for (const query of doctors) this.handle({ kind: 'answer', query, payload });
+    });
+  }
+
+  async #changeKeys({ query, operation, key, from }: Extract<SwimOutput, { kind: 'key-request' }>): Promise<void> {
+    const { keyring, options } = this.#parts;
+    const reason =
+      keyring === undefined ? 'this member has no keyring' : await changed(keyring, operation, Buffer.from(key, 'hex'));
+    if (operation !== 'list') options.onEvent({ kind: 'keys', operation, from, reason });
+    const keys = operation === 'list' ? (keyring?.keys ?? []) : [];
+    const [primary = ''] = keys;
+    const done = reason === undefined;
+    setImmediate(() => this.handle({ kind: 'answer-keys', query, done, message: reason ?? '', keys, primary }));
   }
 
   async #recall(): Promise<void> {
@@ -247,12 +367,17 @@ export class Gossip {
     await this.#lookAround();
   }
 
-  /** While we are alone: asks the remembered members and what the names of seeds stand for now. */
+  /**
+   * Asks what the names of seeds stand for now, until one of the seeds has answered: a member met by another way may be as
+   * far from the rest of the fleet as we are. While we are alone, also the members of an earlier run.
+   */
   async #lookAround(): Promise<void> {
     const { machine, names, options } = this.#parts;
-    const alone = !machine.snapshot().members.some(({ name, status }) => status === 'alive' && name !== options.name);
-    if (alone) {
-      const endpoints = [...this.#remembered];
+    const { members, seeded } = machine.snapshot();
+    const alone = !members.some(({ name, status }) => status === 'alive' && name !== options.name);
+    if (alone && this.#remembered.length > 0) this.handle({ kind: 'join', endpoints: this.#remembered });
+    if (names.length > 0 && (alone || !seeded)) {
+      const endpoints: Endpoint[] = [];
       for (const seed of names) {
         try {
           endpoints.push(...(await lookUp(seed)));
@@ -261,7 +386,7 @@ export class Gossip {
           options.onEvent({ kind: 'problem', problem });
         }
       }
-      if (endpoints.length > 0) this.handle({ kind: 'join', endpoints });
+      this.handle({ kind: 'seeds', endpoints });
     }
     if (this.#open) this.#aloneTimer = setTimeout(() => void this.#lookAround(), ALONE_INTERVAL);
   }
@@ -290,6 +415,19 @@ export class Gossip {
   #shown(member: MemberSnapshot): GossipMember {
     const since = Math.round(this.#epoch + member.since / 1000);
     return { ...member, since, self: member.name === this.#parts.settings.name };
+  }
+}
+
+function changed(keyring: Keyring, operation: KeyOperation, key: Uint8Array): Promise<string | undefined> {
+  switch (operation) {
+    case 'install':
+      return keyring.install(key);
+    case 'use':
+      return keyring.use(key);
+    case 'remove':
+      return keyring.remove(key);
+    case 'list':
+      return Promise.resolve(undefined);
   }
 }
 

@@ -4,7 +4,10 @@
  * a member; the protocol itself is @keepfleet/swim.
  */
 export * from './errors.ts';
+export { type Finding, type Way } from './diagnosis.ts';
+export { type DoctorsWord, examine } from './doctor.ts';
 export * from './gossip.ts';
+export { type KeysOutcome, askKeys } from './keys.ts';
 export { describeProblem } from './problem-text.ts';
 export { DEFAULT_PORT } from './seeds.ts';
-export { MAX_STREAMS, STREAM_DEADLINE } from './sockets.ts';
+export { MAX_STREAMS } from './sockets.ts';

@@ -28,9 +28,27 @@ export function describeProblem(problem: GossipProblem): string {
         `gossip: ${problem.by} took us for ${problem.of === 'dead' ? 'dead' : 'failing'}, and we have contradicted; ` +
         'if it comes again, look for loss on the way between us, or for a stalled host'
       );
+    case 'name-lost':
+      return (
+        `gossip: another host has the name ${problem.name}: ${problem.of - problem.votes} of ${problem.of} members know it at ` +
+        'another address; this node falls silent: give one of the two another name'
+      );
+    case 'name-kept':
+      return (
+        `gossip: another host claims the name ${problem.name}, and ` +
+        `${problem.of === 0 ? 'nobody said whose it is' : `${problem.votes} of ${problem.of} members say that it is ours`}; ` +
+        'give the other host another name'
+      );
+    case 'moved':
+      return `gossip: ${problem.name} moved from ${shown(problem.from)} to ${shown(problem.to)}, and proved by its key that it is the same`;
+    case 'stalled':
+      return (
+        `gossip: this process stood still for ${Math.round(problem.lateness / 1000)} ms; what went unanswered meanwhile is held ` +
+        'against nobody; look for a starved CPU, swapping, or a stopped process'
+      );
     case 'oversized':
       return (
-        `gossip: ${problem.what === 'tags' ? 'the tags take' : 'a user event takes'} ${problem.bytes} bytes and ` +
+        `gossip: ${tooLong[problem.what]} ${problem.bytes} bytes and ` +
         `${problem.limit} are allowed; nothing was told`
       );
     case 'socket':
@@ -44,6 +62,13 @@ export function describeProblem(problem: GossipProblem): string {
       );
   }
 }
+
+const tooLong = {
+  tags: 'the tags take',
+  'user-event': 'a user event takes',
+  query: 'a query takes',
+  answer: 'an answer to a query takes',
+} as const;
 
 function shown({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

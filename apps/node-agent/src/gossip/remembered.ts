@@ -1,8 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Endpoint } from '@keepfleet/swim';
 import { parseIp } from '@keepfleet/wire';
 import { z } from 'zod';
+import { replaceFile } from './replace-file.ts';
 
 const file = z.object({
   version: z.literal(1),
@@ -28,10 +28,6 @@ export async function readRemembered(path: string): Promise<Endpoint[]> {
   });
 }
 
-/** Replaces the file in one step: a crash leaves the old or the new one. */
 export async function writeRemembered(path: string, members: readonly RememberedMember[]): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.new`;
-  await writeFile(temporary, `${JSON.stringify({ version: 1, members }, undefined, 2)}\n`, { mode: 0o600 });
-  await rename(temporary, path);
+  await replaceFile(path, `${JSON.stringify({ version: 1, members }, undefined, 2)}\n`);
 }

@@ -34,6 +34,13 @@ export function problemKey(problem: SwimProblem): string {
       return `udp-blocked ${problem.name}`;
     case 'accused':
       return `accused ${problem.by} ${problem.of}`;
+    case 'name-lost':
+    case 'name-kept':
+      return `${problem.kind} ${problem.name}`;
+    case 'moved':
+      return `moved ${problem.name} ${problem.to.address} ${problem.to.port}`;
+    case 'stalled':
+      return 'stalled';
     case 'oversized':
       return `oversized ${problem.what} ${problem.bytes}`;
   }

@@ -7,8 +7,6 @@ import { GossipError, reasonOf } from './errors.ts';
 
 /** Most streams open at a time, in each direction; more are refused. */
 export const MAX_STREAMS = 128;
-/** Time a stream may take in all, milliseconds. */
-export const STREAM_DEADLINE = 10_000;
 /** Most bytes that unfinished streams may have sent us together. */
 export const MAX_STREAM_BYTES_TOGETHER = 8 * MAX_STREAM_BYTES;
 
@@ -36,13 +34,22 @@ export class Sockets {
   readonly #server: Server;
   readonly #events: SocketEvents;
   readonly #local: IpAddress;
+  /** Time a stream may take in all, milliseconds. */
+  readonly #streamTimeout: number;
   readonly #accepted = new Map<string, Stream>();
   readonly #dialled = new Map<string, Stream>();
   #streams = 0;
   #together = 0;
   #open = true;
 
-  private constructor(udp: DatagramSocket, server: Server, local: IpAddress, events: SocketEvents) {
+  private constructor(
+    udp: DatagramSocket,
+    server: Server,
+    local: IpAddress,
+    streamTimeout: number,
+    events: SocketEvents,
+  ) {
+    this.#streamTimeout = streamTimeout;
     this.#udp = udp;
     this.#server = server;
     this.#local = local;
@@ -50,7 +57,11 @@ export class Sockets {
   }
 
   /** Port 0 takes any port that is free for both. */
-  static async bind(bind: Endpoint, events: SocketEvents): Promise<{ sockets: Sockets; port: number }> {
+  static async bind(
+    bind: Endpoint,
+    streamTimeout: number,
+    events: SocketEvents,
+  ): Promise<{ sockets: Sockets; port: number }> {
     const ipv6 = familyOf(bind.address) === 'ipv6';
     const udp = createSocket({ type: ipv6 ? 'udp6' : 'udp4', ipv6Only: ipv6 });
     const server = createServer();
@@ -60,7 +71,7 @@ export class Sockets {
       const { port } = udp.address();
       const listen = () => server.listen({ host: bind.address, port, ipv6Only: ipv6, exclusive: true });
       await settled('TCP', { address: bind.address, port }, server, 'listening', listen);
-      const sockets = new Sockets(udp, server, bind.address, events);
+      const sockets = new Sockets(udp, server, bind.address, streamTimeout, events);
       sockets.#listen();
       return { sockets, port };
     } catch (error) {
@@ -133,7 +144,7 @@ export class Sockets {
       stream.reason = reason;
       socket.destroy();
     };
-    const deadline = setTimeout(() => give(`not done within ${STREAM_DEADLINE / 1000} s`), STREAM_DEADLINE);
+    const deadline = setTimeout(() => give(`not done within ${this.#streamTimeout / 1000} s`), this.#streamTimeout);
     const stream: Stream = { socket, deadline, received: 0, reason: undefined };
     streams.set(name, stream);
     socket.on('data', (data) => {

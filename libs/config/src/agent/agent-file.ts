@@ -20,6 +20,8 @@ export type AgentFileResult =
 
 const MAX_NODE_NAME = 128;
 const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+/** A host name; what is all digits and dots is an address written wrong. */
+const SEED_NAME = /^(?![\d.]+(?::|$))([A-Za-z\d](?:[A-Za-z\d.-]*[A-Za-z\d])?)(?::(\d{1,5}))?$/;
 const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/;
 
 const path = z.string().startsWith('/', 'expected an absolute path');
@@ -30,6 +32,20 @@ const endpoint = z.string().transform((text, context): { address: IpAddress; por
   const found = readEndpoint(text);
   if (found !== undefined) return found;
   context.addIssue({ code: 'custom', message: `found "${text}", expected an IP address, with :PORT if need be` });
+  return z.NEVER;
+});
+
+/** The same, or a name in place of the address. */
+const seed = z.string().transform((text, context): { host: string; port: number } => {
+  const found = readEndpoint(text);
+  if (found !== undefined) return { host: found.address, port: found.port };
+  const [, name, digits] = SEED_NAME.exec(text) ?? [];
+  const port = digits === undefined ? DEFAULT_GOSSIP_PORT : Number(digits);
+  if (name !== undefined && port >= 1 && port <= 65_535) return { host: name, port };
+  context.addIssue({
+    code: 'custom',
+    message: `found "${text}", expected an IP address or a name, with :PORT if need be`,
+  });
   return z.NEVER;
 });
 
@@ -66,12 +82,38 @@ const gossip = z.strictObject({
   advertise: endpoint
     .optional()
     .describe('IP[:PORT] that the others are told; default the bind address, which must then be a real one.'),
-  seeds: z.array(endpoint).default([]).describe('IP[:PORT] of members to join by.'),
+  seeds: z
+    .array(seed)
+    .default([])
+    .describe('IP or NAME, with :PORT if need be, of members to join by; names are looked up until one has answered.'),
   keyFile: path
     .optional()
     .describe(
-      'File with one base64 key of 16, 24 or 32 bytes a line, the first of which encrypts; missing: no encryption.',
+      'Keyring: a JSON array of base64 keys of 16, 24 or 32 bytes, the first of which encrypts, as `keepfleet keys generate` makes it; default gossip-keyring.json in the state directory.',
     ),
+  encryption: z
+    .enum(['required', 'accept-plain', 'send-plain', 'off'])
+    .default('required')
+    .describe(
+      'required: all is encrypted. To bring encryption into a running fleet: send-plain on every node (has the keyring, understands both), then accept-plain on every node (sends encrypted, understands both), then required. off: no keyring.',
+    ),
+  profile: z
+    .enum(['lan', 'wan', 'local'])
+    .default('lan')
+    .describe(
+      'Timing: lan for one site, wan for sites a continent apart, local for one switch; the same on every node.',
+    ),
+  label: z
+    .string()
+    .max(255)
+    .default('')
+    .describe('Members of another label do not hear each other; serf agents have none.'),
+  packetSize: z
+    .int()
+    .min(900)
+    .max(65_000)
+    .optional()
+    .describe('Largest datagram, bytes of UDP payload; default 1400. Lower where a tunnel carries less.'),
 });
 
 const snmp = z.strictObject({

@@ -19,6 +19,13 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import {
+  ChangeKeysRequest,
+  ChangeKeysResponse,
+  ExamineRequest,
+  ExamineResponse,
+  ForgetMemberRequest,
+} from "../../gossip/v1/gossip.ts";
+import {
   Event,
   NodeState,
   Override,
@@ -149,6 +156,9 @@ export interface Command {
     | { $case: "clearOverride"; value: ClearOverride }
     | { $case: "relinquish"; value: Relinquish }
     | { $case: "countConnections"; value: CountConnections }
+    | { $case: "examineGossip"; value: ExamineRequest }
+    | { $case: "changeGossipKeys"; value: ChangeKeysRequest }
+    | { $case: "forgetMember"; value: ForgetMemberRequest }
     | undefined;
 }
 
@@ -180,6 +190,8 @@ export interface CommandResult {
   /** What happened, or why not. */
   detail: string;
   connections: RealServerStatistics[];
+  gossip?: ExamineResponse | undefined;
+  keys?: ChangeKeysResponse | undefined;
 }
 
 function createBaseAgentMessage(): AgentMessage {
@@ -1949,6 +1961,15 @@ export const Command: MessageFns<Command> = {
       case "countConnections":
         CountConnections.encode(message.body.value, writer.uint32(66).fork()).join();
         break;
+      case "examineGossip":
+        ExamineRequest.encode(message.body.value, writer.uint32(322).fork()).join();
+        break;
+      case "changeGossipKeys":
+        ChangeKeysRequest.encode(message.body.value, writer.uint32(330).fork()).join();
+        break;
+      case "forgetMember":
+        ForgetMemberRequest.encode(message.body.value, writer.uint32(338).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2030,6 +2051,30 @@ export const Command: MessageFns<Command> = {
             message.body = { $case: "countConnections", value: CountConnections.decode(reader, reader.uint32()) };
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.body = { $case: "examineGossip", value: ExamineRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.body = { $case: "changeGossipKeys", value: ChangeKeysRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 42: {
+            if (tag !== 338) {
+              break;
+            }
+
+            message.body = { $case: "forgetMember", value: ForgetMemberRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2062,6 +2107,18 @@ export const Command: MessageFns<Command> = {
         ? { $case: "countConnections", value: CountConnections.fromJSON(object.countConnections) }
         : isSet(object.count_connections)
         ? { $case: "countConnections", value: CountConnections.fromJSON(object.count_connections) }
+        : isSet(object.examineGossip)
+        ? { $case: "examineGossip", value: ExamineRequest.fromJSON(object.examineGossip) }
+        : isSet(object.examine_gossip)
+        ? { $case: "examineGossip", value: ExamineRequest.fromJSON(object.examine_gossip) }
+        : isSet(object.changeGossipKeys)
+        ? { $case: "changeGossipKeys", value: ChangeKeysRequest.fromJSON(object.changeGossipKeys) }
+        : isSet(object.change_gossip_keys)
+        ? { $case: "changeGossipKeys", value: ChangeKeysRequest.fromJSON(object.change_gossip_keys) }
+        : isSet(object.forgetMember)
+        ? { $case: "forgetMember", value: ForgetMemberRequest.fromJSON(object.forgetMember) }
+        : isSet(object.forget_member)
+        ? { $case: "forgetMember", value: ForgetMemberRequest.fromJSON(object.forget_member) }
         : undefined,
     };
   },
@@ -2088,6 +2145,12 @@ export const Command: MessageFns<Command> = {
       obj.relinquish = Relinquish.toJSON(message.body.value);
     } else if (message.body?.$case === "countConnections") {
       obj.countConnections = CountConnections.toJSON(message.body.value);
+    } else if (message.body?.$case === "examineGossip") {
+      obj.examineGossip = ExamineRequest.toJSON(message.body.value);
+    } else if (message.body?.$case === "changeGossipKeys") {
+      obj.changeGossipKeys = ChangeKeysRequest.toJSON(message.body.value);
+    } else if (message.body?.$case === "forgetMember") {
+      obj.forgetMember = ForgetMemberRequest.toJSON(message.body.value);
     }
     return obj;
   },
@@ -2123,6 +2186,24 @@ export const Command: MessageFns<Command> = {
       case "countConnections": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "countConnections", value: CountConnections.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "examineGossip": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "examineGossip", value: ExamineRequest.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "changeGossipKeys": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "changeGossipKeys", value: ChangeKeysRequest.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "forgetMember": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "forgetMember", value: ForgetMemberRequest.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2440,7 +2521,7 @@ export const CountConnections: MessageFns<CountConnections> = {
 };
 
 function createBaseCommandResult(): CommandResult {
-  return { id: "", done: false, detail: "", connections: [] };
+  return { id: "", done: false, detail: "", connections: [], gossip: undefined, keys: undefined };
 }
 
 export const CommandResult: MessageFns<CommandResult> = {
@@ -2456,6 +2537,12 @@ export const CommandResult: MessageFns<CommandResult> = {
     }
     for (const v of message.connections) {
       RealServerStatistics.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.gossip !== undefined) {
+      ExamineResponse.encode(message.gossip, writer.uint32(322).fork()).join();
+    }
+    if (message.keys !== undefined) {
+      ChangeKeysResponse.encode(message.keys, writer.uint32(330).fork()).join();
     }
     return writer;
   },
@@ -2505,6 +2592,22 @@ export const CommandResult: MessageFns<CommandResult> = {
             message.connections.push(RealServerStatistics.decode(reader, reader.uint32()));
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.gossip = ExamineResponse.decode(reader, reader.uint32());
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.keys = ChangeKeysResponse.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2525,6 +2628,8 @@ export const CommandResult: MessageFns<CommandResult> = {
       connections: globalThis.Array.isArray(object?.connections)
         ? object.connections.map((e: any) => RealServerStatistics.fromJSON(e))
         : [],
+      gossip: isSet(object.gossip) ? ExamineResponse.fromJSON(object.gossip) : undefined,
+      keys: isSet(object.keys) ? ChangeKeysResponse.fromJSON(object.keys) : undefined,
     };
   },
 
@@ -2542,6 +2647,12 @@ export const CommandResult: MessageFns<CommandResult> = {
     if (message.connections?.length) {
       obj.connections = message.connections.map((e) => RealServerStatistics.toJSON(e));
     }
+    if (message.gossip !== undefined) {
+      obj.gossip = ExamineResponse.toJSON(message.gossip);
+    }
+    if (message.keys !== undefined) {
+      obj.keys = ChangeKeysResponse.toJSON(message.keys);
+    }
     return obj;
   },
 
@@ -2554,6 +2665,12 @@ export const CommandResult: MessageFns<CommandResult> = {
     message.done = object.done ?? false;
     message.detail = object.detail ?? "";
     message.connections = object.connections?.map((e) => RealServerStatistics.fromPartial(e)) || [];
+    message.gossip = (object.gossip !== undefined && object.gossip !== null)
+      ? ExamineResponse.fromPartial(object.gossip)
+      : undefined;
+    message.keys = (object.keys !== undefined && object.keys !== null)
+      ? ChangeKeysResponse.fromPartial(object.keys)
+      : undefined;
     return message;
   },
 };

@@ -28,6 +28,7 @@ import {
   familyToJSON,
   Override,
   Process,
+  RouterClaim,
   Statistics,
   VirtualRouter,
   VirtualService,
@@ -281,6 +282,17 @@ export interface FleetVirtualRouter {
   ownerSince: Date | undefined;
   candidates: Candidate[];
   addresses: string[];
+  /** What the nodes say of it by gossip, the newest word of each; also of nodes that are not connected. */
+  claims: GossipClaim[];
+}
+
+export interface GossipClaim {
+  claim:
+    | RouterClaim
+    | undefined;
+  /** The node that reported it, and how old the word is. */
+  toldBy: string;
+  ageMs: bigint;
 }
 
 export interface NodeService {
@@ -1118,6 +1130,7 @@ function createBaseFleetVirtualRouter(): FleetVirtualRouter {
     ownerSince: undefined,
     candidates: [],
     addresses: [],
+    claims: [],
   };
 }
 
@@ -1149,6 +1162,9 @@ export const FleetVirtualRouter: MessageFns<FleetVirtualRouter> = {
     }
     for (const v of message.addresses) {
       writer.uint32(74).string(v!);
+    }
+    for (const v of message.claims) {
+      GossipClaim.encode(v!, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -1238,6 +1254,14 @@ export const FleetVirtualRouter: MessageFns<FleetVirtualRouter> = {
             message.addresses.push(reader.string());
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.claims.push(GossipClaim.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1268,6 +1292,9 @@ export const FleetVirtualRouter: MessageFns<FleetVirtualRouter> = {
         : [],
       addresses: globalThis.Array.isArray(object?.addresses)
         ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+      claims: globalThis.Array.isArray(object?.claims)
+        ? object.claims.map((e: any) => GossipClaim.fromJSON(e))
         : [],
     };
   },
@@ -1301,6 +1328,9 @@ export const FleetVirtualRouter: MessageFns<FleetVirtualRouter> = {
     if (message.addresses?.length) {
       obj.addresses = message.addresses;
     }
+    if (message.claims?.length) {
+      obj.claims = message.claims.map((e) => GossipClaim.toJSON(e));
+    }
     return obj;
   },
 
@@ -1318,6 +1348,117 @@ export const FleetVirtualRouter: MessageFns<FleetVirtualRouter> = {
     message.ownerSince = object.ownerSince ?? undefined;
     message.candidates = object.candidates?.map((e) => Candidate.fromPartial(e)) || [];
     message.addresses = object.addresses?.map((e) => e) || [];
+    message.claims = object.claims?.map((e) => GossipClaim.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGossipClaim(): GossipClaim {
+  return { claim: undefined, toldBy: "", ageMs: 0n };
+}
+
+export const GossipClaim: MessageFns<GossipClaim> = {
+  encode(message: GossipClaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.claim !== undefined) {
+      RouterClaim.encode(message.claim, writer.uint32(10).fork()).join();
+    }
+    if (message.toldBy !== "") {
+      writer.uint32(18).string(message.toldBy);
+    }
+    if (message.ageMs !== 0n) {
+      if (BigInt.asUintN(64, message.ageMs) !== message.ageMs) {
+        throw new globalThis.Error("value provided for field message.ageMs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.ageMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GossipClaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGossipClaim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.claim = RouterClaim.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.toldBy = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ageMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GossipClaim {
+    return {
+      claim: isSet(object.claim) ? RouterClaim.fromJSON(object.claim) : undefined,
+      toldBy: isSet(object.toldBy)
+        ? globalThis.String(object.toldBy)
+        : isSet(object.told_by)
+        ? globalThis.String(object.told_by)
+        : "",
+      ageMs: isSet(object.ageMs) ? BigInt(object.ageMs) : isSet(object.age_ms) ? BigInt(object.age_ms) : 0n,
+    };
+  },
+
+  toJSON(message: GossipClaim): unknown {
+    const obj: any = {};
+    if (message.claim !== undefined) {
+      obj.claim = RouterClaim.toJSON(message.claim);
+    }
+    if (message.toldBy !== "") {
+      obj.toldBy = message.toldBy;
+    }
+    if (message.ageMs !== 0n) {
+      obj.ageMs = message.ageMs.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GossipClaim>, I>>(base?: I): GossipClaim {
+    return GossipClaim.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GossipClaim>, I>>(object: I): GossipClaim {
+    const message = createBaseGossipClaim();
+    message.claim = (object.claim !== undefined && object.claim !== null)
+      ? RouterClaim.fromPartial(object.claim)
+      : undefined;
+    message.toldBy = object.toldBy ?? "";
+    message.ageMs = (object.ageMs !== undefined && object.ageMs !== null) ? BigInt(object.ageMs) : 0n;
     return message;
   },
 };

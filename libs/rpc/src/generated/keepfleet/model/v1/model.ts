@@ -366,6 +366,25 @@ export interface NodeState {
   /** False when this node's kernel has no ip_vs; why and what to do in problems. */
   ipvsAvailable: boolean;
   drained: boolean;
+  /** What nodes claim, over gossip, of the virtual routers that this node carries too; its own claims among them. */
+  claims: RouterClaim[];
+}
+
+/** A node's own word about a virtual router, as gossip brought it to the reporting node. */
+export interface RouterClaim {
+  vrid: number;
+  family: Family;
+  /** Its lowest advertised address; empty for a router that advertises none. */
+  address: string;
+  node: string;
+  state: RouterState;
+  priority: number;
+  since: Date | undefined;
+  heardAt:
+    | Date
+    | undefined;
+  /** alive | suspect | failed | unknown, by gossip; the word of one that failed does not count. */
+  member: string;
 }
 
 function createBaseAddress(): Address {
@@ -3509,6 +3528,7 @@ function createBaseNodeState(): NodeState {
     problems: [],
     ipvsAvailable: false,
     drained: false,
+    claims: [],
   };
 }
 
@@ -3540,6 +3560,9 @@ export const NodeState: MessageFns<NodeState> = {
     }
     if (message.drained !== false) {
       writer.uint32(72).bool(message.drained);
+    }
+    for (const v of message.claims) {
+      RouterClaim.encode(v!, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -3629,6 +3652,14 @@ export const NodeState: MessageFns<NodeState> = {
             message.drained = reader.bool();
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.claims.push(RouterClaim.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3668,6 +3699,7 @@ export const NodeState: MessageFns<NodeState> = {
         ? globalThis.Boolean(object.ipvs_available)
         : false,
       drained: isSet(object.drained) ? globalThis.Boolean(object.drained) : false,
+      claims: globalThis.Array.isArray(object?.claims) ? object.claims.map((e: any) => RouterClaim.fromJSON(e)) : [],
     };
   },
 
@@ -3700,6 +3732,9 @@ export const NodeState: MessageFns<NodeState> = {
     if (message.drained !== undefined) {
       obj.drained = message.drained;
     }
+    if (message.claims?.length) {
+      obj.claims = message.claims.map((e) => RouterClaim.toJSON(e));
+    }
     return obj;
   },
 
@@ -3717,6 +3752,218 @@ export const NodeState: MessageFns<NodeState> = {
     message.problems = object.problems?.map((e) => e) || [];
     message.ipvsAvailable = object.ipvsAvailable ?? false;
     message.drained = object.drained ?? false;
+    message.claims = object.claims?.map((e) => RouterClaim.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRouterClaim(): RouterClaim {
+  return {
+    vrid: 0,
+    family: 0,
+    address: "",
+    node: "",
+    state: 0,
+    priority: 0,
+    since: undefined,
+    heardAt: undefined,
+    member: "",
+  };
+}
+
+export const RouterClaim: MessageFns<RouterClaim> = {
+  encode(message: RouterClaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.vrid !== 0) {
+      writer.uint32(8).uint32(message.vrid);
+    }
+    if (message.family !== 0) {
+      writer.uint32(16).int32(message.family);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    if (message.node !== "") {
+      writer.uint32(34).string(message.node);
+    }
+    if (message.state !== 0) {
+      writer.uint32(40).int32(message.state);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(48).uint32(message.priority);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(58).fork()).join();
+    }
+    if (message.heardAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.heardAt), writer.uint32(66).fork()).join();
+    }
+    if (message.member !== "") {
+      writer.uint32(74).string(message.member);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RouterClaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRouterClaim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.vrid = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.family = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.priority = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.heardAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.member = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RouterClaim {
+    return {
+      vrid: isSet(object.vrid) ? globalThis.Number(object.vrid) : 0,
+      family: isSet(object.family) ? familyFromJSON(object.family) : 0,
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      state: isSet(object.state) ? routerStateFromJSON(object.state) : 0,
+      priority: isSet(object.priority) ? globalThis.Number(object.priority) : 0,
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      heardAt: isSet(object.heardAt)
+        ? fromJsonTimestamp(object.heardAt)
+        : isSet(object.heard_at)
+        ? fromJsonTimestamp(object.heard_at)
+        : undefined,
+      member: isSet(object.member) ? globalThis.String(object.member) : "",
+    };
+  },
+
+  toJSON(message: RouterClaim): unknown {
+    const obj: any = {};
+    if (message.vrid !== 0) {
+      obj.vrid = Math.round(message.vrid);
+    }
+    if (message.family !== 0) {
+      obj.family = familyToJSON(message.family);
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.state !== 0) {
+      obj.state = routerStateToJSON(message.state);
+    }
+    if (message.priority !== 0) {
+      obj.priority = Math.round(message.priority);
+    }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.heardAt !== undefined) {
+      obj.heardAt = message.heardAt.toISOString();
+    }
+    if (message.member !== "") {
+      obj.member = message.member;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RouterClaim>, I>>(base?: I): RouterClaim {
+    return RouterClaim.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RouterClaim>, I>>(object: I): RouterClaim {
+    const message = createBaseRouterClaim();
+    message.vrid = object.vrid ?? 0;
+    message.family = object.family ?? 0;
+    message.address = object.address ?? "";
+    message.node = object.node ?? "";
+    message.state = object.state ?? 0;
+    message.priority = object.priority ?? 0;
+    message.since = object.since ?? undefined;
+    message.heardAt = object.heardAt ?? undefined;
+    message.member = object.member ?? "";
     return message;
   },
 };

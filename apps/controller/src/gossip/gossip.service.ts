@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { type agent, fleet, gossip } from '@keepfleet/rpc';
+import type { Clock } from '../common/clock.ts';
+import { RefusedError } from '../common/refusal.ts';
+import { CLOCK } from '../common/tokens.ts';
+import { FleetState } from '../fleet/fleet-state.ts';
+import { freshness, isConnected } from '../fleet/node-record.ts';
+import { CommandDesk } from '../link/command-desk.ts';
+import { groupRouters } from '../routers/router-group.ts';
+import { claimsOf, counts } from '../routers/router-claims.ts';
+import { stateWord } from '../routers/router-view.ts';
+import { memberRows, merged } from './gossip-view.ts';
+
+/** A check-up and a change of keys take up to six seconds at the agent. */
+const ANSWER_TIMEOUT_MS = 9_000;
+/** Agents that are asked for a check-up at a time: one side of a partition does not know what the other sees. */
+const MOST_DOCTORS = 3;
+
+/** The fleet's gossip as its nodes see it; what has to be asked in the fleet itself is asked by an agent that is connected. */
+@Injectable()
+export class GossipService {
+  readonly #state: FleetState;
+  readonly #desk: CommandDesk;
+  readonly #clock: Clock;
+
+  constructor(
+    @Inject(FleetState) state: FleetState,
+    @Inject(CommandDesk) desk: CommandDesk,
+    @Inject(CLOCK) clock: Clock,
+  ) {
+    this.#state = state;
+    this.#desk = desk;
+    this.#clock = clock;
+  }
+
+  members(): gossip.ListMembersResponse {
+    const members = memberRows(this.#state.records(), this.#clock.now());
+    return { source: 'controller', members, health: 0, queued: 0, encrypted: false, counters: {} };
+  }
+
+  async examine(): Promise<gossip.ExamineResponse> {
+    const nodes = this.#connected().slice(0, MOST_DOCTORS);
+    const results = await Promise.all(
+      nodes.map((node) => this.#command(node, '', { $case: 'examineGossip', value: {} }).catch(reasonOf)),
+    );
+    const answers = results.flatMap((result) => (typeof result === 'string' ? [] : (result.gossip ?? [])));
+    if (answers.length === 0) throw unavailable(`no agent could ask the others: ${results.map(wordOf).join('; ')}`);
+    return merged(answers);
+  }
+
+  async changeKeys(request: gossip.ChangeKeysRequest): Promise<gossip.ChangeKeysResponse> {
+    const [node = ''] = this.#connected();
+    const { keys } = await this.#command(node, request.actor, { $case: 'changeGossipKeys', value: request });
+    if (keys === undefined) throw unavailable(`the agent of ${node} did not say what became of it`);
+    return keys;
+  }
+
+  async forget(request: gossip.ForgetMemberRequest): Promise<void> {
+    const [node = ''] = this.#connected();
+    await this.#command(node, request.actor, { $case: 'forgetMember', value: request });
+  }
+
+  claims(): gossip.ListClaimsResponse {
+    const now = this.#clock.now();
+    const records = this.#state.records();
+    const routers = groupRouters(records).map((group): gossip.ClaimedRouter => {
+      const claims = claimsOf(group, records, now).flatMap(({ claim }) => claim ?? []);
+      const masters = claims.filter((claim) => counts(claim) && stateWord(claim.state) === 'master').length;
+      return {
+        vrid: group.vrid,
+        family: group.family,
+        address: group.addresses[0] ?? '',
+        verdict: masters === 0 ? 'no-master' : masters === 1 ? 'one-master' : 'multi-master',
+        since: undefined,
+        claims,
+      };
+    });
+    return { source: 'controller', routers: routers.filter(({ claims }) => claims.length > 0) };
+  }
+
+  /** Nodes that can be asked, those first whose state is current. */
+  #connected(): string[] {
+    const now = this.#clock.now();
+    const connected = this.#state.records().filter((record) => isConnected(record, now));
+    if (connected.length === 0)
+      throw unavailable(
+        'no agent is connected that could be asked; `keepfleet --agent` asks the agent of a node itself',
+      );
+    return connected
+      .sort((a, b) => Number(freshness(b, now) === CURRENT) - Number(freshness(a, now) === CURRENT))
+      .map(({ name }) => name);
+  }
+
+  async #command(node: string, actor: string, body: NonNullable<agent.Command['body']>): Promise<agent.CommandResult> {
+    const id = `gossip-${randomUUID()}`;
+    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    try {
+      // Without a deadline: a node whose clock is wrong is just what is to be found out.
+      this.#desk.submit(node, { id, deadline: undefined, actor, reason: '', body });
+      let result = this.#desk.result(id);
+      while (result === undefined && (await this.#desk.changes.next(timeout))) result = this.#desk.result(id);
+      if (result === undefined)
+        throw unavailable(`the agent of ${node} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`);
+      if (!result.done) throw unavailable(`${node}: ${result.detail}`);
+      return result;
+    } finally {
+      this.#desk.forget(id);
+    }
+  }
+}
+
+const CURRENT = fleet.Freshness.CURRENT;
+
+function unavailable(message: string): RefusedError {
+  return new RefusedError({ kind: 'unavailable', message });
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RefusedError) return error.message;
+  throw error;
+}
+
+function wordOf(result: string | agent.CommandResult): string {
+  return typeof result === 'string' ? result : 'an answer without a word about gossip';
+}

@@ -1,0 +1,191 @@
+import { randomInt } from 'node:crypto';
+import { type Instant, instant } from '@keepfleet/machine';
+import { model } from '@keepfleet/rpc';
+import {
+  type OwnershipChange,
+  type OwnershipEntry,
+  OwnershipTeller,
+  OwnershipView,
+  type RouterOwnership,
+  decodeNotice,
+  isOwnershipNotice,
+  routerKeyText,
+} from '@keepfleet/swim';
+import type { RouterSnapshot } from '@keepfleet/vrrp';
+import type { GossipEvent, GossipMember } from '../gossip/index.ts';
+import type { EventText } from './events.ts';
+
+const RANDOM_RANGE = 2 ** 40;
+
+export interface OwnershipOptions {
+  readonly node: string;
+  /** Raises a coalescing user event in the fleet; nothing happens while gossip is down. */
+  readonly raise: (name: string, payload: Uint8Array) => void;
+  /** Members that gossip knows now. */
+  readonly members: () => readonly GossipMember[];
+  readonly note: (event: EventText) => void;
+  /** What is reported has changed. */
+  readonly changed: () => void;
+}
+
+/**
+ * Who owns which virtual router by the word of the nodes themselves, over gossip: it sees two masters where VRRP's own
+ * segment is cut and neither hears the other, and needs no controller for it.
+ */
+export class Ownership {
+  readonly #options: OwnershipOptions;
+  readonly #teller: OwnershipTeller;
+  readonly #view = new OwnershipView();
+  #own = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #isOpen = true;
+
+  constructor(options: OwnershipOptions) {
+    this.#options = options;
+    this.#teller = new OwnershipTeller(options.node, () => randomInt(RANDOM_RANGE) / RANDOM_RANGE);
+  }
+
+  /** What this node's routers are now; none while the vrrp process is not heard. */
+  update(routers: readonly RouterSnapshot[]): void {
+    const entries = routers.map((router) => ({ entry: entryOf(router), instance: router.name }));
+    this.#own = new Map(entries.map(({ entry, instance }) => [routerKeyText(entry), instance]));
+    this.#teller.set(
+      entries.map(({ entry }) => entry),
+      now(),
+    );
+    this.#go();
+  }
+
+  gossip(event: GossipEvent): void {
+    if (event.kind === 'member') {
+      const { member, change } = event;
+      this.#view.member(member.name, member.status, now());
+      this.#teller.fleetSize(this.#options.members().filter(({ status }) => status === 'alive').length);
+      if (change === 'joined' && !member.self) this.#teller.greet(now());
+      this.#go();
+    } else if (event.kind === 'user-event' && isOwnershipNotice(event.name)) {
+      const notice = decodeNotice(event.name, event.payload);
+      if (notice.ok && this.#view.heard(notice.value, now())) this.#options.changed();
+      this.#go();
+    }
+  }
+
+  /** Virtual routers that this node carries too, or all that were ever told of. */
+  routers(which: 'carried' | 'all'): RouterOwnership[] {
+    const all = this.#view.routers(now());
+    return which === 'all' ? all : all.filter((router) => this.#own.has(routerKeyText(router)));
+  }
+
+  /** What the controller is told: of routers that this node carries, so that the share of each node stays small. */
+  claims(): model.RouterClaim[] {
+    return this.routers('carried').flatMap(wireClaims);
+  }
+
+  problems(): string[] {
+    return this.routers('carried').flatMap((router) =>
+      router.settled && router.verdict !== 'one-master' ? [`vrrp: ${this.#words(router)}`] : [],
+    );
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+  }
+
+  #go(): void {
+    if (!this.#isOpen) return;
+    for (const { name, payload } of this.#teller.timeout(now(), Date.now())) this.#options.raise(name, payload);
+    for (const change of this.#view.timeout(now())) this.#tell(change);
+    clearTimeout(this.#timer);
+    const deadlines = [this.#teller.nextDeadline(), this.#view.nextDeadline()].filter((one) => one !== undefined);
+    if (deadlines.length === 0) return;
+    const wait = Math.ceil((Math.min(...deadlines) - now()) / 1000);
+    this.#timer = setTimeout(() => this.#go(), Math.max(1, wait));
+  }
+
+  #tell({ router, before }: OwnershipChange): void {
+    this.#options.changed();
+    const instance = this.#own.get(routerKeyText(router));
+    // Every node that carries the router tells; others would only repeat them.
+    if (instance === undefined || (router.verdict === 'one-master' && before === undefined)) return;
+    const masters = router.claims.filter(({ role }) => role === 'master').map(({ node }) => node);
+    this.#options.note({
+      severity: router.verdict === 'one-master' ? 'info' : 'error',
+      kind: `vrrp.${router.verdict}`,
+      subject: instance,
+      message: this.#words(router),
+      attributes: {
+        vrid: String(router.vrid),
+        family: router.family,
+        address: router.address ?? '',
+        masters: masters.join(','),
+        source: 'gossip',
+      },
+    });
+  }
+
+  #words(router: RouterOwnership): string {
+    const { vrid, family, address, verdict, claims } = router;
+    const instance = this.#own.get(routerKeyText(router)) ?? 'virtual router';
+    const name = `${instance} (VRID ${vrid}, ${family === 'ipv4' ? 'IPv4' : 'IPv6'}${address === undefined ? '' : `, ${address}`})`;
+    const masters = claims.filter(({ role, member }) => role === 'master' && member !== 'failed');
+    const nodes = masters.map(({ node }) => node).join(' and ');
+    switch (verdict) {
+      case 'one-master':
+        return `${name} has one master, ${nodes}`;
+      case 'multi-master':
+        return (
+          `${name} has ${masters.length} masters at once, ${nodes}: they reach each other by gossip but not by VRRP; ` +
+          'look for a cut, a filter or a wrong VLAN on the segment of the virtual router'
+        );
+      case 'no-master': {
+        const others = claims.map(({ node, role, member }) => `${node} is ${member === 'failed' ? 'failed' : role}`);
+        return `${name} has no master: ${others.join(', ')}; nobody answers for its addresses`;
+      }
+    }
+  }
+}
+
+export function wireClaims(router: RouterOwnership): model.RouterClaim[] {
+  const at = Date.now();
+  const instantNow = now();
+  return router.claims.map((claim) => ({
+    vrid: claim.vrid,
+    family: claim.family === 'ipv4' ? model.Family.IPV4 : model.Family.IPV6,
+    address: claim.address ?? '',
+    node: claim.node,
+    state: STATES[claim.role],
+    priority: claim.priority,
+    since: new Date(claim.since),
+    heardAt: new Date(Math.round(at - (instantNow - claim.heardAt) / 1000)),
+    member: claim.member,
+  }));
+}
+
+const STATES = {
+  initialize: model.RouterState.INITIALIZE,
+  backup: model.RouterState.BACKUP,
+  master: model.RouterState.MASTER,
+  fault: model.RouterState.FAULT,
+} as const;
+
+function entryOf(router: RouterSnapshot): OwnershipEntry {
+  const { vrid, family, state, effectivePriority, since } = router;
+  const [address] = router.addresses
+    .filter((one) => one.advertised)
+    .map((one) => one.address)
+    .filter((one) => one.includes(':') === (family === 'ipv6'))
+    .sort();
+  return {
+    vrid,
+    family,
+    address,
+    role: state,
+    priority: effectivePriority,
+    since: Math.round(new Date(since).getTime()),
+  };
+}
+
+function now(): Instant {
+  return instant(performance.now() * 1000);
+}
