@@ -188,7 +188,8 @@ export class Members {
     const away = held !== undefined && !sameEndpoint(held.endpoint, endpoint);
     if (away && !this.#mayMove(held, message, tags, now)) {
       // An earlier life of the member, told by somebody who has not heard of the move.
-      if (sameKey(held.tags, tags) && claimOf(tags) !== undefined) return;
+      const [claim, newest] = [claimOf(tags), claimOf(held.tags)];
+      if (claim !== undefined && newest !== undefined && sameKey(held.tags, tags) && claim.since < newest.since) return;
       return this.#effects.problem({
         kind: 'name-conflict',
         name: message.node,

@@ -7,6 +7,8 @@ export const OWNERSHIP_GRACE = seconds(1);
 /** Most nodes and virtual routers kept, whoever tells of them. */
 const MAX_NODES = 16_384;
 const MAX_CLAIMS = 262_144;
+/** Most nodes that are listened to about one virtual router: some tens carry one at most. */
+const MAX_CLAIMANTS = 128;
 
 export type OwnershipVerdict = 'one-master' | 'multi-master' | 'no-master';
 
@@ -128,7 +130,10 @@ export class OwnershipView {
     for (const entry of notice.entries) {
       const text = routerKeyText(entry);
       const claims = this.#claims.get(text) ?? new Map<string, OwnershipClaim>();
-      if (!claims.has(notice.node)) this.#count++;
+      if (!claims.has(notice.node)) {
+        if (claims.size >= MAX_CLAIMANTS) continue;
+        this.#count++;
+      }
       claims.set(notice.node, { ...entry, node: notice.node, member, heardAt });
       this.#claims.set(text, claims);
       this.#judge(text, heardAt);

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { waitFor } from '@keepfleet/testkit';
 
 const standalone = fileURLToPath(new URL('../../../apps/node-agent/src/gossip/standalone.ts', import.meta.url));
+/** How long a process may take to start or to answer on a machine with much to do. */
+const READY = 60_000;
 const RPC = '127.0.0.1:7373';
 
 export type MemberTable = Readonly<Record<string, { readonly status: string; readonly tags: Record<string, string> }>>;
@@ -54,6 +56,12 @@ export class GossipStand {
     return path;
   }
 
+  /** Written the first time only: whoever has it changes it afterwards. */
+  fileOnce(name: string, content: string): string {
+    const path = join(this.directory, name);
+    return existsSync(path) ? path : this.file(name, content);
+  }
+
   spawn(host: number, program: string, args: readonly string[]): ChildProcess {
     const child = spawn('ip', ['netns', 'exec', this.namespace(host), program, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -75,16 +83,15 @@ export class GossipStand {
     return join(this.directory, `n${host}.json`);
   }
 
+  /** Whether a host's member has written down another by name. */
+  remembers(host: number, name: string): boolean {
+    const path = this.memory(host);
+    return existsSync(path) && readFileSync(path, 'utf8').includes(`"${name}"`);
+  }
+
   /** Ends every process and forgets what members remember; the hosts stay. */
   async clear(): Promise<void> {
-    const running = this.#processes.filter((child) => child.exitCode === null && child.signalCode === null);
-    await Promise.all(
-      running.map(async (child) => {
-        const ended = once(child, 'exit');
-        child.kill('SIGKILL');
-        await ended;
-      }),
-    );
+    await Promise.all(this.#processes.map(ended));
     this.#processes.length = 0;
     for (let host = 1; host <= this.#hosts; host++) rmSync(this.memory(host), { force: true });
   }
@@ -101,22 +108,27 @@ export function address(host: number): string {
   return `172.31.0.${host}`;
 }
 
+export interface SerfOptions {
+  readonly name?: string;
+  readonly options?: readonly string[];
+}
+
 /** Debian's serf agent on a host, and its command line. */
 export class SerfAgent {
   readonly #stand: GossipStand;
   readonly #host: number;
   readonly #process: ChildProcess;
 
-  constructor(stand: GossipStand, host: number, options: readonly string[] = []) {
+  constructor(stand: GossipStand, host: number, { name = 'ref', options = [] }: SerfOptions = {}) {
     this.#stand = stand;
     this.#host = host;
     const bind = `-bind=${address(host)}:7946`;
     this.#process = stand.spawn(host, 'serf', [
       'agent',
-      '-node=ref',
+      `-node=${name}`,
       bind,
       `-rpc-addr=${RPC}`,
-      '-tag=role=ref',
+      `-tag=role=${name}`,
       ...options,
     ]);
     this.#process.stdout?.resume();
@@ -124,7 +136,7 @@ export class SerfAgent {
   }
 
   async ready(): Promise<void> {
-    await waitFor(async () => (await this.ask('members')).code === 0, { deadline: 10_000, what: 'serf agent answers' });
+    await waitFor(async () => (await this.ask('members')).code === 0, { deadline: READY, what: 'serf agent answers' });
   }
 
   ask(command: string, ...args: readonly string[]): Promise<Outcome> {
@@ -140,8 +152,23 @@ export class SerfAgent {
     return Object.fromEntries(members.map(({ name, status, tags }) => [name, { status, tags }]));
   }
 
-  kill(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
+  /** What `serf monitor` says, as it comes. */
+  monitor(): { readonly text: string; ready(): Promise<void>; stop(): void } {
+    const child = this.#stand.spawn(this.#host, 'serf', ['monitor', `-rpc-addr=${RPC}`]);
+    let text = '';
+    child.stdout?.on('data', (data: Buffer) => (text += data.toString()));
+    return {
+      get text() {
+        return text;
+      },
+      ready: async () =>
+        void (await waitFor(() => text !== '', { deadline: READY, what: 'serf monitor says something' })),
+      stop: () => void child.kill('SIGKILL'),
+    };
+  }
+
+  async kill(): Promise<void> {
+    await ended(this.#process);
   }
 }
 
@@ -168,12 +195,18 @@ export class OurMember {
     };
     this.process = stand.spawn(host, process.execPath, [standalone, JSON.stringify(settings)]);
     this.process.stderr?.on('data', (text: Buffer) => (this.errors += text.toString()));
+    // A command to a member that was killed meanwhile is the test's own affair.
+    this.process.stdin?.on('error', () => undefined);
     if (this.process.stdout !== null)
       createInterface(this.process.stdout).on('line', (line) => this.lines.push(JSON.parse(line) as Line));
   }
 
   async started(): Promise<void> {
-    await this.line('started', 15_000);
+    await this.line('started', READY);
+  }
+
+  async kill(): Promise<void> {
+    await ended(this.process);
   }
 
   say(command: Record<string, unknown>): void {
@@ -187,30 +220,33 @@ export class OurMember {
     });
   }
 
-  async members(): Promise<MemberTable> {
+  /** Says a command and gives the line that answers it. */
+  async ask(command: Record<string, unknown>, kind: string): Promise<Line> {
     const from = this.lines.length;
-    this.say({ do: 'members' });
-    const { members } = (await this.line('members', 5_000, from)) as unknown as {
+    this.say(command);
+    return this.line(kind, READY, from);
+  }
+
+  async members(): Promise<MemberTable> {
+    const { members } = (await this.ask({ do: 'members' }, 'members')) as unknown as {
       members: { name: string; status: string; tags: Record<string, string> }[];
     };
     return Object.fromEntries(members.map(({ name, status, tags }) => [name, { status, tags }]));
   }
 
   async dropped(): Promise<Record<string, number>> {
-    const from = this.lines.length;
-    this.say({ do: 'snapshot' });
-    const line = (await this.line('snapshot', 5_000, from)) as unknown as {
+    const line = (await this.ask({ do: 'snapshot' }, 'snapshot')) as unknown as {
       snapshot: { stats: { dropped: Record<string, number> } };
     };
     return line.snapshot.stats.dropped;
   }
+}
 
-  changes(name: string): string[] {
-    return this.lines.flatMap((line) => {
-      const member = line['member'] as { name: string } | undefined;
-      return line.kind === 'member' && member?.name === name ? [String(line['change'])] : [];
-    });
-  }
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
 }
 
 function port(host: number): string {

@@ -1,0 +1,181 @@
+import { type Instant, instant, millis, seconds } from '@keepfleet/machine';
+import { seededRandom } from '@keepfleet/testkit';
+import { ip } from '@keepfleet/wire';
+import { describe, expect, it } from 'vitest';
+import {
+  type OwnershipEntry,
+  type OwnershipRole,
+  decodeNotice,
+  encodeNotice,
+  noticeName,
+  noticeParts,
+  routerKeyText,
+} from './ownership-notice.ts';
+import { OwnershipTeller } from './ownership-teller.ts';
+import { type OwnershipChange, OwnershipView } from './ownership-view.ts';
+
+const entry = (vrid: number, role: OwnershipRole, more: Partial<OwnershipEntry> = {}): OwnershipEntry => ({
+  vrid,
+  family: 'ipv4',
+  address: ip(`198.51.100.${vrid}`),
+  role,
+  priority: 100,
+  since: 1_800_000_000_123,
+  ...more,
+});
+
+describe('an ownership notice', () => {
+  it('is read as it was written', () => {
+    const entries = [
+      entry(1, 'master'),
+      entry(255, 'fault', { family: 'ipv6', address: ip('2001:db8::15') }),
+      entry(7, 'backup', { address: undefined }),
+    ];
+    const notice = { node: 'lb/1', layout: 0xdeadbeef, part: 2, parts: 3, sequence: 1_800_000_000_999, entries };
+    expect(decodeNotice(noticeName('lb/1', 2), encodeNotice(notice))).toEqual({ ok: true, value: notice });
+  });
+
+  it.each([
+    ['of another version', 'kf-vrrp/a/0', '02'],
+    ['under the name of another part', 'kf-vrrp/a/1', '01000000000001000000000001'],
+    ['of nobody', 'kf-vrrp//0', '01000000000001000000000001'],
+    ['cut off', 'kf-vrrp/a/0', '010000000000010000000000010101'],
+    ['of VRID 0', 'kf-vrrp/a/0', '01000000000001000000000001000064000000000000c6336401'],
+  ])('%s is refused', (_what, name, payload) => {
+    expect(decodeNotice(name, Buffer.from(payload, 'hex')).ok).toBe(false);
+  });
+
+  it('is cut so that each part fits into a user event', () => {
+    const entries = Array.from({ length: 200 }, (_, i) =>
+      entry((i % 255) + 1, 'backup', { family: 'ipv6', address: ip(`2001:db8::${i + 1}`) }),
+    );
+    const parts = noticeParts('n'.repeat(128), entries);
+    expect(parts.flat().length).toBe(200);
+    for (const [i, part] of parts.entries()) {
+      const notice = { node: 'n'.repeat(128), layout: 1, part: i, parts: parts.length, sequence: 1, entries: part };
+      expect(noticeName('n'.repeat(128), i).length + encodeNotice(notice).length).toBeLessThanOrEqual(512);
+    }
+  });
+});
+
+/** A teller whose events go straight into a view. */
+class Told {
+  now: Instant = instant(0);
+  readonly view = new OwnershipView();
+  readonly changes: OwnershipChange[] = [];
+  readonly #tellers = new Map<string, OwnershipTeller>();
+
+  node(name: string): this {
+    this.#tellers.set(name, new OwnershipTeller(name, seededRandom(5)));
+    this.view.member(name, 'alive', this.now);
+    return this;
+  }
+
+  set(name: string, ...entries: readonly OwnershipEntry[]): this {
+    this.#tellers.get(name)?.set(entries, this.now);
+    return this.pass(0.05);
+  }
+
+  pass(time: number): this {
+    const end = instant(this.now + seconds(time));
+    while (this.now < end) {
+      this.now = instant(Math.min(this.now + millis(10), end));
+      for (const teller of this.#tellers.values())
+        for (const { name, payload } of teller.timeout(this.now, 1_800_000_000_000 + this.now / 1000)) {
+          const notice = decodeNotice(name, payload);
+          if (!notice.ok) throw new Error(notice.error.detail);
+          this.view.heard(notice.value, this.now);
+        }
+      this.changes.push(...this.view.timeout(this.now));
+    }
+    return this;
+  }
+
+  get verdicts(): string[] {
+    return this.changes.map(({ router }) => `${routerKeyText(router)} ${router.verdict}`);
+  }
+}
+
+const pair = () => new Told().node('L1').node('L2').set('L1', entry(1, 'master')).set('L2', entry(1, 'backup')).pass(2);
+
+describe('the owners that nodes tell of', () => {
+  it('are one for a healthy pair', () => {
+    expect(pair().verdicts).toEqual(['1/ipv4/198.51.100.1 one-master']);
+  });
+
+  it('are two within two seconds of a cut, and one again after it', () => {
+    const told = pair();
+    const cutAt = told.now;
+    told.set('L2', entry(1, 'master'));
+    while (told.changes.length < 2) told.pass(0.05);
+    expect(told.now - cutAt).toBeLessThan(seconds(2));
+    expect(told.verdicts.at(-1)).toBe('1/ipv4/198.51.100.1 multi-master');
+    const [router] = told.view.routers(told.now);
+    expect(router?.claims.map(({ node, role }) => `${node} ${role}`)).toEqual(['L1 master', 'L2 master']);
+    told.set('L1', entry(1, 'backup')).pass(1.5);
+    expect(told.verdicts.at(-1)).toBe('1/ipv4/198.51.100.1 one-master');
+  });
+
+  it('are none when nobody took over, and a hand-over is not called so', () => {
+    const told = pair();
+    told.set('L1', entry(1, 'backup')).pass(0.5).set('L2', entry(1, 'master')).pass(2);
+    expect(told.verdicts.length).toBe(1);
+    told.set('L2', entry(1, 'fault')).pass(1.5);
+    expect(told.verdicts.at(-1)).toBe('1/ipv4/198.51.100.1 no-master');
+  });
+
+  it('do not count the word of a node that failed, and count it again when it is back', () => {
+    const told = pair();
+    told.view.member('L1', 'failed', told.now);
+    told.pass(1.5);
+    expect(told.verdicts.at(-1)).toContain('no-master');
+    told.view.member('L1', 'alive', told.now);
+    told.pass(1.5);
+    expect(told.verdicts.at(-1)).toContain('one-master');
+    told.view.member('L1', 'left', told.now);
+    told.pass(1.5);
+    expect(told.view.routers(told.now)[0]?.claims.map(({ node }) => node)).toEqual(['L2']);
+  });
+
+  it('forget routers that a node no longer has, and keep segments of one VRID apart', () => {
+    const told = pair();
+    told.set('L1', entry(1, 'master'), entry(1, 'master', { address: ip('203.0.113.1') })).pass(1.5);
+    expect(told.view.routers(told.now).map(routerKeyText)).toEqual(['1/ipv4/198.51.100.1', '1/ipv4/203.0.113.1']);
+    told.set('L1', entry(1, 'master')).pass(1.5);
+    expect(told.view.routers(told.now).map(routerKeyText)).toEqual(['1/ipv4/198.51.100.1']);
+    told.set('L1').set('L2').pass(1.5);
+    expect(told.view.routers(told.now)).toEqual([]);
+  });
+
+  it('are told again from time to time, less often in a large fleet, and soon to who comes', () => {
+    const count = (size: number, time: number, greet = false) => {
+      const teller = new OwnershipTeller('n', seededRandom(9));
+      teller.fleetSize(size);
+      teller.set([entry(1, 'backup')], instant(0));
+      let events = teller.timeout(instant(millis(50)), 1).length;
+      if (greet) teller.greet(instant(millis(60)));
+      for (let at = 100; at <= time * 1000; at += 100) events += teller.timeout(instant(millis(at)), at).length;
+      return events;
+    };
+    expect(count(3, 60)).toBe(6);
+    expect(count(320, 60)).toBe(1);
+    expect(count(3, 2, true)).toBe(2);
+  });
+
+  it('of a restarted node replace those of its earlier life', () => {
+    const told = pair();
+    told.node('L1').set('L1', entry(1, 'backup')).pass(0.5);
+    const [router] = told.view.routers(told.now);
+    expect(router?.claims.map(({ node, role }) => `${node} ${role}`)).toContain('L1 backup');
+  });
+
+  it('are bounded, whatever is told', () => {
+    const view = new OwnershipView();
+    for (let i = 0; i < 17_000; i++)
+      view.heard(
+        { node: `n${i}`, layout: 1, part: 0, parts: 1, sequence: 1, entries: [entry(1, 'backup')] },
+        instant(i),
+      );
+    expect(view.routers(instant(0))[0]?.claims.length).toBe(128);
+  });
+});

@@ -1,0 +1,12 @@
+import { describe, expect, it } from 'vitest';
+import { lanRun, scenarios } from './scenarios.ts';
+
+/** A slice of `npm run soak gossip-lan`; two of each scenario. */
+const SLICE = 2 * Object.keys(scenarios).length;
+const LARGEST = 32;
+
+describe('a fleet in trouble keeps the invariants of gossip', { timeout: 300_000 }, () => {
+  it.each(Array.from({ length: SLICE }, (_, i) => i + 1))('in run %i', (seed) => {
+    expect(lanRun(seed, LARGEST).members).toBeGreaterThan(0);
+  });
+});
