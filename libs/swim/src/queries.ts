@@ -197,7 +197,7 @@ export class Queries {
     name: string,
     payload: Uint8Array,
     now: Instant,
-    options: Pick<Ask, 'ask' | 'acknowledge' | 'relayFactor' | 'timeout'> & {
+    options: Pick<Ask, 'ask' | 'acknowledge' | 'relayFactor' | 'timeout' | 'tags'> & {
       readonly filters: readonly QueryFilter[];
       readonly done: Asked['done'];
     },
@@ -229,8 +229,14 @@ export class Queries {
     }
     const names = filters.find((filter) => filter.by === 'name')?.names;
     const live = [...members.peers().map((member) => member.name), settings.name];
-    const byTag = filters.some((filter) => filter.by === 'tag');
-    const expected = new Set(byTag ? [''] : live.filter((member) => names === undefined || names.includes(member)));
+    const tags = Object.entries(options.tags ?? {});
+    const expected = new Set(
+      live.filter(
+        (member) =>
+          (names === undefined || names.includes(member)) &&
+          tags.every(([tag, value]) => members.get(member)?.tags[tag] === value),
+      ),
+    );
     const until = after(now, wait);
     const { time, id } = query;
     this.#asked.set(askedKey(query), {

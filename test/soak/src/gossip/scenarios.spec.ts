@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { lanRun, scenarios } from './scenarios.ts';
 
-/** A slice of `npm run soak gossip-lan`; two of each scenario. */
-const SLICE = 2 * Object.keys(scenarios).length;
+/** A slice of `npm run soak gossip-lan`; five of each scenario. */
+const SLICE = 5 * Object.keys(scenarios).length;
 const LARGEST = 32;
 
 describe('a fleet in trouble keeps the invariants of gossip', { timeout: 300_000 }, () => {
