@@ -142,6 +142,10 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     logUnknownVrids: set.logUnknownVrids ?? false,
     lvsFlush: set.lvsFlush ?? false,
     lvsFlushOnStop: set.lvsFlushOnStop ?? 'no',
+    ...(set.lvsTimeouts === undefined ? {} : { lvsTimeouts: set.lvsTimeouts }),
+    ...(set.lvsSyncDaemon === undefined ? {} : { lvsSyncDaemon: set.lvsSyncDaemon }),
+    lvsDrift: set.lvsDrift ?? 'repair',
+    lvsForeign: set.lvsForeign ?? 'leave',
   };
 }
 

@@ -9,11 +9,14 @@ import {
   type KernelService,
   type LvsEvent,
   type LvsSettings,
+  OptionsKeeper,
   type RealServerSettings,
   type VirtualServerSettings,
+  defaultPolicy,
   describeOperation,
   realServerKey,
   reportOf,
+  untouchedOptions,
   virtualServerKey,
 } from './index.ts';
 import { tableAfter } from './table.ts';
@@ -46,6 +49,7 @@ function realServer(
     notifyDown: null,
     smtpAlert: false,
     snmpName: null,
+    place: null,
     checkers: [{ schedule: { alpha: false } }],
     ...options,
   };
@@ -83,11 +87,15 @@ function virtualServer(
     smtpAlert: false,
     virtualHost: null,
     snmpName: null,
+    place: null,
     sorryServer: null,
     realServers,
     ...options,
   };
 }
+
+const web = { kind: 'address', protocol: 'tcp', address: ip('198.51.100.15'), port: 80 } as const;
+const elsewhere = { kind: 'address', address: ip('203.0.113.1'), port: 25 } as const;
 
 const sorryServer = {
   key: '192.168.1.99:80',
@@ -96,6 +104,13 @@ const sorryServer = {
   forwarding: { kind: 'nat' },
   inhibit: false,
 } as const;
+
+const unset: LvsSettings<CheckerTraits> = {
+  policy: defaultPolicy,
+  kernel: untouchedOptions,
+  groups: [],
+  virtualServers: [],
+};
 
 /** A balancer with a table that carries its operations out, as the kernel would. */
 class Node {
@@ -131,11 +146,11 @@ class Node {
   }
 
   configure(...virtualServers: readonly VirtualServerSettings<CheckerTraits>[]): void {
-    this.configureWith({ groups: [], virtualServers });
+    this.configureWith({ virtualServers });
   }
 
-  configureWith(settings: LvsSettings<CheckerTraits>): void {
-    this.handle({ kind: 'configure', settings });
+  configureWith(settings: Partial<LvsSettings<CheckerTraits>>): void {
+    this.handle({ kind: 'configure', settings: { ...unset, ...settings } });
   }
 
   health(server: string, up: boolean): void {
@@ -157,7 +172,7 @@ const B = '192.168.1.11:80';
 describe('a new configuration', () => {
   it('assumes servers up, and tells what is its own before it creates it', () => {
     const node = new Node();
-    const settings = { groups: [], virtualServers: [virtualServer([realServer(10), realServer(11)])] };
+    const settings = { ...unset, virtualServers: [virtualServer([realServer(10), realServer(11)])] };
     const outputs = node.handle({ kind: 'configure', settings });
     expect(outputs.map((output) => output.kind)).toEqual(['own', 'apply']);
     expect(node.pool).toEqual([VIP, `  ${A} w1`, `  ${B} w1`]);
@@ -458,7 +473,7 @@ describe('the kernel', () => {
     const node = new Node();
     const outputs = node.handle({
       kind: 'configure',
-      settings: { groups: [], virtualServers: [virtualServer([realServer(10)])] },
+      settings: { ...unset, virtualServers: [virtualServer([realServer(10)])] },
     });
     for (const output of outputs) {
       if (output.kind !== 'apply') continue;
@@ -477,11 +492,91 @@ describe('the kernel', () => {
     node.handle({ kind: 'unavailable', reason: 'no module' });
     node.configure(virtualServer([realServer(10)]));
     expect(node.pool).toEqual([]);
-    const context = { unixMillis: (at: Instant) => at, checkers: () => [] };
+    const context = { unixMillis: (at: Instant) => at, checkers: () => [], options: new OptionsKeeper().report };
     expect(reportOf(node.balancer, context)).toMatchObject({ available: false, reason: 'no module' });
     node.read();
     expect(node.pool).toEqual([VIP, `  ${A} w1`]);
     expect(node.events.map((event) => event.kind)).toEqual(['ipvs-unavailable', 'ipvs-available']);
+  });
+
+  it('with the policy to report shows what others changed, tells it once, and repairs it with the next change', () => {
+    const node = new Node();
+    const policy = { ...defaultPolicy, drift: 'report' } as const;
+    const virtualServers = [virtualServer([realServer(10), realServer(11)])];
+    node.configureWith({ policy, virtualServers });
+    const before = node.kernel;
+    node.kernel = tableAfter(before, [
+      { kind: 'delete-destination', service: web, destination: { address: ip('192.168.1.11'), port: 80 } },
+    ]);
+    node.read();
+    node.read();
+    expect(node.pool).toEqual([VIP, `  ${A} w1`]);
+    expect(node.balancer.drift).toEqual([`add server ${B} weight 1 to ${VIP}`]);
+    expect(node.events.map(({ kind }) => kind)).toEqual(['drift-found']);
+    node.configureWith({ policy, virtualServers });
+    expect(node.pool).toEqual([VIP, `  ${A} w1`, `  ${B} w1`]);
+    node.read();
+    expect(node.balancer.drift).toEqual([]);
+  });
+
+  it('tells of services of others once, and removes them by policy or once by a flush at start', () => {
+    const others = new Node();
+    others.configure(virtualServer([realServer(40)], { target: elsewhere }));
+    const node = new Node(others.kernel);
+    node.configure(virtualServer([realServer(10)]));
+    node.read();
+    expect(node.events).toEqual([
+      { kind: 'drift-found', service: 'tcp/203.0.113.1:25', what: 'service tcp/203.0.113.1:25 is not ours' },
+    ]);
+    node.configureWith({ policy: { ...defaultPolicy, foreign: 'remove' }, virtualServers: [] });
+    expect(node.pool).toEqual([]);
+
+    const flushing = new Node(others.kernel);
+    const policy = { ...defaultPolicy, flushAtStart: true };
+    flushing.configureWith({ policy, virtualServers: [virtualServer([realServer(10)])] });
+    expect(flushing.pool).toEqual([VIP, `  ${A} w1`]);
+    flushing.read();
+    flushing.kernel = new Map([...flushing.kernel, ...others.kernel]);
+    flushing.read();
+    flushing.configureWith({ policy, virtualServers: [virtualServer([realServer(10)])] });
+    expect(flushing.pool).toContain('tcp/203.0.113.1:25');
+  });
+
+  it('is emptied at a release that is to flush', () => {
+    const node = new Node();
+    node.configureWith({
+      policy: { ...defaultPolicy, flushAtStop: true },
+      virtualServers: [virtualServer([realServer(10)])],
+    });
+    expect(node.handle({ kind: 'release' })).toEqual([{ kind: 'flush' }, { kind: 'own', services: [] }]);
+  });
+
+  it('names the line that asked for what it refuses', () => {
+    const node = new Node();
+    const server = { ...realServer(10), place: 'keepalived.conf:12' };
+    node.configure(virtualServer([server], { place: 'keepalived.conf:9' }));
+    const { weight } = server;
+    const destination = { ...server, weight };
+    node.handle({
+      kind: 'refused',
+      operation: { kind: 'set-destination', service: web, destination },
+      reason: 'EINVAL',
+    });
+    expect(node.events.at(-1)).toMatchObject({ kind: 'operation-refused', place: 'keepalived.conf:12' });
+    expect(node.balancer.problemsOf(VIP)).toEqual([
+      `the kernel refused to set server ${A} weight 1 in ${VIP} (keepalived.conf:12): EINVAL`,
+    ]);
+    node.handle({ kind: 'refused', operation: { kind: 'delete-service', id: web }, reason: 'EBUSY' });
+    expect(node.events.at(-1)).toMatchObject({ place: 'keepalived.conf:9' });
+  });
+
+  it('gets one operation for one server of many that goes down', () => {
+    const node = new Node();
+    const many = Array.from({ length: 200 }, (_, i) => realServer(i + 1));
+    node.configure(virtualServer(many), virtualServer(many, { target: elsewhere }));
+    node.operations = [];
+    node.health('192.168.1.7:80', false);
+    expect(node.operations).toEqual([`delete server 192.168.1.7:80 from ${VIP}`]);
   });
 
   it('is left without anything of ours by a release', () => {
@@ -494,6 +589,7 @@ describe('the kernel', () => {
 
 describe('the report', () => {
   const context = {
+    options: new OptionsKeeper().report,
     unixMillis: (at: Instant) => 1_000 + at,
     checkers: () => [
       { what: 'TCP_CHECK', state: 'down', ran: true, lastResult: 'refused', failures: 2, since: 5 } as const,

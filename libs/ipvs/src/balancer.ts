@@ -5,14 +5,16 @@ import type { ConnectionsOfService, LvsEvent } from './messages.ts';
 import {
   type DesiredService,
   type KernelService,
+  type ServiceId,
   addConnections,
   destinationKey,
   noConnections,
   serviceKey,
 } from './model.ts';
+import { untouchedOptions } from './kernel-options.ts';
 import { type Operation, describeOperation, planOperations, serviceOf } from './plan.ts';
-import type { CheckerTraits, LvsSettings } from './settings.ts';
-import { tableAfter } from './table.ts';
+import { type CheckerTraits, type LvsSettings, defaultPolicy } from './settings.ts';
+import { findDestination, tableAfter } from './table.ts';
 import {
   type VirtualServerState,
   desiredServices,
@@ -43,7 +45,7 @@ export type BalancerInput =
   /** The kernel refused an operation. */
   | { readonly kind: 'refused'; readonly operation: Operation; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly reason: string }
-  /** Take everything of ours out of the kernel and put nothing back. */
+  /** Take everything of ours out of the kernel, or with the policy all there is, and put nothing back. */
   | { readonly kind: 'release' };
 
 export type BalancerOutput =
@@ -51,6 +53,8 @@ export type BalancerOutput =
   | { readonly kind: 'own'; readonly services: readonly string[] }
   /** To be carried out in this order. */
   | { readonly kind: 'apply'; readonly operations: readonly Operation[] }
+  /** The whole table at once. */
+  | { readonly kind: 'flush' }
   | { readonly kind: 'event'; readonly event: LvsEvent };
 
 interface Refusal {
@@ -59,25 +63,40 @@ interface Refusal {
   readonly reason: string;
   /** Only because the service itself was refused. */
   readonly follows: boolean;
-  /** The kernel service that could not be created. */
-  readonly missing?: string;
+  /** The kernel service that could not be created, when that was refused. */
+  readonly missing: string | null;
+  readonly place: string | null;
 }
+
+const nothing: LvsSettings<CheckerTraits> = {
+  policy: defaultPolicy,
+  kernel: untouchedOptions,
+  groups: [],
+  virtualServers: [],
+};
 
 /**
  * Keeps the kernel's table as the settings and the health of the real servers want it. It holds the table as last read,
  * corrected by the operations it gave out; what differs from that at the next reading is drift and is repaired.
  */
 export class Balancer implements Machine<BalancerInput, BalancerOutput> {
-  #settings: LvsSettings<CheckerTraits> = { groups: [], virtualServers: [] };
+  #settings = nothing;
   #configured = false;
   #states = new Map<string, VirtualServerState>();
+  /** The virtual server that each kernel service belongs to. */
+  #owners = new Map<string, string>();
   #owned = new Set<string>();
   #table: ReadonlyMap<string, KernelService> | undefined;
   #readAt: Instant | undefined;
   #unavailable: string | undefined;
   /** Operations that the kernel refused, by their description. */
   #refused = new Map<string, Refusal>();
+  /** Kernel services that could not be created. */
+  #missing = new Set<string>();
   #repairs = 0;
+  #drift: readonly string[] = [];
+  /** Foreign services and drift that an event has told of. */
+  #told = new Set<string>();
 
   handle(input: BalancerInput, now: Instant): readonly BalancerOutput[] {
     switch (input.kind) {
@@ -92,22 +111,8 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
         return this.#health(input, now);
       case 'effect':
         return this.#effect(input);
-      case 'refused': {
-        const what = describeOperation(input.operation);
-        const kernelService = serviceOf(input.operation);
-        const service = this.#virtualServerOf(kernelService);
-        const known = this.#refused.get(what);
-        const missing = [...this.#refused.values()].some((one) => one.missing === kernelService);
-        const follows = missing && input.operation.kind !== 'create-service';
-        const refusal = { service, reason: input.reason, follows };
-        this.#refused.set(
-          what,
-          input.operation.kind === 'create-service' ? { ...refusal, missing: kernelService } : refusal,
-        );
-        // Without the service its servers cannot be there either; that is no news.
-        if (follows || known?.reason === input.reason) return [];
-        return [{ kind: 'event', event: { kind: 'operation-refused', service, what, reason: input.reason } }];
-      }
+      case 'refused':
+        return this.#refuse(input.operation, input.reason);
       case 'unavailable': {
         this.#table = undefined;
         if (this.#unavailable === input.reason) return [];
@@ -115,9 +120,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
         return [{ kind: 'event', event: { kind: 'ipvs-unavailable', reason: input.reason } }];
       }
       case 'release':
-        this.#settings = { groups: [], virtualServers: [] };
-        this.#states.clear();
-        return this.#reconcile();
+        return this.#release();
     }
   }
 
@@ -150,6 +153,10 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return this.#repairs;
   }
 
+  get drift(): readonly string[] {
+    return this.#drift;
+  }
+
   /** In the order of the configuration. */
   get states(): readonly VirtualServerState[] {
     return [...this.#states.values()];
@@ -162,13 +169,17 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   problemsOf(service: string): string[] {
     return [...this.#refused]
       .filter(([, refusal]) => refusal.service === service && !refusal.follows)
-      .map(([what, refusal]) => `the kernel refused to ${what}: ${refusal.reason}`);
+      .map(([what, { reason, place }]) => `the kernel refused to ${what}${placeText(place)}: ${reason}`);
   }
 
   /** Services in the kernel that neither the settings nor an earlier run of ours put there. */
   get foreignServices(): string[] {
-    const wanted = new Set(this.#desired().map((service) => serviceKey(service.id)));
-    return [...(this.#table?.keys() ?? [])].filter((key) => !wanted.has(key) && !this.#owned.has(key));
+    return [...(this.#table?.keys() ?? [])].filter((key) => !this.#owners.has(key) && !this.#owned.has(key));
+  }
+
+  /** The kernel services of a virtual server; undefined when there is no such. */
+  servicesOf(virtualServer: string): readonly ServiceId[] | undefined {
+    return this.#states.get(virtualServer)?.services;
   }
 
   /** The connections of one real server or sorry server in every virtual server that has it. */
@@ -178,11 +189,9 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
       const servers = [...settings.realServers, ...(settings.sorryServer ? [settings.sorryServer] : [])];
       for (const server of servers) {
         if (server.address !== address || (port !== undefined && server.port !== port)) continue;
-        const shown = services.flatMap((id) => {
-          const wanted = destinationOf(server, 0, id);
-          const destinations = this.#table?.get(serviceKey(id))?.destinations ?? [];
-          return destinations.filter((each) => wanted && destinationKey(each) === destinationKey(wanted));
-        });
+        const shown = services.flatMap(
+          (id) => findDestination(this.#table?.get(serviceKey(id)), destinationOf(server, 0, id)) ?? [],
+        );
         const counts = shown.reduce((sum, { connections }) => addConnections(sum, connections), noConnections);
         found.push({ service: settings.key, server: server.key, weight: shown[0]?.weight ?? null, ...counts });
       }
@@ -203,8 +212,23 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     }
     this.#settings = settings;
     this.#states = states;
+    this.#owners = ownersOf(states.values());
+    const first = !this.#configured;
     this.#configured = true;
-    return [...outputs, ...this.#reconcile()];
+    // What the configuration has is adopted all the same: no connection is cut only to be made again.
+    if (first && settings.policy.flushAtStart) this.#owned = new Set([...this.#owned, ...(this.#table?.keys() ?? [])]);
+    return [...outputs, ...this.#foreignEvents(), ...this.#reconcile()];
+  }
+
+  #release(): BalancerOutput[] {
+    const { flushAtStop } = this.#settings.policy;
+    this.#settings = nothing;
+    this.#states.clear();
+    this.#owners.clear();
+    if (!flushAtStop || this.#table === undefined) return this.#reconcile();
+    this.#table = new Map();
+    this.#owned = new Set();
+    return [{ kind: 'flush' }, { kind: 'own', services: [] }];
   }
 
   #health(input: Extract<BalancerInput, { kind: 'health' }>, now: Instant): BalancerOutput[] {
@@ -215,7 +239,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     this.#states.set(input.service, state);
     const { service, server, reason } = input;
     const event: LvsEvent = { kind: input.up ? 'real-server-up' : 'real-server-down', service, server, reason };
-    return [{ kind: 'event', event }, ...quorumEvents(before, state), ...this.#reconcile()];
+    return [{ kind: 'event', event }, ...quorumEvents(before, state), ...this.#reconcileOne(state)];
   }
 
   #effect({ service, server, effect }: Extract<BalancerInput, { kind: 'effect' }>): BalancerOutput[] {
@@ -223,7 +247,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     if (before === undefined) return [];
     const state = withEffect(before, server, effect);
     this.#states.set(service, state);
-    return [...weightEvents(before, state), ...quorumEvents(before, state), ...this.#reconcile()];
+    return [...weightEvents(before, state), ...quorumEvents(before, state), ...this.#reconcileOne(state)];
   }
 
   #read(services: readonly KernelService[], now: Instant): BalancerOutput[] {
@@ -242,31 +266,65 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
       what: describeOperation(operation),
     }));
     this.#forgetRefusals(new Set(described.map(({ what }) => what)));
-    for (const { service, what } of described) {
-      if (!watched || this.#refused.has(what)) continue;
+    const byOthers = described.filter(({ what }) => watched && !this.#refused.has(what));
+    if (this.#settings.policy.drift === 'report' && watched) {
+      this.#drift = byOthers.map(({ what }) => what);
+      for (const { service, what } of byOthers) outputs.push(...this.#tellOnce(this.#virtualServerOf(service), what));
+      this.#forgetTold();
+      const retries = operations.filter((operation) => this.#refused.has(describeOperation(operation)));
+      return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(retries)];
+    }
+    this.#drift = [];
+    this.#forgetTold();
+    for (const { service, what } of byOthers) {
       this.#repairs++;
       outputs.push({
         kind: 'event',
         event: { kind: 'drift-repaired', service: this.#virtualServerOf(service), what },
       });
     }
-    return [...outputs, ...this.#giveOut(operations)];
+    return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(operations)];
+  }
+
+  #refuse(operation: Operation, reason: string): BalancerOutput[] {
+    const what = describeOperation(operation);
+    const kernelService = serviceOf(operation);
+    const service = this.#virtualServerOf(kernelService);
+    const known = this.#refused.get(what);
+    const follows = operation.kind !== 'create-service' && this.#missing.has(kernelService);
+    const missing = operation.kind === 'create-service' ? kernelService : null;
+    if (missing !== null) this.#missing.add(missing);
+    const place = this.#placeOf(operation);
+    this.#refused.set(what, { service, reason, follows, missing, place });
+    // Without the service its servers cannot be there either; that is no news.
+    if (follows || known?.reason === reason) return [];
+    return [{ kind: 'event', event: { kind: 'operation-refused', service, what, reason, place } }];
   }
 
   #reconcile(): BalancerOutput[] {
     return this.#table === undefined ? [] : this.#giveOut(this.#plan());
   }
 
+  /** Of tens of thousands of servers one has changed: only its own services are looked at. */
+  #reconcileOne(state: VirtualServerState): BalancerOutput[] {
+    if (this.#table === undefined) return [];
+    const table = this.#table;
+    const own = state.services.map(serviceKey).filter((key) => this.#owners.get(key) === state.settings.key);
+    const actual = own.flatMap((key) => table.get(key) ?? []);
+    return this.#giveOut(planOperations(this.#desiredOf(state), actual, new Set()));
+  }
+
   #plan(): Operation[] {
-    return planOperations(this.#desired(), [...(this.#table?.values() ?? [])], this.#owned);
+    const desired = [...this.#states.values()].flatMap((state) => this.#desiredOf(state));
+    const remove = this.#settings.policy.foreign === 'remove' ? new Set(this.#table?.keys() ?? []) : this.#owned;
+    return planOperations(desired, [...(this.#table?.values() ?? [])], remove);
   }
 
   #giveOut(operations: readonly Operation[]): BalancerOutput[] {
     const outputs: BalancerOutput[] = [];
     const table = tableAfter(this.#table ?? new Map(), operations);
-    const wanted = new Set(this.#desired().map((service) => serviceKey(service.id)));
     // A service stays ours until the kernel is seen without it.
-    const owned = new Set([...wanted, ...[...this.#owned].filter((key) => this.#table?.has(key))]);
+    const owned = new Set([...this.#owners.keys(), ...[...this.#owned].filter((key) => this.#table?.has(key))]);
     this.#table = table;
     if (!sameSet(owned, this.#owned)) {
       this.#owned = owned;
@@ -276,29 +334,67 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return outputs;
   }
 
-  /** Two virtual servers may stand for one kernel service (a group and an address); the first in the configuration has it. */
-  #desired(): DesiredService[] {
-    const services = new Map<string, DesiredService>();
-    for (const state of this.#states.values()) {
-      for (const service of desiredServices(state)) {
-        const key = serviceKey(service.id);
-        if (!services.has(key)) services.set(key, service);
-      }
-    }
-    return [...services.values()];
+  #desiredOf(state: VirtualServerState): DesiredService[] {
+    return desiredServices(state).filter(({ id }) => this.#owners.get(serviceKey(id)) === state.settings.key);
   }
 
   #forgetRefusals(stillWanted: ReadonlySet<string>): void {
-    for (const what of this.#refused.keys()) if (!stillWanted.has(what)) this.#refused.delete(what);
+    this.#missing.clear();
+    for (const [what, { missing }] of this.#refused) {
+      if (!stillWanted.has(what)) this.#refused.delete(what);
+      else if (missing !== null) this.#missing.add(missing);
+    }
+  }
+
+  #foreignEvents(): BalancerOutput[] {
+    if (this.#settings.policy.foreign === 'remove') return [];
+    return this.foreignServices.flatMap((key) => this.#tellOnce(key, `service ${key} is not ours`));
+  }
+
+  #tellOnce(service: string, what: string): BalancerOutput[] {
+    if (this.#told.has(what)) return [];
+    this.#told.add(what);
+    return [{ kind: 'event', event: { kind: 'drift-found', service, what } }];
+  }
+
+  /** What is over may be told again when it comes again. */
+  #forgetTold(): void {
+    const there = new Set([...this.#drift, ...this.foreignServices.map((key) => `service ${key} is not ours`)]);
+    for (const what of this.#told) if (!there.has(what)) this.#told.delete(what);
   }
 
   /** The virtual server that a kernel service belongs to, or the service's own key when it is none of ours any more. */
   #virtualServerOf(service: string): string {
-    for (const { settings, services } of this.#states.values()) {
-      if (services.some((id) => serviceKey(id) === service)) return settings.key;
-    }
-    return service;
+    return this.#owners.get(service) ?? service;
   }
+
+  #placeOf(operation: Operation): string | null {
+    const state = this.#states.get(this.#virtualServerOf(serviceOf(operation)));
+    if (state === undefined) return null;
+    if (!('destination' in operation)) return state.settings.place;
+    const key = destinationKey(operation.destination);
+    const server = state.settings.realServers.find((each) => {
+      const wanted = destinationOf(each, 0, operation.service);
+      return wanted !== undefined && destinationKey(wanted) === key;
+    });
+    return server === undefined ? state.settings.place : server.place;
+  }
+}
+
+/** Two virtual servers may stand for one kernel service (a group and an address); the first in the configuration has it. */
+function ownersOf(states: Iterable<VirtualServerState>): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const { settings, services } of states) {
+    for (const id of services) {
+      const key = serviceKey(id);
+      if (!owners.has(key)) owners.set(key, settings.key);
+    }
+  }
+  return owners;
+}
+
+function placeText(place: string | null): string {
+  return place === null ? '' : ` (${place})`;
 }
 
 function weightEvents(before: VirtualServerState, after: VirtualServerState): BalancerOutput[] {

@@ -58,6 +58,17 @@ export function encodeInfoRequest(): IpvsRequest {
   return { command: ipvsCommand.getInfo, payload: new Uint8Array(0) };
 }
 
+/** Sets the counters of a service and its destinations to 0; without a service those of the whole table. */
+export function encodeZero(service: ServiceId | undefined): IpvsRequest {
+  const payload = service === undefined ? new Uint8Array(0) : servicePayload(serviceIdBytes(service));
+  return { command: ipvsCommand.zero, payload };
+}
+
+/** Removes every service of the network namespace. */
+export function encodeFlush(): IpvsRequest {
+  return { command: ipvsCommand.flush, payload: new Uint8Array(0) };
+}
+
 function servicePayload(service: AttributeWriter): Uint8Array<ArrayBuffer> {
   return new AttributeWriter().nested(commandAttribute.service, service.finish()).finish();
 }

@@ -16,18 +16,37 @@ export type LvsEvent =
       readonly to: number;
     }
   | { readonly kind: 'drift-repaired'; readonly service: string; readonly what: string }
-  | { readonly kind: 'operation-refused'; readonly service: string; readonly what: string; readonly reason: string }
+  /** Another service than ours is in the table, or one of ours is not as configured, and the policy is to leave it. */
+  | { readonly kind: 'drift-found'; readonly service: string; readonly what: string }
+  | {
+      readonly kind: 'operation-refused';
+      readonly service: string;
+      readonly what: string;
+      readonly reason: string;
+      /** Line of the configuration that asked for it. */
+      readonly place: string | null;
+    }
+  | {
+      readonly kind: 'sync-daemon-started' | 'sync-daemon-stopped';
+      readonly state: 'master' | 'backup';
+      readonly interface: string;
+    }
   | { readonly kind: 'ipvs-available' }
   | { readonly kind: 'ipvs-unavailable'; readonly reason: string };
 
-/** `connections`: how many connections a real server still has, in every service that has it; asked while it drains. */
-export interface LvsCommand {
-  readonly kind: 'connections';
-  /** Address of the real server, in any spelling. */
-  readonly address: string;
-  /** Only the real server on this port. */
-  readonly port?: number | undefined;
-}
+export type LvsCommand =
+  /** How many connections a real server still has, in every service that has it; asked while it drains. */
+  | {
+      readonly kind: 'connections';
+      /** Address of the real server, in any spelling. */
+      readonly address: string;
+      /** Only the real server on this port. */
+      readonly port?: number | undefined;
+    }
+  /** The VRRP instances of this node that are master now: connection synchronisation may follow one of them. */
+  | { readonly kind: 'masters'; readonly instances: readonly string[] }
+  /** Sets the counters of one virtual server to 0, or of the whole table. */
+  | { readonly kind: 'zero'; readonly service?: string | undefined };
 
 export interface ConnectionsOfService extends ConnectionCounts {
   readonly service: string;

@@ -1,11 +1,12 @@
 import type { KernelForwarding } from './model.ts';
+import type { SyncState } from './kernel-options.ts';
 import type { Protocol, Tunnel, TunnelChecksum } from './settings.ts';
 
 /** The generic netlink family, and its version in the header. */
 export const IPVS_FAMILY = 'IPVS';
 export const IPVS_VERSION = 1;
 
-/** Commands of the family (linux/ip_vs.h), as far as they are used. */
+/** Commands of the family (linux/ip_vs.h). */
 export const ipvsCommand = {
   newService: 1,
   setService: 2,
@@ -15,11 +16,25 @@ export const ipvsCommand = {
   setDestination: 6,
   deleteDestination: 7,
   getDestination: 8,
+  newDaemon: 9,
+  deleteDaemon: 10,
+  getDaemon: 11,
+  setConfig: 12,
+  getConfig: 13,
   setInfo: 14,
   getInfo: 15,
+  zero: 16,
+  flush: 17,
 } as const;
 
-export const commandAttribute = { service: 1, destination: 2 } as const;
+export const commandAttribute = {
+  service: 1,
+  destination: 2,
+  daemon: 3,
+  timeoutTcp: 4,
+  timeoutTcpFin: 5,
+  timeoutUdp: 6,
+} as const;
 export const serviceAttribute = {
   family: 1,
   protocol: 2,
@@ -63,6 +78,16 @@ export const statsAttribute = {
   inByteRate: 9,
   outByteRate: 10,
 } as const;
+export const daemonAttribute = {
+  state: 1,
+  interface: 2,
+  syncId: 3,
+  maxLength: 4,
+  group: 5,
+  group6: 6,
+  port: 7,
+  ttl: 8,
+} as const;
 export const infoAttribute = { version: 1, tableSize: 2 } as const;
 
 export const AF_INET = 2;
@@ -79,4 +104,6 @@ export const forwardingNumbers: Readonly<Record<KernelForwarding['kind'], number
   bypass: 4,
 };
 export const tunnelNumbers: Readonly<Record<Tunnel['type'], number>> = { ipip: 0, gue: 1, gre: 2 };
+/** IP_VS_STATE_MASTER and IP_VS_STATE_BACKUP. */
+export const syncStateNumbers: Readonly<Record<SyncState, number>> = { master: 1, backup: 2 };
 export const checksumNumbers: Readonly<Record<TunnelChecksum, number>> = { nocsum: 0, csum: 1, remcsum: 2 };

@@ -9,6 +9,7 @@ import {
   destinationKey,
   serviceKey,
 } from './model.ts';
+import { destinationsByKey } from './table.ts';
 
 /** One change of the kernel's table. */
 export type Operation =
@@ -82,7 +83,7 @@ export function serviceOf(operation: Operation): string {
 
 function planDestinations(service: DesiredService, existing: readonly Destination[]): Operation[] {
   const operations: Operation[] = [];
-  const present = new Map(existing.map((destination) => [destinationKey(destination), destination]));
+  const present = destinationsByKey(existing);
   const wanted = new Set<string>();
   for (const destination of service.destinations) {
     const key = destinationKey(destination);

@@ -1,15 +1,7 @@
 import type { Instant } from '@keepfleet/machine';
 import type { Balancer } from './balancer.ts';
 import { destinationOf } from './expand.ts';
-import {
-  type KernelDestination,
-  type KernelService,
-  type ServiceId,
-  addConnections,
-  addTraffic,
-  destinationKey,
-  serviceKey,
-} from './model.ts';
+import { type KernelService, type ServiceId, addConnections, addTraffic, serviceKey } from './model.ts';
 import type {
   CheckerTraits,
   RealServerSettings,
@@ -21,10 +13,12 @@ import type {
 import type {
   CheckerSnapshot,
   DestinationSnapshot,
+  KernelOptionsSnapshot,
   LvsSnapshot,
   RealServerSnapshot,
   VirtualServerSnapshot,
 } from './snapshot.ts';
+import { findDestination } from './table.ts';
 import { type RealServerState, type VirtualServerState, poolWeight, sorryInUse } from './virtual-server.ts';
 
 /** What the balancer does not know itself. */
@@ -32,6 +26,7 @@ export interface ReportContext {
   /** Unix milliseconds of a point on the machine's clock. */
   readonly unixMillis: (at: Instant) => number;
   readonly checkers: (service: string, server: string) => readonly CheckerSnapshot[];
+  readonly options: KernelOptionsSnapshot;
 }
 
 /** Everything that is known about the node's IPVS, as it leaves the process. */
@@ -45,6 +40,8 @@ export function reportOf(balancer: Balancer, context: ReportContext): LvsSnapsho
     virtualServers: balancer.states.map((state) => virtualServerReport(balancer, state, context)),
     foreignServices: balancer.foreignServices,
     repairs: balancer.repairs,
+    drift: balancer.drift,
+    ...context.options,
   };
 }
 
@@ -113,7 +110,7 @@ function kernelReport(
   let sum: DestinationSnapshot | null = null;
   for (const id of services) {
     const wanted = destinationOf(server, 0, id);
-    const shown = wanted && find(table?.get(serviceKey(id)), destinationKey(wanted));
+    const shown = findDestination(table?.get(serviceKey(id)), wanted);
     if (shown === undefined) continue;
     const { weight, connections, traffic } = shown;
     sum =
@@ -126,8 +123,4 @@ function kernelReport(
           };
   }
   return sum;
-}
-
-function find(service: KernelService | undefined, key: string): KernelDestination | undefined {
-  return service?.destinations.find((destination) => destinationKey(destination) === key);
 }

@@ -1,5 +1,6 @@
 import type { Duration } from '@keepfleet/machine';
 import { type Family, type IpAddress, familyOf } from '@keepfleet/wire';
+import type { KernelOptionSettings } from './kernel-options.ts';
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
@@ -88,6 +89,8 @@ export interface VirtualServerTraits {
   readonly smtpAlert: boolean;
   readonly virtualHost: string | null;
   readonly snmpName: string | null;
+  /** Where the configuration has it, `keepalived.conf:12`; null when it is not known. */
+  readonly place: string | null;
 }
 
 export interface SorryServerSettings {
@@ -125,6 +128,7 @@ export interface RealServerTraits {
   readonly notifyDown: ScriptSettings | null;
   readonly smtpAlert: boolean;
   readonly snmpName: string | null;
+  readonly place: string | null;
 }
 
 /** As much as has to be known of a checker here; its whole type belongs to the health library. */
@@ -141,8 +145,29 @@ export interface VirtualServerSettings<Checker> extends VirtualServerTraits {
   readonly realServers: readonly RealServerSettings<Checker>[];
 }
 
+/** What is done with the parts of the kernel's table that are not as they should be. */
+export interface TablePolicy {
+  /** Services of ours that others changed: put right at the next reading, or only shown until something of theirs changes. */
+  readonly drift: 'repair' | 'report';
+  /** Services that others created: left alone and shown, or removed. */
+  readonly foreign: 'leave' | 'remove';
+  /** Once, at the start of the process: remove every service that is not configured, whoever made it. */
+  readonly flushAtStart: boolean;
+  /** At the end: remove everything in the table, also what is not ours. */
+  readonly flushAtStop: boolean;
+}
+
+export const defaultPolicy: TablePolicy = {
+  drift: 'repair',
+  foreign: 'leave',
+  flushAtStart: false,
+  flushAtStop: false,
+};
+
 /** The whole desired state of a node's IPVS, in the order of the configuration. JSON-safe. */
 export interface LvsSettings<Checker> {
+  readonly policy: TablePolicy;
+  readonly kernel: KernelOptionSettings;
   readonly groups: readonly VirtualServerGroupSettings[];
   readonly virtualServers: readonly VirtualServerSettings<Checker>[];
 }

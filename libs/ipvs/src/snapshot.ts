@@ -1,3 +1,4 @@
+import type { SyncDaemon, Timeouts } from './kernel-options.ts';
 import type {
   RealServerTraits,
   SorryServerSettings,
@@ -78,8 +79,18 @@ export interface VirtualServerSnapshot extends VirtualServerTraits {
   readonly problems: readonly string[];
 }
 
+/** What the kernel has once and not for each service. */
+export interface KernelOptionsSnapshot {
+  /** Connection synchronisation that runs. */
+  readonly syncDaemons: readonly SyncDaemon[];
+  /** Null before they were read. */
+  readonly timeouts: Timeouts | null;
+  /** What stands in the way of either. */
+  readonly optionProblems: readonly string[];
+}
+
 /** The whole state of a node's IPVS, in the order of the configuration. JSON-safe. */
-export interface LvsSnapshot {
+export interface LvsSnapshot extends KernelOptionsSnapshot {
   readonly available: boolean;
   /** Why IPVS is not available and what to do; null when it is. */
   readonly reason: string | null;
@@ -91,4 +102,6 @@ export interface LvsSnapshot {
   readonly foreignServices: readonly string[];
   /** Repaired differences since the start of the process. */
   readonly repairs: number;
+  /** With the policy to report: what would have to be done to repair what others changed. */
+  readonly drift: readonly string[];
 }

@@ -1,12 +1,48 @@
-import { type Destination, type KernelService, destinationKey, noConnections, noTraffic, serviceKey } from './model.ts';
+import {
+  type Destination,
+  type DestinationId,
+  type KernelDestination,
+  type KernelService,
+  destinationKey,
+  noConnections,
+  noTraffic,
+} from './model.ts';
 import { type Operation, serviceOf } from './plan.ts';
+
+const indexes = new WeakMap<readonly Destination[], ReadonlyMap<string, Destination>>();
+
+/** The destinations of a service by their key; made once for each reading, since services may have tens of thousands. */
+export function destinationsByKey<D extends Destination>(destinations: readonly D[]): ReadonlyMap<string, D>;
+export function destinationsByKey(destinations: readonly Destination[]): ReadonlyMap<string, Destination> {
+  const known = indexes.get(destinations);
+  if (known !== undefined) return known;
+  const index = new Map(destinations.map((destination) => [destinationKey(destination), destination]));
+  indexes.set(destinations, index);
+  return index;
+}
+
+export function findDestination(
+  service: KernelService | undefined,
+  id: DestinationId | undefined,
+): KernelDestination | undefined {
+  return service && id && destinationsByKey(service.destinations).get(destinationKey(id));
+}
 
 /** The kernel's table as it is expected to be once the operations are carried out. */
 export function tableAfter(
   before: ReadonlyMap<string, KernelService>,
   operations: readonly Operation[],
 ): ReadonlyMap<string, KernelService> {
+  if (operations.length === 0) return before;
   const table = new Map(before);
+  const pools = new Map<string, Map<string, KernelDestination>>();
+  const poolOf = (key: string): Map<string, KernelDestination> => {
+    const known = pools.get(key);
+    if (known !== undefined) return known;
+    const pool = new Map(destinationsByKey(table.get(key)?.destinations ?? []));
+    pools.set(key, pool);
+    return pool;
+  };
   for (const operation of operations) {
     const key = serviceOf(operation);
     const service = table.get(key);
@@ -18,32 +54,25 @@ export function tableAfter(
         if (service) table.set(key, { ...service, ...operation.service });
         break;
       case 'delete-service':
-        table.delete(serviceKey(operation.id));
+        table.delete(key);
+        pools.delete(key);
         break;
       case 'create-destination':
-      case 'set-destination':
-        if (service) table.set(key, withDestination(service, operation.destination));
-        break;
-      case 'delete-destination': {
-        const gone = destinationKey(operation.destination);
-        if (service) {
-          const destinations = service.destinations.filter((each) => destinationKey(each) !== gone);
-          table.set(key, { ...service, destinations });
-        }
+      case 'set-destination': {
+        const pool = poolOf(key);
+        const server = destinationKey(operation.destination);
+        const known = pool.get(server) ?? { connections: noConnections, traffic: noTraffic };
+        pool.set(server, { ...known, ...operation.destination });
         break;
       }
+      case 'delete-destination':
+        poolOf(key).delete(destinationKey(operation.destination));
+        break;
     }
   }
-  return table;
-}
-
-function withDestination(service: KernelService, destination: Destination): KernelService {
-  const key = destinationKey(destination);
-  const known = service.destinations.find((each) => destinationKey(each) === key);
-  if (known === undefined) {
-    const added = { ...destination, connections: noConnections, traffic: noTraffic };
-    return { ...service, destinations: [...service.destinations, added] };
+  for (const [key, pool] of pools) {
+    const service = table.get(key);
+    if (service !== undefined) table.set(key, { ...service, destinations: [...pool.values()] });
   }
-  const destinations = service.destinations.map((each) => (each === known ? { ...known, ...destination } : each));
-  return { ...service, destinations };
+  return table;
 }

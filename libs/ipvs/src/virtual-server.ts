@@ -10,6 +10,7 @@ import {
   serviceKey,
 } from './model.ts';
 import { judgeQuorum } from './quorum.ts';
+import { findDestination } from './table.ts';
 import type {
   CheckerTraits,
   RealServerSettings,
@@ -158,8 +159,7 @@ function startsUp(server: RealServerSettings<CheckerTraits>): boolean {
 function shownUp(server: RealServerSettings<CheckerTraits>, adopted: readonly KernelService[]): boolean {
   if (server.checkers.length === 0) return true;
   return adopted.some((service) => {
-    const key = wantedKey(server, service.id);
-    const shown = service.destinations.find((destination) => destinationKey(destination) === key);
+    const shown = findDestination(service, destinationOf(server, 0, service.id));
     if (shown === undefined) return false;
     return shown.weight > 0 || server.weight === 0 || !server.inhibitOnFailure;
   });
@@ -167,11 +167,5 @@ function shownUp(server: RealServerSettings<CheckerTraits>, adopted: readonly Ke
 
 function hasWeight(service: KernelService, sorry: SorryServerSettings | null): boolean {
   if (sorry === null) return false;
-  const key = wantedKey(sorry, service.id);
-  return service.destinations.some((destination) => destinationKey(destination) === key && destination.weight > 0);
-}
-
-function wantedKey(server: Parameters<typeof destinationOf>[0], service: ServiceId): string | undefined {
-  const destination = destinationOf(server, 0, service);
-  return destination && destinationKey(destination);
+  return (findDestination(service, destinationOf(sorry, 0, service.id))?.weight ?? 0) > 0;
 }

@@ -51,6 +51,7 @@ export function virtualServer(
     smtpAlert: false,
     virtualHost: null,
     snmpName: null,
+    place: null,
     sorryServer: null,
     realServers: [],
     ...options,
@@ -79,6 +80,7 @@ export function realServer(address: string, options: ServerOptions = {}, port = 
     notifyDown: null,
     smtpAlert: false,
     snmpName: null,
+    place: null,
     checkers: [],
     ...options,
   };

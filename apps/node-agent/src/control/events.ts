@@ -138,8 +138,21 @@ export function lvsEventText(event: LvsEvent): EventText {
       });
     case 'drift-repaired':
       return text('warning', 'lvs.drift', event.service, `changed behind our back and repaired: ${event.what}`, {});
-    case 'operation-refused':
-      return text('error', 'lvs.refused', event.service, `the kernel refused: ${event.what}: ${event.reason}`, {});
+    case 'drift-found':
+      return text('warning', 'lvs.drift', event.service, `not as configured, and left so: ${event.what}`, {});
+    case 'operation-refused': {
+      const { place } = event;
+      const where = place === null ? '' : `, which ${place} asks for`;
+      const message = `the kernel refused to ${event.what}${where}: ${event.reason}`;
+      return text('error', 'lvs.refused', event.service, message, place === null ? {} : { place });
+    }
+    case 'sync-daemon-started':
+    case 'sync-daemon-stopped': {
+      const { state, interface: name } = event;
+      const does = state === 'master' ? 'are sent' : 'are taken';
+      const message = `connections ${does} on ${name}${event.kind === 'sync-daemon-started' ? '' : ' no longer'}`;
+      return text('info', 'lvs.sync-daemon', 'ipvs', message, { state, interface: name });
+    }
     case 'ipvs-available':
       return text('info', 'lvs.available', 'ipvs', 'the kernel has IPVS; the services are in its table', {});
     case 'ipvs-unavailable':

@@ -1,6 +1,7 @@
 import type { KeepalivedConfig, NotifyCommands } from '@keepfleet/config';
 import type { LvsSnapshot } from '@keepfleet/ipvs';
 import type { AddressRow, GlobalRow, InstanceRow, MibRows, ScriptRow } from '@keepfleet/mib';
+import { syncDaemonSettings } from '../settings/index.ts';
 import { type IpAddress, parseIp } from '@keepfleet/wire';
 import type { AddressSnapshot, RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
 
@@ -47,9 +48,19 @@ function globalRow(config: KeepalivedConfig, node: { readonly version: string; r
     lvsFlushOnStop: ({ no: 'disabled', everything: 'enabled', services: 'flush-vs' } as const)[
       globalDefs.lvsFlushOnStop
     ],
-    syncDaemon: null,
-    timeouts: { tcp: null, tcpFin: null, udp: null },
+    syncDaemon: syncDaemonRow(config),
+    timeouts: {
+      tcp: globalDefs.lvsTimeouts?.tcp || null,
+      tcpFin: globalDefs.lvsTimeouts?.tcpFin || null,
+      udp: globalDefs.lvsTimeouts?.udp || null,
+    },
   };
+}
+
+/** 0 stands for a message length that is left to the kernel. */
+function syncDaemonRow(config: KeepalivedConfig): GlobalRow['syncDaemon'] {
+  const daemon = syncDaemonSettings(config);
+  return daemon && { ...daemon, maxLength: daemon.maxLength ?? 0 };
 }
 
 const STATES = { initialize: 'init', backup: 'backup', master: 'master', fault: 'fault' } as const;
@@ -72,7 +83,8 @@ function instanceRow(config: KeepalivedConfig, router: RouterSnapshot): Instance
     preempt: router.preempt,
     preemptDelay: router.preemptDelay,
     authentication: router.authType,
-    syncDaemonInterface: null,
+    syncDaemonInterface:
+      config.globalDefs.lvsSyncDaemon?.instance === router.name ? config.globalDefs.lvsSyncDaemon.interface : null,
     syncGroup: router.syncGroup ?? null,
     garpDelay: router.garpDelay,
     smtpAlert: configured?.smtpAlert ?? false,

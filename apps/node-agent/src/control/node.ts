@@ -66,6 +66,8 @@ export class ControlNode implements CommandTarget {
   /** What the configuration alone asks for. */
   #configured: NodeSettings | undefined;
   #withoutEffect: readonly Override[] = [];
+  /** The masters that the lvs process was told of last. */
+  #toldMasters: string | undefined;
   #configProblem: string | undefined;
   #vrrpLink: VrrpLink | undefined;
   #lvsLink: LvsLink | undefined;
@@ -110,9 +112,12 @@ export class ControlNode implements CommandTarget {
 
   /** What the link to the vrrp process tells. */
   readonly vrrpListener: LinkListener<VrrpSnapshot, VrrpEvent> = this.#watched(
-    this.#listener('vrrp', this.#vrrp, vrrpEventText),
+    this.#listener('vrrp', this.#vrrp, vrrpEventText, () => this.#tellMasters()),
   );
-  readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener('lvs', this.#lvs, lvsEventText);
+  readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener('lvs', this.#lvs, lvsEventText, () => {
+    this.#toldMasters = undefined;
+    this.#tellMasters();
+  });
 
   /** Takes a configuration and puts it in force. */
   async configure(configuration: Configuration): Promise<string | undefined> {
@@ -183,7 +188,7 @@ export class ControlNode implements CommandTarget {
     return this.#vrrpLink.command({ kind: 'relinquish', instance });
   }
 
-  async countConnections(command: LvsCommand): Promise<LvsOutcome> {
+  async countConnections(command: Extract<LvsCommand, { kind: 'connections' }>): Promise<LvsOutcome> {
     if (this.#lvsLink === undefined) return { ok: false, reason: 'the lvs process is not running' };
     const outcome = await this.#lvsLink.command(command);
     if (!outcome.ok) return outcome;
@@ -341,6 +346,7 @@ export class ControlNode implements CommandTarget {
     role: Role,
     half: Half<Snapshot>,
     textOf: (event: Event) => EventText,
+    heard: () => void,
   ): LinkListener<Snapshot, Event> {
     const changed = () => {
       for (const check of this.#waiting) check();
@@ -355,11 +361,13 @@ export class ControlNode implements CommandTarget {
           { role, processPid: hello.pid, revision: hello.revision },
           `the ${role} process is connected`,
         );
+        if (role === 'lvs') heard();
         changed();
       },
       snapshot: (snapshot, at) => {
         half.snapshot = snapshot;
         half.heardAt = at;
+        if (role === 'vrrp') heard();
         changed();
       },
       problems: (problems) => {
@@ -427,6 +435,20 @@ export class ControlNode implements CommandTarget {
       // It has no effect any more all the same; it is told when the file can be written again.
       this.#options.log.error({ reason: errorText(error) }, 'an expired override could not be removed from its file');
     }
+  }
+
+  /** Connection synchronisation sends on a master and takes on a backup. */
+  #tellMasters(): void {
+    const { snapshot } = this.#vrrp;
+    if (snapshot === undefined || this.#lvs.hello === undefined) return;
+    const instances = snapshot.instances.filter(({ state }) => state === 'master').map(({ name }) => name);
+    const told = JSON.stringify(instances);
+    if (told === this.#toldMasters) return;
+    this.#toldMasters = told;
+    void this.#lvsLink?.command({ kind: 'masters', instances }).then((outcome) => {
+      // Told again with the next report of the vrrp process.
+      if (!outcome.ok && this.#toldMasters === told) this.#toldMasters = undefined;
+    });
   }
 
   #armExpiry(): void {

@@ -39,7 +39,10 @@ const levels: Readonly<Record<LvsEvent['kind'], 'info' | 'warn' | 'error'>> = {
   'sorry-server-out': 'info',
   'weight-changed': 'info',
   'drift-repaired': 'warn',
+  'drift-found': 'warn',
   'operation-refused': 'error',
+  'sync-daemon-started': 'info',
+  'sync-daemon-stopped': 'info',
   'ipvs-available': 'info',
   'ipvs-unavailable': 'error',
 };

@@ -2,16 +2,29 @@ import {
   IPVS_FAMILY,
   type AttributeError,
   type IpvsInfo,
+  type IpvsRequest,
   type KernelService,
   type Operation,
+  type OptionOperation,
+  type ServiceId,
+  type SyncDaemon,
+  type Timeouts,
+  decodeDaemon,
   decodeDestination,
   decodeInfo,
   decodeService,
+  decodeTimeouts,
   describeOperation,
+  describeOption,
+  encodeFlush,
   encodeInfoRequest,
+  encodeListDaemons,
   encodeListDestinations,
   encodeListServices,
   encodeOperation,
+  encodeOption,
+  encodeTimeoutsRequest,
+  encodeZero,
 } from '@keepfleet/ipvs';
 import { GenericNetlink, type LinuxError, isLinuxError } from '@keepfleet/linux';
 import type { Result } from '@keepfleet/wire';
@@ -20,6 +33,11 @@ import { loadModule } from './kernel-modules.ts';
 /** An operation that the kernel did not carry out. */
 export interface Refusal {
   readonly operation: Operation;
+  readonly reason: string;
+}
+
+export interface OptionRefusal {
+  readonly operation: OptionOperation;
   readonly reason: string;
 }
 
@@ -32,9 +50,7 @@ export class KernelTable {
 
   private constructor(netlink: GenericNetlink) {
     this.#netlink = netlink;
-    const { command, payload } = encodeInfoRequest();
-    const [reply] = netlink.request({ command, attributes: payload, about: 'read the version of IPVS' });
-    this.info = decoded(decodeInfo(reply?.attributes ?? new Uint8Array()), 'the version of IPVS');
+    this.info = decoded(decodeInfo(this.#send(encodeInfoRequest(), 'read the version of IPVS')), 'the version of IPVS');
   }
 
   /** Loads ip_vs where it is missing; throws NoIpvs when the kernel has none, LinuxError when it may not be used. */
@@ -81,8 +97,48 @@ export class KernelTable {
     });
   }
 
+  /** What the kernel has once and not for each service. */
+  readOptions(): { readonly timeouts: Timeouts; readonly daemons: readonly SyncDaemon[] } {
+    const timeouts = this.#send(encodeTimeoutsRequest(), 'read the timeouts of IPVS');
+    const { command, payload } = encodeListDaemons();
+    const daemons = this.#netlink.dump({ command, attributes: payload, about: 'list the sync daemons of IPVS' });
+    return {
+      timeouts: decoded(decodeTimeouts(timeouts), 'the timeouts of IPVS'),
+      daemons: daemons.map(({ attributes }) => decoded(decodeDaemon(attributes), 'a sync daemon of IPVS')),
+    };
+  }
+
+  applyOptions(operations: readonly OptionOperation[]): OptionRefusal[] {
+    const outcomes = this.#netlink.batch(
+      operations.map((operation) => {
+        const { command, payload } = encodeOption(operation);
+        return { command, attributes: payload, about: describeOption(operation) };
+      }),
+    );
+    return operations.flatMap((operation, i) => {
+      const error = outcomes[i];
+      if (error === undefined || isDoneAlready(operation, error)) return [];
+      return [{ operation, reason: optionRefusalText(operation, error) }];
+    });
+  }
+
+  /** Removes every service, whoever made it, in one request. */
+  flush(): void {
+    this.#send(encodeFlush(), 'remove all services of IPVS');
+  }
+
+  /** Sets counters to 0: of the services, or of everything. */
+  zero(services: readonly ServiceId[] | undefined): void {
+    for (const service of services ?? [undefined]) this.#send(encodeZero(service), 'set the counters of IPVS to 0');
+  }
+
   close(): void {
     this.#netlink.close();
+  }
+
+  #send({ command, payload }: IpvsRequest, about: string): Uint8Array {
+    const [reply] = this.#netlink.request({ command, attributes: payload, about });
+    return reply?.attributes ?? new Uint8Array();
   }
 
   /** The kernel asks for a missing scheduler by itself where it may; what modprobe then says is not lost but repeated by the refusal. */
@@ -134,6 +190,20 @@ function isThereAlready(operation: Operation, error: LinuxError): boolean {
     case 'set-destination':
       return false;
   }
+}
+
+function isDoneAlready(operation: OptionOperation, error: LinuxError): boolean {
+  return operation.kind === 'stop-daemon' && error.code === 'ESRCH';
+}
+
+function optionRefusalText(operation: OptionOperation, error: LinuxError): string {
+  if (operation.kind !== 'start-daemon') return error.message;
+  const { interface: name } = operation.daemon;
+  if (error.code === 'ENODEV')
+    return `${error.code}: there is no interface ${name}; make it, or name another one in lvs_sync_daemon (tried again every few seconds)`;
+  if (error.code === 'EINVAL')
+    return `${error.message}; connections cannot be synchronised beside tunnels to servers of the other family`;
+  return error.message;
 }
 
 function refusalText(operation: Operation, error: LinuxError): string {

@@ -8,6 +8,8 @@ import {
   type LvsOutcome,
   type LvsSettings,
   type LvsSnapshot,
+  type OptionsInput,
+  OptionsKeeper,
   addConnections,
   noConnections,
   reportOf,
@@ -19,12 +21,15 @@ import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { HealthChecks } from './health-checks.ts';
 import { KernelTable, NoIpvs } from './kernel-table.ts';
-import type { Ownership } from './ownership.ts';
+import { LocalAddresses } from './local-addresses.ts';
+import type { Owned, Ownership } from './ownership.ts';
 import { lvsCommandSchema, lvsSettingsSchema } from './schemas.ts';
 import { WallClock } from '../wall-clock.ts';
 
 /** Between two readings of the kernel's table; the kernel renews its statistics as often. */
 const READ_EVERY_MS = 2_000;
+/** A table of tens of thousands of servers is read less often, so that reading takes no more than this part of the time. */
+const READ_SHARE = 1 / 20;
 /** Between two attempts to find IPVS in a kernel that has none. */
 const RETRY_EVERY_MS = 30_000;
 
@@ -45,6 +50,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   readonly settings = lvsSettingsSchema;
   readonly command = lvsCommandSchema;
   readonly #balancer = new Balancer();
+  readonly #options = new OptionsKeeper();
   readonly #health: HealthChecks;
   readonly #wallClock = new WallClock();
   readonly #ownership: Ownership;
@@ -53,6 +59,10 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #table: KernelTable | undefined;
   #timer: NodeJS.Timeout | undefined;
   #nextTickMs = READ_EVERY_MS;
+  #settings: LvsSettings<CheckerSettings> | undefined;
+  #owned: Owned = { services: [], options: { daemons: [], timeouts: null } };
+  /** Only while a service has ha_suspend. */
+  #addresses: LocalAddresses | undefined;
   #stopped = false;
 
   constructor(ownership: Ownership, log: Log) {
@@ -70,7 +80,9 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   /** Finds out what an earlier run and others left in the kernel; call it before the first `configure`. */
   start(listener: LvsListener): void {
     this.#listener = listener;
-    this.#feed({ kind: 'owned', services: this.#ownership.read() });
+    this.#owned = this.#ownership.read();
+    this.#feed({ kind: 'owned', services: this.#owned.services });
+    this.#feedOptions({ kind: 'left', left: this.#owned.options });
     this.#tick();
   }
 
@@ -79,12 +91,27 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     if (refused !== undefined) return { refused };
     // Fresh eyes: what changed meanwhile is drift and told as such, not mixed with what the settings change.
     this.#read();
+    this.#settings = settings;
     this.#feed({ kind: 'configure', settings });
-    this.#health.configure(settings, (service, server) => this.#balancer.isUp(service, server));
+    this.#feedOptions({ kind: 'configure', settings: settings.kernel });
+    this.#watchAddresses();
+    this.#configureHealth();
     return undefined;
   }
 
   carryOut(command: LvsCommand): Outcome {
+    switch (command.kind) {
+      case 'connections':
+        return this.#connections(command);
+      case 'masters':
+        this.#feedOptions({ kind: 'masters', instances: command.instances });
+        return { ok: true };
+      case 'zero':
+        return this.#zero(command.service);
+    }
+  }
+
+  #connections(command: Extract<LvsCommand, { kind: 'connections' }>): Outcome {
     const address = parseIp(command.address);
     if (!address.ok) return { ok: false, reason: `not an IP address: ${command.address}` };
     this.#read();
@@ -96,14 +123,30 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     return { ok: true, value };
   }
 
+  #zero(service: string | undefined): Outcome {
+    const services = service === undefined ? undefined : this.#balancer.servicesOf(service);
+    if (service !== undefined && services === undefined) return { ok: false, reason: `no virtual server ${service}` };
+    if (this.#table === undefined) return { ok: false, reason: this.#balancer.unavailable ?? 'IPVS is not available' };
+    try {
+      this.#table.zero(services);
+    } catch (error) {
+      if (!isLinuxError(error)) throw error;
+      return { ok: false, reason: error.message };
+    }
+    this.#read();
+    return { ok: true };
+  }
+
   stop(mode: StopMode): void {
     if (this.#stopped) return;
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#health.stop();
+    this.#addresses?.close();
     if (mode === 'release') {
       this.#read();
       this.#feed({ kind: 'release' });
+      this.#feedOptions({ kind: 'release' });
       // Read once more, so that the list of own services says what is true.
       this.#read();
     }
@@ -118,6 +161,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   snapshot(): LvsSnapshot {
     const snapshot = reportOf(this.#balancer, {
       unixMillis: (at) => this.#wallClock.epochMillis(at),
+      options: this.#options.report,
       checkers: (service, server) =>
         this.#health.of(service, server).map(({ what, status }): CheckerSnapshot => {
           const { up, ran, lastResult, failures, since } = status;
@@ -150,13 +194,24 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 
   #read(): void {
     if (this.#table === undefined) return;
+    const start = performance.now();
     try {
-      this.#feed({ kind: 'table', services: this.#table.read() });
+      const options = this.#table.readOptions();
+      const services = this.#table.read();
+      this.#feedOptions({ kind: 'actual', ...options });
+      this.#feed({ kind: 'table', services });
     } catch (error) {
-      this.#table.close();
-      this.#table = undefined;
-      this.#unavailable(error);
+      this.#lost(error);
     }
+    const took = performance.now() - start;
+    if (this.#table !== undefined) this.#nextTickMs = Math.max(READ_EVERY_MS, took / READ_SHARE);
+  }
+
+  /** The socket lost an answer, or the module is gone: what the kernel has is not known any more, and is read anew. */
+  #lost(error: unknown): void {
+    this.#table?.close();
+    this.#table = undefined;
+    this.#unavailable(error);
   }
 
   #unavailable(error: unknown): void {
@@ -172,11 +227,14 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     for (const output of this.#balancer.handle(input, instant(monotonicMicros()))) {
       switch (output.kind) {
         case 'own':
-          this.#ownership.write(output.services);
+          this.#own({ ...this.#owned, services: output.services });
           break;
         case 'apply':
-          for (const refusal of this.#table?.apply(output.operations) ?? [])
+          for (const refusal of this.#inKernel((table) => table.apply(output.operations)) ?? [])
             this.#feed({ kind: 'refused', ...refusal });
+          break;
+        case 'flush':
+          this.#inKernel((table) => table.flush());
           break;
         case 'event':
           this.#listener.event(output.event);
@@ -184,6 +242,63 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       }
     }
     this.#listener.changed();
+  }
+
+  #feedOptions(input: OptionsInput): void {
+    for (const output of this.#options.handle(input)) {
+      switch (output.kind) {
+        case 'leave':
+          this.#own({ ...this.#owned, options: output.left });
+          break;
+        case 'apply-options':
+          for (const refusal of this.#inKernel((table) => table.applyOptions(output.operations)) ?? [])
+            this.#feedOptions({ kind: 'refused', ...refusal });
+          break;
+        case 'event':
+          this.#listener.event(output.event);
+          break;
+      }
+    }
+    this.#listener.changed();
+  }
+
+  #inKernel<T>(change: (table: KernelTable) => T): T | undefined {
+    if (this.#table === undefined) return undefined;
+    try {
+      return change(this.#table);
+    } catch (error) {
+      if (!isLinuxError(error)) throw error;
+      this.#lost(error);
+      return undefined;
+    }
+  }
+
+  #own(owned: Owned): void {
+    this.#owned = owned;
+    this.#ownership.write(owned);
+  }
+
+  #watchAddresses(): void {
+    const wanted = this.#settings?.virtualServers.some(({ haSuspend }) => haSuspend) === true;
+    if (wanted) this.#addresses ??= new LocalAddresses(() => this.#configureHealth());
+    else {
+      this.#addresses?.close();
+      this.#addresses = undefined;
+    }
+  }
+
+  /** The servers of a service whose address is elsewhere are not checked; they keep the state that they have. */
+  #configureHealth(): void {
+    const settings = this.#settings;
+    if (settings === undefined) return;
+    const virtualServers = settings.virtualServers.map((service) =>
+      this.#rests(service) ? { ...service, realServers: [] } : service,
+    );
+    this.#health.configure({ ...settings, virtualServers }, (service, server) => this.#balancer.isUp(service, server));
+  }
+
+  #rests({ haSuspend, target }: LvsSettings<CheckerSettings>['virtualServers'][number]): boolean {
+    return haSuspend && target.kind === 'address' && this.#addresses?.has(target.address) === false;
   }
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../log.ts';
-import { Ownership } from './ownership.ts';
+import { type Owned, Ownership } from './ownership.ts';
 
 let directory = '';
 const log = createLog('lvs', 'silent');
@@ -16,17 +16,28 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
+const owned = (service: string): Owned => ({
+  services: [service],
+  options: { daemons: ['backup'], timeouts: { tcp: 900, tcpFin: 120, udp: 300 } },
+});
+const nothing: Owned = { services: [], options: { daemons: [], timeouts: null } };
+
 describe('the list of own services', () => {
   it('is there for the next process', () => {
-    ownership().write(['tcp/192.0.2.1:80']);
-    expect(ownership().read()).toEqual(['tcp/192.0.2.1:80']);
+    ownership().write(owned('tcp/192.0.2.1:80'));
+    expect(ownership().read()).toEqual(owned('tcp/192.0.2.1:80'));
+  });
+
+  it('of an older version has services only', () => {
+    writeFileSync(join(directory, 'lvs-services.json'), '{"services":["fwmark/7"]}');
+    expect(ownership().read()).toEqual({ ...nothing, services: ['fwmark/7'] });
   });
 
   it('is empty where it is missing, and where it is damaged, which is told', () => {
-    expect(ownership().read()).toEqual([]);
+    expect(ownership().read()).toEqual(nothing);
     expect(warn).not.toHaveBeenCalled();
     writeFileSync(join(directory, 'lvs-services.json'), '{"services":["tcp');
-    expect(ownership().read()).toEqual([]);
+    expect(ownership().read()).toEqual(nothing);
     expect(warn).toHaveBeenCalledOnce();
   });
 
@@ -34,11 +45,11 @@ describe('the list of own services', () => {
     const blocker = join(directory, 'lvs-services.json.new');
     mkdirSync(blocker);
     const list = ownership();
-    list.write(['a']);
-    list.write(['b']);
+    list.write(owned('a'));
+    list.write(owned('b'));
     expect(warn).toHaveBeenCalledOnce();
     rmSync(blocker, { recursive: true });
-    list.write(['c']);
-    expect(ownership().read()).toEqual(['c']);
+    list.write(owned('c'));
+    expect(ownership().read()).toEqual(owned('c'));
   });
 });

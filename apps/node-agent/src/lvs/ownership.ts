@@ -1,13 +1,33 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KernelOptionsLeft } from '@keepfleet/ipvs';
 import { z } from 'zod';
 import { writeFileAtomically } from '../control/atomic-file.ts';
 import type { Log } from '../log.ts';
 
-const schema = z.object({ services: z.array(z.string()) });
+const seconds = z.int().nonnegative();
+const schema = z.object({
+  services: z.array(z.string()),
+  /** Missing in a file of an older version. */
+  options: z
+    .object({
+      daemons: z.array(z.enum(['master', 'backup'])),
+      timeouts: z.object({ tcp: seconds, tcpFin: seconds, udp: seconds }).nullable(),
+    })
+    .default({ daemons: [], timeouts: null }),
+});
+
+/** What a run leaves to the next one. */
+export interface Owned {
+  readonly services: readonly string[];
+  readonly options: KernelOptionsLeft;
+}
+
+const nothing: Owned = { services: [], options: { daemons: [], timeouts: null } };
 
 /**
- * The services that this process put into the kernel, kept in the run directory: like the kernel's table, and unlike the
+ * The services that this process put into the kernel, the sync daemons that it started and the timeouts that were there
+ * before, kept in the run directory: like the kernel's table, and unlike the
  * state directory, that ends with a restart of the machine.
  */
 export class Ownership {
@@ -22,23 +42,23 @@ export class Ownership {
   }
 
   /** Nothing when there is no file, or one that cannot be read: then services that are not desired are left alone. */
-  read(): readonly string[] {
+  read(): Owned {
     try {
-      return schema.parse(JSON.parse(readFileSync(this.#path, 'utf8'))).services;
+      return schema.parse(JSON.parse(readFileSync(this.#path, 'utf8')));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return nothing;
       this.#log.warn(
         { err: error, path: this.#path },
         'the list of own services cannot be read; services that the configuration no longer names stay in the kernel, remove them with ipvsadm',
       );
-      return [];
+      return nothing;
     }
   }
 
   /** A list that cannot be written costs only the tidying after a crash: IPVS itself goes on. */
-  write(services: readonly string[]): void {
+  write(owned: Owned): void {
     try {
-      writeFileAtomically(this.#path, `${JSON.stringify({ services })}\n`);
+      writeFileAtomically(this.#path, `${JSON.stringify(owned)}\n`);
       this.#failure = '';
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

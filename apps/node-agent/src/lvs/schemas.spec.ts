@@ -1,5 +1,5 @@
 import { parseKeepalivedConfig } from '@keepfleet/config';
-import { Balancer, type LvsSnapshot, type Operation, encodeOperation, reportOf } from '@keepfleet/ipvs';
+import { Balancer, OptionsKeeper, type LvsSnapshot, type Operation, encodeOperation, reportOf } from '@keepfleet/ipvs';
 import { instant } from '@keepfleet/machine';
 import { describe, expect, it } from 'vitest';
 import { lvsSettings } from '../settings/index.ts';
@@ -79,7 +79,11 @@ describe('a snapshot on the link', () => {
     const checkers = () => [
       { what: 'TCP_CHECK', state: 'up', ran: true, lastResult: 'fine', failures: 0, since: 1 } as const,
     ];
-    const snapshot: LvsSnapshot = reportOf(balancer, { unixMillis: (at) => at, checkers });
+    const snapshot: LvsSnapshot = reportOf(balancer, {
+      unixMillis: (at) => at,
+      options: new OptionsKeeper().report,
+      checkers,
+    });
     expect(lvsSnapshotSchema.parse(throughJson(snapshot))).toEqual(snapshot);
     expect(snapshot.virtualServers[0]?.realServers[0]?.kernel).toMatchObject({ weight: 3 });
   });

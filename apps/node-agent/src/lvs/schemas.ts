@@ -1,5 +1,13 @@
 import type { CheckerSettings } from '@keepfleet/health';
-import type { LvsCommand, LvsOutcome, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import {
+  type LvsCommand,
+  type LvsEvent,
+  type LvsOutcome,
+  type LvsSettings,
+  type LvsSnapshot,
+  defaultPolicy,
+  untouchedOptions,
+} from '@keepfleet/ipvs';
 import { micros } from '@keepfleet/machine';
 import { parseIp } from '@keepfleet/wire';
 import { z } from 'zod';
@@ -86,6 +94,7 @@ const virtualServerTraits = z.object({
   smtpAlert: z.boolean(),
   virtualHost: text,
   snmpName: text,
+  place: text,
 });
 
 const sorryServer = z.object({ key: z.string(), address: ip, port, forwarding, inhibit: z.boolean() });
@@ -111,6 +120,7 @@ const realServerTraits = z.object({
   notifyDown: script,
   smtpAlert: z.boolean(),
   snmpName: text,
+  place: text,
 });
 
 const schedule = z.object({
@@ -158,8 +168,30 @@ const checker = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const policy = z.object({
+  drift: z.enum(['repair', 'report']),
+  foreign: z.enum(['leave', 'remove']),
+  flushAtStart: z.boolean(),
+  flushAtStop: z.boolean(),
+});
+
+const idle = count.max(2_678_400);
+const timeouts = z.object({ tcp: idle, tcpFin: idle, udp: idle });
+const interfaceName = z.string().regex(/^[^\s/]{1,15}$/, 'not the name of an interface');
+const syncId = z.int().min(0).max(255);
+const messageLength = port.nullable();
+const ttl = z.int().min(0).max(255);
+const kernelOptions = z.object({
+  timeouts,
+  syncDaemon: z
+    .object({ interface: interfaceName, syncId, maxLength: messageLength, group: ip, port, ttl, instance: text })
+    .nullable(),
+});
+
 /** What control tells the lvs process to be. */
 export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.object({
+  policy: policy.default(defaultPolicy),
+  kernel: kernelOptions.default(untouchedOptions),
   groups: z.array(group),
   virtualServers: z.array(
     virtualServerTraits.extend({
@@ -169,11 +201,11 @@ export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.obje
   ),
 });
 
-export const lvsCommandSchema: z.ZodType<LvsCommand> = z.object({
-  kind: z.literal('connections'),
-  address: z.string(),
-  port: port.optional(),
-});
+export const lvsCommandSchema: z.ZodType<LvsCommand> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('connections'), address: z.string(), port: port.optional() }),
+  z.object({ kind: z.literal('masters'), instances: z.array(z.string()) }),
+  z.object({ kind: z.literal('zero'), service: z.string().optional() }),
+]);
 
 const connections = z.object({ active: count, inactive: count, persistent: count });
 
@@ -203,6 +235,7 @@ const traffic = z.object({
 });
 const kernel = z.object({ weight: count, connections, traffic }).nullable();
 const state = z.enum(['up', 'down']);
+const syncState = z.enum(['master', 'backup']);
 const time = z.number();
 
 /** What the lvs process says of itself. */
@@ -243,6 +276,20 @@ export const lvsSnapshotSchema: z.ZodType<LvsSnapshot> = z.object({
   ),
   foreignServices: z.array(z.string()),
   repairs: count,
+  drift: z.array(z.string()),
+  syncDaemons: z.array(
+    z.object({
+      state: syncState,
+      interface: z.string(),
+      syncId: count,
+      maxLength: count.nullable(),
+      group: ip.nullable(),
+      port: count.nullable(),
+      ttl: count.nullable(),
+    }),
+  ),
+  timeouts: z.object({ tcp: count, tcpFin: count, udp: count }).nullable(),
+  optionProblems: z.array(z.string()),
 });
 
 const service = z.string();
@@ -259,7 +306,10 @@ export const lvsEventSchema: z.ZodType<LvsEvent> = z.discriminatedUnion('kind', 
   z.object({ kind: z.literal('sorry-server-out'), service, server }),
   z.object({ kind: z.literal('weight-changed'), service, server, from: count, to: count }),
   z.object({ kind: z.literal('drift-repaired'), service, what }),
-  z.object({ kind: z.literal('operation-refused'), service, what, reason }),
+  z.object({ kind: z.literal('drift-found'), service, what }),
+  z.object({ kind: z.literal('operation-refused'), service, what, reason, place: text }),
+  z.object({ kind: z.literal('sync-daemon-started'), state: syncState, interface: z.string() }),
+  z.object({ kind: z.literal('sync-daemon-stopped'), state: syncState, interface: z.string() }),
   z.object({ kind: z.literal('ipvs-available') }),
   z.object({ kind: z.literal('ipvs-unavailable'), reason }),
 ]);

@@ -9,7 +9,7 @@ import { lvsSettings } from './lvs-settings.ts';
 import { vrrpSettings } from './vrrp-settings.ts';
 
 export { type NodeSettings, type Overridden, applyOverrides } from './apply-overrides.ts';
-export { lvsSettings } from './lvs-settings.ts';
+export { lvsSettings, syncDaemonSettings } from './lvs-settings.ts';
 export * from './override.ts';
 export { vrrpSettings } from './vrrp-settings.ts';
 

@@ -8,23 +8,40 @@ import type {
   VirtualServer,
 } from '@keepfleet/config';
 import type { CheckerSettings, ConnectionSettings, ScheduleSettings } from '@keepfleet/health';
-import type {
-  Forwarding as ForwardingSettings,
-  GroupMember,
-  LvsSettings,
-  RealServerSettings,
-  ScriptSettings,
-  VirtualServerSettings,
-  VirtualServerTarget,
+import {
+  DEFAULT_SYNC_GROUP,
+  DEFAULT_SYNC_PORT,
+  DEFAULT_SYNC_TTL,
+  type Forwarding as ForwardingSettings,
+  type GroupMember,
+  type LvsSettings,
+  type RealServerSettings,
+  type ScriptSettings,
+  type SyncDaemonSettings,
+  type VirtualServerSettings,
+  type VirtualServerTarget,
+  untouchedOptions,
 } from '@keepfleet/ipvs';
 import { type Duration, micros } from '@keepfleet/machine';
+import { ip } from '@keepfleet/wire';
 
 const SECOND = 1_000_000;
 const DEFAULT_CONNECT_TIMEOUT = 5 * SECOND;
 
 /** What the lvs process is to do, before overrides. Checkers that nothing runs yet are left out; the parser says so. */
 export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettings> {
+  const { globalDefs } = config;
   return {
+    policy: {
+      drift: globalDefs.lvsDrift,
+      foreign: globalDefs.lvsForeign,
+      flushAtStart: globalDefs.lvsFlush,
+      flushAtStop: globalDefs.lvsFlushOnStop === 'everything',
+    },
+    kernel: {
+      timeouts: globalDefs.lvsTimeouts ?? untouchedOptions.timeouts,
+      syncDaemon: syncDaemonSettings(config),
+    },
     groups: config.virtualServerGroups.map(({ name, members }) => ({
       name,
       members: members.map((member): GroupMember => {
@@ -34,6 +51,22 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
       }),
     })),
     virtualServers: config.virtualServers.map(virtualServerSettings),
+  };
+}
+
+/** Without an id that of its instance: two routers of one instance agree on it by themselves. */
+export function syncDaemonSettings({ globalDefs, vrrpInstances }: KeepalivedConfig): SyncDaemonSettings | null {
+  const { lvsSyncDaemon: daemon } = globalDefs;
+  if (daemon === undefined) return null;
+  const instance = vrrpInstances.find(({ name }) => name === daemon.instance);
+  return {
+    interface: daemon.interface,
+    syncId: daemon.syncId ?? instance?.virtualRouterId ?? 0,
+    maxLength: daemon.maxLength ?? null,
+    group: daemon.group ?? ip(DEFAULT_SYNC_GROUP),
+    port: daemon.port ?? DEFAULT_SYNC_PORT,
+    ttl: daemon.ttl ?? DEFAULT_SYNC_TTL,
+    instance: daemon.instance ?? null,
   };
 }
 
@@ -78,6 +111,7 @@ function virtualServerSettings(server: VirtualServer): VirtualServerSettings<Che
     smtpAlert: server.smtpAlert,
     virtualHost: server.virtualHost ?? null,
     snmpName: server.snmpName ?? null,
+    place: placeText(server.at),
     sorryServer:
       sorryServer === undefined
         ? null
@@ -115,6 +149,7 @@ function realServerSettings(server: RealServer): RealServerSettings<CheckerSetti
     notifyDown: script(server.notifyDown),
     smtpAlert: server.smtpAlert,
     snmpName: server.snmpName ?? null,
+    place: placeText(server.at),
     checkers: server.checks.flatMap(checkerSettings),
   };
 }
@@ -193,4 +228,8 @@ function script(command: Command | undefined): ScriptSettings | null {
 
 function duration(value: number | undefined): Duration | null {
   return value === undefined ? null : micros(value);
+}
+
+function placeText({ file, line }: VirtualServer['at']): string {
+  return `${file}:${line}`;
 }

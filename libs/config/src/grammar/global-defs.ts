@@ -1,6 +1,8 @@
 import type { IpAddress } from '@keepfleet/wire';
+import type { LvsSyncDaemon, LvsTimeouts } from '../model/model.ts';
 import type { Arguments } from './context.ts';
 import { syntax } from './form.ts';
+import { lvsSyncDaemon, lvsTimeouts } from './lvs-globals.ts';
 import { kept } from './notify.ts';
 import {
   account,
@@ -10,6 +12,7 @@ import {
   integer,
   interfaceName,
   multicast,
+  oneOf,
   optional,
   seconds,
   vrrpVersion,
@@ -57,6 +60,10 @@ export interface GlobalSettings {
   logUnknownVrids: boolean;
   lvsFlush: boolean;
   lvsFlushOnStop: 'no' | 'everything' | 'services';
+  lvsTimeouts: LvsTimeouts;
+  lvsSyncDaemon: LvsSyncDaemon;
+  lvsDrift: 'repair' | 'report';
+  lvsForeign: 'leave' | 'remove';
 }
 
 type Row = Table<Draft<GlobalSettings>>[string];
@@ -193,13 +200,13 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   lvs_notify_fifo: fifo,
   lvs_notify_fifo_script: program,
   fifo_write_vrrp_states_on_reload: flagOnly,
-  lvs_timeouts: list,
-  lvs_flush: kept(fixes('lvsFlush', true)),
-  lvs_flush_on_stop: kept(flushOnStop),
-  lvs_flush_onstop: deprecated(kept(flushOnStop), 'lvs_flush_on_stop'),
-  lvs_sync_daemon: pending(
-    syntax('INTERFACE [OPTION …]', 'eth0 id 7', (args: Arguments) => [interfaceName(args), ...words(args)]),
-  ),
+  lvs_timeouts: sets('lvsTimeouts', lvsTimeouts),
+  lvs_flush: fixes('lvsFlush', true),
+  lvs_flush_on_stop: flushOnStop,
+  lvs_flush_onstop: deprecated(flushOnStop, 'lvs_flush_on_stop'),
+  lvs_sync_daemon: sets('lvsSyncDaemon', lvsSyncDaemon),
+  lvs_drift: sets('lvsDrift', oneOf('repair', 'report')),
+  lvs_foreign: sets('lvsForeign', oneOf('leave', 'remove')),
   rs_init_notifies: yesNo,
   snmp_socket: pending(word('an address')),
   enable_snmp_vrrp: alwaysThere,

@@ -98,6 +98,9 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>
     vmac_prefix: 'vrrp',
     vmac_addr_prefix: 'vrrp',
     lvs_timeouts: kernel,
+    lvs_sync_daemon: none,
+    lvs_drift: 'repair',
+    lvs_foreign: 'leave',
     lvs_flush_on_stop: { is: 'off' },
     rs_init_notifies: 'off',
     snmp_socket: 'unix:/var/agentx/master',
@@ -267,5 +270,6 @@ export const SINCE: Readonly<Record<string, string>> = Object.fromEntries(
     '2.4.0':
       'auth_hmac auth_hmac:key auth_hmac:active_key auth_hmac:time_window auth_hmac:anti_replay auth_hmac:mode vrrp_delay_after_boot',
     'after 2.4.3': 'set_supplementary_groups sni_name',
+    'Keepfleet only': 'lvs_drift lvs_foreign',
   }).flatMap(([release, keywords]) => keywords.split(' ').map((keyword) => [keyword, release])),
 );

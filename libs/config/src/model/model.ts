@@ -54,6 +54,37 @@ export interface GlobalDefs {
   readonly lvsFlush: boolean;
   /** What is removed when the node stops: nothing, the whole table at once, or the services. */
   readonly lvsFlushOnStop: 'no' | 'everything' | 'services';
+  /** Lifetimes of connections without traffic; missing where the kernel's stay. */
+  readonly lvsTimeouts?: LvsTimeouts;
+  readonly lvsSyncDaemon?: LvsSyncDaemon;
+  /** What becomes of services that somebody else changed; default repair. */
+  readonly lvsDrift: 'repair' | 'report';
+  /** What becomes of services that somebody else made; default leave. */
+  readonly lvsForeign: 'leave' | 'remove';
+}
+
+/** `lvs_timeouts` in whole seconds; 0 leaves the kernel's. */
+export interface LvsTimeouts {
+  readonly tcp: number;
+  readonly tcpFin: number;
+  readonly udp: number;
+}
+
+/** `lvs_sync_daemon`: connections are sent to, and taken from, the directors on this interface. */
+export interface LvsSyncDaemon {
+  readonly interface: string;
+  /** Its state decides whether they are sent or taken; without one both are done always. */
+  readonly instance?: string;
+  /** Default: the VRID of the instance, else 0. */
+  readonly syncId?: number;
+  /** Bytes; default: what the interface carries. */
+  readonly maxLength?: number;
+  /** Default 8848. */
+  readonly port?: number;
+  /** Default 1. */
+  readonly ttl?: number;
+  /** Default 224.0.0.81. */
+  readonly group?: IpAddress;
 }
 
 /** Schedule of gratuitous ARP and unsolicited neighbour advertisements. Raising a repeat costs broadcasts on every takeover. */

@@ -56,12 +56,30 @@ function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): rea
     ...when(defs.logUnknownVrids, 'log_unknown_vrids'),
     ...when(defs.lvsFlush, 'lvs_flush'),
     ...flushLines(defs),
+    ...optional('lvs_timeouts', defs.lvsTimeouts, ({ tcp, tcpFin, udp }) => `tcp ${tcp} tcpfin ${tcpFin} udp ${udp}`),
+    ...optional('lvs_sync_daemon', defs.lvsSyncDaemon, syncDaemonText),
+    ...when(defs.lvsDrift !== 'repair', `lvs_drift ${defs.lvsDrift}`),
+    ...when(defs.lvsForeign !== 'leave', `lvs_foreign ${defs.lvsForeign}`),
     ...when(garp !== undefined && garp.arpInterval > 0, `vrrp_garp_interval ${secondsText(garp?.arpInterval ?? 0)}`),
     ...when(
       garp !== undefined && garp.neighbourInterval > 0,
       `vrrp_gna_interval ${secondsText(garp?.neighbourInterval ?? 0)}`,
     ),
   ];
+}
+
+function syncDaemonText(daemon: NonNullable<GlobalDefs['lvsSyncDaemon']>): string {
+  const { instance, syncId, maxLength, port, ttl, group } = daemon;
+  const option = (name: string, value: string | number | undefined) => (value === undefined ? '' : ` ${name} ${value}`);
+  return [
+    wordText(daemon.interface),
+    option('inst', instance === undefined ? undefined : wordText(instance)),
+    option('id', syncId),
+    option('maxlen', maxLength),
+    option('port', port),
+    option('ttl', ttl),
+    option('group', group),
+  ].join('');
 }
 
 function flushLines({ lvsFlushOnStop }: GlobalDefs): readonly Line[] {
