@@ -144,6 +144,7 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     lvsFlushOnStop: set.lvsFlushOnStop ?? 'no',
     ...(set.lvsTimeouts === undefined ? {} : { lvsTimeouts: set.lvsTimeouts }),
     ...(set.lvsSyncDaemon === undefined ? {} : { lvsSyncDaemon: set.lvsSyncDaemon }),
+    ...(set.lvsReceiveBuffer === undefined ? {} : { lvsReceiveBuffer: set.lvsReceiveBuffer }),
     lvsDrift: set.lvsDrift ?? 'repair',
     lvsForeign: set.lvsForeign ?? 'leave',
   };

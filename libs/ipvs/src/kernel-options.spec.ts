@@ -10,6 +10,7 @@ import {
   decodeTimeouts,
   describeOption,
   encodeOption,
+  untouchedOptions,
 } from './index.ts';
 
 const timeouts = { tcp: 900, tcpFin: 120, udp: 300 };
@@ -22,7 +23,7 @@ const settings = {
   ttl: 1,
   instance: null,
 };
-const unset: KernelOptionSettings = { timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null };
+const unset = untouchedOptions;
 
 /** A keeper in front of a kernel that does all it is told. */
 class Node {

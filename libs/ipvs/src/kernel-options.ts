@@ -38,13 +38,19 @@ export interface SyncDaemon {
 export interface KernelOptionSettings {
   readonly timeouts: Timeouts;
   readonly syncDaemon: SyncDaemonSettings | null;
+  /** Bytes of the netlink socket's receive buffer; null leaves the default. */
+  readonly receiveBuffer: number | null;
 }
 
 export const DEFAULT_SYNC_GROUP = '224.0.0.81';
 export const DEFAULT_SYNC_PORT = 8848;
 export const DEFAULT_SYNC_TTL = 1;
 
-export const untouchedOptions: KernelOptionSettings = { timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null };
+export const untouchedOptions: KernelOptionSettings = {
+  timeouts: { tcp: 0, tcpFin: 0, udp: 0 },
+  syncDaemon: null,
+  receiveBuffer: null,
+};
 
 export type OptionOperation =
   | { readonly kind: 'set-timeouts'; readonly timeouts: Timeouts }

@@ -41,25 +41,34 @@ export interface OptionRefusal {
   readonly reason: string;
 }
 
+export interface TableOptions {
+  /** Bytes of the netlink socket's receive buffer; null leaves it to the adapter. */
+  readonly receiveBuffer: number | null;
+  /** Changes that are sent by one system call. */
+  readonly batch: number;
+}
+
 /** The kernel's IPVS tables of this network namespace. All calls are synchronous and throw LinuxError. */
 export class KernelTable {
   readonly info: IpvsInfo;
   readonly #netlink: GenericNetlink;
+  readonly #batch: number;
   /** Each scheduler is looked for once; a kernel does not grow one later. */
   readonly #schedulersLookedFor = new Set<string>();
 
-  private constructor(netlink: GenericNetlink) {
+  private constructor(netlink: GenericNetlink, { batch }: TableOptions) {
     this.#netlink = netlink;
+    this.#batch = batch;
     this.info = decoded(decodeInfo(this.#send(encodeInfoRequest(), 'read the version of IPVS')), 'the version of IPVS');
   }
 
   /** Loads ip_vs where it is missing; throws NoIpvs when the kernel has none, LinuxError when it may not be used. */
-  static open(): KernelTable {
-    const found = openFamily();
-    if (found !== undefined) return new KernelTable(found);
+  static open(options: TableOptions): KernelTable {
+    const found = openFamily(options);
+    if (found !== undefined) return new KernelTable(found, options);
     const loaded = loadModule('ip_vs');
-    const second = openFamily();
-    if (second !== undefined) return new KernelTable(second);
+    const second = openFamily(options);
+    if (second !== undefined) return new KernelTable(second, options);
     throw new NoIpvs(`this kernel has no IPVS (${loaded.ok ? 'the module ip_vs was loaded in vain' : loaded.reason})`);
   }
 
@@ -89,6 +98,7 @@ export class KernelTable {
         const { command, payload } = encodeOperation(operation);
         return { command, attributes: payload, about: describeOperation(operation) };
       }),
+      this.#batch,
     );
     return operations.flatMap((operation, i) => {
       const error = outcomes[i];
@@ -163,9 +173,9 @@ export class UnknownAnswer extends Error {
   override readonly name = 'UnknownAnswer';
 }
 
-function openFamily(): GenericNetlink | undefined {
+function openFamily({ receiveBuffer }: TableOptions): GenericNetlink | undefined {
   try {
-    return new GenericNetlink(IPVS_FAMILY);
+    return new GenericNetlink(IPVS_FAMILY, receiveBuffer ?? undefined);
   } catch (error) {
     if (isLinuxError(error, 'ENOENT')) return undefined;
     throw error;

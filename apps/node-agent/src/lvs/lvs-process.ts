@@ -30,6 +30,10 @@ import { WallClock } from '../wall-clock.ts';
 const READ_EVERY_MS = 2_000;
 /** A table of tens of thousands of servers is read less often, so that reading takes no more than this part of the time. */
 const READ_SHARE = 1 / 20;
+/** Until the table is read anew after an answer was lost. */
+const READ_ANEW_MS = 200;
+/** Changes that are sent by one system call; a tenth of it each time the receive buffer did not hold the answers. */
+const BATCH = 100;
 /** Between two attempts to find IPVS in a kernel that has none. */
 const RETRY_EVERY_MS = 30_000;
 
@@ -59,6 +63,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #table: KernelTable | undefined;
   #timer: NodeJS.Timeout | undefined;
   #nextTickMs = READ_EVERY_MS;
+  #batch = BATCH;
   #settings: LvsSettings<CheckerSettings> | undefined;
   #owned: Owned = { services: [], options: { daemons: [], timeouts: null } };
   /** Only while a service has ha_suspend. */
@@ -89,6 +94,13 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   configure(settings: LvsSettings<CheckerSettings>): { refused: string } | undefined {
     const refused = mistakeIn(settings);
     if (refused !== undefined) return { refused };
+    if (this.#settings?.kernel.receiveBuffer !== settings.kernel.receiveBuffer) {
+      this.#settings = settings;
+      this.#batch = BATCH;
+      this.#table?.close();
+      this.#table = undefined;
+      this.#open();
+    }
     // Fresh eyes: what changed meanwhile is drift and told as such, not mixed with what the settings change.
     this.#read();
     this.#settings = settings;
@@ -176,12 +188,15 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     if (this.#table === undefined) this.#open();
     else this.#read();
     this.#listener.changed();
-    if (!this.#stopped) this.#timer = setTimeout(() => this.#tick(), this.#nextTickMs);
+    this.#schedule();
   }
 
   #open(): void {
     try {
-      this.#table = KernelTable.open();
+      this.#table = KernelTable.open({
+        receiveBuffer: this.#settings?.kernel.receiveBuffer ?? null,
+        batch: this.#batch,
+      });
       this.#nextTickMs = READ_EVERY_MS;
       this.#listener.problems([]);
       this.#log.info({ ...this.#table.info }, 'IPVS is there');
@@ -211,7 +226,15 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #lost(error: unknown): void {
     this.#table?.close();
     this.#table = undefined;
+    if (isLinuxError(error, 'ENOBUFS')) this.#batch = Math.max(1, Math.floor(this.#batch / 10));
     this.#unavailable(error);
+    this.#nextTickMs = READ_ANEW_MS;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (!this.#stopped) this.#timer = setTimeout(() => this.#tick(), this.#nextTickMs);
   }
 
   #unavailable(error: unknown): void {
@@ -306,6 +329,7 @@ function remedy(error: Error): string {
   if (error instanceof NoIpvs)
     return 'use a kernel with CONFIG_IP_VS, or load the module ip_vs on the host of this container';
   if (isLinuxError(error, 'EPERM', 'EACCES')) return 'run it as root, or with CAP_NET_ADMIN';
+  if (isLinuxError(error, 'ENOBUFS')) return 'it is read anew; raise lvs_netlink_cmd_rcv_bufs if it happens again';
   return 'see the reason, and `ipvsadm -Ln`';
 }
 

@@ -186,6 +186,7 @@ const kernelOptions = z.object({
   syncDaemon: z
     .object({ interface: interfaceName, syncId, maxLength: messageLength, group: ip, port, ttl, instance: text })
     .nullable(),
+  receiveBuffer: count.nullable(),
 });
 
 /** What control tells the lvs process to be. */

@@ -41,6 +41,7 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
     kernel: {
       timeouts: globalDefs.lvsTimeouts ?? untouchedOptions.timeouts,
       syncDaemon: syncDaemonSettings(config),
+      receiveBuffer: globalDefs.lvsReceiveBuffer || null,
     },
     groups: config.virtualServerGroups.map(({ name, members }) => ({
       name,

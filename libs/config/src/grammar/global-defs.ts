@@ -62,6 +62,7 @@ export interface GlobalSettings {
   lvsFlushOnStop: 'no' | 'everything' | 'services';
   lvsTimeouts: LvsTimeouts;
   lvsSyncDaemon: LvsSyncDaemon;
+  lvsReceiveBuffer: number;
   lvsDrift: 'repair' | 'report';
   lvsForeign: 'leave' | 'remove';
 }
@@ -223,7 +224,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   dbus_no_interface_name: name,
   vrrp_netlink_cmd_rcv_bufs: bufferSize,
   vrrp_netlink_monitor_rcv_bufs: bufferSize,
-  lvs_netlink_cmd_rcv_bufs: bufferSize,
+  lvs_netlink_cmd_rcv_bufs: sets('lvsReceiveBuffer', integer(0, LONGEST)),
   lvs_netlink_monitor_rcv_bufs: bufferSize,
   process_monitor_rcv_bufs: bufferSize,
   vrrp_netlink_cmd_rcv_bufs_force: yesNo,

@@ -110,7 +110,7 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>
     dbus_no_interface_name: 'none',
     vrrp_netlink_cmd_rcv_bufs: kernel,
     vrrp_netlink_monitor_rcv_bufs: kernel,
-    lvs_netlink_cmd_rcv_bufs: kernel,
+    lvs_netlink_cmd_rcv_bufs: { is: '4194304' },
     lvs_netlink_monitor_rcv_bufs: kernel,
     process_monitor_rcv_bufs: kernel,
     random_seed: { is: 'the time' },

@@ -57,6 +57,8 @@ export interface GlobalDefs {
   /** Lifetimes of connections without traffic; missing where the kernel's stay. */
   readonly lvsTimeouts?: LvsTimeouts;
   readonly lvsSyncDaemon?: LvsSyncDaemon;
+  /** Bytes of the receive buffer of the IPVS netlink socket; default 4 MiB. */
+  readonly lvsReceiveBuffer?: number;
   /** What becomes of services that somebody else changed; default repair. */
   readonly lvsDrift: 'repair' | 'report';
   /** What becomes of services that somebody else made; default leave. */

@@ -58,6 +58,7 @@ function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): rea
     ...flushLines(defs),
     ...optional('lvs_timeouts', defs.lvsTimeouts, ({ tcp, tcpFin, udp }) => `tcp ${tcp} tcpfin ${tcpFin} udp ${udp}`),
     ...optional('lvs_sync_daemon', defs.lvsSyncDaemon, syncDaemonText),
+    ...optional('lvs_netlink_cmd_rcv_bufs', defs.lvsReceiveBuffer, String),
     ...when(defs.lvsDrift !== 'repair', `lvs_drift ${defs.lvsDrift}`),
     ...when(defs.lvsForeign !== 'leave', `lvs_foreign ${defs.lvsForeign}`),
     ...when(garp !== undefined && garp.arpInterval > 0, `vrrp_garp_interval ${secondsText(garp?.arpInterval ?? 0)}`),

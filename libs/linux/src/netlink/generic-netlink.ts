@@ -36,9 +36,9 @@ export class GenericNetlink {
   readonly #type: number;
 
   /** Throws {@link LinuxError} ENOENT when the kernel does not have the family: its module is not loaded, or not there. */
-  constructor(family: string) {
+  constructor(family: string, receiveBuffer?: number) {
     this.family = family;
-    this.#socket = new NetlinkSocket(NETLINK_GENERIC);
+    this.#socket = new NetlinkSocket(NETLINK_GENERIC, receiveBuffer);
     try {
       const { type, version } = resolve(this.#socket, family);
       this.#type = type;
@@ -58,9 +58,12 @@ export class GenericNetlink {
     return this.#socket.dump(this.#encode(request)).map((reply) => this.#decode(reply));
   }
 
-  /** Many changes, a hundred to a system call, each with an outcome of its own: `undefined` or why it failed. */
-  batch(requests: readonly GenericRequest[]): (LinuxError | undefined)[] {
-    return this.#socket.batch(requests.map((request) => this.#encode(request)));
+  /** Many changes, a hundred or `messages` to a system call, each with its outcome: `undefined` or why it failed. */
+  batch(requests: readonly GenericRequest[], messages?: number): (LinuxError | undefined)[] {
+    return this.#socket.batch(
+      requests.map((request) => this.#encode(request)),
+      messages,
+    );
   }
 
   close(): void {

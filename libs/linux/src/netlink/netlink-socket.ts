@@ -66,7 +66,7 @@ export class NetlinkSocket {
   #sequence = 0;
   #closed = false;
 
-  constructor(protocol: number) {
+  constructor(protocol: number, receiveBuffer = RECEIVE_BUFFER) {
     this.#fd = checked(attempt('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'socket AF_NETLINK', {
       detail: `netlink protocol ${protocol}`,
     });
@@ -79,7 +79,7 @@ export class NetlinkSocket {
         // Unknown to old kernels, and only a comfort: shorter errors, their text, filters on dumps.
         attempt('setsockopt', this.#fd, SOL_NETLINK, option, int32(1), 4);
       }
-      setReceiveBuffer(this.#fd, RECEIVE_BUFFER);
+      setReceiveBuffer(this.#fd, receiveBuffer);
       setReceiveTimeout(this.#fd, ANSWER_TIMEOUT_MS);
     } catch (error) {
       this.close();
@@ -95,13 +95,16 @@ export class NetlinkSocket {
     return replies;
   }
 
-  /** Carries out many changes, each on its own: the outcome of each is `undefined` or why it failed. */
-  batch(requests: readonly NetlinkRequest[]): (LinuxError | undefined)[] {
+  /**
+   * Carries out many changes, each on its own: the outcome of each is `undefined` or why it failed. `messages` are sent by
+   * one system call; with fewer of them a small receive buffer holds the answers.
+   */
+  batch(requests: readonly NetlinkRequest[], messages = BATCH_MESSAGES): (LinuxError | undefined)[] {
     const outcomes: (LinuxError | undefined)[] = [];
     let part: NetlinkRequest[] = [];
     let size = 0;
     for (const request of requests) {
-      if (part.length === BATCH_MESSAGES || size + request.payload.length > BATCH_BYTES) {
+      if (part.length === messages || size + request.payload.length > BATCH_BYTES) {
         outcomes.push(...this.#exchange(part, []));
         part = [];
         size = 0;
@@ -172,6 +175,10 @@ export class NetlinkSocket {
     if (length === -constants.errno.EAGAIN) {
       const detail = `no answer from the kernel within ${ANSWER_TIMEOUT_MS} ms${about === undefined ? '' : ` to ${about}`}`;
       throw new LinuxError({ call: 'netlink receive', errno: constants.errno.ETIMEDOUT, detail });
+    }
+    if (length === -constants.errno.ENOBUFS) {
+      const detail = `the receive buffer is too small for the answers${about === undefined ? '' : ` to ${about}`}, some are lost`;
+      throw new LinuxError({ call: 'netlink receive', errno: constants.errno.ENOBUFS, detail });
     }
     checked(length, 'netlink receive', { detail: about });
     if (length > this.#buffer.length) {
