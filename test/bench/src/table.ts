@@ -6,6 +6,8 @@ export interface Measure {
   readonly theirs: readonly number[];
   /** Columns without a ratio: counts, and errors that may be 0 or negative. */
   readonly withoutRatio?: readonly string[];
+  /** Who theirs are; default keepalived. */
+  readonly peer?: string;
 }
 
 export const SPREAD = ['min', 'median', 'p95', 'max', 'runs'] as const;
@@ -34,7 +36,7 @@ const NUMBER = 11;
 export function formatTable(measures: readonly Measure[]): string {
   const lines: string[] = [];
   let heads = '';
-  for (const { what, columns, ours, theirs, withoutRatio = [] } of measures) {
+  for (const { what, columns, ours, theirs, withoutRatio = [], peer = 'keepalived' } of measures) {
     if (columns.join() !== heads) {
       lines.push('', ''.padEnd(WHAT + WHO) + columns.map((column) => column.padStart(NUMBER)).join(''));
       heads = columns.join();
@@ -42,7 +44,7 @@ export function formatTable(measures: readonly Measure[]): string {
     const ratios = columns.map((column, i) =>
       withoutRatio.includes(column) ? '' : `×${formatNumber((ours[i] ?? NaN) / (theirs[i] ?? NaN))}`,
     );
-    lines.push(row(what, 'keepfleet', ours.map(formatNumber)), row('', 'keepalived', theirs.map(formatNumber)));
+    lines.push(row(what, 'keepfleet', ours.map(formatNumber)), row('', peer, theirs.map(formatNumber)));
     if (ratios.some((ratio) => ratio !== '')) lines.push(row('', 'ratio', ratios));
   }
   return lines.join('\n');

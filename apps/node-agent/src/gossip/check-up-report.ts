@@ -109,9 +109,9 @@ export function encodeReport(report: MemberReport): Uint8Array {
       p: report.acceptsPlain,
     };
     const bytes = Buffer.from(JSON.stringify(content));
-    const longest = lists.reduce((best, list) => (list.length > best.length ? list : best), []);
-    if (bytes.length <= MAX_REPORT_BYTES || longest.length === 0) return bytes;
-    lists = lists.map((list) => (list === longest ? list.slice(0, -1) : list));
+    const longest = lists.reduce((best, list, at) => (list.length > (lists[best]?.length ?? 0) ? at : best), 0);
+    if (bytes.length <= MAX_REPORT_BYTES || lists[longest]?.length === 0) return bytes;
+    lists = lists.map((list, at) => (at === longest ? list.slice(0, -1) : list));
   }
 }
 
