@@ -8,12 +8,16 @@ export { type Capability, LinuxError, isLinuxError } from './errors.ts';
 export { AttributeWriter, Attributes } from './netlink/attributes.ts';
 export { GenericNetlink, type GenericReply, type GenericRequest } from './netlink/generic-netlink.ts';
 export type { AddressScope, AddressSettings, InterfaceAddress } from './netlink/interface-address.ts';
+export type { Encapsulation } from './netlink/encapsulation.ts';
 export type { Link, OperationalState } from './netlink/link.ts';
+export type { NewLink } from './netlink/link-request.ts';
 export { NLM_F } from './netlink/message.ts';
 export { RtnetlinkMonitor, type RtnetlinkEvent } from './netlink/monitor.ts';
 export { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from './netlink/netlink-socket.ts';
 export type { NetlinkReply, NetlinkRequest } from './netlink/netlink-socket.ts';
-export { Rtnetlink, type AddressChange, type AddressOutcome } from './netlink/rtnetlink.ts';
+export type { RouteHop, RouteIdentity, RouteMetric, RouteRequest } from './netlink/route.ts';
+export type { RuleIdentity, RuleRequest } from './netlink/rule.ts';
+export { Rtnetlink, type AddressChange, type AddressOutcome, type RoutingChange } from './netlink/rtnetlink.ts';
 export { monotonicMicros } from './process/clock.ts';
 export { type LockOutcome, lockPidFile } from './process/lock-file.ts';
 export { inNetworkNamespace } from './process/namespace.ts';
@@ -24,6 +28,7 @@ export {
   runRealTime,
   setTimerSlack,
 } from './process/privileges.ts';
+export { readSysctl, writeSysctl } from './process/sysctl.ts';
 export { type TcpSettings, connectTcp } from './socket/tcp.ts';
 export { PacketSocket } from './socket/packet-socket.ts';
 export type { FilterInstruction } from './socket/packet-filter.ts';

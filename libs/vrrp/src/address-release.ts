@@ -1,5 +1,6 @@
 import { seconds } from '@keepfleet/machine';
 import type { VrrpOutput } from './messages.ts';
+import { type RoutingEntry, inRemovalOrder } from './routing.ts';
 import { type VirtualAddress, type VirtualRouterSettings, inTableOrder } from './settings.ts';
 import { type Interfaces, isInstalled } from './tracking.ts';
 
@@ -11,8 +12,18 @@ import { type Interfaces, isInstalled } from './tracking.ts';
  */
 const HANDOVER_HOLD = seconds(2.5);
 
-export function removeAddresses({ addresses }: VirtualRouterSettings): VrrpOutput[] {
-  return addresses.length === 0 ? [] : [{ kind: 'remove-addresses', addresses: inTableOrder(addresses) }];
+/** Rules and routes go before the addresses that they may need. */
+export function removeAddresses({ addresses, routing = [] }: VirtualRouterSettings): VrrpOutput[] {
+  return [
+    ...removeRouting(routing),
+    ...(addresses.length === 0
+      ? []
+      : [{ kind: 'remove-addresses', addresses: inTableOrder(addresses) } satisfies VrrpOutput]),
+  ];
+}
+
+export function removeRouting(entries: readonly RoutingEntry[]): VrrpOutput[] {
+  return entries.length === 0 ? [] : [{ kind: 'remove-routing', entries: inRemovalOrder(entries) }];
 }
 
 /** What a crash, or an earlier program, left on the interfaces of `addresses`. */

@@ -1,8 +1,13 @@
 import { type Instant, after, seconds } from '@keepfleet/machine';
 import type { VrrpOutput } from './messages.ts';
 import { type VirtualAddress, sameAddress } from './settings.ts';
-import type { Situation } from './situation.ts';
-import { isInstalled } from './tracking.ts';
+import { type Interfaces, isInstalled } from './tracking.ts';
+
+/** Whose addresses they are; the Situation of a master is one. */
+export interface AddressOwner {
+  readonly settings: { readonly name: string; readonly addresses: readonly VirtualAddress[] };
+  readonly interfaces: Interfaces;
+}
 
 /** Least time between two attempts to put an address back: somebody who keeps deleting it must not get a busy loop. */
 const REPAIR_GAP = seconds(1);
@@ -12,12 +17,12 @@ const REPAIR_GAP = seconds(1);
  * master must have, after every change of an interface. Exists only while the router is master.
  */
 export class AddressUpkeep {
-  readonly #situation: Situation;
+  readonly #situation: AddressOwner;
   #missing: VirtualAddress[] = [];
   #repairedAt: Instant | undefined;
   #repairAt: Instant | undefined;
 
-  constructor(situation: Situation) {
+  constructor(situation: AddressOwner) {
     this.#situation = situation;
   }
 
@@ -30,7 +35,7 @@ export class AddressUpkeep {
     const instance = settings.name;
     const before = this.#missing;
     const missing = settings.addresses.filter((one) =>
-      one.interface === changed ? !isInstalled(one, interfaces) : isIn(before, one),
+      one.untracked === true ? false : one.interface === changed ? !isInstalled(one, interfaces) : isIn(before, one),
     );
     this.#missing = missing;
     const restored = before.filter((one) => !isIn(missing, one));

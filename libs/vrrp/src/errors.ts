@@ -9,6 +9,12 @@ export const packetErrorKinds = [
   'type',
   'checksum',
   'vrid',
+  'auth-missing',
+  'auth-malformed',
+  'auth-stale',
+  'auth-unknown-key',
+  'auth-invalid',
+  'auth-replay',
   'auth-type',
   'auth-failure',
   'advert-interval',
@@ -34,7 +40,16 @@ export type PacketError =
   | { readonly kind: 'ttl'; readonly ttl: number; readonly lowest: number; readonly highest: number }
   | { readonly kind: 'vrid'; readonly vrid: number; readonly wanted: number }
   | { readonly kind: 'auth-type'; readonly authType: number; readonly wanted: number }
-  | { readonly kind: 'auth-failure' }
+  /** `password` of version 2; the rest of the authentication header. */
+  | { readonly kind: 'auth-failure'; readonly reason: 'password' | 'header' | 'signature' | 'index' | 'sequence' }
+  /** An advert without the trailer that auth_hmac asks for. */
+  | { readonly kind: 'auth-missing' }
+  | { readonly kind: 'auth-malformed' }
+  /** `ahead`: by how many seconds the sender's clock is before ours. */
+  | { readonly kind: 'auth-stale'; readonly ahead: number }
+  | { readonly kind: 'auth-unknown-key'; readonly id: number }
+  | { readonly kind: 'auth-invalid'; readonly id: number }
+  | { readonly kind: 'auth-replay' }
   /** Seconds. Version 2: not the configured one; version 3: none at all. */
   | { readonly kind: 'advert-interval'; readonly interval: number; readonly wanted: number }
   | { readonly kind: 'destination'; readonly destination: IpAddress }
@@ -46,6 +61,14 @@ export interface AddressListMismatch {
   readonly addresses: readonly IpAddress[];
   readonly wanted: readonly IpAddress[];
 }
+
+const AUTH_FAILURES: Readonly<Record<Extract<PacketError, { kind: 'auth-failure' }>['reason'], string>> = {
+  password: 'wrong password',
+  header: 'an authentication header that is not one of VRRP',
+  signature: 'a wrong signature in the authentication header: the passwords differ, or something on the way changed it',
+  index: 'an authentication header of another sender',
+  sequence: 'a sequence number that was there already: played back, or its sender started again',
+};
 
 /** What is wrong, for an operator. */
 export function describeError(error: PacketError | AddressListMismatch): string {
@@ -69,7 +92,19 @@ export function describeError(error: PacketError | AddressListMismatch): string 
     case 'auth-type':
       return `authentication type ${error.authType} instead of ${error.wanted} (0 none, 1 password, 2 AH)`;
     case 'auth-failure':
-      return 'wrong password';
+      return AUTH_FAILURES[error.reason];
+    case 'auth-missing':
+      return 'carries no auth_hmac trailer, and mode enforce asks for one: its sender is not yet configured for it, or forged';
+    case 'auth-malformed':
+      return 'carries a trailer that is no auth_hmac of ours: is the sender a keepalived before 2.4.2?';
+    case 'auth-stale':
+      return `was signed ${Math.abs(error.ahead)} s ${error.ahead > 0 ? 'ahead of' : 'behind'} our clock: set the clocks, raise time_window, or it is an old one played back`;
+    case 'auth-unknown-key':
+      return `is signed with key ${error.id}, which this instance does not have`;
+    case 'auth-invalid':
+      return `has a wrong signature by key ${error.id}: the keys differ, or it is forged`;
+    case 'auth-replay':
+      return 'has a sequence that was there already: played back, or its sender lost its clock';
     case 'advert-interval':
       return `advertisement interval ${error.interval} s instead of ${error.wanted} s`;
     case 'destination':

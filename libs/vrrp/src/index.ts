@@ -4,15 +4,19 @@
  *
  * A driver tells {@link VrrpNode} of all interfaces, then configures it, carries out what it answers, opens the sockets
  * of `listeners()`, and reads interfaces back (input `interface`) after every change of addresses and whenever the
- * kernel reports one. Left out: authentication by AH, virtual MACs, sync groups, tracking of anything but interfaces.
+ * kernel reports one. Left out: sync groups, tracking of anything but interfaces.
  */
+export type { Digests, Surroundings } from './authentication.ts';
+export { AH_PROTOCOL } from './auth-header.ts';
 export * from './errors.ts';
 export { VirtualRouter } from './machine.ts';
 export { gratuitousArp, neighbourAdvertisement } from './frames.ts';
 export * from './messages.ts';
 export { type Listener, VrrpNode } from './node.ts';
 export * from './packet.ts';
+export * from './routing.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';
 export * from './stats.ts';
+export { type WantedInterface, wantedInterfaces } from './wanted-interfaces.ts';
 export { firstWait, masterDownInterval, skewTime } from './timers.ts';

@@ -14,6 +14,7 @@ import { type IpAddress, hex, ip, unhex } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import {
   type Advert,
+  type HmacSettings,
   type InterfaceAddress,
   NO_AUTH_DATA,
   type PacketErrorKind,
@@ -30,6 +31,8 @@ import {
   passwordData,
   virtualRouter,
 } from './index.ts';
+import { Authenticator } from './authentication.ts';
+import { toySurroundings } from './fixtures/surroundings.ts';
 
 const OWN = ip('192.0.2.5');
 const LOWER = ip('192.0.2.4');
@@ -83,7 +86,7 @@ class Bench {
   outputs: readonly VrrpOutput[] = [];
 
   constructor(settings: VirtualRouterSettings = v2) {
-    this.router = new VirtualRouter(settings, this.now);
+    this.router = new VirtualRouter(settings, this.now, toySurroundings);
   }
 
   give(input: RouterInput): this {
@@ -701,6 +704,22 @@ describe('a bad packet', () => {
   const signed = (text: string): Advert =>
     ({ ...good, version: 2, authType: 1, authData: passwordData(text) }) as Advert;
   const bytesOf = (content: Advert) => packet(content).bytes;
+  const hmac: HmacSettings = {
+    keys: [{ id: 1, secret: '11'.repeat(32) }],
+    activeKey: 1,
+    window: seconds(5),
+    antiReplay: 'time',
+    mode: 'enforce',
+  };
+  const enforcing: VirtualRouterSettings = { ...v2, hmac };
+  const sealed = (secret: string, at = START, id = 1, settings = enforcing): ReceivedPacket => {
+    const signer = new Authenticator(toySurroundings).signer(
+      { ...settings, hmac: { ...hmac, activeKey: id, keys: [{ id, secret: secret.repeat(32) }] } },
+      at,
+    );
+    const bare = packet(good);
+    return { ...bare, bytes: hex(signer?.(unhex(bare.bytes), bare).bytes ?? new Uint8Array()) };
+  };
 
   const cases: Record<PacketErrorKind, [VirtualRouterSettings, ReceivedPacket]> = {
     'own-source': [v2, packet(good, OWN)],
@@ -710,6 +729,12 @@ describe('a bad packet', () => {
     type: [v2, packet(good, LOWER, { bytes: `22${bytesOf(good).slice(2)}` })],
     checksum: [v2, packet(good, LOWER, { bytes: bytesOf(good).replace(/^21(..)c8/, '21$1c9') })],
     vrid: [v2, packet({ ...good, vrid: 77 })],
+    'auth-missing': [enforcing, packet(good)],
+    'auth-malformed': [enforcing, packet(good, LOWER, { bytes: `${bytesOf(good)}0000` })],
+    'auth-stale': [enforcing, sealed('11', after(START, seconds(60)))],
+    'auth-unknown-key': [enforcing, sealed('11', START, 9)],
+    'auth-invalid': [enforcing, sealed('22')],
+    'auth-replay': [enforcing, sealed('11')],
     'auth-type': [v2, packet(signed('s3cret'))],
     'auth-failure': [password, packet(signed('guess'))],
     'advert-interval': [v2, packet({ ...good, seconds: 3 } as Advert)],
@@ -720,7 +745,10 @@ describe('a bad packet', () => {
 
   it.each(packetErrorKinds)('of kind %s is counted, and reported once until the state changes', (kind) => {
     const [settings, bad] = cases[kind];
-    const bench = started(settings).give(bad);
+    const bench = started(settings);
+    // The first time it is news.
+    if (kind === 'auth-replay') return replayed(bench, bad);
+    bench.give(bad);
     expect(bench.counters.errors[kind]).toBe(1);
     expect(Object.values(bench.counters.errors).reduce((sum, count) => sum + count)).toBe(1);
     expect(bench.events.filter((event) => event.kind === 'bad-packet')).toMatchObject([
@@ -733,6 +761,12 @@ describe('a bad packet', () => {
     expect(bench.counters.advertsReceived).toBe(kind === 'address-list' ? 2 : 0);
     expect(bench.router.snapshot(() => 0).master === undefined).toBe(kind !== 'address-list');
   });
+
+  const replayed = (bench: Bench, packet: ReceivedPacket) => {
+    bench.give(packet).give(packet);
+    expect(bench.counters).toMatchObject({ advertsReceived: 1, errors: { 'auth-replay': 1 } });
+    expect(bench.events.filter((event) => event.kind === 'bad-packet')).toMatchObject([{ error: 'auth-replay' }]);
+  };
 
   it('of version 3 with an interval of 0 does not make everybody take over', () => {
     const bench = started(v3).give(packet(advert(v3, 200, 0)));

@@ -1,13 +1,21 @@
 import { type Instant, type Machine } from '@keepfleet/machine';
 import { type IpAddress, compareIp } from '@keepfleet/wire';
-import { holdConnections, releaseConnections, removeAddresses, removeResidual } from './address-release.ts';
+import {
+  holdConnections,
+  releaseConnections,
+  removeAddresses,
+  removeResidual,
+  removeRouting,
+} from './address-release.ts';
 import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
+import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
 import type { AddressListMismatch, PacketError } from './errors.ts';
 import { Mastership } from './mastership.ts';
 import type {
   FaultCause,
   MasterView,
   ReceivedPacket,
+  RoutingInput,
   RouterInput,
   RouterStateName,
   StateReason,
@@ -37,6 +45,7 @@ type Happening =
   | { readonly kind: 'changed'; readonly interface?: InterfaceChange }
   | { readonly kind: 'advert'; readonly heard: Heard }
   | { readonly kind: 'relinquish' }
+  | RoutingInput
   | { readonly kind: 'timeout' };
 
 /** One virtual router: RFC 9568 section 6.4, with keepalived's fault state, tracking and announcements. */
@@ -44,6 +53,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   readonly #situation: Situation;
   readonly #counters: RouterCounters = newCounters();
   readonly #rejections = new Rejections(this.#counters);
+  readonly #authenticator: Authenticator;
   readonly #transmitter: Transmitter;
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
@@ -51,9 +61,10 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   #outputs: VrrpOutput[] = [];
 
   /** Does nothing before its first `configure`; what it should know of interfaces is to be told before that. */
-  constructor(settings: VirtualRouterSettings, now: Instant) {
+  constructor(settings: VirtualRouterSettings, now: Instant, surroundings: Surroundings = noSurroundings) {
     this.#situation = new Situation(settings);
-    this.#transmitter = new Transmitter(this.#situation, this.#counters);
+    this.#authenticator = new Authenticator(surroundings);
+    this.#transmitter = new Transmitter(this.#situation, this.#authenticator, this.#counters);
     this.#since = now;
   }
 
@@ -79,6 +90,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
         break;
       case 'tracker':
         if (this.#situation.takeTracker(input)) this.#step({ kind: 'changed' }, now);
+        break;
+      case 'routing':
+        this.#step(input, now);
         break;
       case 'virtual-addresses':
         this.#situation.takeVirtualAddresses(input.addresses);
@@ -150,6 +164,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
             return this.#startIfDue(state.startAt, now);
           case 'advert':
           case 'relinquish':
+          case 'routing':
             return;
         }
         break;
@@ -163,6 +178,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
           case 'advert':
             return this.#heardAsBackup(state, happening.heard, now);
           case 'relinquish':
+          case 'routing':
             return;
         }
         break;
@@ -178,6 +194,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
             return this.#heardAsMaster(state.mastership, happening.heard, now);
           case 'relinquish':
             return this.#handOver(now);
+          case 'routing':
+            return this.#push(state.mastership.takeRouting(happening, now));
         }
         break;
       case 'fault':
@@ -187,6 +205,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
           case 'timeout':
           case 'advert':
           case 'relinquish':
+          case 'routing':
             return;
         }
         break;
@@ -215,6 +234,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     else {
       // What is residual goes before we speak.
       const unwanted = this.#wantsAddresses() ? removed : [...added, ...(first ? [] : removed)];
+      if (first) this.#push(removeRouting(settings.routing ?? []));
       this.#push(removeResidual(settings.name, unwanted, this.#situation.interfaces));
     }
     // Not `changed`: what was just added is not yet read back.
@@ -243,7 +263,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #stop(mode: 'release' | 'leave', reason: StateReason, now: Instant): void {
     if (!this.#configured) return;
-    if (mode === 'release') this.#giveUpAddresses();
+    if (mode === 'release') this.#giveUpAddresses(now);
     this.#enter({ kind: 'initialize', startAt: undefined }, reason, now);
     this.#configured = false;
   }
@@ -269,7 +289,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
    * connections that are open end here, those that are not go there. When nobody speaks, the addresses never leave.
    */
   #handOver(now: Instant): void {
-    this.#push([holdConnections(this.settings), ...this.#transmitter.parting()]);
+    this.#push([holdConnections(this.settings), ...this.#transmitter.parting(now)]);
     this.#becomeBackup({ from: now, length: 'down' }, undefined, 'relinquished', now);
     if (this.#state.kind === 'backup') this.#state = { ...this.#state, handingOver: true };
   }
@@ -295,7 +315,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     const higher =
       advert.priority > priority || (advert.priority === priority && own !== undefined && compareIp(source, own) > 0);
     if (!higher) return this.#push(mastership.heardLower({ address: source, priority: advert.priority }, now));
-    if (settings.higherPrioSendAdvert) this.#push(this.#transmitter.advert());
+    if (settings.higherPrioSendAdvert) this.#push(this.#transmitter.advert(now));
     this.#push(removeAddresses(settings));
     this.#becomeBackup({ from: now, length: 'down' }, heard, 'higher-priority', now);
   }
@@ -308,7 +328,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #enterFault(causes: readonly FaultCause[], startAt: Instant | undefined, now: Instant): void {
-    this.#giveUpAddresses();
+    this.#giveUpAddresses(now);
     this.#enter({ kind: 'fault', causes, startAt }, 'fault', now);
   }
 
@@ -335,7 +355,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #receive(packet: ReceivedPacket, now: Instant): void {
     if (!this.#configured || this.#state.kind === 'initialize') return;
-    const received = receiveAdvert(packet, this.settings, this.#situation.source);
+    const received = receiveAdvert(packet, this.settings, this.#situation.source, this.#authenticator, now);
     if (!received.ok) return this.#reject(received.error, packet.source);
     const advert = received.value;
     this.#counters.advertsReceived++;
@@ -354,9 +374,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   /** What a router does that stops being master for a reason of its own. */
-  #giveUpAddresses(): void {
+  #giveUpAddresses(now: Instant): void {
     if (this.#state.kind === 'master') {
-      this.#push([...this.#transmitter.parting(), ...removeAddresses(this.settings)]);
+      this.#push([...this.#transmitter.parting(now), ...removeAddresses(this.settings)]);
     } else if (this.#state.kind === 'backup' && this.#state.handingOver) this.#endHandOver();
   }
 

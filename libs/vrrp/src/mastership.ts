@@ -2,9 +2,12 @@ import { type Instant, after, between, earliest } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
 import { AddressUpkeep } from './address-upkeep.ts';
 import { Announcements } from './announcements.ts';
-import type { MasterView, VrrpOutput } from './messages.ts';
+import type { MasterView, RoutingInput, VrrpOutput } from './messages.ts';
 import { type VirtualAddress, type VirtualRouterSettings, inTableOrder } from './settings.ts';
 import type { InterfaceChange, Situation } from './situation.ts';
+import { removeRouting } from './address-release.ts';
+import { type RoutingEntry, sameEntry } from './routing.ts';
+import { RoutingUpkeep } from './routing-upkeep.ts';
 import type { RouterCounters } from './stats.ts';
 import { masterDownInterval } from './timers.ts';
 import { isUp } from './tracking.ts';
@@ -17,6 +20,7 @@ export class Mastership {
   readonly #counters: RouterCounters;
   readonly #announcements = new Announcements();
   readonly #upkeep: AddressUpkeep;
+  readonly #routing: RoutingUpkeep;
   /** When the last periodic advert was due. */
   #advertFrom: Instant;
   #lower: { readonly address: IpAddress; readonly at: Instant } | undefined;
@@ -26,15 +30,20 @@ export class Mastership {
     this.#transmitter = transmitter;
     this.#counters = counters;
     this.#upkeep = new AddressUpkeep(situation);
+    this.#routing = new RoutingUpkeep(() => {
+      const { name, routing = [] } = situation.settings;
+      return { name, entries: routing };
+    });
     this.#advertFrom = now;
   }
 
   /** In the order of RFC 9568 section 6.4.2, with keepalived's addresses before the announcements. */
   begin(now: Instant): VrrpOutput[] {
-    const { addresses, garp } = this.#situation.settings;
+    const { addresses, garp, routing = [] } = this.#situation.settings;
     this.#announcements.start(garp, now);
-    const outputs: VrrpOutput[] = [...this.#transmitter.advert()];
+    const outputs: VrrpOutput[] = [...this.#transmitter.advert(now)];
     if (addresses.length > 0) outputs.push({ kind: 'add-addresses', addresses: inTableOrder(addresses) });
+    if (routing.length > 0) outputs.push({ kind: 'add-routing', entries: routing });
     return [...outputs, ...this.#announce(now)];
   }
 
@@ -43,6 +52,7 @@ export class Mastership {
       after(this.#advertFrom, this.#situation.settings.advertInterval),
       this.#announcements.nextDeadline(),
       this.#upkeep.nextDeadline(),
+      this.#routing.nextDeadline(),
     );
   }
 
@@ -51,11 +61,11 @@ export class Mastership {
     const interval = this.#situation.settings.advertInterval;
     const due = after(this.#advertFrom, interval);
     if (now >= due) {
-      outputs.push(...this.#transmitter.advert());
+      outputs.push(...this.#transmitter.advert(now));
       // Keep the beat after a small delay; after a long one do not send a burst.
       this.#advertFrom = between(due, now) < interval ? due : now;
     }
-    outputs.push(...this.#announce(now), ...this.#upkeep.due(now));
+    outputs.push(...this.#announce(now), ...this.#upkeep.due(now), ...this.#routing.due(now));
     return outputs;
   }
 
@@ -66,10 +76,15 @@ export class Mastership {
     removed: readonly VirtualAddress[],
     now: Instant,
   ): VrrpOutput[] {
-    const { garp } = this.#situation.settings;
-    const outputs: VrrpOutput[] = [];
+    const { garp, routing = [] } = this.#situation.settings;
+    const routingBefore = before.routing ?? [];
+    const goneRouting = entriesWithout(routingBefore, routing);
+    const newRouting = entriesWithout(routing, routingBefore);
+    const outputs: VrrpOutput[] = [...removeRouting(goneRouting)];
+    this.#routing.forget(goneRouting);
     if (removed.length > 0) outputs.push({ kind: 'remove-addresses', addresses: removed });
     if (added.length > 0) outputs.push({ kind: 'add-addresses', addresses: added });
+    if (newRouting.length > 0) outputs.push({ kind: 'add-routing', entries: newRouting });
     this.#upkeep.forget(removed);
     this.#announcements.some(added, garp, now);
     if (garp.refresh !== before.garp.refresh) this.#announcements.refresh(garp, now);
@@ -79,13 +94,13 @@ export class Mastership {
   /** Priority 0 from another that thought it was the master: RFC 9568 section 6.4.3. */
   heardParting(now: Instant): readonly VrrpOutput[] {
     this.#advertFrom = now;
-    return this.#transmitter.advert();
+    return this.#transmitter.advert(now);
   }
 
   /** RFC 9568 section 6.4.3: assert to the sender, and to switches that believed it, who the master is. */
   heardLower(master: MasterView, now: Instant): VrrpOutput[] {
     const { settings, priority } = this.#situation;
-    const outputs: VrrpOutput[] = settings.lowerPrioNoAdvert ? [] : [...this.#transmitter.advert()];
+    const outputs: VrrpOutput[] = settings.lowerPrioNoAdvert ? [] : [...this.#transmitter.advert(now)];
     const lower = this.#lower;
     const quiet = masterDownInterval(settings, priority, settings.advertInterval);
     if (lower === undefined || lower.address !== master.address || between(lower.at, now) > quiet)
@@ -110,10 +125,19 @@ export class Mastership {
     return [...outputs, ...this.#announce(now)];
   }
 
+  /** The kernel's routes and rules are others. */
+  takeRouting(input: RoutingInput, now: Instant): VrrpOutput[] {
+    return this.#routing.take(input, now);
+  }
+
   #announce(now: Instant): VrrpOutput[] {
     const { addresses, garp } = this.#situation.settings;
     const due = this.#announcements.due(inTableOrder(addresses), garp, now);
     this.#counters.announcementsSent += due.length;
     return due;
   }
+}
+
+function entriesWithout(entries: readonly RoutingEntry[], others: readonly RoutingEntry[]): RoutingEntry[] {
+  return entries.filter((entry) => !others.some((other) => sameEntry(entry, other)));
 }

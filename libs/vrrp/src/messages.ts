@@ -2,6 +2,7 @@ import type { Duration, Instant } from '@keepfleet/machine';
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { PacketErrorKind } from './errors.ts';
 import type { TrackerType, VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
+import type { RoutingEntry } from './routing.ts';
 
 /** keepalived's vocabulary; RFC 9568 says Active for master. */
 export type RouterStateName = 'initialize' | 'backup' | 'master' | 'fault';
@@ -33,6 +34,16 @@ export interface ReceivedPacket {
   readonly ttl: number;
   /** Hexadecimal. */
   readonly bytes: string;
+  /** Hexadecimal, of a message in an authentication header, which signs it; `bytes` begin with that header. */
+  readonly ipHeader?: string;
+}
+
+/** What the kernel has of the routes and rules that were asked for: after every change, and when somebody else removes one. */
+export interface RoutingInput {
+  readonly kind: 'routing';
+  readonly missing: readonly RoutingEntry[];
+  /** In place, although some of them may have been missing. */
+  readonly present: readonly RoutingEntry[];
 }
 
 export interface InterfaceInput {
@@ -85,6 +96,7 @@ export type RouterInput =
   | InterfaceGoneInput
   | SocketInput
   | TrackerInput
+  | RoutingInput
   | ReceivedPacket
   | StopInput;
 
@@ -98,6 +110,7 @@ export type VrrpInput =
   | InterfaceGoneInput
   | SocketInput
   | TrackerInput
+  | RoutingInput
   | ReceivedPacket
   | StopInput;
 
@@ -106,6 +119,8 @@ export type VrrpOutput =
   | SendOutput
   | { readonly kind: 'add-addresses'; readonly addresses: readonly VirtualAddress[] }
   | { readonly kind: 'remove-addresses'; readonly addresses: readonly VirtualAddress[] }
+  | { readonly kind: 'add-routing'; readonly entries: readonly RoutingEntry[] }
+  | { readonly kind: 'remove-routing'; readonly entries: readonly RoutingEntry[] }
   | AnnounceOutput
   | HoldOutput
   /** The hold on these addresses ends, if it has not by itself. */
@@ -131,6 +146,8 @@ export interface SendOutput {
   readonly ttl: number;
   /** Hexadecimal, checksum included. */
   readonly bytes: string;
+  /** Hexadecimal: the IP header to send it with, of an advert in an authentication header. */
+  readonly ipHeader?: string;
 }
 
 /** One gratuitous ARP request (IPv4) or unsolicited neighbour advertisement (IPv6). */
@@ -200,6 +217,8 @@ export type VrrpEvent =
   | { readonly kind: 'residual-address-removed'; readonly instance: string; readonly address: VirtualAddress }
   | { readonly kind: 'address-restored'; readonly instance: string; readonly address: VirtualAddress }
   | { readonly kind: 'address-missing'; readonly instance: string; readonly address: VirtualAddress }
+  | { readonly kind: 'routing-missing'; readonly instance: string; readonly entry: RoutingEntry }
+  | { readonly kind: 'routing-restored'; readonly instance: string; readonly entry: RoutingEntry }
   | { readonly kind: 'fault-causes-changed'; readonly instance: string; readonly causes: readonly FaultCause[] };
 
 export interface MasterView {

@@ -1,5 +1,6 @@
 import { type Instant, type Machine, after, earliest } from '@keepfleet/machine';
 import { type Family, type IpAddress, familyOf, unhex } from '@keepfleet/wire';
+import { type Surroundings, messageOffset, noSurroundings } from './authentication.ts';
 import { VirtualRouter } from './machine.ts';
 import type {
   InterfaceState,
@@ -12,9 +13,10 @@ import type {
 } from './messages.ts';
 import { VRRP_TTL, peekVrid } from './packet.ts';
 import { mcastGroup } from './reception.ts';
-import type { VrrpSettings } from './settings.ts';
+import { type VirtualRouterSettings, type VrrpSettings, wireInterface } from './settings.ts';
 import type { VrrpSnapshot } from './snapshot.ts';
 import { trackerKey } from './tracking.ts';
+import { Statics } from './statics.ts';
 
 /** A socket that the driver must have open: VRRP of one family on one interface. */
 export interface Listener {
@@ -24,6 +26,8 @@ export interface Listener {
   readonly groups: readonly IpAddress[];
   /** TTL or hop limit of what is sent. */
   readonly hopLimit: number;
+  /** Adverts in an authentication header too, which is a protocol of its own. */
+  readonly authenticationHeader?: true;
 }
 
 /** Adverts of so many unknown VRIDs are reported one by one. */
@@ -39,6 +43,13 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #startAt: Instant | undefined;
   #unknownVrids = 0;
   readonly #reportedVrids = new Set<string>();
+  readonly #statics = new Statics(this.#interfaces);
+  readonly #surroundings: Surroundings;
+
+  /** `surroundings` are needed by routers that sign their adverts. */
+  constructor(surroundings: Surroundings = noSurroundings) {
+    this.#surroundings = surroundings;
+  }
 
   handle(input: VrrpInput, now: Instant): readonly VrrpOutput[] {
     switch (input.kind) {
@@ -48,7 +59,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
         return this.#command(input.command, now);
       case 'interface':
         this.#interfaces.set(input.interface.name, input.interface);
-        return this.#tellAll(input, now);
+        return [...this.#statics.interfaceChanged(input.interface.name, now), ...this.#tellAll(input, now)];
       case 'interface-gone':
         this.#interfaces.delete(input.name);
         return this.#tellAll(input, now);
@@ -57,10 +68,13 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
         return this.#tellAll(input, now);
       case 'socket':
         return this.#tellAll(input, now);
+      case 'routing':
+        return [...this.#statics.take(input, now), ...this.#tellAll(input, now)];
       case 'packet':
         return this.#packet(input, now);
       case 'stop': {
         const outputs = this.#tellAll(input, now);
+        if (input.mode === 'release') outputs.push(...this.#statics.release());
         this.#routers = new Map();
         this.#settings = undefined;
         return outputs;
@@ -71,11 +85,14 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   }
 
   timeout(now: Instant): readonly VrrpOutput[] {
-    return [...this.#routers.values()].flatMap((router) => router.timeout(now));
+    return [...this.#statics.due(now), ...[...this.#routers.values()].flatMap((router) => router.timeout(now))];
   }
 
   nextDeadline(): Instant | undefined {
-    return earliest(...Array.from(this.#routers.values(), (router) => router.nextDeadline()));
+    return earliest(
+      this.#statics.nextDeadline(),
+      ...Array.from(this.#routers.values(), (router) => router.nextDeadline()),
+    );
   }
 
   /** Whether a command of this name would find its instance. */
@@ -87,14 +104,23 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   listeners(): Listener[] {
     const listeners = new Map<string, Listener>();
     for (const { settings } of this.#routers.values()) {
-      const key = `${settings.interface}/${settings.family}`;
-      const before = listeners.get(key)?.groups ?? [];
+      const name = wireInterface(settings);
+      const key = `${name}/${settings.family}`;
+      const known = listeners.get(key);
+      const before = known?.groups ?? [];
+      const authenticationHeader = known?.authenticationHeader === true || signsHeader(settings);
       const group = mcastGroup(settings);
       const groups = group === undefined || before.includes(group) ? before : [...before, group];
       // One socket has one TTL, and 255 is the one that every receiver takes.
       const wanted = settings.unicast?.ttl ?? VRRP_TTL;
-      const hopLimit = (listeners.get(key)?.hopLimit ?? wanted) === wanted ? wanted : VRRP_TTL;
-      listeners.set(key, { interface: settings.interface, family: settings.family, groups, hopLimit });
+      const hopLimit = (known?.hopLimit ?? wanted) === wanted ? wanted : VRRP_TTL;
+      listeners.set(key, {
+        interface: name,
+        family: settings.family,
+        groups,
+        hopLimit,
+        ...(authenticationHeader ? { authenticationHeader } : {}),
+      });
     }
     return [...listeners.values()];
   }
@@ -116,6 +142,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     const outputs: VrrpOutput[] = [];
     for (const [name, router] of before) if (!wanted.has(name)) outputs.push(...router.handle({ kind: 'remove' }, now));
     this.#settings = settings;
+    outputs.push(...this.#statics.configure(settings));
     this.#routers = new Map(
       settings.instances.map((instance) => [
         instance.name,
@@ -132,7 +159,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   }
 
   #newRouter(settings: VrrpSettings['instances'][number], now: Instant): VirtualRouter {
-    const router = new VirtualRouter(settings, now);
+    const router = new VirtualRouter(settings, now, this.#surroundings);
     for (const state of this.#interfaces.values()) router.handle({ kind: 'interface', interface: state }, now);
     for (const tracker of this.#trackers.values()) router.handle(tracker, now);
     return router;
@@ -145,9 +172,10 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
 
   #packet(packet: ReceivedPacket, now: Instant): VrrpOutput[] {
     const family = familyOf(packet.source);
-    const vrid = peekVrid(unhex(packet.bytes.slice(0, 4)));
+    const offset = messageOffset(packet);
+    const vrid = peekVrid(unhex(packet.bytes.slice(0, 2 * offset + 4)), offset);
     const here = [...this.#routers.values()].filter(
-      ({ settings }) => settings.interface === packet.interface && settings.family === family,
+      ({ settings }) => wireInterface(settings) === packet.interface && settings.family === family,
     );
     // Too short to have a VRID: each of them counts it.
     const concerned = vrid === undefined ? here : here.filter(({ settings }) => settings.vrid === vrid);
@@ -165,4 +193,8 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #tellAll(input: RouterInput, now: Instant): VrrpOutput[] {
     return [...this.#routers.values()].flatMap((router) => router.handle(input, now));
   }
+}
+
+function signsHeader({ version, auth }: VirtualRouterSettings): boolean {
+  return version === 2 && auth?.type === 'ah';
 }

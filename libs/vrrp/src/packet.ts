@@ -25,12 +25,13 @@ export const GROUP_IPV6 = ip('ff02::12');
 const TYPE_ADVERTISEMENT = 1;
 const HEADER_LENGTH = 8;
 const AUTH_DATA_LENGTH = 8;
-const CHECKSUM_OFFSET = 6;
+export const CHECKSUM_OFFSET = 6;
 const MAX_ADVERT_INT_BITS = 0x0fff;
 
 /** Values of the Auth Type field, RFC 2338 section 5.3.6. */
 export const AUTH_NONE = 0;
 export const AUTH_PASSWORD = 1;
+export const AUTH_AH = 2;
 
 /** Between which addresses a message travels; the pseudo-header of version 3. */
 export interface Path {
@@ -85,6 +86,8 @@ export type Advert = AdvertV2 | AdvertV3;
 export interface ChecksumRule {
   /** Version 3 over IPv4 without pseudo-header, as some other implementations do; a mismatch is then no error. */
   readonly v3ChecksumAsV2: boolean;
+  /** What the checksum over IPv6 covers, where it is more than the message: a trailer that signs it. */
+  readonly covered?: Uint8Array;
 }
 
 const STANDARD: ChecksumRule = { v3ChecksumAsV2: false };
@@ -149,9 +152,15 @@ export function decodeAdvert(
   return ok({ version: 3, family, vrid, priority, centiseconds: typeAndInterval & MAX_ADVERT_INT_BITS, addresses });
 }
 
+/** How long a message says that it is; what is beyond is a trailer. */
+export function pduLength(bytes: Uint8Array, family: Family): number {
+  const version = (bytes[0] ?? 0) >> 4;
+  return HEADER_LENGTH + (bytes[3] ?? 0) * (family === 'ipv4' ? 4 : 16) + (version === 2 ? AUTH_DATA_LENGTH : 0);
+}
+
 /** The VRID of a message that is long enough to have one, to find whom it concerns before it is decoded. */
-export function peekVrid(bytes: Uint8Array): number | undefined {
-  return bytes[1];
+export function peekVrid(bytes: Uint8Array, offset = 0): number | undefined {
+  return bytes[offset + 1];
 }
 
 /** The Authentication Data field for a password: padded with zeros, cut at eight bytes. */
@@ -172,18 +181,24 @@ function checksumError(
 ): DecodeError | undefined {
   if (version === 3 && rule.v3ChecksumAsV2) return undefined;
   if (internetChecksum(...checksummed(bytes, version, path, rule)) === 0) return undefined;
-  const blank = bytes.slice();
+  const blank = (version === 3 ? (rule.covered ?? bytes) : bytes).slice();
   blank[CHECKSUM_OFFSET] = 0;
   blank[CHECKSUM_OFFSET + 1] = 0;
-  return { kind: 'checksum', checksum, wanted: internetChecksum(...checksummed(blank, version, path, rule)) };
+  const wanted = internetChecksum(...checksummed(blank, version, path, { ...rule, covered: blank }));
+  return { kind: 'checksum', checksum, wanted };
 }
 
 /** Version 2 sums the message alone (RFC 3768 section 5.3.8), version 3 the pseudo-header of RFC 8200 section 8.1 or its IPv4 likeness too. */
 function checksummed(bytes: Uint8Array, version: number, path: Path, rule: ChecksumRule): Uint8Array[] {
   const family = familyOf(path.source);
   if (version === 2 || (family === 'ipv4' && rule.v3ChecksumAsV2)) return [bytes];
+  const covered = family === 'ipv6' ? (rule.covered ?? bytes) : bytes;
+  return [checksumPseudoHeader(path, covered.length), covered];
+}
+
+export function checksumPseudoHeader(path: Path, length: number): Uint8Array {
   const header = new ByteWriter(40).bytes(ipBytes(path.source)).bytes(ipBytes(path.destination));
-  if (family === 'ipv4') header.u8(0).u8(VRRP_PROTOCOL).u16(bytes.length);
-  else header.u32(bytes.length).zeros(3).u8(VRRP_PROTOCOL);
-  return [header.finish(), bytes];
+  if (familyOf(path.source) === 'ipv4') header.u8(0).u8(VRRP_PROTOCOL).u16(length);
+  else header.u32(length).zeros(3).u8(VRRP_PROTOCOL);
+  return header.finish();
 }

@@ -1,17 +1,10 @@
 import { toSeconds } from '@keepfleet/machine';
-import { type IpAddress, type Result, err, ok, unhex } from '@keepfleet/wire';
+import type { Instant } from '@keepfleet/machine';
+import { type IpAddress, type Result, err, ok } from '@keepfleet/wire';
+import { type Authenticator, wantedAuthType } from './authentication.ts';
 import type { AddressListMismatch, PacketError } from './errors.ts';
 import type { ReceivedPacket } from './messages.ts';
-import {
-  AUTH_NONE,
-  AUTH_PASSWORD,
-  type Advert,
-  GROUP_IPV4,
-  GROUP_IPV6,
-  VRRP_TTL,
-  decodeAdvert,
-  passwordData,
-} from './packet.ts';
+import { type Advert, GROUP_IPV4, GROUP_IPV6, VRRP_TTL, decodeAdvert, passwordData } from './packet.ts';
 import type { UnicastPeer, VirtualRouterSettings } from './settings.ts';
 
 /** The multicast group of an instance; undefined when it speaks to unicast peers. */
@@ -25,22 +18,27 @@ export function receiveAdvert(
   packet: ReceivedPacket,
   settings: VirtualRouterSettings,
   ownSource: IpAddress | undefined,
+  authenticator: Authenticator,
+  now: Instant,
 ): Result<Advert, PacketError> {
   if (packet.source === ownSource) return err({ kind: 'own-source', source: packet.source });
   const peer = settings.unicast?.peers.find((candidate) => candidate.address === packet.source);
   const lifetime = ttlError(packet.ttl, settings, peer);
   if (lifetime !== undefined) return err(lifetime);
-  const decoded = decodeAdvert(unhex(packet.bytes), packet, settings);
+  const opened = authenticator.open(packet, settings, now);
+  if (!opened.ok) return opened;
+  const { bytes, covered } = opened.value;
+  const decoded = decodeAdvert(bytes, packet, { v3ChecksumAsV2: settings.v3ChecksumAsV2, covered });
   if (!decoded.ok) return decoded;
   const advert = decoded.value;
   if (advert.version !== settings.version)
     return err({ kind: 'version', version: advert.version, wanted: [settings.version] });
   if (advert.vrid !== settings.vrid) return err({ kind: 'vrid', vrid: advert.vrid, wanted: settings.vrid });
   if (advert.version === 2) {
-    const wanted = settings.auth === undefined ? AUTH_NONE : AUTH_PASSWORD;
+    const wanted = wantedAuthType(settings);
     if (advert.authType !== wanted) return err({ kind: 'auth-type', authType: advert.authType, wanted });
-    if (settings.auth !== undefined && advert.authData !== passwordData(settings.auth.password))
-      return err({ kind: 'auth-failure' });
+    if (settings.auth?.type === 'password' && advert.authData !== passwordData(settings.auth.password))
+      return err({ kind: 'auth-failure', reason: 'password' });
     const interval = toSeconds(settings.advertInterval);
     // RFC 3768 section 7.1: the interval must be the one configured; version 3 learns it instead.
     if (advert.seconds !== interval)

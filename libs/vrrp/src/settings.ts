@@ -1,5 +1,7 @@
 import type { Duration } from '@keepfleet/machine';
-import { type Family, type IpAddress, type Result, err, familyOf, ok } from '@keepfleet/wire';
+import { type Family, type IpAddress, type MacAddress, type Result, err, familyOf, ok } from '@keepfleet/wire';
+import { authenticationProblem } from './authentication.ts';
+import type { RoutingEntry } from './routing.ts';
 
 /** The desired state of a node's VRRP: configuration with the overrides already merged in. JSON-safe; durations are integer microseconds. */
 export interface VrrpSettings {
@@ -10,6 +12,35 @@ export interface VrrpSettings {
   readonly logUnknownVrids: boolean;
   /** In configuration order, which is the order of the SNMP tables. */
   readonly instances: readonly VirtualRouterSettings[];
+  /** What the node always has, whoever is master. */
+  readonly staticAddresses?: readonly VirtualAddress[];
+  readonly staticRouting?: readonly RoutingEntry[];
+  readonly scheduling?: Scheduling;
+  readonly firewall?: FirewallSettings;
+}
+
+/** How the kernel is to run the process. */
+export interface Scheduling {
+  /** SCHED_RR, 1..99. */
+  readonly realTime?: number;
+  /** How long it may run real-time without a pause before the kernel ends it, µs. */
+  readonly realTimeLimit?: number;
+  /** Raised to by itself when a timer is late by so much: at most to `highest`, 0 = never. */
+  readonly automatic?: { readonly highest: number; readonly lateness: Duration };
+  /** -20..19. */
+  readonly nice?: number;
+  /** Nothing of it is to wait for a disk. */
+  readonly noSwap?: boolean;
+  readonly cpus?: readonly number[];
+  /** Name in ps and top. */
+  readonly processName?: string;
+}
+
+/** Where the packets for unaccepted addresses and of virtual interfaces are filtered. */
+export interface FirewallSettings {
+  readonly table: string;
+  readonly priority: number;
+  readonly counters: boolean;
 }
 
 /** One vrrp_instance. */
@@ -30,7 +61,17 @@ export interface VirtualRouterSettings {
   readonly downTimerAdverts: number;
   /** Version 2; ignored in version 3, which has none. */
   readonly auth?: Authentication;
+  /** A signed trailer behind every advert, in either version. */
+  readonly hmac?: HmacSettings;
+  /** Made for this router on top of `interface`; addresses may be on it, and adverts go through it. */
+  readonly virtualInterface?: VirtualInterface;
+  /** Made for addresses that are on other interfaces (use_vmac_addr). */
+  readonly addressInterfaces?: readonly (VirtualInterface & { readonly base: string })[];
   readonly addresses: readonly VirtualAddress[];
+  /** Routes and rules of the master. */
+  readonly routing?: readonly RoutingEntry[];
+  /** An address that was secondary takes the place of a removed primary one. */
+  readonly promoteSecondaries?: boolean;
   /** A tracked interface that is down: without weight the instance is in fault, with weight the priority changes. */
   readonly trackInterfaces: readonly TrackedInterface[];
   /** Scripts, files, processes and BFD sessions, those of its sync group included. */
@@ -66,9 +107,44 @@ export interface VirtualRouterSettings {
 export type Standing = 'normal' | 'last-resort';
 
 export interface Authentication {
-  readonly type: 'password';
-  /** At most 8 bytes of ASCII, clear text on the wire. */
+  /** `ah`: IPsec's authentication header (RFC 2402) with HMAC-MD5-96, IPv4. */
+  readonly type: 'password' | 'ah';
+  /** At most 8 bytes of ASCII; clear text on the wire, or the key of the authentication header. */
   readonly password: string;
+}
+
+/** keepalived's auth_hmac, as of its version 2.4.2. */
+export interface HmacSettings {
+  readonly keys: readonly HmacKey[];
+  /** Id of the key that signs. */
+  readonly activeKey: number;
+  /** How far the sender's clock may be from ours. */
+  readonly window: Duration;
+  /** `time`: a sequence must grow and be of now; `monotonic`: it must grow. */
+  readonly antiReplay: 'time' | 'monotonic';
+  /** `permissive`: an advert without trailer passes too; `receive-only`: that, and nothing is signed. */
+  readonly mode: 'enforce' | 'permissive' | 'receive-only';
+}
+
+export interface HmacKey {
+  /** 1..255. */
+  readonly id: number;
+  /** 32 to 64 bytes in hexadecimal. */
+  readonly secret: string;
+}
+
+export interface VirtualInterface {
+  readonly kind: 'macvlan' | 'ipvlan';
+  readonly name: string;
+  /** Of the interface made; macvlan. */
+  readonly mac?: MacAddress;
+  /** Adverts go through the interface below all the same. */
+  readonly transmitBase: boolean;
+  /** Who of the same interface may be reached directly; ipvlan. */
+  readonly mode?: 'bridge' | 'private' | 'vepa';
+  /** An address of its own; ipvlan. */
+  readonly address?: { readonly address: IpAddress; readonly prefix: number };
+  readonly group?: number;
 }
 
 export interface VirtualAddress {
@@ -84,6 +160,16 @@ export interface VirtualAddress {
   /** Kernel scope number: 0 global, 200 site, 253 link, 254 host. */
   readonly scope: number;
   readonly peer?: IpAddress;
+  /** IPv6: duplicate address detection runs for it. */
+  readonly dad?: boolean;
+  readonly home?: boolean;
+  readonly manageTemporary?: boolean;
+  readonly noPrefixRoute?: boolean;
+  readonly autoJoin?: boolean;
+  /** Seconds, IPv6; absent: as keepalived, 0 for a /128. */
+  readonly preferredLifetime?: number;
+  /** Not put back when somebody removes it. */
+  readonly untracked?: boolean;
 }
 
 export interface TrackedInterface {
@@ -144,7 +230,19 @@ export interface UnicastPeer {
 
 /** What makes it the same virtual router on the wire; anything else is changed in place. */
 export function sameIdentity(a: VirtualRouterSettings, b: VirtualRouterSettings): boolean {
-  return a.vrid === b.vrid && a.interface === b.interface && a.family === b.family && a.version === b.version;
+  return (
+    a.vrid === b.vrid &&
+    a.interface === b.interface &&
+    a.family === b.family &&
+    a.version === b.version &&
+    JSON.stringify([a.virtualInterface, a.addressInterfaces]) ===
+      JSON.stringify([b.virtualInterface, b.addressInterfaces])
+  );
+}
+
+/** The interface that adverts travel through. */
+export function wireInterface({ interface: base, virtualInterface }: VirtualRouterSettings): string {
+  return virtualInterface === undefined || virtualInterface.transmitBase ? base : virtualInterface.name;
 }
 
 /** Whether two lines of configuration ask for the same address in the same way; whether it is advertised does not matter to the kernel. */
@@ -156,7 +254,13 @@ export function sameAddress(a: VirtualAddress, b: VirtualAddress): boolean {
     a.broadcast === b.broadcast &&
     a.label === b.label &&
     a.scope === b.scope &&
-    a.peer === b.peer
+    a.peer === b.peer &&
+    a.dad === b.dad &&
+    a.home === b.home &&
+    a.manageTemporary === b.manageTemporary &&
+    a.noPrefixRoute === b.noPrefixRoute &&
+    a.autoJoin === b.autoJoin &&
+    a.preferredLifetime === b.preferredLifetime
   );
 }
 
@@ -251,8 +355,8 @@ function instanceProblem(instance: VirtualRouterSettings): { field: string; reas
     };
   if (!whole(instance.downTimerAdverts, 1, 100))
     return { field: 'downTimerAdverts', reason: `${instance.downTimerAdverts} is not in 1..100` };
-  if (instance.version === 2 && instance.auth !== undefined && !/^[\x01-\x7f]{1,8}$/.test(instance.auth.password))
-    return { field: 'auth', reason: 'a password has 1 to 8 ASCII characters' };
+  const wrong = authenticationProblem(instance);
+  if (wrong !== undefined) return wrong;
   return addressProblem(instance);
 }
 

@@ -7,7 +7,7 @@ import type {
   SocketInput,
   TrackerInput,
 } from './messages.ts';
-import type { VirtualRouterSettings } from './settings.ts';
+import { type VirtualRouterSettings, wireInterface } from './settings.ts';
 import {
   type Interfaces,
   type Trackers,
@@ -77,7 +77,7 @@ export class Situation {
 
   /** Whether it is the router's own socket. */
   takeSocket(input: SocketInput): boolean {
-    const own = input.interface === this.#settings.interface && input.family === this.#settings.family;
+    const own = input.interface === wireInterface(this.#settings) && input.family === this.#settings.family;
     if (own) this.#deaf = !input.open;
     return own;
   }

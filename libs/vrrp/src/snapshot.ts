@@ -56,7 +56,7 @@ export interface RouterSnapshot {
   readonly skewTime: Duration;
   readonly preempt: boolean;
   readonly preemptDelay: Duration;
-  readonly authType: 'none' | 'password';
+  readonly authType: 'none' | 'password' | 'ah';
   readonly syncGroup?: string;
   readonly garpDelay: Duration;
   readonly accept: boolean;

@@ -51,6 +51,9 @@ export function faultCauses(
   if (own === undefined) causes.push({ kind: 'interface-missing', interface: settings.interface });
   else if (!own.up && !settings.dontTrackPrimary)
     causes.push({ kind: 'interface-down', interface: settings.interface });
+  const made = settings.virtualInterface?.name;
+  if (made !== undefined && own !== undefined && !interfaces.has(made))
+    causes.push({ kind: 'interface-missing', interface: made });
   for (const tracked of settings.trackInterfaces.filter(isHard)) {
     if (tracked.name === settings.interface && !settings.dontTrackPrimary) continue;
     const state = interfaces.get(tracked.name);

@@ -1,10 +1,13 @@
+import { instant } from '@keepfleet/machine';
 import { ip } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
+import { Authenticator, noSurroundings } from './authentication.ts';
 import { virtualRouter } from './settings.ts';
 import { Situation } from './situation.ts';
 import { newCounters } from './stats.ts';
 import { Transmitter } from './transmission.ts';
 
+const NOW = instant(1_000_000_000);
 const settings = virtualRouter({ name: 'V', vrid: 7, interface: 'eth0', trackInterfaces: [{ name: 'up', weight: 5 }] });
 
 function router() {
@@ -16,23 +19,28 @@ function router() {
   };
   setUp('eth0', address);
   const counters = newCounters();
-  return { situation, setUp, counters, transmitter: new Transmitter(situation, counters) };
+  return {
+    situation,
+    setUp,
+    counters,
+    transmitter: new Transmitter(situation, new Authenticator(noSurroundings), counters),
+  };
 }
 
 describe('the adverts of a router', () => {
   it('are the same output as long as nothing that they are made of changes, and are counted each time', () => {
     const { transmitter, counters } = router();
-    const first = transmitter.advert();
+    const first = transmitter.advert(NOW);
     expect(first).toHaveLength(1);
-    expect(transmitter.advert()).toBe(first);
+    expect(transmitter.advert(NOW)).toBe(first);
     expect(counters.advertsSent).toBe(2);
   });
 
   it('have the new priority, source and settings as soon as these change', () => {
     const { transmitter, situation, setUp } = router();
-    const before = transmitter.advert()[0];
+    const before = transmitter.advert(NOW)[0];
     const differing = () => {
-      const now = transmitter.advert()[0];
+      const now = transmitter.advert(NOW)[0];
       return { priority: now?.bytes.slice(4, 6), source: now?.source, vrid: now?.bytes.slice(2, 4) };
     };
     expect(before?.bytes.slice(0, 6)).toBe('210764');
@@ -46,9 +54,9 @@ describe('the adverts of a router', () => {
 
   it('are periodic again after a parting one', () => {
     const { transmitter, counters } = router();
-    const periodic = transmitter.advert();
-    expect(transmitter.parting()[0]?.bytes.slice(4, 6)).toBe('00');
-    expect(transmitter.advert()).toEqual(periodic);
+    const periodic = transmitter.advert(NOW);
+    expect(transmitter.parting(NOW)[0]?.bytes.slice(4, 6)).toBe('00');
+    expect(transmitter.advert(NOW)).toEqual(periodic);
     expect(counters).toMatchObject({ advertsSent: 3, priorityZeroSent: 1 });
   });
 });

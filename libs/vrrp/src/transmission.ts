@@ -1,9 +1,10 @@
-import { centis, toSeconds } from '@keepfleet/machine';
+import { type Instant, centis, toSeconds } from '@keepfleet/machine';
 import { type IpAddress, hex } from '@keepfleet/wire';
+import { type Authenticator, wantedAuthType } from './authentication.ts';
 import type { SendOutput } from './messages.ts';
-import { AUTH_NONE, AUTH_PASSWORD, type Advert, NO_AUTH_DATA, VRRP_TTL, encodeAdvert, passwordData } from './packet.ts';
+import { type Advert, NO_AUTH_DATA, VRRP_TTL, encodeAdvert, passwordData } from './packet.ts';
 import { advertisedAddresses, mcastGroup } from './reception.ts';
-import type { VirtualRouterSettings } from './settings.ts';
+import { type VirtualRouterSettings, wireInterface } from './settings.ts';
 import type { Situation } from './situation.ts';
 import type { RouterCounters } from './stats.ts';
 
@@ -17,30 +18,38 @@ interface Encoded {
 /** The adverts of one router, counted; encoded anew only when something that they are made of is another. */
 export class Transmitter {
   readonly #situation: Situation;
+  readonly #authenticator: Authenticator;
   readonly #counters: RouterCounters;
   #encoded: Encoded | undefined;
 
-  constructor(situation: Situation, counters: RouterCounters) {
+  constructor(situation: Situation, authenticator: Authenticator, counters: RouterCounters) {
     this.#situation = situation;
+    this.#authenticator = authenticator;
     this.#counters = counters;
   }
 
   /** The periodic advert, or an answer to one. */
-  advert(): readonly SendOutput[] {
-    return this.#send(this.#situation.priority);
+  advert(now: Instant): readonly SendOutput[] {
+    return this.#send(this.#situation.priority, now);
   }
 
   /** Priority 0: this router is no longer the master. */
-  parting(): readonly SendOutput[] {
-    const sent = this.#send(0);
+  parting(now: Instant): readonly SendOutput[] {
+    const sent = this.#send(0, now);
     this.#counters.priorityZeroSent += sent.length;
     return sent;
   }
 
-  #send(priority: number): readonly SendOutput[] {
+  #send(priority: number, now: Instant): readonly SendOutput[] {
     const { settings, source } = this.#situation;
     // Without an address to send from there never was an advert, so there is no parting one either.
     if (source === undefined) return [];
+    const signer = this.#authenticator.signer(settings, now);
+    if (signer !== undefined) {
+      const outputs = advertOutputs(settings, source, priority, signer);
+      this.#counters.advertsSent += outputs.length;
+      return outputs;
+    }
     let encoded = this.#encoded;
     // Settings are never changed in place, so other settings are another object.
     if (encoded?.settings !== settings || encoded.source !== source || encoded.priority !== priority) {
@@ -53,19 +62,30 @@ export class Transmitter {
 }
 
 /** One advert to the group, or one to every unicast peer. */
-function advertOutputs(settings: VirtualRouterSettings, source: IpAddress, priority: number): SendOutput[] {
+function advertOutputs(
+  settings: VirtualRouterSettings,
+  source: IpAddress,
+  priority: number,
+  signer?: ReturnType<Authenticator['signer']>,
+): SendOutput[] {
   const advert = advertOf(settings, priority);
   const group = mcastGroup(settings);
   const destinations = group === undefined ? (settings.unicast?.peers ?? []).map((peer) => peer.address) : [group];
-  return destinations.map((destination) => ({
-    kind: 'send',
-    family: settings.family,
-    interface: settings.interface,
-    source,
-    destination,
-    ttl: settings.unicast?.ttl ?? VRRP_TTL,
-    bytes: hex(encodeAdvert(advert, { source, destination }, settings)),
-  }));
+  return destinations.map((destination) => {
+    const path = { source, destination };
+    const bytes = encodeAdvert(advert, path, { v3ChecksumAsV2: settings.v3ChecksumAsV2 });
+    const signed = signer?.(bytes, path) ?? { bytes };
+    return {
+      kind: 'send',
+      family: settings.family,
+      interface: wireInterface(settings),
+      source,
+      destination,
+      ttl: settings.unicast?.ttl ?? VRRP_TTL,
+      bytes: hex(signed.bytes),
+      ...(signed.ipHeader === undefined ? {} : { ipHeader: hex(signed.ipHeader) }),
+    };
+  });
 }
 
 function advertOf(settings: VirtualRouterSettings, priority: number): Advert {
@@ -76,8 +96,8 @@ function advertOf(settings: VirtualRouterSettings, priority: number): Advert {
     ...common,
     version: 2,
     family: 'ipv4',
-    authType: auth === undefined ? AUTH_NONE : AUTH_PASSWORD,
+    authType: wantedAuthType(settings),
     seconds: toSeconds(advertInterval),
-    authData: auth === undefined ? NO_AUTH_DATA : passwordData(auth.password),
+    authData: auth?.type === 'password' ? passwordData(auth.password) : NO_AUTH_DATA,
   };
 }

@@ -87,6 +87,22 @@ export function vrrpEventText(event: VrrpEvent): EventText {
         event,
         'is not on its interface; see the agent log for what the kernel said',
       );
+    case 'routing-missing':
+      return text(
+        'error',
+        'vrrp.routing-missing',
+        event.instance,
+        `${event.entry.kind} ${event.entry.text} is not in the kernel's table; it is asked for every second, see the agent log for what the kernel said`,
+        { [event.entry.kind]: event.entry.text },
+      );
+    case 'routing-restored':
+      return text(
+        'warning',
+        'vrrp.routing-restored',
+        event.instance,
+        `${event.entry.kind} ${event.entry.text} had been removed and was put back`,
+        { [event.entry.kind]: event.entry.text },
+      );
     case 'fault-causes-changed':
       return text('error', 'vrrp.fault', event.instance, event.causes.map(causeText).join(', '), {});
   }

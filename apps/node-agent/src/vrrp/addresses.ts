@@ -66,10 +66,18 @@ function kernelSettings(address: VirtualAddress, index: number): AddressSettings
     label: address.label,
     scope: SCOPES[address.scope] ?? 'global',
     // The master of a moment ago had it, and a takeover cannot wait a second for duplicate address detection.
-    noDad: true,
-    // As keepalived: a single IPv6 address answers, but no connection of the router itself starts from it.
-    ...(familyOf(address.address) === 'ipv6' && address.prefix === IPV6_HOST_PREFIX ? { preferredLifetime: 0 } : {}),
+    noDad: address.dad !== true,
+    homeAddress: address.home,
+    manageTemporary: address.manageTemporary,
+    noPrefixRoute: address.noPrefixRoute,
+    autoJoin: address.autoJoin,
+    preferredLifetime: address.preferredLifetime ?? usualLifetime(address),
   };
+}
+
+/** As keepalived: a single IPv6 address answers, but no connection of the router itself starts from it. */
+function usualLifetime({ address, prefix }: VirtualAddress): number | undefined {
+  return familyOf(address) === 'ipv6' && prefix === IPV6_HOST_PREFIX ? 0 : undefined;
 }
 
 function key(address: VirtualAddress): string {

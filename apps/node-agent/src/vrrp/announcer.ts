@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { type Link, LinuxError, PacketSocket } from '@keepfleet/linux';
+import { type Link, LinuxError, PacketSocket, readSysctl } from '@keepfleet/linux';
 import { type AnnounceOutput, gratuitousArp, neighbourAdvertisement } from '@keepfleet/vrrp';
 import type { Log } from '../log.ts';
 
@@ -44,11 +43,6 @@ export class Announcer {
 
 /** Whether the kernel is an IPv6 router on this interface: the Router flag must not say otherwise (RFC 4861 section 4.4). */
 function forwards(name: string): boolean {
-  try {
-    return readFileSync(`/proc/sys/net/ipv6/conf/${name.replaceAll('.', '/')}/forwarding`, 'latin1').startsWith('1');
-  } catch (error) {
-    // The interface went away meanwhile.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
+  // Absent when the interface went away meanwhile.
+  return readSysctl(`net/ipv6/conf/${name}/forwarding`)?.startsWith('1') ?? false;
 }

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
 import { type Duration, toMillis } from '@keepfleet/machine';
 import { type IpAddress, familyOf } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
+import { runNft } from './nft.ts';
 
 const TABLE = 'inet keepfleet_handover';
-const NFT_TIMEOUT_MS = 2_000;
 
 /**
  * Holds new TCP connections to addresses back while they are handed over, by nftables: their SYN is dropped and the
@@ -48,24 +47,10 @@ export class ConnectionHold {
 
   /** One script after the other, none of which the VRRP of this process waits for. */
   #run(script: string, consequence: string): void {
-    this.#work = this.#work.then(
-      () =>
-        new Promise((resolve) => {
-          const child = execFile('nft', ['-f', '-'], { timeout: NFT_TIMEOUT_MS }, (error, _output, complaint) => {
-            if (error !== null) {
-              const reason =
-                'code' in error && error.code === 'ENOENT'
-                  ? 'there is no nft; install nftables'
-                  : complaint.trim() || error.message;
-              this.#log.warn({ table: TABLE, reason }, `${consequence}: ${reason}`);
-            }
-            resolve();
-          });
-          // A program that is not there breaks its pipe; the callback tells.
-          child.stdin?.on('error', () => undefined);
-          child.stdin?.end(script);
-        }),
-    );
+    this.#work = this.#work.then(async () => {
+      const reason = await runNft(script);
+      if (reason !== undefined) this.#log.warn({ table: TABLE, reason }, `${consequence}: ${reason}`);
+    });
   }
 }
 

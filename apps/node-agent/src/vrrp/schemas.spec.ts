@@ -2,6 +2,7 @@ import { type Instant, instant, seconds } from '@keepfleet/machine';
 import { VirtualLan } from '@keepfleet/testkit';
 import {
   type ReceivedPacket,
+  type RoutingEntry,
   type VirtualRouterSettings,
   type VrrpEvent,
   type VrrpInput,
@@ -10,9 +11,75 @@ import {
   type VrrpSettings,
   virtualRouter,
 } from '@keepfleet/vrrp';
-import { ip } from '@keepfleet/wire';
+import { formatMac, ip } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import { vrrpCommandSchema, vrrpEventSchema, vrrpSettingsSchema, vrrpSnapshotSchema } from './schemas.ts';
+
+const route: RoutingEntry = {
+  kind: 'route',
+  text: '10.0.0.0/8 via 192.0.2.254 dev eth0',
+  family: 'ipv4',
+  tracked: true,
+  protocol: 18,
+  type: 'unicast',
+  destination: { address: ip('10.0.0.0'), length: 8 },
+  from: { address: ip('10.1.0.0'), length: 16 },
+  source: ip('192.0.2.1'),
+  tos: 16,
+  table: 1000,
+  scope: 0,
+  metric: 5,
+  metrics: { mtu: 1400, rto_min: 200 },
+  locked: ['mtu'],
+  congestion: { algorithm: 'reno', locked: true },
+  expires: 60,
+  preference: 'high',
+  ttlPropagate: false,
+  realms: 3,
+  placement: 'prepend',
+  hops: [
+    { via: ip('192.0.2.254'), interface: 'eth0', weight: 2, onlink: true, realms: 1 },
+    { encapsulation: { kind: 'mpls', labels: [16, 17], ttl: 9 }, as: ip('2001:db8::1') },
+    {
+      encapsulation: {
+        kind: 'ip',
+        id: 5,
+        source: ip('192.0.2.1'),
+        destination: ip('192.0.2.9'),
+        trafficClass: 1,
+        hopLimit: 9,
+        flags: 1,
+      },
+    },
+    { encapsulation: { kind: 'ila', locator: '1:2:3:4' } },
+  ],
+};
+const rule: RoutingEntry = {
+  kind: 'rule',
+  text: 'from 10.0.0.0/8 table 1000 priority 7',
+  family: 'ipv4',
+  tracked: false,
+  protocol: 18,
+  priority: 7,
+  not: true,
+  from: { address: ip('10.0.0.0'), length: 8 },
+  to: { address: ip('10.1.0.0'), length: 16 },
+  tos: 16,
+  mark: 5,
+  markMask: 255,
+  realms: 3,
+  suppressPrefixLength: 0,
+  suppressGroup: 1,
+  inputInterface: 'eth0',
+  outputInterface: 'eth1',
+  tunnelId: 7,
+  users: { low: 1, high: 2 },
+  l3mdev: false,
+  ipProtocol: 6,
+  sourcePorts: { low: 80, high: 80 },
+  destinationPorts: { low: 1, high: 65_535 },
+  action: { kind: 'table', table: 1000 },
+};
 
 const full: VirtualRouterSettings = {
   ...virtualRouter({ name: 'VI_1', vrid: 1, interface: 'eth0' }),
@@ -34,6 +101,35 @@ const full: VirtualRouterSettings = {
   mcastSource: ip('192.0.2.1'),
   mcastGroup: ip('224.0.0.99'),
   syncGroup: 'G1',
+  routing: [route, rule],
+  promoteSecondaries: true,
+};
+/** What would make `full` another kind of router. */
+const virtual: Partial<VirtualRouterSettings> = {
+  hmac: {
+    keys: [{ id: 7, secret: '00'.repeat(32) }],
+    activeKey: 7,
+    window: seconds(5),
+    antiReplay: 'time',
+    mode: 'permissive',
+  },
+  virtualInterface: {
+    kind: 'macvlan',
+    name: 'vrrp.3',
+    mac: formatMac(Uint8Array.of(0, 0, 0x5e, 0, 1, 3)),
+    transmitBase: true,
+    group: 5,
+  },
+  addressInterfaces: [
+    {
+      kind: 'ipvlan',
+      name: 'ipv.3',
+      base: 'eth1',
+      transmitBase: false,
+      mode: 'vepa',
+      address: { address: ip('192.0.2.8'), prefix: 24 },
+    },
+  ],
 };
 const unicast = {
   source: ip('192.0.2.1'),
@@ -45,7 +141,28 @@ const settings: VrrpSettings = {
   revision: 'r1',
   startupDelay: seconds(0),
   logUnknownVrids: true,
-  instances: [full, { ...full, name: 'VI_2', vrid: 2, unicast }],
+  instances: [full, { ...full, name: 'VI_2', vrid: 2, unicast }, { ...full, ...virtual, name: 'VI_3', vrid: 3 }],
+  staticAddresses: full.addresses.map((one) => ({
+    ...one,
+    dad: true,
+    home: true,
+    manageTemporary: true,
+    noPrefixRoute: true,
+    autoJoin: true,
+    preferredLifetime: 60,
+    untracked: true,
+  })),
+  staticRouting: [rule, { ...rule, action: { kind: 'goto', target: 9 } }, { ...rule, action: { kind: 'nop' } }],
+  scheduling: {
+    realTime: 50,
+    realTimeLimit: 10_000,
+    automatic: { highest: 20, lateness: seconds(1) },
+    nice: -5,
+    noSwap: true,
+    cpus: [0, 1],
+    processName: 'vrrp-7',
+  },
+  firewall: { table: 'keepfleet', priority: -1, counters: true },
 };
 
 /** Through the link: as JSON, and read by the schema. */
@@ -93,6 +210,8 @@ function eventful(): { events: VrrpEvent[]; node: VrrpNode } {
   lan.input('N2', front(true));
   lan.input('N2', front(true, '198.51.100.15'));
   lan.input('N2', front(false));
+  lan.input('N2', { kind: 'routing', missing: [route], present: [] });
+  lan.input('N2', { kind: 'routing', missing: [], present: [route] });
   lan.partition(['N1'], ['N2']);
   lan.run(seconds(10));
   lan.heal();

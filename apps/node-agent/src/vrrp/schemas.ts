@@ -1,6 +1,6 @@
-import type { Duration } from '@keepfleet/machine';
 import {
   type FaultCause,
+  type HmacSettings,
   type MasterView,
   type RouterSnapshot,
   type VirtualAddress,
@@ -11,29 +11,15 @@ import {
   type VrrpSnapshot,
   packetErrorKinds,
 } from '@keepfleet/vrrp';
-import { type IpAddress, parseIp } from '@keepfleet/wire';
 import { z } from 'zod';
+import { address, count, duration, family, mac, optional } from './link-values.ts';
+import { routingEntry } from './routing-schemas.ts';
 
 // What travels between the control and the vrrp process, checked at either end.
 
-const address = z.string().transform((text, context): IpAddress => {
-  const parsed = parseIp(text);
-  if (parsed.ok) return parsed.value;
-  context.issues.push({ code: 'custom', message: `${text} is not an IP address`, input: text });
-  return z.NEVER;
-});
-
-const duration = z
-  .int()
-  .nonnegative()
-  .transform((microseconds) => microseconds as Duration);
-
-const count = z.int().nonnegative();
-const family = z.enum(['ipv4', 'ipv6']);
 const version = z.union([z.literal(2), z.literal(3)]);
 const standing = z.enum(['normal', 'last-resort']);
 const startState = z.enum(['master', 'backup']);
-const optional = z.exactOptional;
 
 const virtualAddress: z.ZodType<VirtualAddress> = z.object({
   address,
@@ -44,6 +30,31 @@ const virtualAddress: z.ZodType<VirtualAddress> = z.object({
   label: optional(z.string().max(15)),
   scope: z.int().min(0).max(255),
   peer: optional(address),
+  dad: optional(z.boolean()),
+  home: optional(z.boolean()),
+  manageTemporary: optional(z.boolean()),
+  noPrefixRoute: optional(z.boolean()),
+  autoJoin: optional(z.boolean()),
+  preferredLifetime: optional(count),
+  untracked: optional(z.boolean()),
+});
+
+const virtualInterface = z.object({
+  kind: z.enum(['macvlan', 'ipvlan']),
+  name: z.string().min(1).max(15),
+  mac: optional(mac),
+  transmitBase: z.boolean(),
+  mode: optional(z.enum(['bridge', 'private', 'vepa'])),
+  address: optional(z.object({ address, prefix: count })),
+  group: optional(count),
+});
+
+const hmacSettings: z.ZodType<HmacSettings> = z.object({
+  keys: z.array(z.object({ id: z.int().min(1).max(255), secret: z.string() })),
+  activeKey: z.int(),
+  window: duration,
+  antiReplay: z.enum(['time', 'monotonic']),
+  mode: z.enum(['enforce', 'permissive', 'receive-only']),
 });
 
 const trackerType = z.enum(['script', 'file', 'process', 'bfd']);
@@ -64,8 +75,13 @@ const virtualRouterSettings: z.ZodType<VirtualRouterSettings> = z.object({
   standing,
   advertInterval: duration,
   downTimerAdverts: z.int(),
-  auth: optional(z.object({ type: z.literal('password'), password: z.string() })),
+  auth: optional(z.object({ type: z.enum(['password', 'ah']), password: z.string() })),
+  hmac: optional(hmacSettings),
+  virtualInterface: optional(virtualInterface),
+  addressInterfaces: optional(z.array(virtualInterface.extend({ base: z.string() }))),
   addresses: z.array(virtualAddress),
+  routing: optional(z.array(routingEntry)),
+  promoteSecondaries: optional(z.boolean()),
   trackInterfaces: z.array(
     z.object({
       name: z.string(),
@@ -117,6 +133,20 @@ export const vrrpSettingsSchema: z.ZodType<VrrpSettings> = z.object({
   startupDelay: duration,
   logUnknownVrids: z.boolean(),
   instances: z.array(virtualRouterSettings),
+  staticAddresses: optional(z.array(virtualAddress)),
+  staticRouting: optional(z.array(routingEntry)),
+  scheduling: optional(
+    z.object({
+      realTime: optional(z.int().min(1).max(99)),
+      realTimeLimit: optional(count),
+      automatic: optional(z.object({ highest: z.int().min(1).max(99), lateness: duration })),
+      nice: optional(z.int().min(-20).max(19)),
+      noSwap: optional(z.boolean()),
+      cpus: optional(z.array(count)),
+      processName: optional(z.string()),
+    }),
+  ),
+  firewall: optional(z.object({ table: z.string(), priority: z.int(), counters: z.boolean() })),
 });
 
 export const vrrpCommandSchema: z.ZodType<VrrpCommand> = z.object({
@@ -177,7 +207,7 @@ const routerSnapshot: z.ZodType<RouterSnapshot> = z.object({
   skewTime: duration,
   preempt: z.boolean(),
   preemptDelay: duration,
-  authType: z.enum(['none', 'password']),
+  authType: z.enum(['none', 'password', 'ah']),
   syncGroup: optional(z.string()),
   garpDelay: duration,
   accept: z.boolean(),
@@ -256,5 +286,7 @@ export const vrrpEventSchema: z.ZodType<VrrpEvent> = z.discriminatedUnion('kind'
   z.object({ kind: z.literal('residual-address-removed'), instance, address: virtualAddress }),
   z.object({ kind: z.literal('address-restored'), instance, address: virtualAddress }),
   z.object({ kind: z.literal('address-missing'), instance, address: virtualAddress }),
+  z.object({ kind: z.literal('routing-missing'), instance, entry: routingEntry }),
+  z.object({ kind: z.literal('routing-restored'), instance, entry: routingEntry }),
   z.object({ kind: z.literal('fault-causes-changed'), instance, causes: z.array(faultCause) }),
 ]);

@@ -1,5 +1,5 @@
 import { LinuxError, RawIpSocket, isLinuxError } from '@keepfleet/linux';
-import { type Listener, type ReceivedPacket, type SendOutput, VRRP_PROTOCOL } from '@keepfleet/vrrp';
+import { type Listener, type ReceivedPacket, type SendOutput, AH_PROTOCOL, VRRP_PROTOCOL } from '@keepfleet/vrrp';
 import { type Family, hex, unhex } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
 
@@ -39,24 +39,28 @@ export class SocketPool {
     for (const listener of listeners) {
       const index = indexOf(listener.interface);
       // Without the interface the instance is in fault anyway.
-      if (index === undefined) this.#close(key(listener));
-      else states.push({ interface: listener.interface, family: listener.family, open: this.#ensure(listener, index) });
+      if (index === undefined) for (const wanted of sockets(listener)) this.#close(key(wanted));
+      else {
+        const open = sockets(listener).map((wanted) => this.#ensure(wanted, index));
+        states.push({ interface: listener.interface, family: listener.family, open: open.every((one) => one) });
+      }
     }
     return states;
   }
 
   /** Closes what nobody needs any more. */
   prune(listeners: readonly Listener[]): void {
-    const wanted = new Set(listeners.map(key));
+    const wanted = new Set(listeners.flatMap(sockets).map(key));
     for (const name of [...this.#open.keys()]) if (!wanted.has(name)) this.#close(name);
   }
 
   send(output: SendOutput): void {
-    const name = key(output);
+    const name = key({ ...output, protocol: output.ipHeader === undefined ? VRRP_PROTOCOL : AH_PROTOCOL });
     const open = this.#open.get(name);
     if (open === undefined) return;
     try {
-      open.socket.send(unhex(output.bytes), output.destination, output.source);
+      const bytes = unhex(`${output.ipHeader ?? ''}${output.bytes}`);
+      open.socket.send(bytes, output.destination, output.ipHeader === undefined ? output.source : undefined);
       if (this.#failing.delete(name)) this.#log.info({ interface: output.interface }, 'adverts can be sent again');
     } catch (error) {
       this.#failed(
@@ -71,29 +75,34 @@ export class SocketPool {
     for (const name of [...this.#open.keys()]) this.#close(name);
   }
 
-  #ensure(listener: Listener, index: number): boolean {
+  #ensure(listener: Wanted, index: number): boolean {
     const name = key(listener);
     const settings = JSON.stringify(listener);
     const before = this.#open.get(name);
     if (before?.index === index && before.settings === settings) return true;
     this.#close(name);
-    const { interface: device, family } = listener;
+    const { interface: device, family, protocol } = listener;
+    const headerIncluded = protocol === AH_PROTOCOL;
     try {
       const socket = new RawIpSocket(
         {
           family,
-          protocol: VRRP_PROTOCOL,
+          protocol,
+          headerIncluded,
           interface: { index, name: device },
           hopLimit: listener.hopLimit,
           trafficClass: TRAFFIC_CLASS,
           groups: listener.groups,
         },
         {
-          packet: ({ source, destination, hopLimit, payload, at }) =>
+          packet: ({ source, destination, hopLimit, payload, at, header }) => {
+            const ipHeader = headerIncluded && header !== undefined ? { ipHeader: hex(header) } : {};
+            const bytes = hex(payload);
             this.#receive(
-              { kind: 'packet', interface: device, source, destination, ttl: hopLimit, bytes: hex(payload) },
+              { kind: 'packet', interface: device, source, destination, ttl: hopLimit, bytes, ...ipHeader },
               at,
-            ),
+            );
+          },
           // A link that went down says so here once; the monitor tells the rest.
           error: (error) => {
             if (!isLinuxError(error, 'ENETDOWN'))
@@ -127,6 +136,16 @@ export class SocketPool {
   }
 }
 
-function key({ interface: name, family }: { readonly interface: string; readonly family: Family }): string {
-  return `${name}/${family}`;
+interface Wanted extends Listener {
+  readonly protocol: number;
+}
+
+/** An authentication header is a protocol of its own; the plain one is heard beside it, to see who does not use it. */
+function sockets(listener: Listener): Wanted[] {
+  const plain = { ...listener, protocol: VRRP_PROTOCOL };
+  return listener.authenticationHeader === true ? [plain, { ...listener, protocol: AH_PROTOCOL }] : [plain];
+}
+
+function key({ interface: name, family, protocol }: Pick<Wanted, 'interface' | 'family' | 'protocol'>): string {
+  return `${name}/${family}/${protocol}`;
 }

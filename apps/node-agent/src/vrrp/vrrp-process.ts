@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { Rtnetlink } from '@keepfleet/linux';
 import { type Instant, between, instant, toMillis } from '@keepfleet/machine';
 import {
@@ -9,7 +10,9 @@ import {
   type VrrpOutput,
   type VrrpSettings,
   type VrrpSnapshot,
+  type WantedInterface,
   checkSettings,
+  wantedInterfaces,
 } from '@keepfleet/vrrp';
 import { vrrpEventText } from '../control/events.ts';
 import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
@@ -17,10 +20,13 @@ import type { Log } from '../log.ts';
 import { VirtualAddresses } from './addresses.ts';
 import { Announcer } from './announcer.ts';
 import { ConnectionHold } from './connection-hold.ts';
+import { Firewall } from './firewall.ts';
 import { InterfaceTable } from './interfaces.ts';
 import { LATE, Lateness } from './lateness.ts';
+import { VirtualRouting } from './routing.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
 import { SocketPool } from './sockets.ts';
+import { VirtualInterfaces } from './virtual-interfaces.ts';
 import { WallClock, monotonicNow } from '../wall-clock.ts';
 
 export interface VrrpProcessListener {
@@ -39,17 +45,23 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   readonly role = 'vrrp';
   readonly settings = vrrpSettingsSchema;
   readonly command = vrrpCommandSchema;
-  readonly #node = new VrrpNode();
+  readonly #node: VrrpNode;
   readonly #rtnetlink = new Rtnetlink();
   readonly #interfaces: InterfaceTable;
   readonly #sockets: SocketPool;
   readonly #addresses: VirtualAddresses;
   readonly #announcer: Announcer;
+  readonly #virtual: VirtualInterfaces;
+  readonly #routing: VirtualRouting;
+  readonly #firewall: Firewall;
   readonly #hold: ConnectionHold;
   readonly #lateness = new Lateness();
   readonly #clock = new WallClock();
   readonly #log: Log;
   #listener: VrrpProcessListener | undefined;
+  #settings: VrrpSettings | undefined;
+  /** Interfaces that the present settings need made. */
+  #wantedInterfaces: readonly WantedInterface[] = [];
   readonly #queue: VrrpInput[] = [];
   /** Whether the socket of an interface and family is open, as the node was last told. */
   readonly #socketStates = new Map<string, boolean>();
@@ -64,12 +76,30 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
 
   constructor(log: Log) {
     this.#log = log;
-    this.#interfaces = new InterfaceTable(this.#rtnetlink, { changed: () => this.#readInterfaces() }, log);
+    this.#node = new VrrpNode({
+      digests: { hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest() },
+      unixMicros: (at) => Math.round(this.#clock.epochMillis(at) * 1_000),
+    });
+    this.#interfaces = new InterfaceTable(
+      this.#rtnetlink,
+      {
+        changed: () => this.#readInterfaces(),
+        routingRemoved: (identity) => {
+          const missing = this.#routing.removed(identity);
+          if (missing.length > 0) this.#give({ kind: 'routing', missing, present: [] });
+        },
+        routingUnsure: () => this.#reassertRouting(),
+      },
+      log,
+    );
     this.#sockets = new SocketPool((packet, at) => this.#packet(packet, at), log);
     const linkOf = (name: string) => this.#interfaces.link(name);
     this.#addresses = new VirtualAddresses(this.#rtnetlink, (name) => linkOf(name)?.index, log);
     this.#announcer = new Announcer(linkOf, log);
     this.#hold = new ConnectionHold(log);
+    this.#virtual = new VirtualInterfaces(this.#rtnetlink, this.#interfaces, log);
+    this.#routing = new VirtualRouting(this.#rtnetlink, (name) => linkOf(name)?.index, log);
+    this.#firewall = new Firewall(log);
   }
 
   /** To be called once, before anything else. */
@@ -85,7 +115,13 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       return { refused: `vrrp_instance ${instance}: ${field}: ${reason}` };
     }
     if (this.#stopped) return { refused: 'the process is stopping' };
-    this.#give({ kind: 'configure', settings });
+    this.#settings = settings;
+    this.#wantedInterfaces = wantedInterfaces(settings);
+    // Before the routers hear of it, for whom a missing interface is a fault.
+    const made = this.#virtual.ensure(this.#wantedInterfaces) ? this.#interfaces.read() : [];
+    this.#filter();
+    this.#give(...made, { kind: 'configure', settings });
+    this.#virtual.prune(this.#wantedInterfaces);
     return undefined;
   }
 
@@ -102,6 +138,10 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     clearTimeout(this.#timer);
     clearTimeout(this.#retry);
     this.#sockets.close();
+    if (mode === 'release') {
+      this.#virtual.prune([]);
+      this.#firewall.remove();
+    }
     this.#interfaces.close();
     this.#announcer.close();
     this.#rtnetlink.close();
@@ -152,6 +192,13 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
           this.#addresses.change(output.kind === 'add-addresses' ? 'add' : 'remove', output.addresses);
           for (const address of output.addresses) touched.add(address.interface);
           break;
+        case 'add-routing':
+          this.#interfaces.watchRouting();
+          this.#queue.push(this.#routing.add(output.entries));
+          break;
+        case 'remove-routing':
+          this.#routing.remove(output.entries);
+          break;
         case 'announce':
           this.#announcer.announce(output);
           break;
@@ -183,8 +230,24 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
 
   #readInterfaces(): void {
     if (this.#stopped) return;
-    const news = this.#interfaces.read();
-    if (news.length > 0) this.#give(...news);
+    let news = this.#interfaces.read();
+    if (this.#virtual.ensure(this.#wantedInterfaces)) news = [...news, ...this.#interfaces.read()];
+    if (news.length === 0) return;
+    this.#filter();
+    this.#give(...news);
+    this.#reassertRouting();
+  }
+
+  /** The kernel drops routes with their interface and does not always say so. */
+  #reassertRouting(): void {
+    const input = this.#routing.reassert();
+    if (input !== undefined) this.#give(input);
+  }
+
+  #filter(): void {
+    if (this.#settings === undefined) return;
+    const exists = (name: string) => this.#interfaces.link(name) !== undefined;
+    this.#firewall.apply(this.#settings, this.#wantedInterfaces, exists);
   }
 
   /** Opens what is missing, which is a walk over all instances, and returns what the node does not know yet. */

@@ -38,6 +38,10 @@ export interface AddressSettings {
   readonly homeAddress?: boolean | undefined;
   /** Seconds for which the address is used as a source of new connections; 0 deprecates it. Default for ever. */
   readonly preferredLifetime?: number | undefined;
+  /** IPv6: temporary addresses (RFC 8981) are made of it. */
+  readonly manageTemporary?: boolean | undefined;
+  /** A multicast address that the interface is to join. */
+  readonly autoJoin?: boolean | undefined;
 }
 
 /** An address as the kernel reports it. */
@@ -71,7 +75,9 @@ const IFA_F_HOMEADDRESS = 0x10;
 const IFA_F_DEPRECATED = 0x20;
 const IFA_F_TENTATIVE = 0x40;
 const IFA_F_PERMANENT = 0x80;
+const IFA_F_MANAGETEMPADDR = 0x100;
 const IFA_F_NOPREFIXROUTE = 0x200;
+const IFA_F_MCAUTOJOIN = 0x400;
 
 const FOREVER = 0xffffffff;
 
@@ -83,6 +89,8 @@ export function encodeAddress(settings: AddressSettings): Uint8Array<ArrayBuffer
   const flags =
     (settings.noDad === true && v6 ? IFA_F_NODAD : 0) |
     (settings.homeAddress === true && v6 ? IFA_F_HOMEADDRESS : 0) |
+    (settings.manageTemporary === true && v6 ? IFA_F_MANAGETEMPADDR : 0) |
+    (settings.autoJoin === true ? IFA_F_MCAUTOJOIN : 0) |
     (settings.noPrefixRoute === true ? IFA_F_NOPREFIXROUTE : 0);
   const attributes = new AttributeWriter()
     .bytes(IFA_LOCAL, ipBytes(settings.address))

@@ -33,6 +33,8 @@ export interface Link {
   readonly master: number | undefined;
   /** `veth`, `macvlan`, `vlan`, ...; absent for a physical interface. */
   readonly kind: string | undefined;
+  /** What an administrator or a program noted on it. */
+  readonly alias: string | undefined;
 }
 
 const IFF_UP = 0x1;
@@ -50,6 +52,7 @@ const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
 const IFLA_INFO_KIND = 1;
 
 const OPERATIONAL: readonly OperationalState[] = [
@@ -90,5 +93,6 @@ export function readLink(reader: ByteReader): Link {
     lower: attributes.u32(IFLA_LINK),
     master: attributes.u32(IFLA_MASTER),
     kind: attributes.nested(IFLA_LINKINFO)?.text(IFLA_INFO_KIND),
+    alias: attributes.text(IFLA_IFALIAS),
   };
 }

@@ -11,8 +11,18 @@ import {
   encodeAddress,
   readAddress,
 } from './interface-address.ts';
-import { type Link, RTM_GETLINK, RTM_NEWLINK, readLink } from './link.ts';
+import { type Link, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, readLink } from './link.ts';
+import {
+  type NewLink,
+  encodeLinkAlias,
+  encodeLinkUp,
+  encodeNewLink,
+  encodeNoLinkLocal,
+  linkHeader,
+} from './link-request.ts';
 import { NLM_F } from './message.ts';
+import { type RouteRequest, RTM_DELROUTE, RTM_NEWROUTE, encodeRoute } from './route.ts';
+import { type RuleRequest, RTM_DELRULE, RTM_NEWRULE, encodeRule } from './rule.ts';
 import { NETLINK_ROUTE, type NetlinkRequest, NetlinkSocket, malformed } from './netlink-socket.ts';
 
 export interface AddressChange {
@@ -24,6 +34,13 @@ export interface AddressChange {
 export type AddressOutcome =
   | { readonly kind: 'added' | 'present' | 'removed' | 'absent' }
   | { readonly kind: 'failed'; readonly error: LinuxError };
+
+export interface RoutingChange {
+  readonly verb: 'add' | 'remove';
+  readonly request: { readonly route: RouteRequest } | { readonly rule: RuleRequest };
+  /** For the message of its error. */
+  readonly about: string;
+}
 
 /** Interfaces and their addresses: read and changed, one synchronous request each. */
 export class Rtnetlink {
@@ -77,6 +94,43 @@ export class Rtnetlink {
     return changes.map((change, i) => outcome(change.verb, errors[i]));
   }
 
+  /** Routes and rules in one system call, in their order, each with an outcome of its own. */
+  changeRouting(changes: readonly RoutingChange[]): AddressOutcome[] {
+    const errors = this.#socket.batch(changes.map(routingRequest));
+    return changes.map(({ verb }, i) => outcome(verb, errors[i]));
+  }
+
+  /** Makes an interface on top of another, down and without addresses. Throws {@link LinuxError}: EEXIST, EOPNOTSUPP. */
+  addLink(link: NewLink): void {
+    this.#socket.request({
+      type: RTM_NEWLINK,
+      flags: NLM_F.CREATE | NLM_F.EXCL,
+      payload: encodeNewLink(link),
+      about: `make ${link.kind.kind} ${link.name}`,
+    });
+  }
+
+  /** The kernel is to give the interface no link-local address. */
+  disableLinkLocal(index: number): void {
+    const about = `no link-local address, interface ${index}`;
+    this.#socket.request({ type: RTM_NEWLINK, payload: encodeNoLinkLocal(index), about });
+  }
+
+  /** A note on an interface, which `ip link` shows. */
+  setLinkAlias(index: number, alias: string): void {
+    const about = `alias, interface ${index}`;
+    this.#socket.request({ type: RTM_NEWLINK, payload: encodeLinkAlias(index, alias), about });
+  }
+
+  setLinkUp(index: number): void {
+    this.#socket.request({ type: RTM_NEWLINK, payload: encodeLinkUp(index), about: `up, interface ${index}` });
+  }
+
+  removeLink(index: number): void {
+    const about = `remove interface ${index}`;
+    this.#socket.request({ type: RTM_DELLINK, payload: linkHeader(index, 0, 0), about });
+  }
+
   close(): void {
     this.#socket.close();
   }
@@ -97,10 +151,24 @@ function addressRequest({ verb, settings }: AddressChange): NetlinkRequest {
     : { type: RTM_DELADDR, payload, about };
 }
 
+function routingRequest({ verb, request, about }: RoutingChange): NetlinkRequest {
+  const [add, remove, payload] =
+    'route' in request
+      ? [RTM_NEWROUTE, RTM_DELROUTE, encodeRoute(request.route)]
+      : [RTM_NEWRULE, RTM_DELRULE, encodeRule(request.rule)];
+  if (verb === 'remove') return { type: remove, payload, about: `remove ${about}` };
+  const placement = 'route' in request ? request.route.placement : 'add';
+  const flags = NLM_F.CREATE | (placement === 'add' ? NLM_F.EXCL : placement === 'append' ? NLM_F.APPEND : 0);
+  return { type: add, flags, payload, about: `add ${about}` };
+}
+
+/** Of an address, a route (ESRCH), a rule (ENOENT). */
+const ABSENT: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'ESRCH', 'ENOENT']);
+
 function outcome(verb: AddressChange['verb'], error: LinuxError | undefined): AddressOutcome {
   if (error === undefined) return { kind: verb === 'add' ? 'added' : 'removed' };
   if (verb === 'add' && error.code === 'EEXIST') return { kind: 'present' };
-  if (verb === 'remove' && error.code === 'EADDRNOTAVAIL') return { kind: 'absent' };
+  if (verb === 'remove' && ABSENT.has(error.code)) return { kind: 'absent' };
   return { kind: 'failed', error };
 }
 

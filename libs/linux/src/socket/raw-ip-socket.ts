@@ -42,6 +42,8 @@ export interface RawIpSettings {
   readonly receiveBuffer?: number;
   /** Packets for which it returns 0 never reach the process. Default: all pass. */
   readonly filter?: readonly FilterInstruction[];
+  /** IPv4: what is sent begins with an IP header of the caller's. */
+  readonly headerIncluded?: boolean;
 }
 
 /** A packet as received. IP options are skipped, `payload` begins with the header of the protocol. */
@@ -56,6 +58,8 @@ export interface ReceivedPacket {
   readonly at: number;
   /** The packet was longer than {@link PACKET_LIMIT}; `payload` is its beginning. */
   readonly truncated: boolean;
+  /** IPv4: the IP header as it arrived. */
+  readonly header?: Uint8Array<ArrayBuffer>;
 }
 
 export interface RawIpListener {
@@ -74,6 +78,7 @@ const BUDGET = 64;
 
 const SO_TIMESTAMPNS = 35;
 const IP_TOS = 1;
+const IP_HDRINCL = 3;
 const IP_TTL = 2;
 const IP_PKTINFO = 8;
 const IP_MULTICAST_IF = 32;
@@ -175,6 +180,7 @@ export class RawIpSocket {
     setOption(this.#fd, at(IP_MULTICAST_ALL, 'IP_MULTICAST_ALL'), 0);
     setOption(this.#fd, at(IP_MULTICAST_IF, 'IP_MULTICAST_IF'), interfaceRequest);
     setOption(this.#fd, at(IP_PKTINFO, 'IP_PKTINFO'), 1);
+    if (this.#settings.headerIncluded === true) setOption(this.#fd, at(IP_HDRINCL, 'IP_HDRINCL'), 1);
   }
 
   #configure6(): void {
@@ -244,6 +250,7 @@ function received4(length: number) {
     const source = formatIp(reader.bytes(4));
     const destination = formatIp(reader.bytes(4));
     reader.skip(headerLength - reader.offset);
+    const header = copy(incoming.data.subarray(0, headerLength));
     let index = 0;
     let at = monotonicMicros();
     for (const { level, type, data } of incoming.controlMessages()) {
@@ -251,7 +258,7 @@ function received4(length: number) {
       if (level === SOL_SOCKET && type === SO_TIMESTAMPNS) at = timestamp(data);
     }
     const payload = copy(reader.rest());
-    return { payload, source, destination, hopLimit, interface: index, at, truncated: incoming.truncated };
+    return { payload, source, destination, hopLimit, interface: index, at, truncated: incoming.truncated, header };
   });
 }
 
