@@ -27,14 +27,25 @@ export class Firewall {
     this.#log = log;
   }
 
-  /** `exists` tells whether an interface is there: rules can name only those that are. */
-  apply(settings: VrrpSettings, interfaces: readonly WantedInterface[], exists: (name: string) => boolean): void {
+  /**
+   * To be called before the interfaces are made, whose first packets are among what is filtered. `now`: nothing else
+   * happens before it is in place. `indexOf` gives the index of an interface that is there.
+   */
+  apply(
+    settings: VrrpSettings,
+    interfaces: readonly WantedInterface[],
+    indexOf: (name: string) => number | undefined,
+    when: 'now' | 'soon',
+  ): void {
     const table = settings.firewall?.table ?? DEFAULT_TABLE;
     const plan: Plan = {
       table,
       text: tables(
         settings,
-        interfaces.filter(({ name, base }) => exists(name) && exists(base)),
+        interfaces.flatMap(({ name, base }) => {
+          const index = indexOf(base);
+          return index === undefined ? [] : [{ name, base: index }];
+        }),
       ),
     };
     const before = this.#applied;
@@ -42,15 +53,21 @@ export class Firewall {
     this.#applied = plan;
     const others = before === undefined || before.table === table ? [] : removal(before.table);
     const script = [...others, ...removal(table), plan.text].join('\n');
-    this.#work = this.#work.then(async () => {
-      const problem = await runNft(script);
-      // Nothing to filter: what a crash left is removed where it can be.
-      if (problem === undefined || plan.text === '') return;
-      this.#log.error(
-        { table, reason: problem },
-        `unaccepted addresses and virtual interfaces are not filtered, addresses answer although they should not: ${problem}`,
-      );
-    });
+    // Nothing to filter: what a crash left is removed where it can be, and there is no hurry.
+    if (when === 'now' && plan.text !== '') this.#report(table, runNftNow(script));
+    else
+      this.#work = this.#work.then(async () => {
+        const problem = await runNft(script);
+        if (plan.text !== '') this.#report(table, problem);
+      });
+  }
+
+  #report(table: string, problem: string | undefined): void {
+    if (problem === undefined) return;
+    this.#log.error(
+      { table, reason: problem },
+      `unaccepted addresses and virtual interfaces are not filtered, addresses answer although they should not: ${problem}`,
+    );
   }
 
   /** For the end of the process. */
@@ -64,12 +81,18 @@ export class Firewall {
   }
 }
 
+/** A made interface, and the index of the one below it. */
+interface Made {
+  readonly name: string;
+  readonly base: number;
+}
+
 /** It may not be there. */
 function removal(table: string): string[] {
   return ['ip', 'ip6'].flatMap((family) => [`add table ${family} ${table}`, `delete table ${family} ${table}`]);
 }
 
-function tables(settings: VrrpSettings, interfaces: readonly WantedInterface[]): string {
+function tables(settings: VrrpSettings, interfaces: readonly Made[]): string {
   const { table = DEFAULT_TABLE, priority = DEFAULT_PRIORITY, counters = false } = settings.firewall ?? {};
   const drop = counters ? 'counter drop' : 'drop';
   const refused = settings.instances
@@ -80,7 +103,7 @@ function tables(settings: VrrpSettings, interfaces: readonly WantedInterface[]):
       in: addressRules(refused, 'ipv4', 'daddr', drop),
       out: [
         ...interfaces.map(
-          ({ name, base }) => `oifname "${name}" ip protocol igmp dup to ip daddr device "${base}" ${drop}`,
+          ({ name, base }) => `oifname "${name}" ip protocol igmp dup to ip daddr device ${base} ${drop}`,
         ),
         ...addressRules(refused, 'ipv4', 'saddr', drop),
       ],
@@ -89,7 +112,7 @@ function tables(settings: VrrpSettings, interfaces: readonly WantedInterface[]):
       in: addressRules(refused, 'ipv6', 'daddr', drop),
       out: [
         ...interfaces.flatMap(({ name, base }) => [
-          `oifname "${name}" icmpv6 type mld2-listener-report dup to ip6 daddr device "${base}" ${drop}`,
+          `oifname "${name}" icmpv6 type mld2-listener-report dup to ip6 daddr device ${base} ${drop}`,
           `oifname "${name}" icmpv6 type nd-router-solicit ${drop}`,
         ]),
         ...addressRules(refused, 'ipv6', 'saddr', drop),

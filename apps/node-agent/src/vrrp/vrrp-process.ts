@@ -118,8 +118,8 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#settings = settings;
     this.#wantedInterfaces = wantedInterfaces(settings);
     // Before the routers hear of it, for whom a missing interface is a fault.
+    this.#filter('now');
     const made = this.#virtual.ensure(this.#wantedInterfaces) ? this.#interfaces.read() : [];
-    this.#filter();
     this.#give(...made, { kind: 'configure', settings });
     this.#virtual.prune(this.#wantedInterfaces);
     return undefined;
@@ -231,9 +231,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   #readInterfaces(): void {
     if (this.#stopped) return;
     let news = this.#interfaces.read();
+    if (news.length > 0) this.#filter('soon');
     if (this.#virtual.ensure(this.#wantedInterfaces)) news = [...news, ...this.#interfaces.read()];
     if (news.length === 0) return;
-    this.#filter();
     this.#give(...news);
     this.#reassertRouting();
   }
@@ -244,10 +244,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     if (input !== undefined) this.#give(input);
   }
 
-  #filter(): void {
+  #filter(when: 'now' | 'soon'): void {
     if (this.#settings === undefined) return;
-    const exists = (name: string) => this.#interfaces.link(name) !== undefined;
-    this.#firewall.apply(this.#settings, this.#wantedInterfaces, exists);
+    this.#firewall.apply(this.#settings, this.#wantedInterfaces, (name) => this.#interfaces.link(name)?.index, when);
   }
 
   /** Opens what is missing, which is a walk over all instances, and returns what the node does not know yet. */
