@@ -36,4 +36,5 @@ export { type BlockDescription, type KeywordDescription, describeLanguage } from
 export { VOCABULARY } from './grammar/vocabulary.ts';
 export type * from './model/model.ts';
 export type * from './model/parts.ts';
+export type { Encapsulation, Hop, RouteEntry, RouteLine, RuleEntry, RuleLine } from './model/routing.ts';
 export type * from './model/virtual-server.ts';

@@ -38,7 +38,7 @@ describe('a diagnostic of each kind', () => {
     ['unexpected-block', 'global_defs {\n router_id a {\n }\n}\n', 2, 14],
     ['missing-block', 'global_defs\n', 1, 1],
     ['unknown-keyword', 'global_defs {\n router_idd a\n}\n', 2, 2],
-    ['not-implemented', 'global_defs {\n process_names\n}\n', 2, 2],
+    ['not-implemented', 'global_defs {\n enable_dbus\n}\n', 2, 2],
     ['deprecated', 'global_defs {\n lvs_flush_onstop\n}\n', 2, 2],
     ['missing-parameter', instance(`${vip}\n priority`), 7, 10],
     ['extra-parameter', instance(`${vip}\n nopreempt 1`), 7, 12],

@@ -2,9 +2,10 @@ import { Diagnostics, type Diagnostic, withSourceLines } from './diagnostics.ts'
 import type { GlobalSettings } from './grammar/global-defs.ts';
 import { type ConfigDraft, root } from './grammar/root.ts';
 import { draft, readStatements } from './grammar/rows.ts';
-import type { GlobalDefs, KeepalivedConfig } from './model/model.ts';
+import type { GlobalDefs, KeepalivedConfig, ProcessSettings } from './model/model.ts';
 import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
+import { RulePriorities } from './model/rule-priorities.ts';
 import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
 import { Secrets } from './secrets.ts';
 import { type FileLoader, type LoadedFile, noFiles } from './syntax/files.ts';
@@ -100,6 +101,8 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
   const syncGroups = resolveGroups(config, vrrpInstances, diagnostics);
   const scripts = resolveScripts(config, vrrpInstances, syncGroups, diagnostics);
   checkTracking([...vrrpInstances, ...syncGroups], scripts, config.otherNames, diagnostics);
+  const priorities = new RulePriorities();
+  const staticRules = config.staticRules.map((rule) => priorities.complete(rule, diagnostics));
   const virtualServerGroups = resolveServerGroups(config.virtualServerGroups, diagnostics);
   return {
     globalDefs,
@@ -108,12 +111,12 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
     scripts,
     virtualServerGroups,
     virtualServers: resolveVirtualServers(config, virtualServerGroups, diagnostics),
-    staticAddresses: config.staticAddresses.map((line) => ({
+    staticAddresses: config.staticAddresses.map(({ ownVmac: _, ...line }) => ({
       ...line,
       interface: line.interface ?? globalDefs.defaultInterface,
     })),
     staticRoutes: config.staticRoutes,
-    staticRules: config.staticRules,
+    staticRules,
   };
 }
 
@@ -140,6 +143,37 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     strict: set.strict ?? false,
     startupDelay: set.startupDelay ?? 0,
     logUnknownVrids: set.logUnknownVrids ?? false,
+    vrrpProcess: processSettings({
+      name: set.vrrpProcessName ?? (set.processNames === true ? 'keepalived_vrrp' : undefined),
+      nice: set.vrrpNice,
+      noSwap: set.vrrpNoSwap,
+      realTime: set.vrrpRealTime,
+      limit: set.vrrpRealTimeLimit,
+      cpus: set.vrrpCpus,
+    }),
+    checkerProcess: processSettings({
+      name: set.checkerProcessName ?? (set.processNames === true ? 'keepalived_lvs' : undefined),
+      nice: set.checkerNice,
+      noSwap: set.checkerNoSwap,
+      realTime: set.checkerRealTime,
+      limit: set.checkerRealTimeLimit,
+      cpus: set.checkerCpus,
+    }),
+    maxAutoPriority: set.maxAutoPriority === -1 ? HIGHEST_REAL_TIME : (set.maxAutoPriority ?? 0),
+    minAutoPriorityDelay: set.minAutoPriorityDelay ?? SECOND,
+    nftables: {
+      ...(set.nftablesTable === undefined ? {} : { table: set.nftablesTable }),
+      priority: set.nftablesPriority ?? -1,
+      counters: set.nftablesCounters ?? false,
+    },
+    dumps: {
+      ...(set.stateDumpFile === undefined ? {} : { state: set.stateDumpFile }),
+      ...(set.statsDumpFile === undefined ? {} : { stats: set.statsDumpFile }),
+      ...(set.jsonDumpFile === undefined ? {} : { json: set.jsonDumpFile }),
+      jsonVersion: set.jsonVersion === 2 ? 2 : 1,
+    },
+    vmacPrefix: set.vmacPrefix ?? 'vrrp',
+    vmacAddressPrefix: set.vmacAddressPrefix ?? 'vrrp',
     lvsFlush: set.lvsFlush ?? false,
     lvsFlushOnStop: set.lvsFlushOnStop ?? 'no',
     ...(set.lvsTimeouts === undefined ? {} : { lvsTimeouts: set.lvsTimeouts }),
@@ -147,6 +181,28 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     ...(set.lvsReceiveBuffer === undefined ? {} : { lvsReceiveBuffer: set.lvsReceiveBuffer }),
     lvsDrift: set.lvsDrift ?? 'repair',
     lvsForeign: set.lvsForeign ?? 'leave',
+  };
+}
+
+const HIGHEST_REAL_TIME = 99;
+/** keepalived's limit of a real-time process, µs. */
+const REAL_TIME_LIMIT = 10_000;
+
+function processSettings(set: {
+  readonly name: string | undefined;
+  readonly nice: number | undefined;
+  readonly noSwap: boolean | undefined;
+  readonly realTime: number | undefined;
+  readonly limit: number | undefined;
+  readonly cpus: readonly number[] | undefined;
+}): ProcessSettings {
+  return {
+    ...(set.name === undefined ? {} : { name: set.name }),
+    ...(set.realTime === undefined ? {} : { realTimePriority: set.realTime }),
+    nice: set.nice ?? 0,
+    realTimeLimit: set.limit ?? REAL_TIME_LIMIT,
+    noSwap: set.noSwap ?? false,
+    cpus: set.cpus ?? [],
   };
 }
 

@@ -135,6 +135,9 @@ function short(output: VrrpOutput): string {
       return `add ${output.addresses.map((one) => one.address).join(' ')}`;
     case 'remove-addresses':
       return `remove ${output.addresses.map((one) => one.address).join(' ')}`;
+    case 'add-routing':
+    case 'remove-routing':
+      return `${output.kind} ${output.entries.map(({ text }) => text).join(', ')}`;
     case 'announce':
       return 'announce';
     case 'hold-connections':

@@ -1,6 +1,17 @@
-import type { KeepalivedConfig, SyncGroup, TrackedName, VirtualAddress, VrrpInstance } from '@keepfleet/config';
+import type {
+  KeepalivedConfig,
+  RouteLine,
+  RuleLine,
+  SyncGroup,
+  TrackedName,
+  VirtualAddress,
+  VirtualInterface as ConfiguredInterface,
+  VrrpInstance,
+} from '@keepfleet/config';
 import { micros } from '@keepfleet/machine';
 import type {
+  RoutingEntry,
+  Scheduling,
   TrackedInterface,
   UnicastSettings,
   VirtualAddress as AddressSettings,
@@ -8,21 +19,32 @@ import type {
   VrrpSettings,
 } from '@keepfleet/vrrp';
 
+/** The kernel's number for it. */
+const FOREVER = 0xffff_ffff;
+
 /** What the vrrp process is to do, before overrides. Fields that the file leaves open are missing, not undefined. */
 export function vrrpSettings(config: KeepalivedConfig): VrrpSettings {
   const groupOf = new Map(
     config.syncGroups.flatMap((group) => group.members.map((member) => [member, group] as const)),
   );
+  const staticRouting = routingEntries(config.staticRoutes, config.staticRules);
   return {
     startupDelay: micros(config.globalDefs.startupDelay),
     logUnknownVrids: config.globalDefs.logUnknownVrids,
     instances: config.vrrpInstances.map((instance) => routerSettings(instance, groupOf.get(instance.name))),
+    ...(config.staticAddresses.length === 0
+      ? {}
+      : { staticAddresses: config.staticAddresses.map((address) => addressSettings(address, false)) }),
+    ...(staticRouting.length === 0 ? {} : { staticRouting }),
+    ...schedulingSettings(config),
+    ...firewallSettings(config),
   };
 }
 
 function routerSettings(instance: VrrpInstance, group: SyncGroup | undefined): VirtualRouterSettings {
-  const { authentication, sourceAddress, garp } = instance;
+  const { authentication, sourceAddress, garp, hmac, virtualInterface, addressInterfaces } = instance;
   const unicast = unicastSettings(instance);
+  const routing = routingEntries(instance.routes, instance.rules);
   return {
     name: instance.name,
     version: instance.version,
@@ -33,7 +55,23 @@ function routerSettings(instance: VrrpInstance, group: SyncGroup | undefined): V
     standing: 'normal',
     advertInterval: micros(instance.advertInterval),
     downTimerAdverts: instance.downTimerAdverts,
-    ...(authentication?.type === 'PASS' ? { auth: { type: 'password', password: authentication.password } } : {}),
+    ...(authentication === undefined
+      ? {}
+      : {
+          auth: {
+            type: authentication.type === 'AH' ? ('ah' as const) : ('password' as const),
+            password: authentication.password,
+          },
+        }),
+    ...(hmac === undefined ? {} : { hmac: { ...hmac, window: micros(hmac.window) } }),
+    ...(virtualInterface === undefined ? {} : { virtualInterface: virtualInterfaceSettings(virtualInterface) }),
+    ...(addressInterfaces.length === 0
+      ? {}
+      : {
+          addressInterfaces: addressInterfaces.map((made) => ({ ...virtualInterfaceSettings(made), base: made.base })),
+        }),
+    ...(routing.length === 0 ? {} : { routing }),
+    ...(instance.promoteSecondaries ? { promoteSecondaries: true } : {}),
     addresses: [
       ...instance.addresses.map((address) => addressSettings(address, true)),
       ...instance.excludedAddresses.map((address) => addressSettings(address, false)),
@@ -91,7 +129,8 @@ function unicastSettings(instance: VrrpInstance): UnicastSettings | undefined {
 }
 
 function addressSettings(address: VirtualAddress, advertised: boolean): AddressSettings {
-  const { broadcast, label, peer } = address;
+  const { broadcast, label, peer, preferredLifetime } = address;
+  const usual = address.address.includes(':') && address.prefixLength === 128 ? 0 : 'forever';
   return {
     address: address.address,
     prefix: address.prefixLength,
@@ -101,5 +140,52 @@ function addressSettings(address: VirtualAddress, advertised: boolean): AddressS
     ...(label === undefined ? {} : { label }),
     scope: address.scope ?? 0,
     ...(peer === undefined ? {} : { peer: peer.address }),
+    ...(address.noDad ? {} : { dad: true }),
+    ...(address.home ? { home: true } : {}),
+    ...(address.manageTemporary ? { manageTemporary: true } : {}),
+    ...(address.noPrefixRoute ? { noPrefixRoute: true } : {}),
+    ...(address.autoJoin ? { autoJoin: true } : {}),
+    ...(preferredLifetime === usual
+      ? {}
+      : { preferredLifetime: preferredLifetime === 'forever' ? FOREVER : preferredLifetime }),
+    ...(address.tracked ? {} : { untracked: true }),
   };
+}
+
+function virtualInterfaceSettings({ kind, name, mac, transmitBase, mode, address, group }: ConfiguredInterface) {
+  return {
+    kind,
+    name,
+    transmitBase,
+    ...(mac === undefined ? {} : { mac }),
+    ...(mode === undefined ? {} : { mode }),
+    ...(address === undefined ? {} : { address: { address: address.address, prefix: address.prefixLength } }),
+    ...(group === undefined ? {} : { group }),
+  };
+}
+
+/** Routes first, then the rules that lead to them. */
+function routingEntries(routes: readonly RouteLine[], rules: readonly RuleLine[]): readonly RoutingEntry[] {
+  return [...routes, ...rules].map(({ entry }) => entry);
+}
+
+function schedulingSettings({ globalDefs }: KeepalivedConfig): Pick<VrrpSettings, 'scheduling'> {
+  const { vrrpProcess: own, maxAutoPriority, minAutoPriorityDelay } = globalDefs;
+  const scheduling: Scheduling = {
+    ...(own.realTimePriority === undefined ? {} : { realTime: own.realTimePriority, realTimeLimit: own.realTimeLimit }),
+    ...(maxAutoPriority === 0
+      ? {}
+      : { automatic: { highest: maxAutoPriority, lateness: micros(minAutoPriorityDelay) } }),
+    ...(own.nice === 0 ? {} : { nice: own.nice }),
+    ...(own.noSwap ? { noSwap: true } : {}),
+    ...(own.cpus.length === 0 ? {} : { cpus: own.cpus }),
+    ...(own.name === undefined ? {} : { processName: own.name }),
+  };
+  return Object.keys(scheduling).length === 0 ? {} : { scheduling };
+}
+
+function firewallSettings({ globalDefs: { nftables } }: KeepalivedConfig): Pick<VrrpSettings, 'firewall'> {
+  const { table, priority, counters } = nftables;
+  if (table === undefined && priority === -1 && !counters) return {};
+  return { firewall: { table: table ?? 'keepfleet', priority, counters } };
 }

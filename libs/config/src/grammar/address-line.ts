@@ -5,7 +5,11 @@ import { syntax } from './form.ts';
 import { interfaceName, wholeNumber } from './readers.ts';
 
 /** An address line before the interface without `dev` is known. */
-export type AddressLine = Omit<VirtualAddress, 'interface'> & { readonly interface?: string };
+export type AddressLine = Omit<VirtualAddress, 'interface'> & {
+  readonly interface?: string;
+  /** On an interface with the router's MAC address, on top of the one it names. */
+  readonly ownVmac?: boolean;
+};
 
 type Mutable = { -readonly [K in keyof AddressLine]: AddressLine[K] };
 type Option = (line: Mutable, args: Arguments) => unknown;
@@ -36,22 +40,12 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   noprefixroute: (line) => (line.noPrefixRoute = true),
   autojoin: (line) => (line.autoJoin = true),
   no_track: (line) => (line.tracked = false),
-  use_vmac: () => undefined,
+  use_vmac: (line) => (line.ownVmac = true),
   track_group: (_line, args) => args.need('a name'),
 };
 
 /** Options that are in the model and that nothing carries out yet. */
-const NOT_YET: ReadonlySet<string> = new Set([
-  'home',
-  '-nodad',
-  'mngtmpaddr',
-  'noprefixroute',
-  'autojoin',
-  'no_track',
-  'preferred_lft',
-  'use_vmac',
-  'track_group',
-]);
+const NOT_YET: ReadonlySet<string> = new Set(['track_group']);
 
 /** `ADDR[/len] [dev IF] [brd ADDR|+|-] [scope S] [label L] …`; undefined when the address itself cannot be used. */
 export const addressLine = syntax(

@@ -58,6 +58,30 @@ export interface GlobalSettings {
   strict: boolean;
   startupDelay: number;
   logUnknownVrids: boolean;
+  vrrpProcessName: string;
+  vrrpNice: number;
+  vrrpNoSwap: boolean;
+  vrrpRealTime: number;
+  vrrpRealTimeLimit: number;
+  vrrpCpus: readonly number[];
+  checkerProcessName: string;
+  checkerNice: number;
+  checkerNoSwap: boolean;
+  checkerRealTime: number;
+  checkerRealTimeLimit: number;
+  checkerCpus: readonly number[];
+  processNames: boolean;
+  maxAutoPriority: number;
+  minAutoPriorityDelay: number;
+  nftablesTable: string;
+  nftablesPriority: number;
+  nftablesCounters: boolean;
+  vmacPrefix: string;
+  vmacAddressPrefix: string;
+  jsonVersion: number;
+  stateDumpFile: string;
+  statsDumpFile: string;
+  jsonDumpFile: string;
   lvsFlush: boolean;
   lvsFlushOnStop: 'no' | 'everything' | 'services';
   lvsTimeouts: LvsTimeouts;
@@ -70,6 +94,8 @@ export interface GlobalSettings {
 type Row = Table<Draft<GlobalSettings>>[string];
 
 const LONGEST = 0xffff_ffff;
+const MAX_PROCESS_NAME = 15;
+const MAX_CPU = 8191;
 const smtpPort = optional(integer(1, 65_535), 25);
 const microseconds = pending<Draft<GlobalSettings>>(integer(1, LONGEST));
 const nice = pending<Draft<GlobalSettings>>(integer(-20, 19));
@@ -85,6 +111,23 @@ const statsInterval = pending<Draft<GlobalSettings>>(seconds(0.001, 30));
 const fifo = pending<Draft<GlobalSettings>>(
   syntax('PATH [USER [GROUP]]', '/run/x.fifo', (args: Arguments) => [args.need('a path'), ...words(args)]),
 );
+/** What the kernel keeps of a name. */
+const processName = syntax('NAME', 'vrrp', (args: Arguments) => {
+  const found = args.need('a name');
+  return found === undefined || found.text.length <= MAX_PROCESS_NAME
+    ? found?.text
+    : args.bad(found, `a name of at most ${MAX_PROCESS_NAME} characters`);
+});
+const cpuList = syntax('CPU …', '0 1', (args: Arguments): readonly number[] | undefined => {
+  const cpus: number[] = [];
+  const cpu = integer(0, MAX_CPU);
+  while (cpus.length === 0 || args.peek() !== undefined) {
+    const found = cpu(args);
+    if (found === undefined) return undefined;
+    cpus.push(found);
+  }
+  return cpus;
+});
 const flushOnStop: Row = sets(
   'lvsFlushOnStop',
   syntax('[VS]', 'VS', (args: Arguments) => (args.takeIf('VS') ? 'services' : 'everything')),
@@ -118,12 +161,12 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   shutdown_script: program,
   startup_script_timeout: pending(integer(1, 1000)),
   shutdown_script_timeout: pending(integer(1, 1000)),
-  process_names: flagOnly,
+  process_names: fixes('processNames', true),
   process_name: name,
-  vrrp_process_name: name,
-  checker_process_name: name,
+  vrrp_process_name: sets('vrrpProcessName', processName),
+  checker_process_name: kept(sets('checkerProcessName', processName)),
   bfd_process_name: name,
-  lvs_process_name: deprecated(name, 'checker_process_name'),
+  lvs_process_name: deprecated(kept(sets('checkerProcessName', processName)), 'checker_process_name'),
   use_symlink_paths: yesNo,
   set_supplementary_groups: yesNo,
   default_interface: kept(sets('defaultInterface', interfaceName)),
@@ -135,25 +178,25 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
     }),
   ),
   disable_local_igmp: flagOnly,
-  max_auto_priority: pending(optional(integer(-1, 99), -1)),
-  min_auto_priority_delay: pending(integer(1, 10_000_000)),
-  vrrp_priority: nice,
-  checker_priority: nice,
+  max_auto_priority: sets('maxAutoPriority', optional(integer(-1, 99), -1)),
+  min_auto_priority_delay: sets('minAutoPriorityDelay', integer(1, 10_000_000)),
+  vrrp_priority: sets('vrrpNice', integer(-20, 19)),
+  checker_priority: kept(sets('checkerNice', integer(-20, 19))),
   bfd_priority: nice,
-  vrrp_no_swap: flagOnly,
-  checker_no_swap: flagOnly,
+  vrrp_no_swap: fixes('vrrpNoSwap', true),
+  checker_no_swap: kept(fixes('checkerNoSwap', true)),
   bfd_no_swap: flagOnly,
-  vrrp_rt_priority: realTime,
-  checker_rt_priority: realTime,
+  vrrp_rt_priority: sets('vrrpRealTime', integer(1, 99)),
+  checker_rt_priority: kept(sets('checkerRealTime', integer(1, 99))),
   bfd_rt_priority: realTime,
-  vrrp_cpu_affinity: list,
-  checker_cpu_affinity: list,
+  vrrp_cpu_affinity: sets('vrrpCpus', cpuList),
+  checker_cpu_affinity: kept(sets('checkerCpus', cpuList)),
   bfd_cpu_affinity: list,
-  vrrp_rlimit_rttime: microseconds,
-  checker_rlimit_rttime: microseconds,
+  vrrp_rlimit_rttime: sets('vrrpRealTimeLimit', integer(1, LONGEST)),
+  checker_rlimit_rttime: kept(sets('checkerRealTimeLimit', integer(1, LONGEST))),
   bfd_rlimit_rttime: microseconds,
-  vrrp_rlimit_rtime: deprecated(microseconds, 'vrrp_rlimit_rttime'),
-  checker_rlimit_rtime: deprecated(microseconds, 'checker_rlimit_rttime'),
+  vrrp_rlimit_rtime: deprecated(sets('vrrpRealTimeLimit', integer(1, LONGEST)), 'vrrp_rlimit_rttime'),
+  checker_rlimit_rtime: deprecated(kept(sets('checkerRealTimeLimit', integer(1, LONGEST))), 'checker_rlimit_rttime'),
   bfd_rlimit_rtime: deprecated(microseconds, 'bfd_rlimit_rttime'),
   vrrp_version: sets('version', vrrpVersion),
   vrrp_mcast_group4: sets('multicastGroup4', multicast('ipv4')),
@@ -185,15 +228,15 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   vrrp_rx_bufs_multiplier: pending(integer(1, LONGEST)),
   vrrp_iptables: list,
   vrrp_ipsets: list,
-  nftables: list,
-  nftables_priority: pending(integer(-0x8000_0000, 0x7fff_ffff)),
+  nftables: sets('nftablesTable', optional(word('a table'), 'keepalived')),
+  nftables_priority: sets('nftablesPriority', integer(-0x8000_0000, 0x7fff_ffff)),
   nftables_ifindex: flagOnly,
-  nftables_counters: flagOnly,
+  nftables_counters: fixes('nftablesCounters', true),
   nftables_ipvs: list,
   nftables_ipvs_priority: pending(integer(-0x8000_0000, 0x7fff_ffff)),
   nftables_ipvs_start_fwmark: pending(integer(1, LONGEST)),
-  vmac_prefix: name,
-  vmac_addr_prefix: name,
+  vmac_prefix: sets('vmacPrefix', word('a name')),
+  vmac_addr_prefix: sets('vmacAddressPrefix', word('a name')),
   notify_fifo: fifo,
   notify_fifo_script: program,
   vrrp_notify_fifo: fifo,
@@ -242,10 +285,10 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   config_save_dir: path,
   tmp_config_directory: path,
   data_use_instance: yesNo,
-  json_version: pending(integer(1, 2)),
-  state_dump_file: path,
-  stats_dump_file: path,
-  json_dump_file: path,
+  json_version: sets('jsonVersion', integer(1, 2)),
+  state_dump_file: sets('stateDumpFile', word('a path')),
+  stats_dump_file: sets('statsDumpFile', word('a path')),
+  json_dump_file: sets('jsonDumpFile', word('a path')),
   iproute_usr_dir: path,
   iproute_etc_dir: path,
 };

@@ -1,6 +1,6 @@
 import { type Family, parseIp } from '@keepfleet/wire';
 import type { ServiceTarget, VirtualServerGroup } from '../model/virtual-server.ts';
-import type { PassedLine } from '../model/parts.ts';
+import type { RouteLine } from '../model/routing.ts';
 import { type AddressLine, addressLine } from './address-line.ts';
 import type { Arguments } from './context.ts';
 import { type GlobalSettings, globalDefs } from './global-defs.ts';
@@ -18,8 +18,10 @@ import {
   readBlock,
   readItems,
 } from './rows.ts';
+import { routeLine } from './route-line.ts';
+import { type RuleDraft, ruleLine } from './rule-line.ts';
 import { type GroupSettings, vrrpSyncGroup } from './sync-group.ts';
-import { type ScriptSettings, bfdInstance, passedLine, trackFile, trackProcess } from './tracking.ts';
+import { type ScriptSettings, bfdInstance, trackFile, trackProcess } from './tracking.ts';
 import { groupMember, type VirtualServerSettings, virtualServer } from './virtual-server.ts';
 import { type InstanceSettings, vrrpInstance } from './vrrp-instance.ts';
 import { vrrpScript } from './tracking.ts';
@@ -36,8 +38,8 @@ export interface ConfigDraft {
   readonly virtualServers: (Draft<VirtualServerSettings> & { readonly target: TargetDraft })[];
   readonly virtualServerGroups: VirtualServerGroup[];
   readonly staticAddresses: AddressLine[];
-  readonly staticRoutes: PassedLine[];
-  readonly staticRules: PassedLine[];
+  readonly staticRoutes: RouteLine[];
+  readonly staticRules: RuleDraft[];
   /** Names of objects that are read and not kept, so that references to them are not reported. */
   readonly otherNames: Set<string>;
 }
@@ -108,8 +110,8 @@ export const root: Table<ConfigDraft> = {
     },
   },
   static_ipaddress: items(addressLine, (config) => config.staticAddresses),
-  static_routes: items(passedLine, (config) => config.staticRoutes),
-  static_rules: items(passedLine, (config) => config.staticRules),
+  static_routes: items(routeLine, (config) => config.staticRoutes),
+  static_rules: items(ruleLine, (config) => config.staticRules),
   track_file: other(trackFile),
   vrrp_track_file: deprecated(other(trackFile), 'track_file'),
   vrrp_track_process: other(trackProcess),
@@ -144,11 +146,11 @@ function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named
   };
 }
 
-/** Items that are in the model and have no effect in the running node yet. */
+/** A block of items at the top level. */
 function items<I>(item: Reader<I>, listOf: (config: ConfigDraft) => I[]): RootRow {
   return {
     block: 'required',
-    implemented: false,
+    implemented: true,
     ...(item.form === undefined ? {} : { items: item.form }),
     read: (config, args, block) => void listOf(config).push(...readItems(block, args.diagnostics, item)),
   };

@@ -1,4 +1,4 @@
-import type { PassedLine, TrackedName } from '../model/parts.ts';
+import type { TrackedName } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
 import { described, syntax } from './form.ts';
 import {
@@ -49,12 +49,6 @@ export const weight = syntax('-254..254 [reverse|noreverse]', '10 reverse', (arg
   if (value === undefined) return undefined;
   return { weight: Math.max(-MAX_EFFECTIVE, Math.min(MAX_EFFECTIVE, value)), reverse };
 });
-
-/** A line kept as it is. */
-export const passedLine = described({ kind: 'words' }, (args: Arguments): PassedLine => ({
-  words: words(args),
-  at: args.at,
-}));
 
 /** The settings of `vrrp_script` as written. */
 export interface ScriptSettings {

@@ -1,7 +1,9 @@
 import { type Family, type IpAddress, familyOf } from '@keepfleet/wire';
-import type { PassedLine, TrackedName } from '../model/parts.ts';
+import type { TrackedName } from '../model/parts.ts';
+import type { RouteLine } from '../model/routing.ts';
 import type { UnicastPeer } from '../model/model.ts';
 import { type AddressLine, addressLine } from './address-line.ts';
+import { type HmacLines, authHmac } from './auth-hmac.ts';
 import type { Arguments } from './context.ts';
 import { syntax } from './form.ts';
 import { type NotifySettings, kept, notifyRows } from './notify.ts';
@@ -21,19 +23,11 @@ import {
   word,
   words,
 } from './readers.ts';
-import {
-  type Draft,
-  type Row,
-  type Table,
-  collects,
-  deprecated,
-  fixes,
-  pending,
-  pendingBlock,
-  readBlock,
-  sets,
-} from './rows.ts';
-import { passedLine, trackedName } from './tracking.ts';
+import { type Draft, type Row, type Table, collects, deprecated, fixes, pending, readBlock, sets } from './rows.ts';
+import { routeLine } from './route-line.ts';
+import { type RuleDraft, ruleLine } from './rule-line.ts';
+import { trackedName } from './tracking.ts';
+import { type IpvlanLine, type VmacLine, ipvlanLine, vmacLine } from './vmac.ts';
 
 /** The settings of `vrrp_instance` as written. */
 export interface InstanceSettings extends NotifySettings {
@@ -48,8 +42,14 @@ export interface InstanceSettings extends NotifySettings {
   addresses: readonly AddressLine[];
   excludedAddresses: readonly AddressLine[];
   noAddresses: boolean;
-  routes: readonly PassedLine[];
-  rules: readonly PassedLine[];
+  routes: readonly RouteLine[];
+  rules: readonly RuleDraft[];
+  promoteSecondaries: boolean;
+  hmac: Partial<HmacLines>;
+  vmac: VmacLine;
+  ipvlan: IpvlanLine;
+  vmacAddresses: boolean;
+  transmitBase: boolean;
   unicastSource: IpAddress;
   multicastSource: IpAddress;
   multicastGroup: IpAddress;
@@ -112,18 +112,6 @@ const authentication: Table<InstanceDraft> = {
   ),
 };
 
-const authHmac: Table<object> = {
-  key: pending(
-    syntax('1..255 KEY', `7 ${'k'.repeat(32)}`, (args: Arguments) =>
-      integer(1, 255)(args) === undefined ? undefined : args.need('a key'),
-    ),
-  ),
-  active_key: pending(integer(1, 255)),
-  time_window: pending(integer(1, 300)),
-  anti_replay: pending(oneOf('time', 'monotonic')),
-  mode: pending(oneOf('enforce', 'permissive', 'receive-only')),
-};
-
 /** `IP [min_ttl N] [max_ttl N]` */
 const unicastPeer = syntax(
   'IP [min_ttl 0..255] [max_ttl 0..255]',
@@ -166,13 +154,13 @@ export const vrrpInstance: Table<InstanceDraft> = {
   advert_int: sets('advertInterval', seconds(0.01, 255)),
   version: sets('version', vrrpVersion),
   authentication: inner(authentication),
-  auth_hmac: pendingBlock(undefined, authHmac),
+  auth_hmac: authHmac(),
   virtual_ipaddress: collects('addresses', addressLine),
   virtual_ipaddress_excluded: collects('excludedAddresses', addressLine),
   no_virtual_ipaddress: fixes('noAddresses', true),
-  virtual_routes: kept(collects('routes', passedLine)),
-  virtual_rules: kept(collects('rules', passedLine)),
-  promote_secondaries: pending(),
+  virtual_routes: collects('routes', routeLine),
+  virtual_rules: collects('rules', ruleLine),
+  promote_secondaries: fixes('promoteSecondaries', true),
   unicast_src_ip: sets('unicastSource', addressWithoutPrefix),
   unicast_peer: collects('unicastPeers', unicastPeer),
   unicast_fault_no_peer: kept(fixes('unicastFaultNoPeer', true)),
@@ -192,7 +180,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   nopreempt: fixes('preempt', false),
   preempt_delay: sets('preemptDelay', seconds(0, 1000)),
   accept: fixes('accept', true),
-  no_accept: kept(fixes('accept', false)),
+  no_accept: fixes('accept', false),
   strict_mode: sets('strict', boolean),
   skip_check_adv_addr: sets('skipCheckAdvertAddresses', boolean),
   owner_ignore_adverts: kept(sets('ownerIgnoreAdverts', boolean)),
@@ -209,10 +197,10 @@ export const vrrpInstance: Table<InstanceDraft> = {
   down_timer_adverts: sets('downTimerAdverts', integer(1, 100)),
   timer_expired_backup: timerExpired,
   thread_timer_expired: deprecated(timerExpired, 'timer_expired_backup'),
-  use_vmac: pending(words),
-  use_vmac_addr: pending(),
-  vmac_xmit_base: pending(),
-  use_ipvlan: pending(words),
+  use_vmac: sets('vmac', vmacLine),
+  use_vmac_addr: fixes('vmacAddresses', true),
+  vmac_xmit_base: fixes('transmitBase', true),
+  use_ipvlan: sets('ipvlan', ipvlanLine),
   vrf: pending(interfaceName),
   native_ipv6: fixes('forceIpv6', true),
   v3_checksum_as_v2: sets('v3ChecksumAsV2', boolean),

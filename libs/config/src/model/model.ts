@@ -1,7 +1,8 @@
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { Position } from '../diagnostics.ts';
 import type { Command } from '../grammar/readers.ts';
-import type { Micros, PassedLine, TrackedName, VirtualAddress } from './parts.ts';
+import type { Micros, TrackedName, VirtualAddress, VirtualInterface } from './parts.ts';
+import type { RouteLine, RuleLine } from './routing.ts';
 import type { VirtualServer, VirtualServerGroup } from './virtual-server.ts';
 
 /** What a keepalived.conf says, with every default of keepalived in place. All times are whole microseconds. */
@@ -13,10 +14,8 @@ export interface KeepalivedConfig {
   readonly virtualServerGroups: readonly VirtualServerGroup[];
   readonly virtualServers: readonly VirtualServer[];
   readonly staticAddresses: readonly VirtualAddress[];
-  /** Lines of `static_routes`, word by word; their meaning is not read yet. */
-  readonly staticRoutes: readonly PassedLine[];
-  /** Lines of `static_rules`, word by word; their meaning is not read yet. */
-  readonly staticRules: readonly PassedLine[];
+  readonly staticRoutes: readonly RouteLine[];
+  readonly staticRules: readonly RuleLine[];
 }
 
 /** `global_defs`; what it presets for instances is in the instances. */
@@ -50,6 +49,26 @@ export interface GlobalDefs {
   readonly startupDelay: Micros;
   /** Report adverts of routers that no instance has. */
   readonly logUnknownVrids: boolean;
+  /** How the vrrp process runs. */
+  readonly vrrpProcess: ProcessSettings;
+  /** How the process of the health checks runs. */
+  readonly checkerProcess: ProcessSettings;
+  /** Up to which SCHED_RR priority a late process raises itself; 0 = never. */
+  readonly maxAutoPriority: number;
+  /** Lateness that raises it; default 1 s. */
+  readonly minAutoPriorityDelay: Micros;
+  /** Table and priority of the filter; default keepfleet and -1. */
+  readonly nftables: { readonly table?: string; readonly priority: number; readonly counters: boolean };
+  /** Files of the dumps that signals ask for. */
+  readonly dumps: {
+    readonly state?: string;
+    readonly stats?: string;
+    readonly json?: string;
+    readonly jsonVersion: 1 | 2;
+  };
+  /** Of interfaces that are made; default vrrp. */
+  readonly vmacPrefix: string;
+  readonly vmacAddressPrefix: string;
   /** Empty the kernel's table at start. */
   readonly lvsFlush: boolean;
   /** What is removed when the node stops: nothing, the whole table at once, or the services. */
@@ -148,14 +167,20 @@ export interface VrrpInstance {
   /** Default 1 s. Version 2 has whole seconds, version 3 centiseconds up to 40.95 s. Raising it delays every takeover by three times as much. */
   readonly advertInterval: Micros;
   readonly authentication?: { readonly type: 'PASS' | 'AH'; readonly password: string };
+  /** `auth_hmac`, keys in hexadecimal. */
+  readonly hmac?: HmacAuthentication;
+  /** `use_vmac` or `use_ipvlan`. */
+  readonly virtualInterface?: VirtualInterface;
+  /** Made for addresses on other interfaces, with the interface below each. */
+  readonly addressInterfaces: readonly (VirtualInterface & { readonly base: string })[];
   /** In the adverts, in the order of the file. */
   readonly addresses: readonly VirtualAddress[];
   /** Added and removed with the others, but not in the adverts; of any family. */
   readonly excludedAddresses: readonly VirtualAddress[];
-  /** Lines of `virtual_routes`, word by word; their meaning is not read yet. */
-  readonly routes: readonly PassedLine[];
-  /** Lines of `virtual_rules`, word by word. */
-  readonly rules: readonly PassedLine[];
+  readonly routes: readonly RouteLine[];
+  readonly rules: readonly RuleLine[];
+  /** A secondary address takes the place of a removed primary one. */
+  readonly promoteSecondaries: boolean;
   readonly unicastPeers: readonly UnicastPeer[];
   /** `unicast_src_ip` or `mcast_src_ip`. */
   readonly sourceAddress?: IpAddress;
@@ -197,6 +222,30 @@ export interface VrrpInstance {
   readonly garp: GarpSettings;
   readonly notify: NotifyCommands;
   readonly smtpAlert: boolean;
+}
+
+/** `auth_hmac`: a signed trailer behind every advert. */
+export interface HmacAuthentication {
+  readonly keys: readonly { readonly id: number; readonly secret: string }[];
+  /** Default: the first key. */
+  readonly activeKey: number;
+  /** Default: three intervals, at least 5 s. */
+  readonly window: Micros;
+  readonly antiReplay: 'time' | 'monotonic';
+  readonly mode: 'enforce' | 'permissive' | 'receive-only';
+}
+
+/** Keywords of one process: `vrrp_…`. */
+export interface ProcessSettings {
+  readonly name?: string;
+  /** SCHED_RR, 1..99. */
+  readonly realTimePriority?: number;
+  /** Longest run without a pause; default 10 ms. */
+  readonly realTimeLimit: Micros;
+  /** Default 0. */
+  readonly nice: number;
+  readonly noSwap: boolean;
+  readonly cpus: readonly number[];
 }
 
 /** `vrrp_sync_group`: instances that are masters together or not at all. */

@@ -1,4 +1,4 @@
-import type { IpAddress } from '@keepfleet/wire';
+import type { IpAddress, MacAddress } from '@keepfleet/wire';
 import type { Position } from '../diagnostics.ts';
 
 /** A length of time in whole microseconds. */
@@ -29,6 +29,18 @@ export interface VirtualAddress {
   /** Seconds, or forever; IPv6 only. A /128 is deprecated (0) unless told otherwise, so that it is no source address. */
   readonly preferredLifetime: number | 'forever';
   readonly at: Position;
+}
+
+/** An interface that is made for an instance, on top of its own. */
+export interface VirtualInterface {
+  readonly kind: 'macvlan' | 'ipvlan';
+  readonly name: string;
+  readonly mac?: MacAddress;
+  /** Adverts go through the interface below. */
+  readonly transmitBase: boolean;
+  readonly mode?: 'bridge' | 'private' | 'vepa';
+  readonly address?: { readonly address: IpAddress; readonly prefixLength: number };
+  readonly group?: number;
 }
 
 /** What an instance or a group watches. */

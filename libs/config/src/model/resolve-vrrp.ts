@@ -5,18 +5,29 @@ import type { Named } from '../grammar/root.ts';
 import type { Draft } from '../grammar/rows.ts';
 import type { AddressLine } from '../grammar/address-line.ts';
 import { type InstanceSettings, instanceFamily } from '../grammar/vrrp-instance.ts';
+import { AddressPlacing } from './address-placing.ts';
 import type { GarpSettings, NotifyCommands, VrrpInstance } from './model.ts';
 import type { VirtualAddress } from './parts.ts';
+import { InterfaceNames, resolveVirtualInterface } from './resolve-vmac.ts';
+import { RulePriorities } from './rule-priorities.ts';
 
 const SECOND = 1_000_000;
 const CENTISECOND = 10_000;
 const MAX_V3_INTERVAL = 40_950_000;
 const MAX_ADVERTISED = 255;
+const LEAST_WINDOW = 5 * SECOND;
 export const MULTICAST_GROUP4 = ip('224.0.0.18');
 export const MULTICAST_GROUP6 = ip('ff02::12');
 
 type GlobalDraft = Draft<GlobalSettings>;
 type InstanceDraft = Named<InstanceSettings>;
+
+/** What the instances of a file share. */
+interface Surroundings {
+  readonly globals: GlobalDraft;
+  readonly interfaceNames: InterfaceNames;
+  readonly priorities: RulePriorities;
+}
 
 /** Instances with every default in place; one that cannot run is reported and left out. */
 export function resolveInstances(
@@ -27,6 +38,8 @@ export function resolveInstances(
   const instances: VrrpInstance[] = [];
   const names = new Map<string, Position>();
   const routers = new Map<string, VrrpInstance>();
+  const interfaceNames = new InterfaceNames(globals.set.vmacPrefix, globals.set.vmacAddressPrefix);
+  const priorities = new RulePriorities();
   for (const draft of drafts) {
     const first = names.get(draft.name);
     if (first !== undefined) {
@@ -34,7 +47,7 @@ export function resolveInstances(
       continue;
     }
     names.set(draft.name, draft.at);
-    const instance = resolveInstance(draft, globals, diagnostics);
+    const instance = resolveInstance(draft, { globals, interfaceNames, priorities }, diagnostics);
     if (instance === undefined) continue;
     const router = `${instance.interface} ${instance.family} ${instance.virtualRouterId}`;
     const other = routers.get(router);
@@ -55,11 +68,12 @@ export function resolveInstances(
 
 function resolveInstance(
   draft: InstanceDraft,
-  globals: GlobalDraft,
+  { globals, interfaceNames, priorities }: Surroundings,
   diagnostics: Diagnostics,
 ): VrrpInstance | undefined {
   const { set, places, name, at } = draft;
-  const { interface: ownInterface, virtualRouterId } = set;
+  const { virtualRouterId } = set;
+  const ownInterface = set.interface ?? set.vmac?.base ?? set.ipvlan?.base;
   if (ownInterface === undefined)
     diagnostics.error('missing-setting', at, `${name} has no interface`, 'add: interface NAME');
   if (virtualRouterId === undefined)
@@ -85,7 +99,27 @@ function resolveInstance(
     preemptDelay = 0;
   }
 
-  const { addresses, excluded } = placeAddresses(draft, ownInterface, family, diagnostics);
+  const virtualInterface = resolveVirtualInterface(
+    { name, virtualRouterId, family, source: set.multicastSource, at: places.vmac ?? places.ipvlan ?? at },
+    {
+      vmac: set.vmac,
+      ipvlan: set.ipvlan,
+      transmitBase: set.transmitBase ?? false,
+      strict,
+      unicast: (set.unicastPeers ?? []).length > 0,
+    },
+    interfaceNames,
+    diagnostics,
+  );
+  const placing = new AddressPlacing({
+    ownInterface,
+    family,
+    virtualRouterId,
+    virtualInterface,
+    everywhere: set.vmacAddresses === true && set.vmac !== undefined,
+    names: interfaceNames,
+  });
+  const { addresses, excluded } = placeAddresses(draft, placing, family, diagnostics);
   if (addresses.length === 0 && set.noAddresses !== true) {
     diagnostics.warning(
       'missing-setting',
@@ -116,7 +150,9 @@ function resolveInstance(
   const source = sameFamily(
     unicastPeers.length > 0 ? (set.unicastSource ?? set.multicastSource) : (set.multicastSource ?? set.unicastSource),
   );
-  const authentication = resolveAuthentication(draft, version, strict, warn, diagnostics);
+  const authentication = resolveAuthentication(draft, version, family, strict, warn);
+  const advertInterval = resolveAdvertInterval(draft, version, diagnostics);
+  const hmac = resolveHmac(draft, advertInterval, authentication?.type === 'AH', diagnostics);
 
   return {
     name,
@@ -128,12 +164,16 @@ function resolveInstance(
     family,
     initialState,
     priority,
-    advertInterval: resolveAdvertInterval(draft, version, diagnostics),
+    advertInterval,
     ...(authentication === undefined ? {} : { authentication }),
     addresses,
     excludedAddresses: excluded,
     routes: set.routes ?? [],
-    rules: set.rules ?? [],
+    rules: (set.rules ?? []).map((rule) => priorities.complete(rule, diagnostics)),
+    promoteSecondaries: set.promoteSecondaries ?? false,
+    ...(hmac === undefined ? {} : { hmac }),
+    ...(virtualInterface === undefined ? {} : { virtualInterface }),
+    addressInterfaces: placing.made,
     unicastPeers,
     ...(source === undefined ? {} : { sourceAddress: source }),
     multicastGroup: sameFamily(set.multicastGroup) ?? defaultGroup(family, globals),
@@ -195,9 +235,9 @@ function resolveAdvertInterval(draft: InstanceDraft, version: 2 | 3, diagnostics
 function resolveAuthentication(
   draft: InstanceDraft,
   version: 2 | 3,
+  family: Family,
   strict: boolean,
   warn: (field: keyof InstanceSettings, message: string, hint?: string) => void,
-  diagnostics: Diagnostics,
 ): VrrpInstance['authentication'] {
   const { authType: type, authPassword: password } = draft.set;
   if (type === undefined && password === undefined) return undefined;
@@ -215,19 +255,42 @@ function resolveAuthentication(
     warn(field, 'authentication without auth_pass has no effect', 'add auth_pass');
     return undefined;
   }
-  if (type === 'AH') {
-    diagnostics.warning(
-      'not-implemented',
-      draft.places.authType ?? draft.at,
-      `${draft.name}: authentication AH is understood but has no effect yet, so peers that use it are not heard`,
-    );
+  if (type === 'AH' && family === 'ipv6') {
+    warn('authType', 'AH has no effect over IPv6');
+    return undefined;
   }
   return { type: type ?? 'PASS', password };
 }
 
+function resolveHmac(
+  { set, places, name, at }: InstanceDraft,
+  advertInterval: number,
+  ah: boolean,
+  diagnostics: Diagnostics,
+): VrrpInstance['hmac'] {
+  if (set.hmac === undefined) return undefined;
+  const { keys = [], antiReplay = 'time', mode = 'enforce' } = set.hmac;
+  const where = places.hmac ?? at;
+  const activeKey = set.hmac.activeKey ?? keys[0]?.id;
+  if (activeKey === undefined) {
+    diagnostics.error('missing-setting', where, `${name}: auth_hmac has no key`, 'add: key 1 KEY');
+    return undefined;
+  }
+  if (!keys.some(({ id }) => id === activeKey)) {
+    diagnostics.error('unresolved-reference', where, `${name}: active_key ${activeKey} is none of the keys`);
+    return undefined;
+  }
+  if (ah) {
+    diagnostics.error('bad-value', where, `${name}: an advert has auth_hmac or AH, not both`, 'remove auth_type AH');
+    return undefined;
+  }
+  const window = set.hmac.window ?? Math.max(3 * advertInterval, LEAST_WINDOW);
+  return { keys, activeKey, window, antiReplay, mode };
+}
+
 function placeAddresses(
   draft: InstanceDraft,
-  ownInterface: string,
+  placing: AddressPlacing,
   family: Family,
   diagnostics: Diagnostics,
 ): { addresses: VirtualAddress[]; excluded: VirtualAddress[] } {
@@ -235,7 +298,7 @@ function placeAddresses(
   const excluded: VirtualAddress[] = [];
   const seen = new Set<string>();
   const isNew = (line: AddressLine) => {
-    const key = `${line.address} ${line.interface ?? ownInterface}`;
+    const key = `${line.address} ${line.interface ?? ''}`;
     if (seen.has(key)) {
       diagnostics.warning('duplicate', line.at, `${draft.name} has ${line.address} already; this line has no effect`);
       return false;
@@ -243,7 +306,7 @@ function placeAddresses(
     seen.add(key);
     return true;
   };
-  const placed = (line: AddressLine): VirtualAddress => ({ ...line, interface: line.interface ?? ownInterface });
+  const placed = (line: AddressLine) => placing.place(line);
   for (const line of draft.set.addresses ?? []) {
     if (familyOf(line.address) !== family) {
       diagnostics.error(

@@ -170,7 +170,7 @@ describe('any model', () => {
       )
       .map(
         ([globals, one, script, group, services]) =>
-          `global_defs {\n${globals}}\n${one}vrrp_script S {\nscript /bin/true\n${script}}\nvrrp_sync_group SG {\ngroup {\nI\n}\n${group}}\nvirtual_server_group G {\n192.0.2.1-9 80\nfwmark 9 inet\n}\nstatic_ipaddress {\n192.0.2.77\n}\nstatic_routes {\n192.0.2.0/24 via "a b"\n}\n${services.join('')}`,
+          `global_defs {\n${globals}}\n${one}vrrp_script S {\nscript /bin/true\n${script}}\nvrrp_sync_group SG {\ngroup {\nI\n}\n${group}}\nvirtual_server_group G {\n192.0.2.1-9 80\nfwmark 9 inet\n}\nstatic_ipaddress {\n192.0.2.77\n}\nstatic_routes {\n192.0.2.0/24 via 192.0.2.254 dev eth0 mtu lock 1400\n}\nstatic_rules {\nfrom 192.0.2.0/24 table 9\n}\n${services.join('')}`,
       );
     let usable = 0;
     fc.assert(

@@ -1,5 +1,6 @@
 import { MULTICAST_GROUP4, MULTICAST_GROUP6 } from '../model/resolve-vrrp.ts';
-import type { GlobalDefs, KeepalivedConfig } from '../model/model.ts';
+import type { GlobalDefs, KeepalivedConfig, ProcessSettings } from '../model/model.ts';
+import type { PassedLine } from '../model/parts.ts';
 import { type Line, formatLines, onOff, optional, secondsText, when, wordText, wordsText } from './text.ts';
 import { serverGroupLines, virtualServerLines } from './write-lvs.ts';
 import { addressBlock, block, groupLines, instanceLines, scriptLines } from './write-vrrp.ts';
@@ -11,7 +12,7 @@ import { addressBlock, block, groupLines, instanceLines, scriptLines } from './w
  */
 export function writeKeepalivedConfig(config: KeepalivedConfig): string {
   const { globalDefs } = config;
-  const statics = (keyword: string, lines: KeepalivedConfig['staticRoutes']) =>
+  const statics = (keyword: string, lines: readonly PassedLine[]) =>
     block(
       keyword,
       lines.map(({ words }) => wordsText(words)),
@@ -54,6 +55,19 @@ function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): rea
     ...when(defs.strict, 'vrrp_strict'),
     ...when(defs.startupDelay > 0, `vrrp_startup_delay ${secondsText(defs.startupDelay)}`),
     ...when(defs.logUnknownVrids, 'log_unknown_vrids'),
+    ...processLines('vrrp', defs.vrrpProcess),
+    ...processLines('checker', defs.checkerProcess),
+    ...when(defs.maxAutoPriority > 0, `max_auto_priority ${defs.maxAutoPriority}`),
+    ...when(defs.minAutoPriorityDelay !== 1_000_000, `min_auto_priority_delay ${defs.minAutoPriorityDelay}`),
+    ...optional('nftables', defs.nftables.table, wordText),
+    ...when(defs.nftables.priority !== -1, `nftables_priority ${defs.nftables.priority}`),
+    ...when(defs.nftables.counters, 'nftables_counters'),
+    ...when(defs.vmacPrefix !== 'vrrp', `vmac_prefix ${wordText(defs.vmacPrefix)}`),
+    ...when(defs.vmacAddressPrefix !== 'vrrp', `vmac_addr_prefix ${wordText(defs.vmacAddressPrefix)}`),
+    ...when(defs.dumps.jsonVersion !== 1, `json_version ${defs.dumps.jsonVersion}`),
+    ...optional('state_dump_file', defs.dumps.state, wordText),
+    ...optional('stats_dump_file', defs.dumps.stats, wordText),
+    ...optional('json_dump_file', defs.dumps.json, wordText),
     ...when(defs.lvsFlush, 'lvs_flush'),
     ...flushLines(defs),
     ...optional('lvs_timeouts', defs.lvsTimeouts, ({ tcp, tcpFin, udp }) => `tcp ${tcp} tcpfin ${tcpFin} udp ${udp}`),
@@ -81,6 +95,17 @@ function syncDaemonText(daemon: NonNullable<GlobalDefs['lvsSyncDaemon']>): strin
     option('ttl', ttl),
     option('group', group),
   ].join('');
+}
+
+function processLines(prefix: 'vrrp' | 'checker', settings: ProcessSettings): readonly Line[] {
+  return [
+    ...optional(`${prefix}_process_name`, settings.name, wordText),
+    ...when(settings.nice !== 0, `${prefix}_priority ${settings.nice}`),
+    ...when(settings.noSwap, `${prefix}_no_swap`),
+    ...optional(`${prefix}_rt_priority`, settings.realTimePriority, String),
+    ...when(settings.realTimeLimit !== 10_000, `${prefix}_rlimit_rttime ${settings.realTimeLimit}`),
+    ...when(settings.cpus.length > 0, `${prefix}_cpu_affinity ${settings.cpus.join(' ')}`),
+  ];
 }
 
 function flushLines({ lvsFlushOnStop }: GlobalDefs): readonly Line[] {

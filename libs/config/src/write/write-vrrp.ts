@@ -28,6 +28,9 @@ export function instanceLines(instance: VrrpInstance, globals: GlobalDefs): Line
               [`auth_type ${authentication.type}`, `auth_pass ${wordText(authentication.password)}`],
             ] as const,
           ]),
+      ...hmacLines(instance),
+      ...interfaceLines(instance),
+      ...when(instance.promoteSecondaries, 'promote_secondaries'),
       ...optional(unicastPeers.length > 0 ? 'unicast_src_ip' : 'mcast_src_ip', sourceAddress, (address) => address),
       ...block(
         'unicast_peer',
@@ -66,9 +69,9 @@ export function instanceLines(instance: VrrpInstance, globals: GlobalDefs): Line
         !strict && garp.lowerPriorityRepeat !== garp.masterRepeat,
         `garp_lower_prio_repeat ${garp.lowerPriorityRepeat}`,
       ),
-      ...addressBlock('virtual_ipaddress', instance.addresses, instance.interface),
+      ...addressBlock('virtual_ipaddress', instance.addresses, instance),
       ...when(instance.addresses.length === 0, 'no_virtual_ipaddress'),
-      ...addressBlock('virtual_ipaddress_excluded', instance.excludedAddresses, instance.interface),
+      ...addressBlock('virtual_ipaddress_excluded', instance.excludedAddresses, instance),
       ...block(
         'virtual_routes',
         instance.routes.map(({ words }) => wordsText(words)),
@@ -111,24 +114,70 @@ export function scriptLines(script: VrrpScript): Line {
   ];
 }
 
-/** A block of address lines; `ownInterface` needs no `dev`. */
-export function addressBlock(keyword: string, addresses: readonly VirtualAddress[], ownInterface?: string) {
+function hmacLines({ hmac }: VrrpInstance): readonly Line[] {
+  if (hmac === undefined) return [];
+  return [
+    [
+      'auth_hmac',
+      [
+        ...hmac.keys.map(({ id, secret }) => `key ${id} hex:${secret}`),
+        `active_key ${hmac.activeKey}`,
+        `time_window ${secondsText(hmac.window)}`,
+        `anti_replay ${hmac.antiReplay}`,
+        `mode ${hmac.mode}`,
+      ],
+    ],
+  ];
+}
+
+function interfaceLines({ virtualInterface: made }: VrrpInstance): readonly Line[] {
+  if (made === undefined) return [];
+  const address = made.address === undefined ? [] : [`${made.address.address}/${made.address.prefixLength}`];
+  return [
+    made.kind === 'macvlan'
+      ? [
+          'use_vmac',
+          wordText(made.name),
+          ...(made.mac === undefined ? [] : [made.mac]),
+          ...(made.group === undefined ? [] : [`group ${made.group}`]),
+        ].join(' ')
+      : ['use_ipvlan', wordText(made.name), ...address, made.mode ?? 'bridge'].join(' '),
+    ...when(made.transmitBase, 'vmac_xmit_base'),
+  ];
+}
+
+type Owner = Pick<VrrpInstance, 'interface' | 'family' | 'virtualInterface' | 'addressInterfaces'>;
+
+/** A block of address lines; what is on the owner's own interface needs no `dev`. */
+export function addressBlock(keyword: string, addresses: readonly VirtualAddress[], owner?: Owner) {
   return block(
     keyword,
-    addresses.map((address) => addressText(address, ownInterface)),
+    addresses.map((address) => addressText(address, owner)),
   );
+}
+
+/** Where an address is, as a line says it: an interface that is made has no name there. */
+function deviceWords(line: VirtualAddress, owner: Owner | undefined): string[] {
+  if (owner === undefined) return [`dev ${wordText(line.interface)}`];
+  const made = owner.addressInterfaces.find(({ name }) => name === line.interface);
+  if (made !== undefined) return [`dev ${wordText(made.base)}`, 'use_vmac'];
+  const usual =
+    owner.virtualInterface !== undefined && familyOf(line.address) === owner.family
+      ? owner.virtualInterface.name
+      : owner.interface;
+  return line.interface === usual ? [] : [`dev ${wordText(line.interface)}`];
 }
 
 export function block(keyword: string, items: readonly string[]): readonly Line[] {
   return items.length === 0 ? [] : [[keyword, items]];
 }
 
-function addressText(line: VirtualAddress, ownInterface: string | undefined): string {
+function addressText(line: VirtualAddress, owner: Owner | undefined): string {
   const { address, prefixLength, peer, preferredLifetime } = line;
   const usual = familyOf(address) === 'ipv6' && prefixLength === 128 ? 0 : 'forever';
   return [
     `${address}/${prefixLength}`,
-    ...(line.interface === ownInterface ? [] : [`dev ${wordText(line.interface)}`]),
+    ...deviceWords(line, owner),
     // A broadcast address behind a peer would have no effect.
     ...(line.broadcast === undefined ? [] : [`brd ${line.broadcast}`]),
     ...(line.scope === undefined ? [] : [`scope ${line.scope}`]),
