@@ -25,6 +25,7 @@ export {
   lockProgramMemory,
   missingCapabilities,
   nameProcess,
+  runOnCpus,
   runRealTime,
   setTimerSlack,
 } from './process/privileges.ts';

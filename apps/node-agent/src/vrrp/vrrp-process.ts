@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { Rtnetlink } from '@keepfleet/linux';
+import { Rtnetlink, writeSysctl } from '@keepfleet/linux';
 import { type Instant, between, instant, toMillis } from '@keepfleet/machine';
 import {
   type ReceivedPacket,
@@ -23,6 +23,7 @@ import { ConnectionHold } from './connection-hold.ts';
 import { Firewall } from './firewall.ts';
 import { InterfaceTable } from './interfaces.ts';
 import { LATE, Lateness } from './lateness.ts';
+import { ProcessScheduling } from './scheduling.ts';
 import { VirtualRouting } from './routing.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
 import { SocketPool } from './sockets.ts';
@@ -56,6 +57,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   readonly #firewall: Firewall;
   readonly #hold: ConnectionHold;
   readonly #lateness = new Lateness();
+  readonly #scheduling: ProcessScheduling;
   readonly #clock = new WallClock();
   readonly #log: Log;
   #listener: VrrpProcessListener | undefined;
@@ -100,6 +102,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#virtual = new VirtualInterfaces(this.#rtnetlink, this.#interfaces, log);
     this.#routing = new VirtualRouting(this.#rtnetlink, (name) => linkOf(name)?.index, log);
     this.#firewall = new Firewall(log);
+    this.#scheduling = new ProcessScheduling(log);
   }
 
   /** To be called once, before anything else. */
@@ -116,6 +119,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     }
     if (this.#stopped) return { refused: 'the process is stopping' };
     this.#settings = settings;
+    this.#scheduling.apply(settings.scheduling);
+    for (const { promoteSecondaries, interface: name } of settings.instances)
+      if (promoteSecondaries === true) writeSysctl(`net/ipv4/conf/${name}/promote_secondaries`, '1');
     this.#wantedInterfaces = wantedInterfaces(settings);
     // Before the routers hear of it, for whom a missing interface is a fault.
     this.#filter('now');
@@ -298,6 +304,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
           { lateMs: toMillis(lateness) },
           'a timer was served late: the machine or this process was held up',
         );
+      this.#scheduling.late(lateness);
     }
     this.#carryOutAll(this.#node.timeout(this.#now));
     this.#give();

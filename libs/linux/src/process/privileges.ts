@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { CAPABILITIES, type Capability, LinuxError } from '../errors.ts';
 import { addressOf, attempt, checked, int32, pinned } from '../libc.ts';
@@ -30,6 +30,24 @@ export function runRealTime(priority: number, limitMicros?: number): void {
     detail: `SCHED_RR priority ${priority}`,
     needs: 'CAP_SYS_NICE',
   });
+}
+
+/** System call numbers of sched_setaffinity(), by which one thread after the other is moved. */
+const SYS_SCHED_SETAFFINITY: Readonly<Partial<Record<string, number>>> = { x64: 203, arm64: 122, riscv64: 122 };
+
+/** Runs all threads of the process on these CPUs only. Threads that are made later follow the one that makes them. */
+export function runOnCpus(cpus: readonly number[]): void {
+  const number = SYS_SCHED_SETAFFINITY[process.arch];
+  if (number === undefined)
+    throw new LinuxError({ call: 'sched_setaffinity', errno: constants.errno.ENOSYS, detail: process.arch });
+  const mask = pinned(8 * (Math.floor(Math.max(0, ...cpus) / 64) + 1));
+  for (const cpu of cpus) mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7));
+  for (const thread of readdirSync('/proc/self/task')) {
+    const result = attempt('syscall', number, Number(thread), mask.length, addressOf(mask));
+    // A thread that ended meanwhile.
+    if (result === -constants.errno.ESRCH) continue;
+    checked(result, 'sched_setaffinity', { detail: `CPU ${cpus.join(', ')}`, needs: 'CAP_SYS_NICE' });
+  }
 }
 
 const MLOCK_ONFAULT = 1;

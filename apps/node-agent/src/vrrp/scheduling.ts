@@ -1,0 +1,61 @@
+import { setPriority } from 'node:os';
+import { LinuxError, lockProgramMemory, nameProcess, runOnCpus, runRealTime } from '@keepfleet/linux';
+import { type Duration, toMillis } from '@keepfleet/machine';
+import type { Scheduling } from '@keepfleet/vrrp';
+import type { Log } from '../log.ts';
+
+/** V8 compiles and collects for longer than keepalived's 10 ms at a time; the kernel would end the process for it. */
+const LEAST_LIMIT_MICROS = 1_000_000;
+
+/** How the kernel runs this process, by the keywords of the configuration. What it refuses is logged and goes without. */
+export class ProcessScheduling {
+  readonly #log: Log;
+  #applied: Scheduling = {};
+  /** SCHED_RR, 0 = ordinary. */
+  #realTime = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  apply(wanted: Scheduling = {}): void {
+    const before = this.#applied;
+    this.#applied = wanted;
+    if (wanted.processName !== undefined && wanted.processName !== before.processName)
+      this.#try('its name', () => nameProcess(wanted.processName ?? ''));
+    if (wanted.cpus !== undefined && String(wanted.cpus) !== String(before.cpus))
+      this.#try(`CPU ${wanted.cpus.join(', ')}`, () => runOnCpus(wanted.cpus ?? []));
+    if ((wanted.nice ?? 0) !== (before.nice ?? 0))
+      this.#try(`nice ${wanted.nice ?? 0}`, () => setPriority(wanted.nice ?? 0));
+    if (wanted.noSwap === true && before.noSwap !== true) this.#try('its program in memory', lockProgramMemory);
+    if (wanted.realTime !== undefined && wanted.realTime !== this.#realTime)
+      this.#raise(wanted.realTime, wanted.realTimeLimit);
+  }
+
+  /** A timer was served so much too late. */
+  late(lateness: Duration): void {
+    const { automatic, realTimeLimit } = this.#applied;
+    if (automatic === undefined || lateness < automatic.lateness || this.#realTime >= automatic.highest) return;
+    this.#raise(this.#realTime + 1, realTimeLimit);
+    this.#log.warn(
+      { priority: this.#realTime, lateMs: toMillis(lateness) },
+      `late by ${toMillis(lateness)} ms: the process runs with the real-time priority ${this.#realTime} from now on`,
+    );
+  }
+
+  #raise(priority: number, limit: number | undefined): void {
+    this.#try(`real-time priority ${priority}`, () => {
+      runRealTime(priority, limit === undefined ? undefined : Math.max(limit, LEAST_LIMIT_MICROS));
+      this.#realTime = priority;
+    });
+  }
+
+  #try(what: string, change: () => void): void {
+    try {
+      change();
+    } catch (error) {
+      if (!(error instanceof LinuxError) && !(error instanceof Error && 'code' in error)) throw error;
+      this.#log.error({ err: error }, `the vrrp process runs without ${what}: ${error.message}`);
+    }
+  }
+}
