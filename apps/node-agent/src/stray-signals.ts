@@ -17,9 +17,9 @@ const STRAY: Readonly<Record<Role, readonly NodeJS.Signals[]>> = {
 export function outliveStraySignals(role: Role, log: Log): void {
   for (const signal of STRAY[role]) {
     process.on(signal, () => {
-      if (role === 'control' && signal === 'SIGHUP') return;
-      const advice =
-        role === 'control' ? '' : '; the control process takes SIGHUP and SIGQUIT, its number is in control.pid';
+      // Taken later; until then they only must not end the process.
+      if (role === 'control') return;
+      const advice = '; the control process takes signals, its number is in control.pid';
       log.info({ signal }, `${signal} means nothing to this process and is ignored${advice}`);
     });
   }

@@ -29,6 +29,7 @@ export {
   runRealTime,
   setTimerSlack,
 } from './process/privileges.ts';
+export { SIGRTMIN, onRealTimeSignal } from './process/real-time-signal.ts';
 export { readSysctl, writeSysctl } from './process/sysctl.ts';
 export { type TcpSettings, connectTcp } from './socket/tcp.ts';
 export { PacketSocket } from './socket/packet-socket.ts';

@@ -60,6 +60,16 @@ const functions = {
     flags: number,
   ) => Sized,
   recvmsg: library.func('intptr_t recvmsg(int, void *, int)') as (fd: number, message: Bytes, flags: number) => Sized,
+  dlsym: library.func('uintptr_t dlsym(uintptr_t, const char *)') as (library: number, name: string) => Sized,
+  read: library.func('intptr_t read(int, void *, size_t)') as (fd: number, data: Bytes, length: number) => Sized,
+  fcntl: library.func('int fcntl(int, int, int)') as (fd: number, command: number, value: number) => number,
+  dup3: library.func('int dup3(int, int, int)') as (fd: number, to: number, flags: number) => number,
+  eventfd: library.func('int eventfd(unsigned int, int)') as (value: number, flags: number) => number,
+  sigaction: library.func('int sigaction(int, const void *, intptr_t)') as (
+    signal: number,
+    action: Bytes,
+    before: number,
+  ) => number,
   flock: library.func('int flock(int, int)') as (fd: number, operation: number) => number,
   close: library.func('int close(int)') as (fd: number) => number,
   setns: library.func('int setns(int, int)') as (fd: number, kind: number) => number,
@@ -118,6 +128,12 @@ export function pinned(size: number): Bytes {
 
 export function addressOf(memory: Bytes): bigint {
   return koffi.address(memory);
+}
+
+/** Where a function of the C library is; undefined where it has none of that name. */
+export function addressOfFunction(name: string): bigint | undefined {
+  const address = BigInt(functions.dlsym(0, name));
+  return address === 0n ? undefined : address;
 }
 
 export function int32(value: number): Bytes {

@@ -2,10 +2,12 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFil
 import { dirname } from 'node:path';
 
 /** Replaces a file whole: after a crash it holds the old text or the new one, never a mixture. Throws what the file system says. */
-export function writeFileAtomically(path: string, text: string): void {
+export function writeFileAtomically(path: string, text: string, mode = 0o640): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
   const temporary = `${path}.new`;
-  const fd = openSync(temporary, 'w', 0o640);
+  // In a directory that everybody may write to, a link of that name must not be followed.
+  rmSync(temporary, { force: true });
+  const fd = openSync(temporary, 'wx', mode);
   try {
     // Goes on after a short write, which a disk that is nearly full answers with; writeSync() does not.
     writeFileSync(fd, text);

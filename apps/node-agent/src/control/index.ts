@@ -1,3 +1,4 @@
+import { dumpAtSignals } from './dump-signals.ts';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -326,6 +327,7 @@ class Control {
 
   /** Resolves when the node is told to end: `stop` hands over, `leave` ends this process alone. */
   #signals(): Promise<'stop' | 'leave'> {
+    dumpAtSignals(() => this.#node.dumpSource(), this.#options.log);
     process.on('SIGHUP', () => {
       if (this.#ending) return;
       this.#reload ??= setTimeout(() => {

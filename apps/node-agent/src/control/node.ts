@@ -1,3 +1,4 @@
+import type { DumpSource } from './dump-signals.ts';
 import { createHash } from 'node:crypto';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
@@ -241,6 +242,11 @@ export class ControlNode implements CommandTarget {
   rows(): MibRows | undefined {
     const config = this.#configuration?.config;
     return config && mibRows(config, this.#options, this.#vrrp.snapshot, this.#lvs.snapshot);
+  }
+
+  /** What the files are made from that signals ask for. */
+  dumpSource(): DumpSource {
+    return { config: this.#configuration?.config, vrrp: this.#vrrp.snapshot };
   }
 
   carryOut(command: agent.Command): Promise<agent.CommandResult> {
