@@ -24,13 +24,14 @@ const packages = [
   { name: 'snmp', file: 'snmpwalk', for: 'SNMP by hand', by: ['lab', 'test'] },
   { name: 'ipvsadm', file: 'ipvsadm', for: 'a look at the kernel by hand', by: ['lab', 'test'] },
   { name: 'keepalived', file: 'keepalived', for: 'its MIB, and the peer of the tests', by: ['lab', 'test'] },
+  { name: 'frr', file: '/usr/lib/frr/vrrpd', for: 'the other VRRP peer of the tests', by: ['test'] },
   { name: 'serf', file: 'serf', for: 'the gossip peer of the tests', by: ['test'] },
   { name: 'tshark', file: 'tshark', for: 'a judge of those packets', by: ['test'] },
   { name: 'tcpdump', file: 'tcpdump', for: 'the packets of the tests', by: ['test'] },
   { name: 'user-mode-linux', file: 'linux.uml', for: 'a kernel with ip_vs', by: ['lab', 'test'], unless: hasIpvs },
 ];
 /** Daemons that the packages bring along: the lab starts its own, the machine shall not. */
-const daemons = ['nginx', 'snmpd', 'keepalived', 'serf'];
+const daemons = ['nginx', 'snmpd', 'keepalived', 'serf', 'frr'];
 const policy = '/usr/sbin/policy-rc.d';
 const savedPolicy = `${policy}.keepfleet-saved`;
 const oldestNode = 20;
@@ -188,6 +189,7 @@ function hasIpvs() {
 }
 
 function isThere(file) {
+  if (file.startsWith('/')) return existsSync(file);
   const places = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
   return places.some((place) => place !== '' && existsSync(join(place, file)));
 }

@@ -14,7 +14,6 @@ describe('a stray signal', () => {
     ['vrrp', 'SIGQUIT'],
     ['vrrp', 'SIGUSR1'],
     ['lvs', 'SIGUSR2'],
-    ['control', 'SIGUSR1'],
   ] as const)('does not end the %s process: %s', async (role, signal) => {
     const program = `import { outliveStraySignals } from ${MODULE};
       outliveStraySignals('${role}', { info: (_, message) => console.log(message) });

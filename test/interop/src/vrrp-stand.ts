@@ -11,7 +11,7 @@ import { waitFor } from '@keepfleet/testkit';
 
 // Routers on a LAN of namespaces: our vrrp process and Debian's keepalived. Needs root and keepalived.
 
-const STANDALONE = fileURLToPath(new URL('../../../apps/node-agent/src/vrrp/standalone.ts', import.meta.url));
+export const STANDALONE = fileURLToPath(new URL('../../../apps/node-agent/src/vrrp/standalone.ts', import.meta.url));
 const SECOND = 1_000_000;
 
 export interface Variant {
@@ -19,12 +19,30 @@ export interface Variant {
   readonly version: 2 | 3;
   readonly family: 'ipv4' | 'ipv6';
   readonly advertMs: number;
+  readonly peer?: 'keepalived' | 'frr';
   readonly password?: string;
+  /** The password is the key of an authentication header. */
+  readonly ah?: true;
+  readonly unicast?: true;
+  readonly vmac?: true;
   readonly address: string;
   readonly prefix: number;
 }
 
 export type Host = 'ours' | 'theirs';
+
+export const VRID = 51;
+
+/** RFC 9568 section 7.3. */
+export function virtualMac({ family }: Variant): string {
+  return `00:00:5e:00:0${family === 'ipv4' ? 1 : 2}:${VRID.toString(16)}`;
+}
+
+/** Of a router, as {@link Lab.plug} gives it. */
+function ownAddress({ family }: Variant, host: Host): string {
+  const number = host === 'ours' ? 1 : 2;
+  return family === 'ipv4' ? `192.0.2.${number}` : `fd00::${number}`;
+}
 
 export function sh(...command: string[]): string {
   const [program = '', ...rest] = command;
@@ -58,6 +76,7 @@ export class Lab {
     sh('ip', 'netns', 'exec', space, 'sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0');
     sh('ip', '-n', space, 'link', 'set', 'eth0', 'address', `02:00:00:00:00:0${number}`, 'up');
     sh('ip', '-n', space, 'addr', 'add', `192.0.2.${number}/24`, 'dev', 'eth0');
+    sh('ip', '-n', space, 'addr', 'add', `fd00::${number}/64`, 'dev', 'eth0', 'nodad');
   }
 
   namespace(name: Host | 'lan'): string {
@@ -67,6 +86,11 @@ export class Lab {
   /** An ip command in a router's namespace. */
   ip(host: Host, ...command: string[]): string {
     return sh('ip', '-n', this.namespace(host), ...command);
+  }
+
+  /** The path has slashes. */
+  sysctl(host: Host, path: string, value: string): void {
+    sh('ip', 'netns', 'exec', this.namespace(host), 'sysctl', '-qw', `${path}=${value}`);
   }
 
   start(name: Host | 'lan', file: string, ...command: string[]): ChildProcess {
@@ -83,11 +107,13 @@ export class Lab {
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 
-  /** Addresses of a router's eth0, as the kernel has them. */
+  /** Addresses of a router, as the kernel has them; those of an interface that FRR holds down are nobody's. */
   addresses(host: Host): string[] {
-    const links: unknown = JSON.parse(this.ip(host, '-j', 'addr', 'show', 'dev', 'eth0'));
+    const links: unknown = JSON.parse(this.ip(host, '-d', '-j', 'addr', 'show'));
     assert(Array.isArray(links));
-    return links.flatMap((link: { addr_info: { local: string }[] }) => link.addr_info.map((one) => one.local));
+    return links.flatMap((link: { proto_down?: boolean; addr_info: { local: string }[] }) =>
+      link.proto_down === true ? [] : link.addr_info.map((one) => one.local),
+    );
   }
 
   async close(): Promise<void> {
@@ -113,8 +139,10 @@ export interface Router {
   kill(): Promise<void>;
   /** Lets it hand over and end. */
   stop(): Promise<void>;
-  /** States entered since the first start. */
-  transitions(): string[];
+  /** After a crash it takes away at its start what it had. */
+  readonly removesLeftovers: boolean;
+  /** States entered since the first start, where its log tells. */
+  transitions(): string[] | undefined;
 }
 
 export interface InstanceSettings {
@@ -188,6 +216,7 @@ export class Control {
 /** Our vrrp process, with settings of its own and no control process. */
 export class OurRouter implements Router {
   readonly host = 'ours';
+  readonly removesLeftovers = true;
   readonly priority: number;
   readonly runDirectory: string;
   readonly instance: InstanceSettings;
@@ -249,6 +278,7 @@ export class OurRouter implements Router {
 /** Debian's keepalived. */
 export class Keepalived implements Router {
   readonly host = 'theirs';
+  readonly removesLeftovers = true;
   readonly priority: number;
   readonly #lab: Lab;
   #parent: ChildProcess | undefined;
@@ -260,15 +290,26 @@ export class Keepalived implements Router {
     const auth =
       variant.password === undefined
         ? []
-        : ['authentication {', '  auth_type PASS', `  auth_pass ${variant.password}`, '}'];
+        : [
+            'authentication {',
+            `  auth_type ${variant.ah === true ? 'AH' : 'PASS'}`,
+            `  auth_pass ${variant.password}`,
+            '}',
+          ];
+    const unicast =
+      variant.unicast === true
+        ? [`unicast_src_ip ${ownAddress(variant, 'theirs')}`, 'unicast_peer {', `  ${ownAddress(variant, 'ours')}`, '}']
+        : [];
     const instance = [
       `version ${variant.version}`,
       'state BACKUP',
       'interface eth0',
-      'virtual_router_id 51',
+      `virtual_router_id ${VRID}`,
       `priority ${priority}`,
       `advert_int ${variant.advertMs / 1_000}`,
       ...auth,
+      ...unicast,
+      ...(variant.vmac === true ? ['use_vmac'] : []),
       'virtual_ipaddress {',
       `  ${variant.address}/${variant.prefix}`,
       '}',
@@ -315,20 +356,35 @@ export class Keepalived implements Router {
   }
 }
 
+const VMAC = `vrrp.${VRID}`;
+
 function instanceSettings(variant: Variant, priority: number): InstanceSettings {
   const { version, family, advertMs, password, address, prefix } = variant;
   return {
     name: 'VI_1',
     version,
     family,
-    vrid: 51,
+    vrid: VRID,
     interface: 'eth0',
     priority,
     standing: 'normal',
     advertInterval: advertMs * 1_000,
     downTimerAdverts: 3,
-    ...(password === undefined ? {} : { auth: { type: 'password', password } }),
-    addresses: [{ address, prefix, interface: 'eth0', advertised: true, scope: 0 }],
+    ...(password === undefined ? {} : { auth: { type: variant.ah === true ? 'ah' : 'password', password } }),
+    ...(variant.unicast === true
+      ? { unicast: { source: ownAddress(variant, 'ours'), peers: [{ address: ownAddress(variant, 'theirs') }] } }
+      : {}),
+    ...(variant.vmac === true
+      ? {
+          virtualInterface: {
+            kind: 'macvlan',
+            name: VMAC,
+            mac: virtualMac(variant),
+            transmitBase: false,
+          },
+        }
+      : {}),
+    addresses: [{ address, prefix, interface: variant.vmac === true ? VMAC : 'eth0', advertised: true, scope: 0 }],
     trackInterfaces: [],
     dontTrackPrimary: false,
     preempt: true,
