@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { WaitTimeout, waitFor } from '@keepfleet/testkit';
 import { Frr } from './vrrp-frr.ts';
-import { Keepalived, Lab, OurRouter, type Router, VRID, type Variant, sh, virtualMac } from './vrrp-stand.ts';
+import { Keepalived, Lab, OurRouter, type Router, type Variant, sh, virtualMac } from './vrrp-stand.ts';
 
 /** What a busy test machine may add to a protocol time. The order of events and the packets are the proof, not this. */
 const MARGIN_MS = 30_000;
