@@ -164,7 +164,7 @@ function virtualServer(vip: string, servers: readonly string[], sorry: string | 
       notifyDown: null,
       smtpAlert: true,
       snmpName: null,
-    place: null,
+      place: null,
       state: 'up',
       failedCheckers: 0,
       notRunCheckers: 0,

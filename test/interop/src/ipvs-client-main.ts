@@ -1,0 +1,91 @@
+import { type Socket, connect } from 'node:net';
+import { createInterface } from 'node:readline';
+
+/**
+ * A client in a namespace, told by lines of JSON what to do. A connection asks for / and stays open until it is told to
+ * close; the answer is the name of the server, or an error's code.
+ */
+interface Order {
+  readonly id: number;
+  readonly kind: 'open' | 'again' | 'close' | 'load';
+  /** For `open`: one connection for each source, in order. */
+  readonly sources?: readonly (string | null)[];
+  readonly host?: string;
+  readonly port?: number;
+  /** For `again`: which of the open connections. */
+  readonly index?: number;
+  /** For `load`: until told otherwise, one request after another, each on a connection of its own. */
+  readonly on?: boolean;
+}
+
+const PATIENCE_MS = 20_000;
+const open: { socket: Socket; host: string }[] = [];
+let loading = false;
+const counts = { good: 0, bad: [] as string[] };
+
+for await (const line of createInterface(process.stdin)) {
+  const order = JSON.parse(line) as Order;
+  process.stdout.write(`${JSON.stringify({ id: order.id, value: await carryOut(order) })}\n`);
+}
+
+async function carryOut({ kind, sources = [null], host = '', port = 80, index = 0, on }: Order): Promise<unknown> {
+  switch (kind) {
+    case 'open': {
+      const names: string[] = [];
+      for (const source of sources) {
+        const socket = connect({ host, port, ...(source === null ? {} : { localAddress: source }) });
+        open.push({ socket, host });
+        names.push(await ask(socket, host, true));
+      }
+      return names;
+    }
+    case 'again': {
+      const one = open[index];
+      return one === undefined ? 'no such connection' : ask(one.socket, one.host, true);
+    }
+    case 'close':
+      for (const { socket } of open) socket.destroy();
+      open.length = 0;
+      return null;
+    case 'load':
+      loading = on === true;
+      if (loading) {
+        counts.good = 0;
+        counts.bad = [];
+        void load(host, port);
+      }
+      return counts;
+  }
+}
+
+async function load(host: string, port: number): Promise<void> {
+  while (loading) {
+    const socket = connect({ host, port });
+    const answer = await ask(socket, host, false);
+    socket.destroy();
+    if (/^s\d$/.test(answer)) counts.good++;
+    else counts.bad.push(answer);
+  }
+}
+
+function ask(socket: Socket, host: string, keep: boolean): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const end = (result: string) => {
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      socket.on('error', () => socket.destroy());
+      resolve(result);
+    };
+    const timer = setTimeout(() => end('ETIMEDOUT'), PATIENCE_MS);
+    socket.on('data', (bytes) => {
+      answer += bytes.toString('latin1');
+      const body = /\r\n\r\n(.+)\n/.exec(answer);
+      if (body) end(body[1] ?? '');
+    });
+    socket.on('error', (error) => end('code' in error ? String(error.code) : error.message));
+    socket.on('close', () => end('closed'));
+    const name = host.includes(':') ? `[${host}]` : host;
+    socket.write(`GET / HTTP/1.1\r\nHost: ${name}\r\nConnection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n`);
+  });
+}

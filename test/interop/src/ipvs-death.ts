@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { waitFor } from '@keepfleet/testkit';
+import type { GuestStep } from './ipvs-guest.ts';
+import type { OurNode } from './ipvs-node.ts';
+import { IpvsStand, ip } from './ipvs-stand.ts';
+
+const VIP = '198.51.100.15';
+
+type Role = 'control' | 'vrrp' | 'lvs';
+
+/** The process of a role, or undefined while there is none. */
+function pidOf(node: OurNode, role: Role): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(node.directory, 'run', `${role}.pid`), 'utf8'));
+    process.kill(pid, 0);
+    return pid;
+  } catch {
+    // No file, or a process that has ended.
+    return undefined;
+  }
+}
+
+const until = (what: string, condition: () => unknown) =>
+  waitFor(() => Boolean(condition()), { deadline: 90_000, what, every: 200 });
+
+const synced = (priority: number) => `
+global_defs {
+  lvs_sync_daemon eth1 VI_1 id 7
+}
+vrrp_instance VI_1 {
+  interface eth0
+  virtual_router_id 51
+  priority ${priority}
+  advert_int 1
+  virtual_ipaddress {
+    ${VIP}/32 dev eth0
+    192.168.1.254/24 dev eth1
+  }
+}
+virtual_server ${VIP} 80 {
+  lvs_sched rr
+  lvs_method NAT
+  protocol TCP
+  real_server 192.168.1.1 80 {
+  }
+  real_server 192.168.1.2 80 {
+  }
+}
+`;
+
+async function connectionSurvives(stand: IpvsStand): Promise<void> {
+  const daemons = (node: OurNode) => node.run('ipvsadm', '-Ln', '--daemon');
+  const first = stand.director(1);
+  const second = stand.director(2);
+  await first.start(synced(150));
+  await until('the first director sends its connections', () =>
+    /^master sync daemon .*mcast=eth1, syncid=7/m.test(daemons(first)),
+  );
+  await second.start(synced(100));
+  await until('the second director takes them', () =>
+    /^backup sync daemon .*mcast=eth1, syncid=7/m.test(daemons(second)),
+  );
+  assert.doesNotMatch(daemons(first), /backup/);
+  const [server] = await stand.open(VIP, 80, [null]);
+  assert.match(server ?? '', /^s[12]$/);
+  await until('the connection is known to the second director', () =>
+    /ESTABLISHED/.test(second.run('ipvsadm', '-Lnc')),
+  );
+  // As if the power failed: no hand-over, no goodbye.
+  for (const leg of ['eth0', 'eth1']) ip('link', 'set', `d1${leg}`, 'down');
+  for (const role of ['control', 'vrrp', 'lvs'] as const) {
+    const pid = pidOf(first, role);
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  }
+  await until('the second director sends now', () => /^master sync daemon/m.test(daemons(second)));
+  assert.equal(await stand.tell({ kind: 'again', index: 0 }), server);
+}
+
+const check =
+  'HTTP_GET {\n      url {\n        path /health\n      }\n      warmup 0\n      retry 0\n      delay_before_retry 1\n    }';
+const checked = `
+virtual_server ${VIP} 80 {
+  delay_loop 1
+  lvs_sched rr
+  lvs_method NAT
+  protocol TCP
+  real_server 192.168.1.1 80 {
+    ${check}
+  }
+  real_server 192.168.1.2 80 {
+    ${check}
+  }
+}
+`;
+const whole = [
+  `-A -t ${VIP}:80 -s rr`,
+  `-a -t ${VIP}:80 -r 192.168.1.1:80 -m -w 1`,
+  `-a -t ${VIP}:80 -r 192.168.1.2:80 -m -w 1`,
+];
+const withoutSecond = whole.slice(0, 2);
+
+async function loadedDirector(stand: IpvsStand, text: string): Promise<OurNode> {
+  const node = stand.director(1);
+  node.ip('address', 'add', `${VIP}/32`, 'dev', 'eth0');
+  node.ip('address', 'add', '192.168.1.254/24', 'dev', 'eth1');
+  await node.start(text);
+  await until('the whole table', () => node.table().join() === whole.join());
+  return node;
+}
+
+/**
+ * Kills `lvs` again and again while a client asks for one page after another. A sick server serves on, so that no request
+ * may be lost: not when it is killed, not while it is away, not when it comes back, and not when it learns that one is sick.
+ */
+export async function killUnderLoad(
+  kills: number,
+  random: () => number,
+  killed: (count: number) => void,
+): Promise<number> {
+  const stand = new IpvsStand([]);
+  try {
+    const node = await loadedDirector(stand, checked);
+    await stand.tell({ kind: 'load', host: VIP, port: 80, on: true });
+    let sick = false;
+    for (let count = 1; count <= kills; count++) {
+      const victim = await waitFor(() => pidOf(node, 'lvs'), { deadline: 90_000, what: 'an lvs process' });
+      const at = performance.now() + random() * 1_500;
+      await waitFor(() => performance.now() >= at, { deadline: 10_000, what: 'the moment to kill' });
+      const before = node.table();
+      process.kill(victim, 'SIGKILL');
+      assert.deepEqual(node.table(), before, 'the kernel goes on by itself');
+      // Every other time something changes while nobody looks.
+      if (count % 2 === 0) {
+        sick = !sick;
+        stand.makeSick(2, sick);
+      }
+      await until('another lvs process', () => pidOf(node, 'lvs') !== undefined && pidOf(node, 'lvs') !== victim);
+      const wanted = sick ? withoutSecond : whole;
+      await until('what is so is found out', () => node.table().join() === wanted.join());
+      killed(count);
+    }
+    stand.makeSick(2, false);
+    const { good, bad } = (await stand.tell({ kind: 'load', on: false })) as { good: number; bad: string[] };
+    assert.deepEqual(bad, [], `${good} requests were answered`);
+    assert.ok(good > kills, `${good} requests`);
+    return good;
+  } finally {
+    await stand.down();
+  }
+}
+
+const plain = synced(100).slice(synced(100).indexOf('virtual_server'));
+
+/** The modules go while `lvs` is stopped, and it finds neither its family nor its services when it goes on. */
+async function moduleGone(stand: IpvsStand): Promise<void> {
+  const node = await loadedDirector(stand, plain);
+  const pid = pidOf(node, 'lvs') ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  node.run('ipvsadm', '-C');
+  const unload = () => {
+    try {
+      node.run('modprobe', '-d', '/run/modules', '-r', 'ip_vs_rr', 'ip_vs_wlc', 'ip_vs_sh', 'ip_vs');
+    } catch {
+      // A packet or a timer may hold it for a moment.
+    }
+    return !readFileSync('/proc/modules', 'utf8').includes('ip_vs ');
+  };
+  await until('the module unloaded', unload);
+  process.kill(pid, 'SIGCONT');
+  await until(
+    'the table again',
+    () => readFileSync('/proc/modules', 'utf8').includes('ip_vs ') && node.table().join() === whole.join(),
+  );
+  assert.match(node.log, /ipvs-unavailable|lvs\.available/);
+  assert.equal(pidOf(node, 'lvs'), pid);
+}
+
+/** Answers to a hundred changes do not fit into two kilobytes: some are lost, and what the kernel has is read anew. */
+async function overrun(stand: IpvsStand): Promise<void> {
+  const node = await loadedDirector(stand, plain);
+  const servers = Array.from({ length: 250 }, (_, i) => `  real_server 10.1.1.${i + 1} 80 {\n  }`).join('\n');
+  node.reload(
+    `global_defs {\n  lvs_netlink_cmd_rcv_bufs 2048\n}\n${plain.replace('  real_server', `${servers}\n  real_server`)}`,
+  );
+  await until('all servers', () => node.table().length === 253);
+  assert.match(node.log, /ENOBUFS/);
+}
+
+async function inStand(run: (stand: IpvsStand) => Promise<void>): Promise<void> {
+  const stand = new IpvsStand([]);
+  try {
+    await run(stand);
+  } finally {
+    await stand.down();
+  }
+}
+
+/** Repeatable numbers from 0 to 1. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+export const deathSteps: readonly GuestStep[] = [
+  {
+    name: 'sync: a connection survives the death of its director, whose peer was sent it',
+    run: () => inStand(connectionSurvives),
+  },
+  {
+    name: 'kill: lvs killed under load loses no request, no server, and learns the verdicts again',
+    run: async () => {
+      await killUnderLoad(4, seeded(7), () => undefined);
+    },
+  },
+  { name: 'faults: the module unloaded is reported and recovered from', run: () => inStand(moduleGone) },
+  { name: 'faults: a receive buffer that overruns is reported and recovered from', run: () => inStand(overrun) },
+];

@@ -1,0 +1,20 @@
+import { ipvsSteps } from './ipvs-guest.ts';
+
+/** Runs in a guest: all steps, or those whose name has a word of the command line in it, a line of JSON about each. */
+const words = process.argv.slice(2);
+for (const { name, run } of ipvsSteps) {
+  if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
+  const start = performance.now();
+  let error: string | null = null;
+  try {
+    await run();
+  } catch (failure) {
+    error =
+      failure instanceof Error
+        ? `${failure.message}\n${failure.stack ?? ''}\n${String(failure.cause ?? '')}`
+        : String(failure);
+  }
+  const seconds = Math.round((performance.now() - start) / 100) / 10;
+  process.stdout.write(`${JSON.stringify({ name, error, seconds })}\n`);
+}
+process.exit();

@@ -1,0 +1,109 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { waitFor } from '@keepfleet/testkit';
+
+const MAIN = join(import.meta.dirname, '../../../apps/node-agent/src/main.ts');
+const ROOT = '/run/kf-ipvs';
+
+/** A network namespace with IPVS of its own, and a program that looks after it. */
+export abstract class IpvsNode {
+  readonly name: string;
+  readonly directory: string;
+  protected child: ChildProcess | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+    this.directory = join(ROOT, name);
+    mkdirSync(this.directory, { recursive: true });
+    execFileSync('ip', ['netns', 'add', this.name]);
+    this.ip('link', 'set', 'lo', 'up');
+  }
+
+  get config(): string {
+    return join(this.directory, 'keepalived.conf');
+  }
+
+  get log(): string {
+    return readFileSync(join(this.directory, 'log'), 'utf8').split('\n').slice(-40).join('\n');
+  }
+
+  ip(...words: readonly string[]): string {
+    return execFileSync('ip', ['-n', this.name, ...words], { encoding: 'utf8' });
+  }
+
+  run(program: string, ...args: readonly string[]): string {
+    return execFileSync('ip', ['netns', 'exec', this.name, program, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  /** The kernel's table with its thresholds, one line a service, destination or limit, sorted. */
+  table(): string[] {
+    const saved = this.run('ipvsadm', '-Sn').trim().split('\n');
+    const limits = this.run('ipvsadm', '-Ln', '--thresholds')
+      .split('\n')
+      .filter((line) => /^ *->.* \d/.test(line));
+    return [...saved, ...limits].filter(Boolean).sort();
+  }
+
+  abstract start(text: string): Promise<void>;
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const { child } = this;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, 'exit');
+  }
+
+  async remove(): Promise<void> {
+    await this.stop('SIGKILL');
+    execFileSync('ip', ['netns', 'del', this.name]);
+    rmSync(this.directory, { recursive: true });
+  }
+
+  protected spawn(program: string, args: readonly string[]): void {
+    const log = openSync(join(this.directory, 'log'), 'a');
+    this.child = spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio: ['ignore', log, log] });
+  }
+}
+
+/** keepalived's checker process alone. */
+export class KeepalivedNode extends IpvsNode {
+  override start(text: string): Promise<void> {
+    writeFileSync(this.config, text);
+    const pid = (name: string) => join(this.directory, `${name}.pid`);
+    this.spawn('keepalived', ['-n', '-C', '-G', '-l', '-f', this.config, '-p', pid('main'), '-c', pid('checkers')]);
+    return Promise.resolve();
+  }
+}
+
+/** The whole agent. */
+export class OurNode extends IpvsNode {
+  override async start(text: string): Promise<void> {
+    writeFileSync(this.config, text);
+    const directory = (name: string) => join(this.directory, name);
+    writeFileSync(directory('agent.yaml'), `node: ${this.name}\n`);
+    this.spawn(process.execPath, [
+      ...[MAIN, '--config', this.config, '--agent-config', directory('agent.yaml')],
+      ...['--run-dir', directory('run'), '--state-dir', directory('state')],
+    ]);
+    await Promise.resolve();
+  }
+
+  reload(text: string): void {
+    writeFileSync(this.config, text);
+    this.child?.kill('SIGHUP');
+  }
+
+  /** Waits for the table; gives it as it is when that takes too long, to be compared. */
+  async hasTable(wanted: readonly string[], deadline = 30_000): Promise<string[]> {
+    const end = performance.now() + deadline;
+    const text = wanted.join('\n');
+    const same = () => this.table().join('\n') === text || performance.now() > end;
+    await waitFor(same, { deadline: deadline * 2, what: `a table in ${this.name}`, every: 200 });
+    return this.table();
+  }
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { waitFor } from '@keepfleet/testkit';
+import { type Configuration, generated, samples } from './ipvs-configurations.ts';
+import type { GuestStep } from './ipvs-guest.ts';
+import { KeepalivedNode, OurNode } from './ipvs-node.ts';
+
+/** Lines that only one of two tables has. */
+function difference(ours: readonly string[], theirs: readonly string[]): string[] {
+  return [
+    ...ours.filter((line) => !theirs.includes(line)).map((line) => `only ours: ${line}`),
+    ...theirs.filter((line) => !ours.includes(line)).map((line) => `only keepalived's: ${line}`),
+  ];
+}
+
+async function underKeepalived(configurations: readonly Configuration[]): Promise<Map<string, string[]>> {
+  const nodes = configurations.map((configuration, i) => ({ configuration, node: new KeepalivedNode(`kf-k${i}`) }));
+  for (const { configuration, node } of nodes) await node.start(configuration.text);
+  let last: string[] = [];
+  let moving: string[] = [];
+  await waitFor(
+    () => {
+      const before = last;
+      last = nodes.map(({ node }) => node.run('ipvsadm', '-Sn'));
+      moving = nodes.flatMap(({ configuration }, i) => (last[i] && last[i] === before[i] ? [] : configuration.name));
+      return moving.length === 0;
+    },
+    { deadline: 180_000, what: 'tables of keepalived that stand still', every: 1_500 },
+  ).catch((cause: unknown) => {
+    throw new Error(`no table, or one that moves: ${moving.join(', ')}`, { cause });
+  });
+  const tables = new Map(nodes.map(({ configuration, node }) => [configuration.name, node.table()]));
+  for (const { node } of nodes) await node.remove();
+  return tables;
+}
+
+/** One agent, reloaded with one configuration after another, must have the table of a keepalived that has just started. */
+export const tableSteps: readonly GuestStep[] = [
+  {
+    name: "has keepalived's table for each of its samples and for every two options together, by reloads of one agent",
+    run: async () => {
+      const configurations = [...samples(), generated()];
+      assert.ok(configurations.length > 10, `${configurations.length} samples`);
+
+      const tables = await underKeepalived(configurations);
+
+      const node = new OurNode('kf-ours');
+      const found: string[] = [];
+      try {
+        await node.start(configurations[0]?.text ?? '');
+        for (const { name, text } of configurations) {
+          node.reload(text);
+          const wanted = tables.get(name) ?? [];
+          const lines = difference(await node.hasTable(wanted), wanted);
+          if (lines.length > 0) found.push(`${name}:`, ...lines.slice(0, 60));
+        }
+        assert.equal(found.join('\n'), '', node.log);
+        await node.stop();
+        assert.deepEqual(node.table(), []);
+      } finally {
+        await node.remove();
+      }
+    },
+  },
+];
