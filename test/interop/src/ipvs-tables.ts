@@ -12,7 +12,12 @@ function difference(ours: readonly string[], theirs: readonly string[]): string[
   ];
 }
 
-async function underKeepalived(configurations: readonly Configuration[]): Promise<Map<string, string[]>> {
+interface Wanted {
+  readonly shown: string;
+  readonly table: readonly string[];
+}
+
+async function underKeepalived(configurations: readonly Configuration[]): Promise<Map<string, Wanted>> {
   const nodes = configurations.map((configuration, i) => ({ configuration, node: new KeepalivedNode(`kf-k${i}`) }));
   for (const { configuration, node } of nodes) await node.start(configuration.text);
   let last: string[] = [];
@@ -20,7 +25,7 @@ async function underKeepalived(configurations: readonly Configuration[]): Promis
   await waitFor(
     () => {
       const before = last;
-      last = nodes.map(({ node }) => node.run('ipvsadm', '-Sn'));
+      last = nodes.map(({ node }) => node.shown());
       moving = nodes.flatMap(({ configuration }, i) => (last[i] && last[i] === before[i] ? [] : configuration.name));
       return moving.length === 0;
     },
@@ -28,7 +33,9 @@ async function underKeepalived(configurations: readonly Configuration[]): Promis
   ).catch((cause: unknown) => {
     throw new Error(`no table, or one that moves: ${moving.join(', ')}`, { cause });
   });
-  const tables = new Map(nodes.map(({ configuration, node }) => [configuration.name, node.table()]));
+  const tables = new Map(
+    nodes.map(({ configuration, node }, i) => [configuration.name, { shown: last[i] ?? '', table: node.table() }]),
+  );
   for (const { node } of nodes) await node.remove();
   return tables;
 }
@@ -49,8 +56,9 @@ export const tableSteps: readonly GuestStep[] = [
         await node.start(configurations[0]?.text ?? '');
         for (const { name, text } of configurations) {
           node.reload(text);
-          const wanted = tables.get(name) ?? [];
-          const lines = difference(await node.hasTable(wanted), wanted);
+          const { shown = '', table = [] } = tables.get(name) ?? {};
+          await node.shows(shown);
+          const lines = difference(node.table(), table);
           if (lines.length > 0) found.push(`${name}:`, ...lines.slice(0, 60));
         }
         assert.equal(found.join('\n'), '', node.log);

@@ -1,0 +1,72 @@
+/** A table of services with servers behind each, in every language that it is told in. */
+export interface Size {
+  readonly services: number;
+  readonly servers: number;
+}
+
+export interface Table {
+  readonly size: Size;
+  /** For `ipvsadm -R`. */
+  readonly saved: string;
+  readonly keepalivedConf: string;
+  /** For the lvs process. */
+  readonly settings: object;
+}
+
+const SECOND = 1_000_000;
+
+const vip = (i: number) => `10.${100 + Math.floor(i / 250)}.${i % 250}.1`;
+const server = (i: number, j: number) => `10.${Math.floor(i / 250)}.${i % 250}.${j + 1}`;
+
+/** `changed` is the weight of the last server of all. */
+export function tableOf(size: Size, changed = 1): Table {
+  const { services, servers } = size;
+  const saved: string[] = [];
+  const conf: string[] = [];
+  const virtualServers: object[] = [];
+  for (let i = 0; i < services; i++) {
+    const address = vip(i);
+    saved.push(`-A -t ${address}:80 -s wrr`);
+    conf.push(`virtual_server ${address} 80 {\n  protocol TCP\n  lvs_sched wrr\n  lvs_method NAT`);
+    const realServers: object[] = [];
+    for (let j = 0; j < servers; j++) {
+      const weight = i === services - 1 && j === servers - 1 ? changed : 1;
+      const real = server(i, j);
+      saved.push(`-a -t ${address}:80 -r ${real}:80 -m -w ${weight}`);
+      conf.push(`  real_server ${real} 80 {\n    weight ${weight}\n  }`);
+      realServers.push(realServer(real, weight));
+    }
+    conf.push('}');
+    virtualServers.push(virtualServer(address, realServers));
+  }
+  return {
+    size,
+    saved: `${saved.join('\n')}\n`,
+    keepalivedConf: `${conf.join('\n')}\n`,
+    settings: { groups: [], virtualServers },
+  };
+}
+
+const nat = { kind: 'nat' };
+
+function virtualServer(address: string, realServers: readonly object[]): object {
+  return {
+    key: `tcp/${address}:80`,
+    target: { kind: 'address', address, port: 80 },
+    ...{ protocol: 'tcp', scheduler: 'wrr', flags: { flag1: false, flag2: false, flag3: false } },
+    ...{ onePacket: false, hashed: false, forwarding: nat, persistence: null, delayLoop: 60 * SECOND },
+    ...{ retry: null, delayBeforeRetry: null, warmup: null, connectTimeout: 5 * SECOND, weight: 1 },
+    ...{ quorum: 1, hysteresis: 0, quorumUp: null, quorumDown: null, alpha: false, omega: false, haSuspend: false },
+    ...{ inhibitOnFailure: false, smtpAlert: false, virtualHost: null, snmpName: null, place: null, sorryServer: null },
+    realServers,
+  };
+}
+
+function realServer(address: string, weight: number): object {
+  return {
+    ...{ key: `${address}:80`, address, port: 80, weight, configuredWeight: weight, forwarding: nat },
+    ...{ inhibitOnFailure: false, upperThreshold: 0, lowerThreshold: 0, alpha: false, retry: null },
+    ...{ delayBeforeRetry: null, warmup: null, delayLoop: null, connectTimeout: null, virtualHost: null },
+    ...{ notifyUp: null, notifyDown: null, smtpAlert: false, snmpName: null, place: null, checkers: [] },
+  };
+}

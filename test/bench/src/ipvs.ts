@@ -1,0 +1,49 @@
+import { runInGuest } from '@keepfleet/test-lab';
+import type { Measure } from './table.ts';
+
+const SIZES = ['50x100', '2300x16'];
+const GUEST_MS = 6 * 60_000;
+
+interface Times {
+  readonly program: number;
+  readonly change: number;
+  readonly dump: number;
+}
+
+interface Result {
+  readonly size: { readonly services: number; readonly servers: number };
+  readonly ours: Times;
+  readonly ipvsadm: Times;
+  readonly keepalived: Times;
+}
+
+const COLUMNS = ['program', 'one change', 'dump'] as const;
+const cells = ({ program, change, dump }: Times) => [program, change, dump].map((time) => Math.round(time));
+
+/**
+ * Tables of 5,000 and 36,800 real servers on a real kernel, in a guest: by the lvs process, told by its link, beside
+ * `ipvsadm -R`, `-e` and `-Sn`, and beside keepalived, from its start or signal until the kernel has it.
+ */
+export async function measureIpvs(progress: (text: string) => void): Promise<Measure[]> {
+  progress('ipvs: a guest with one CPU, several minutes');
+  const { output, code } = await runInGuest(`exec node test/bench/src/ipvs-guest-main.ts ${SIZES.join(' ')}`, {
+    timeout: GUEST_MS,
+    megabytes: 1_024,
+  });
+  const results = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Result] : []));
+  if (results.length < SIZES.length) throw new Error(`the guest ended with ${code}: ${output.slice(-2_000)}`);
+  return results.flatMap(({ size, ours, ipvsadm, keepalived }) => {
+    const servers = size.services * size.servers;
+    const what = `ipvs: ${servers} servers in ${size.services} services, ms`;
+    const withKeepalived = ['program', 'one change'];
+    return [
+      { what, columns: COLUMNS, ours: cells(ours), theirs: cells(ipvsadm), peer: 'ipvsadm' },
+      {
+        what: `  the same beside keepalived (start and SIGHUP), ms`,
+        columns: withKeepalived,
+        ours: cells(ours).slice(0, 2),
+        theirs: cells(keepalived).slice(0, 2),
+      },
+    ];
+  });
+}
