@@ -51,7 +51,9 @@ export abstract class IpvsNode {
 
   /** The kernel's own text of the table, without counters; cheap, since it starts no program. Flags are not in it. */
   shown(): string {
-    const text = readFileSync(`/proc/${this.child?.pid ?? 0}/net/ip_vs`, 'utf8');
+    const { child } = this;
+    if (child?.exitCode !== null) throw new Error(`the program in ${this.name} has ended: ${this.log}`);
+    const text = readFileSync(`/proc/${child.pid ?? 0}/net/ip_vs`, 'utf8');
     const lines = text.split('\n').slice(3);
     return lines
       .map((line) => line.trim().replace(/( +\d+){2}$/, ''))

@@ -53,9 +53,9 @@ export const tableSteps: readonly GuestStep[] = [
       const node = new OurNode('kf-ours');
       const found: string[] = [];
       try {
-        await node.start(configurations[0]?.text ?? '');
-        for (const { name, text } of configurations) {
-          node.reload(text);
+        for (const [i, { name, text }] of configurations.entries()) {
+          if (i === 0) await node.start(text);
+          else node.reload(text);
           const { shown = '', table = [] } = tables.get(name) ?? {};
           await node.shows(shown);
           const lines = difference(node.table(), table);
