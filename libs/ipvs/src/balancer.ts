@@ -1,5 +1,6 @@
 import type { Instant, Machine } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
+import { ownersOf, placeText, quorumEvents, sameSet, weightEvents } from './balancer-events.ts';
 import { destinationOf } from './expand.ts';
 import type { ConnectionsOfService, LvsEvent } from './messages.ts';
 import {
@@ -19,13 +20,11 @@ import {
   type VirtualServerState,
   desiredServices,
   firstState,
-  liveWeight,
   reconfigured,
-  sorryInUse,
   withEffect,
   withHealth,
 } from './virtual-server.ts';
-import { type WeightEffect, weightOf } from './weight.ts';
+import type { WeightEffect } from './weight.ts';
 
 export type BalancerInput =
   /** Once, before everything else: the keys of the services that an earlier run created. */
@@ -379,53 +378,4 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     });
     return server === undefined ? state.settings.place : server.place;
   }
-}
-
-/** Two virtual servers may stand for one kernel service (a group and an address); the first in the configuration has it. */
-function ownersOf(states: Iterable<VirtualServerState>): Map<string, string> {
-  const owners = new Map<string, string>();
-  for (const { settings, services } of states) {
-    for (const id of services) {
-      const key = serviceKey(id);
-      if (!owners.has(key)) owners.set(key, settings.key);
-    }
-  }
-  return owners;
-}
-
-function placeText(place: string | null): string {
-  return place === null ? '' : ` (${place})`;
-}
-
-function weightEvents(before: VirtualServerState, after: VirtualServerState): BalancerOutput[] {
-  const outputs: BalancerOutput[] = [];
-  for (const [server, state] of after.servers) {
-    const known = before.servers.get(server);
-    const from = known && weightOf(known);
-    const to = weightOf(state);
-    if (from === undefined || from === to) continue;
-    outputs.push({ kind: 'event', event: { kind: 'weight-changed', service: after.settings.key, server, from, to } });
-  }
-  return outputs;
-}
-
-function quorumEvents(before: VirtualServerState, after: VirtualServerState): BalancerOutput[] {
-  const outputs: BalancerOutput[] = [];
-  const service = after.settings.key;
-  if (before.quorumUp !== after.quorumUp) {
-    const kind = after.quorumUp ? 'quorum-gained' : 'quorum-lost';
-    const { quorum } = after.settings;
-    outputs.push({ kind: 'event', event: { kind, service, weight: liveWeight(after), quorum } });
-  }
-  const from = sorryInUse(before) ? before.settings.sorryServer?.key : undefined;
-  const to = sorryInUse(after) ? after.settings.sorryServer?.key : undefined;
-  if (from !== to && from !== undefined)
-    outputs.push({ kind: 'event', event: { kind: 'sorry-server-out', service, server: from } });
-  if (from !== to && to !== undefined)
-    outputs.push({ kind: 'event', event: { kind: 'sorry-server-in', service, server: to } });
-  return outputs;
-}
-
-function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((each) => b.has(each));
 }

@@ -173,7 +173,8 @@ describe('on the wire', () => {
     const daemonBytes = `4000 0380 0800 0100 01000000  0900 0200 65746831 00 000000  0800 0300 07000000
       0600 0400 7805 0000  0800 0500 e0000051  0600 0700 9022 0000  0500 0800 01 000000`;
     expect(hex(payload)).toBe(bytes(daemonBytes));
-    const { instance: _, ...decoded } = { ...settings, state: 'master', maxLength: 1400 };
+    const { interface: name, syncId, group, port, ttl } = settings;
+    const decoded = { state: 'master', interface: name, syncId, maxLength: 1400, group, port, ttl };
     expect(decodeDaemon(payload)).toEqual({ ok: true, value: decoded });
   });
 
