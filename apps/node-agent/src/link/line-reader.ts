@@ -1,5 +1,5 @@
 /** Longest line that is taken: a configuration of tens of thousands of real servers fits several times. */
-export const LINE_LIMIT = 16 << 20;
+export const LINE_LIMIT = 64 << 20;
 
 export class LineTooLong extends Error {
   override readonly name = 'LineTooLong';
