@@ -20,7 +20,7 @@ export {
 } from './diagnostics.ts';
 export { type ParseInput, type ParseResult, isUsable, parseKeepalivedConfig } from './parse.ts';
 export { type FileLoader, type LoadedFile, filesInMemory, noFiles } from './syntax/files.ts';
-export type { Command } from './grammar/readers.ts';
+export type { Account, Command } from './grammar/readers.ts';
 export {
   type AgentFile,
   type AgentFileProblem,
@@ -33,7 +33,8 @@ export {
 export { writeKeepalivedConfig } from './write/write-config.ts';
 export { type ConfigDiff, type ChangedItem, type ListDiff, diffConfigs, isEmptyDiff } from './diff.ts';
 export { type BlockDescription, type KeywordDescription, describeLanguage } from './language/language.ts';
-export { VOCABULARY } from './grammar/vocabulary.ts';
+export { OWN_VOCABULARY, VOCABULARY } from './grammar/vocabulary.ts';
+export type * from './model/check.ts';
 export type * from './model/model.ts';
 export type * from './model/parts.ts';
 export type { Encapsulation, Hop, RouteEntry, RouteLine, RuleEntry, RuleLine } from './model/routing.ts';

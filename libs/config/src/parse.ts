@@ -7,6 +7,7 @@ import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-gr
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
 import { RulePriorities } from './model/rule-priorities.ts';
 import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
+import { resolveTrackFiles } from './model/track-file.ts';
 import { Secrets } from './secrets.ts';
 import { type FileLoader, type LoadedFile, noFiles } from './syntax/files.ts';
 import { type PreprocessOptions, Preprocessor } from './syntax/preprocess.ts';
@@ -44,6 +45,8 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
     instances: [],
     groups: [],
     scripts: [],
+    trackFiles: [],
+    ssl: draft({ file: input.file, line: 1, column: 1 }),
     virtualServers: [],
     virtualServerGroups: [],
     staticAddresses: [],
@@ -109,6 +112,8 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
     vrrpInstances,
     syncGroups,
     scripts,
+    trackFiles: resolveTrackFiles(config.trackFiles),
+    ssl: config.ssl.set,
     virtualServerGroups,
     virtualServers: resolveVirtualServers(config, virtualServerGroups, diagnostics),
     staticAddresses: config.staticAddresses.map(({ ownVmac: _, ...line }) => ({
@@ -133,6 +138,22 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     ...(smtpAlert === undefined ? {} : { smtpAlert }),
     ...(smtpAlertVrrp === undefined ? {} : { smtpAlertVrrp }),
     ...(smtpAlertChecker === undefined ? {} : { smtpAlertChecker }),
+    ...(set.smtpHeloName === undefined ? {} : { smtpHeloName: set.smtpHeloName }),
+    smtpTls: set.smtpTls ?? 'off',
+    smtpTlsVerify: set.smtpTlsVerify ?? true,
+    ...(set.smtpUser === undefined ? {} : { smtpUser: set.smtpUser }),
+    ...(set.smtpPassword === undefined ? {} : { smtpPassword: set.smtpPassword }),
+    noEmailFaults: set.noEmailFaults ?? false,
+    noCheckerEmails: set.noCheckerEmails ?? false,
+    ...(set.lvsNotifyFifo === undefined
+      ? {}
+      : {
+          lvsNotifyFifo: {
+            ...set.lvsNotifyFifo,
+            ...(set.lvsNotifyFifoScript === undefined ? {} : { script: set.lvsNotifyFifoScript }),
+          },
+        }),
+    realServerInitNotifies: set.realServerInitNotifies ?? false,
     enableTraps: set.enableTraps ?? false,
     enableScriptSecurity: set.enableScriptSecurity ?? false,
     ...(scriptUser === undefined ? {} : { scriptUser }),

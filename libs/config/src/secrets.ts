@@ -8,11 +8,11 @@ export const MASK = '********';
 const MIN_ANYWHERE = 4;
 
 /** A keyword whose parameters nobody should read, from where it stands to the end of its line. */
-const SECRET_WORD = /^(?:auth_?pass\w*|password\w*|passphrase|community)$/i;
+const SECRET_WORD = /^(?:auth_?pass\w*|(?:smtp_)?password\w*|passphrase|community)$/i;
 /** The key of auth_hmac is one, that of SSL a path. */
 const KEY_PARAMETER = /^[^/]/;
 const SECRET_ON_LINE =
-  /(?:^|[\s"{}])(?:(?:auth_?pass\w*|password\w*|passphrase|community)(?=[\s"{}]|$)|key(?=[ \t]+"?[^\s"/]))/i;
+  /(?:^|[\s"{}])(?:(?:auth_?pass\w*|(?:smtp_)?password\w*|passphrase|community)(?=[\s"{}]|$)|key(?=[ \t]+"?[^\s"/]))/i;
 const DEFINITION_LINE = /^(\s*(?:@\S*\s+)*\$([A-Za-z_]\w*)=)(.*)$/;
 const SECRET_NAME = /pass|secret|community|token|hmac|(?:^|_)key(?:_|$)/i;
 

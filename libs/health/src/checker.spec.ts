@@ -2,7 +2,19 @@ import { createHash } from 'node:crypto';
 import { type Instant, after, instant, millis, seconds } from '@keepfleet/machine';
 import { asciiBytes, hex, ip, latin1Text, unhex } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
-import { Checker, type CheckerInput, type CheckerOutput, type CheckerSettings, describeChecker } from './index.ts';
+import {
+  Checker,
+  type CheckerInput,
+  type CheckerOutput,
+  type HttpCheckSettings,
+  type MiscCheckSettings,
+  type PatternSearch,
+  type ScheduledCheckSettings,
+  type TcpCheckSettings,
+  type UrlSettings,
+  WatchedChecker,
+  describeChecker,
+} from './index.ts';
 
 const schedule = {
   delayLoop: seconds(10),
@@ -11,6 +23,8 @@ const schedule = {
   warmup: seconds(10),
   alpha: false,
   logAllFailures: false,
+  rise: 1,
+  latency: null,
 };
 const connection = {
   address: ip('192.168.1.10'),
@@ -21,23 +35,38 @@ const connection = {
   fwmark: null,
   connectTimeout: seconds(5),
 };
-const url = { path: '/', virtualHost: null, statusCodes: [{ first: 200, last: 200 }], digest: null };
-const http: CheckerSettings = {
+const url: UrlSettings = {
+  path: '/',
+  virtualHost: null,
+  statusCodes: [{ first: 200, last: 200 }],
+  digest: null,
+  pattern: null,
+  method: 'GET',
+  headers: [],
+  body: null,
+};
+const http: HttpCheckSettings = {
   kind: 'http',
   schedule,
   connection,
-  tls: false,
-  serverName: null,
+  tls: null,
   protocol: '1.0',
   virtualHost: null,
   urls: [url],
+  fastRecovery: false,
 };
-const tcp: CheckerSettings = { kind: 'tcp', schedule, connection };
+const tcp: TcpCheckSettings = { kind: 'tcp', schedule, connection };
 
 function md5() {
   const hash = createHash('md5');
   return { update: (bytes: Uint8Array) => void hash.update(bytes), hex: () => hash.digest('hex') };
 }
+
+const search: PatternSearch = ({ source, flags }, text, from) => {
+  const pattern = new RegExp(source, `${flags}g`);
+  pattern.lastIndex = from;
+  return pattern.exec(text)?.index ?? -1;
+};
 
 /** A checker with its own clock, driven by hand. */
 class Bench {
@@ -45,8 +74,8 @@ class Bench {
   readonly checker: Checker;
   attempt = 0;
 
-  constructor(settings: CheckerSettings, up = true, random = 0) {
-    this.checker = new Checker(settings, up, { random: () => random, md5 }, this.now);
+  constructor(settings: ScheduledCheckSettings, up = true, random = 0) {
+    this.checker = new Checker(settings, up, { random: () => random, md5, search }, this.now);
     this.handle({ kind: 'start' });
   }
 
@@ -74,7 +103,7 @@ class Bench {
   }
 
   #seen(outputs: readonly CheckerOutput[]): readonly CheckerOutput[] {
-    for (const output of outputs) if (output.kind === 'connect') this.attempt = output.attempt;
+    for (const output of outputs) if (output.kind === 'connect' || output.kind === 'run') this.attempt = output.attempt;
     return outputs;
   }
 }
@@ -112,6 +141,8 @@ describe('a schedule', () => {
     expect(verdicts(bench.refuse())).toHaveLength(1);
     expect(bench.checker.status).toMatchObject({ up: false, failures: 3 });
     expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(10)));
+    bench.refuse();
+    expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(10)));
   });
 
   it('brings a server up by one success', () => {
@@ -128,13 +159,147 @@ describe('a schedule', () => {
   });
 });
 
+describe('keywords of our own', () => {
+  it('let a server come up only by several successes', () => {
+    const bench = new Bench({ ...tcp, schedule: { ...schedule, rise: 3 } }, false);
+    const connect = () => {
+      bench.expire();
+      return verdicts(bench.handle({ kind: 'connected', attempt: bench.attempt }));
+    };
+    expect([connect(), connect()]).toEqual([[], []]);
+    expect(connect()).toHaveLength(1);
+    expect(bench.refuse()).not.toEqual([]);
+    expect(bench.checker.status.up).toBe(true);
+  });
+
+  it('turn slow answers into a smaller share, in steps, and quick ones back into the whole', () => {
+    const latency = { target: millis(100), leastShare: 0.2 };
+    const bench = new Bench({ ...tcp, schedule: { ...schedule, latency } });
+    const took = (milliseconds: number) => {
+      bench.expire();
+      bench.now = after(bench.now, millis(milliseconds));
+      bench.handle({ kind: 'connected', attempt: bench.attempt });
+      return bench.checker.effect.share;
+    };
+    expect(took(50)).toBe(1);
+    expect(took(105)).toBe(1);
+    for (let i = 0; i < 20; i++) took(400);
+    expect(bench.checker.effect.share).toBeCloseTo(0.25);
+    for (let i = 0; i < 20; i++) took(4_000);
+    expect(bench.checker.effect.share).toBe(0.2);
+    for (let i = 0; i < 40; i++) took(10);
+    expect(bench.checker.effect.share).toBe(1);
+  });
+});
+
+describe('MISC_CHECK', () => {
+  const misc: MiscCheckSettings = {
+    kind: 'misc',
+    schedule: { ...schedule, retry: 0 },
+    argv: ['/bin/check'],
+    user: null,
+    timeout: seconds(4),
+    dynamic: true,
+    secure: false,
+  };
+  const exited = (bench: Bench, status: number | null, signal: string | null = null) => {
+    bench.expire();
+    return bench.handle({ kind: 'exited', attempt: bench.attempt, status, signal });
+  };
+
+  it('counts the time to the next run from the start of this one', () => {
+    const bench = new Bench(misc);
+    bench.expire();
+    const began = bench.now;
+    bench.now = after(bench.now, seconds(3));
+    bench.handle({ kind: 'exited', attempt: 1, status: 0, signal: null });
+    expect(bench.checker.nextDeadline()).toBe(after(began, seconds(10)));
+  });
+
+  it('takes a weight from its exit code, and gives it back with 0', () => {
+    const bench = new Bench(misc);
+    exited(bench, 9);
+    expect(bench.checker.effect.replaced).toBe(7);
+    exited(bench, 2);
+    expect(bench.checker.effect.replaced).toBe(0);
+    exited(bench, 1);
+    expect(bench.checker.status).toMatchObject({ up: false, lastResult: 'exited with status 1' });
+    exited(bench, 0);
+    expect(bench.checker.effect.replaced).toBeNull();
+    expect(bench.checker.status.up).toBe(true);
+  });
+
+  it('without misc_dynamic is down by any code but 0', () => {
+    const bench = new Bench({ ...misc, dynamic: false });
+    exited(bench, 2);
+    expect(bench.checker.status.up).toBe(false);
+  });
+
+  it('is ended when it takes too long, and put down when that does not help', () => {
+    const bench = new Bench(misc);
+    bench.expire();
+    expect(bench.expire()).toEqual([{ kind: 'kill', attempt: 1, signal: 'SIGTERM' }]);
+    expect(bench.now).toBe(seconds(5));
+    expect(bench.expire()).toEqual([{ kind: 'kill', attempt: 1, signal: 'SIGKILL' }]);
+    bench.handle({ kind: 'exited', attempt: 1, status: null, signal: 'SIGKILL' });
+    expect(bench.checker.status).toMatchObject({ up: false, lastResult: 'did not end within 4 s' });
+  });
+
+  it('says that it cannot be run', () => {
+    const bench = new Bench(misc);
+    bench.expire();
+    bench.handle({ kind: 'error', attempt: 1, reason: 'cannot be run: there is no program /bin/check' });
+    expect(bench.checker.status.lastResult).toBe('cannot be run: there is no program /bin/check');
+  });
+});
+
+describe('a rest', () => {
+  it('gives up what goes on, and goes on where it was', () => {
+    const bench = new Bench(tcp);
+    bench.expire();
+    expect(bench.handle({ kind: 'suspend' })).toEqual([{ kind: 'close', attempt: 1 }]);
+    expect(bench.checker.nextDeadline()).toBeUndefined();
+    bench.now = after(bench.now, seconds(100));
+    bench.handle({ kind: 'resume' });
+    expect(bench.expire()).toEqual([{ kind: 'connect', attempt: 2 }]);
+    expect(bench.checker.status.ran).toBe(false);
+  });
+});
+
+describe('what is watched', () => {
+  const file = (weight: number) =>
+    new WatchedChecker({ kind: 'file', schedule, name: 'f', path: '/f', weight }, true, instant(0));
+
+  it('adds the number times the weight', () => {
+    const checker = file(-2);
+    expect(checker.number(5, instant(1))).toEqual([
+      { kind: 'ran', success: true, result: 'holds 5', first: true },
+      { kind: 'weight', effect: { replaced: null, added: -10, share: 1 } },
+    ]);
+    expect(checker.number(5, instant(2))).toEqual([]);
+    expect(checker.effect.added).toBe(-10);
+  });
+
+  it('is down by a number too low to be a weight, and without a weight by any but 0', () => {
+    expect(verdicts(file(1).number(-0x8000_0000, instant(1)))).toHaveLength(1);
+    expect(verdicts(file(0).number(1, instant(1)))).toHaveLength(1);
+    expect(verdicts(file(0).number(0, instant(1)))).toEqual([]);
+  });
+
+  it('is up and down with its session', () => {
+    const checker = new WatchedChecker({ kind: 'bfd', schedule, name: 'b' }, true, instant(0));
+    expect(verdicts(checker.session(false, instant(1)))).toEqual([{ kind: 'verdict', up: false, reason: 'is down' }]);
+    expect(verdicts(checker.session(true, instant(2)))).toHaveLength(1);
+  });
+});
+
 describe('TCP_CHECK', () => {
   it('succeeds when the connection is there, and closes it', () => {
     const bench = new Bench(tcp);
     expect(bench.expire()).toEqual([{ kind: 'connect', attempt: 1 }]);
     expect(bench.handle({ kind: 'connected', attempt: 1 })).toEqual([
       { kind: 'close', attempt: 1 },
-      { kind: 'ran', success: true, result: 'accepted a connection' },
+      { kind: 'ran', success: true, result: 'accepted a connection', first: true },
     ]);
   });
 
@@ -145,7 +310,7 @@ describe('TCP_CHECK', () => {
     expect(bench.now).toBe(seconds(6));
     expect(outputs).toEqual([
       { kind: 'close', attempt: 1 },
-      { kind: 'ran', success: false, result: 'did not accept a connection within 5 s' },
+      { kind: 'ran', success: false, result: 'did not accept a connection within 5 s', first: true },
       { kind: 'verdict', up: false, reason: 'did not accept a connection within 5 s' },
     ]);
     expect(bench.handle({ kind: 'connected', attempt: 1 })).toEqual([]);
@@ -184,15 +349,30 @@ describe('HTTP_GET', () => {
     );
   });
 
-  it('goes down by a wrong status, with the reason, and up again', () => {
+  it('goes down by a wrong status, with the reason, and up again by the second good answer', () => {
     const bench = new Bench(http);
     expect(verdicts(bench.answer(bad))).toEqual([{ kind: 'verdict', up: false, reason: 'answered 503, want 200' }]);
+    expect(verdicts(bench.answer(good))).toEqual([]);
+    expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(10)));
     expect(verdicts(bench.answer(good))).toEqual([{ kind: 'verdict', up: true, reason: 'answered 200' }]);
+  });
+
+  it('is up again at once with fast_recovery: the second question follows the first', () => {
+    const bench = new Bench({ ...http, fastRecovery: true });
+    bench.answer(bad);
+    expect(verdicts(bench.answer(good))).toEqual([]);
+    expect(bench.checker.nextDeadline()).toBe(bench.now);
+    expect(verdicts(bench.answer(good))).toHaveLength(1);
+  });
+
+  it('needs one good answer where nothing has failed yet', () => {
+    const bench = new Bench({ ...http, schedule: { ...schedule, alpha: true } }, false);
+    expect(verdicts(bench.answer(good))).toHaveLength(1);
   });
 
   it('accepts 200 to 299 where no status is given', () => {
     const bench = new Bench({ ...http, urls: [{ ...url, statusCodes: [] }] });
-    expect(bench.answer('HTTP/1.1 204 No Content\r\n\r\n')).toEqual([]);
+    expect(verdicts(bench.answer('HTTP/1.1 204 No Content\r\n\r\n'))).toEqual([]);
     expect(bench.checker.status).toMatchObject({ up: true, lastResult: 'answered 204' });
   });
 
@@ -219,6 +399,44 @@ describe('HTTP_GET', () => {
     const wrong = new Bench({ ...http, urls: [{ ...url, digest: '0'.repeat(32) }] });
     wrong.answer(good);
     expect(wrong.checker.status.lastResult).toBe(`answered a body with MD5 ${digest}, want ${'0'.repeat(32)}`);
+  });
+
+  it('looks for a pattern in the body, between offsets, or wants it absent', () => {
+    const pattern = { source: 'w1', flags: 'i', negate: false, from: 0, before: null };
+    const result = (options: Partial<typeof pattern> | { before: number }) => {
+      const bench = new Bench({ ...http, urls: [{ ...url, pattern: { ...pattern, ...options } }] });
+      bench.answer('HTTP/1.1 200 OK\r\n\r\n0123 W1\n');
+      return bench.checker.status.lastResult;
+    };
+    expect(result({})).toBe('answered 200, the pattern fits');
+    expect(result({ flags: '' })).toBe('answered a body in which the pattern w1 is not found');
+    expect(result({ from: 6 })).toBe('answered a body in which the pattern w1 is not found');
+    expect(result({ before: 5 })).toBe('answered a body in which the pattern w1 is not found');
+    expect(result({ before: 6 })).toBe('answered 200, the pattern fits');
+    expect(result({ negate: true })).toBe('answered a body in which the pattern w1 is found');
+  });
+
+  it('sends what it is told: method, fields, body', () => {
+    const bench = new Bench({
+      ...http,
+      urls: [{ ...url, method: 'POST', headers: [{ name: 'Host', value: 'h\r\nX: y' }], body: 'ä' }],
+    });
+    bench.expire();
+    const [sent] = bench.handle({ kind: 'connected', attempt: 1 });
+    expect(sent?.kind === 'send' && latin1Text(unhex(sent.hex))).toBe(
+      'POST / HTTP/1.0\r\nUser-Agent: KeepAliveClient (keepfleet)\r\nHost: h??X: y\r\nContent-Length: 2\r\n\r\n\xc3\xa4',
+    );
+  });
+
+  it('over HTTP/2 sends fields and judges the answer', () => {
+    const bench = new Bench({ ...http, protocol: '2' });
+    bench.expire();
+    expect(bench.handle({ kind: 'connected', attempt: 1 })).toMatchObject([
+      { kind: 'request', fields: { ':method': 'GET', ':path': '/', ':authority': '192.168.1.10:80' }, body: '' },
+    ]);
+    bench.handle({ kind: 'head', attempt: 1, status: 200, fields: {} });
+    bench.handle({ kind: 'closed', attempt: 1 });
+    expect(bench.checker.status.lastResult).toBe('answered 200');
   });
 
   it('fails by an answer that stops', () => {

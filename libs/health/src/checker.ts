@@ -2,72 +2,82 @@ import {
   type Duration,
   type Instant,
   type Machine,
-  type RandomSource,
   after,
+  between,
   micros,
   seconds,
   toSeconds,
 } from '@keepfleet/machine';
 import { err, hex, ok, unhex } from '@keepfleet/wire';
-import { type DigestStream, Exchange, type Judgement } from './exchange.ts';
-import { encodeRequest } from './http-request.ts';
-import { type CheckFailure, type CheckerInput, type CheckerOutput, describeFailure } from './messages.ts';
-import type { CheckerSettings, HttpCheckSettings, UrlSettings } from './settings.ts';
+import { type CheckerEnvironment, type Conversation, type Judgement, type Step, closedEarly } from './conversation.ts';
+import { conversationOf } from './conversations.ts';
+import { Latency } from './latency.ts';
+import {
+  type CheckerInput,
+  type CheckerOutput,
+  type WeightEffect,
+  describeFailure,
+  noWeightEffect,
+} from './messages.ts';
+import type { ConnectedCheckSettings, ScheduledCheckSettings } from './settings.ts';
+import { type CheckerStatus, Verdict } from './verdict.ts';
 
 /** The first run waits this long, besides its random part. */
 const START_DELAY = seconds(1);
 /** Each piece of an answer may take the connect timeout; the whole answer may take this many of them. */
 const ANSWER_TIMEOUTS = 10;
-
-export interface CheckerEnvironment {
-  readonly random: RandomSource;
-  readonly md5: () => DigestStream;
-}
-
-export interface CheckerStatus {
-  readonly up: boolean;
-  /** False until a first run has ended. */
-  readonly ran: boolean;
-  readonly lastResult: string | null;
-  /** Failed runs one after another. */
-  readonly failures: number;
-  /** When `up` changed last. */
-  readonly since: Instant;
-}
+/** From SIGTERM to SIGKILL of a script that takes too long. */
+const KILL_DELAY = seconds(2);
+/** Exit codes of a dynamic script from here on are a weight plus this. */
+const WEIGHT_OFFSET = 2;
 
 type State =
   | { readonly kind: 'stopped' }
+  /** With the time that the next run would have been due. */
+  | { readonly kind: 'suspended'; readonly dueAt: Instant }
   | { readonly kind: 'waiting'; readonly dueAt: Instant }
-  | { readonly kind: 'connecting'; readonly attempt: number; readonly url: number; readonly deadline: Instant }
+  | { readonly kind: 'connecting'; readonly attempt: number; readonly part: number; readonly deadline: Instant }
   | {
-      readonly kind: 'reading';
+      readonly kind: 'talking';
       readonly attempt: number;
-      readonly url: number;
-      readonly exchange: Exchange;
+      readonly part: number;
+      readonly conversation: Conversation;
       readonly deadline: Instant;
       readonly lastDeadline: Instant;
+    }
+  | {
+      readonly kind: 'running';
+      readonly attempt: number;
+      readonly deadline: Instant;
+      readonly late: 'no' | 'terminated' | 'killed';
     };
 
 /** One checker of a real server: runs its check again and again, and says when its verdict changes. */
 export class Checker implements Machine<CheckerInput, CheckerOutput> {
-  readonly settings: CheckerSettings;
+  readonly settings: ScheduledCheckSettings;
   readonly #environment: CheckerEnvironment;
+  readonly #verdict: Verdict;
+  readonly #latency: Latency | undefined;
   #state: State = { kind: 'stopped' };
   #attempts = 0;
-  #retries: number;
-  #status: CheckerStatus;
+  #began: Instant;
+  #effect: WeightEffect = noWeightEffect;
 
   /** `up` is the verdict to begin with: that of the real server it belongs to. */
-  constructor(settings: CheckerSettings, up: boolean, environment: CheckerEnvironment, now: Instant) {
+  constructor(settings: ScheduledCheckSettings, up: boolean, environment: CheckerEnvironment, now: Instant) {
     this.settings = settings;
     this.#environment = environment;
-    // The very first failure is not forgiven: the retries begin used up.
-    this.#retries = settings.schedule.retry;
-    this.#status = { up, ran: false, lastResult: null, failures: 0, since: now };
+    this.#verdict = new Verdict(settings, up, now);
+    this.#latency = settings.schedule.latency === null ? undefined : new Latency(settings.schedule.latency);
+    this.#began = now;
   }
 
   get status(): CheckerStatus {
-    return this.#status;
+    return this.#verdict.status;
+  }
+
+  get effect(): WeightEffect {
+    return this.#effect;
   }
 
   handle(input: CheckerInput, now: Instant): readonly CheckerOutput[] {
@@ -75,33 +85,35 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
       case 'start':
         return this.#start(now);
       case 'stop': {
-        const outputs = this.#hangUp();
+        const outputs = this.#giveUp();
         this.#state = { kind: 'stopped' };
         return outputs;
       }
+      case 'suspend':
+        return this.#suspend(now);
+      case 'resume':
+        if (this.#state.kind === 'suspended') this.#state = { ...this.#state, kind: 'waiting' };
+        return [];
       case 'connected':
         return this.#connected(input.attempt, now);
-      case 'data': {
-        const state = this.#reading(input.attempt);
-        if (state === undefined) return [];
-        const judgement = state.exchange.data(unhex(input.hex));
-        if (judgement !== undefined) return this.#judged(judgement, now);
-        const deadline = Math.min(after(now, this.#patience()), state.lastDeadline) as Instant;
-        this.#state = { ...state, deadline };
-        return [];
-      }
+      case 'data':
+        return this.#talk(input.attempt, now, ({ conversation }) => conversation.data(unhex(input.hex)));
+      case 'head':
+        return this.#talk(input.attempt, now, ({ conversation }) => conversation.head?.(input.status, input.fields));
+      case 'trailers':
+        return this.#talk(input.attempt, now, ({ conversation }) => conversation.trailers?.(input.fields));
       case 'closed': {
-        const state = this.#reading(input.attempt);
-        return state === undefined ? [] : this.#judged(state.exchange.closed(), now);
+        const state = this.#talking(input.attempt);
+        return state === undefined ? [] : this.#judged(state.conversation.closed(), now);
       }
       case 'error': {
         if (this.#attempt() !== input.attempt) return [];
-        const reading = this.#state.kind === 'reading';
-        const failure: CheckFailure = reading
-          ? { kind: 'broken-answer', error: { kind: 'closed-early' } }
-          : { kind: 'no-connection', reason: input.reason };
-        return this.#judged(err(failure), now);
+        if (this.#state.kind === 'running') return this.#judged(err({ kind: 'no-script', reason: input.reason }), now);
+        const early = this.#state.kind === 'talking' && !isDatagram(this.settings);
+        return this.#judged(early ? closedEarly : err({ kind: 'no-connection', reason: input.reason }), now);
       }
+      case 'exited':
+        return this.#exited(input, now);
     }
   }
 
@@ -109,27 +121,42 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
     const state = this.#state;
     const due = this.nextDeadline();
     if (due === undefined || now < due) return [];
-    const patience = toSeconds(this.#patience());
     switch (state.kind) {
       case 'stopped':
+      case 'suspended':
         return [];
       case 'waiting':
-        return this.#connect(0, now);
+        this.#began = now;
+        return this.settings.kind === 'misc' ? this.#run(this.settings.timeout, now) : this.#connect(0, now);
       case 'connecting':
-        return this.#judged(err({ kind: 'connect-timeout', seconds: patience }), now);
-      case 'reading':
-        return this.#judged(err({ kind: 'answer-timeout', seconds: patience }), now);
+        return this.#judged(err({ kind: 'connect-timeout', seconds: toSeconds(this.#patience()) }), now);
+      case 'talking':
+        return this.#judged(
+          state.conversation.silence?.() ?? err({ kind: 'answer-timeout', seconds: toSeconds(this.#patience()) }),
+          now,
+        );
+      case 'running': {
+        const signal = state.late === 'no' ? 'SIGTERM' : 'SIGKILL';
+        this.#state = {
+          ...state,
+          late: signal === 'SIGTERM' ? 'terminated' : 'killed',
+          deadline: after(now, KILL_DELAY),
+        };
+        return [{ kind: 'kill', attempt: state.attempt, signal }];
+      }
     }
   }
 
   nextDeadline(): Instant | undefined {
     switch (this.#state.kind) {
       case 'stopped':
+      case 'suspended':
         return undefined;
       case 'waiting':
         return this.#state.dueAt;
       case 'connecting':
-      case 'reading':
+      case 'talking':
+      case 'running':
         return this.#state.deadline;
     }
   }
@@ -141,79 +168,152 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
     return [];
   }
 
-  #connect(url: number, now: Instant): CheckerOutput[] {
+  #suspend(now: Instant): CheckerOutput[] {
+    if (this.#state.kind === 'stopped' || this.#state.kind === 'suspended') return [];
+    const outputs = this.#giveUp();
+    this.#state = { kind: 'suspended', dueAt: this.#state.kind === 'waiting' ? this.#state.dueAt : now };
+    return outputs;
+  }
+
+  #connect(part: number, now: Instant): CheckerOutput[] {
     this.#attempts++;
     const attempt = this.#attempts;
-    this.#state = { kind: 'connecting', attempt, url, deadline: after(now, this.#patience()) };
+    this.#state = { kind: 'connecting', attempt, part, deadline: after(now, this.#patience()) };
     return [{ kind: 'connect', attempt }];
   }
 
+  #run(timeout: Duration, now: Instant): CheckerOutput[] {
+    this.#attempts++;
+    const attempt = this.#attempts;
+    this.#state = { kind: 'running', attempt, deadline: after(now, timeout), late: 'no' };
+    return [{ kind: 'run', attempt }];
+  }
+
   #connected(attempt: number, now: Instant): CheckerOutput[] {
-    if (this.#state.kind !== 'connecting' || this.#state.attempt !== attempt) return [];
-    if (this.settings.kind === 'tcp') return this.#judged(ok('accepted a connection'), now);
-    const { url } = this.#state;
-    const wanted = urlAt(this.settings, url);
-    if (wanted === undefined) return this.#judged(ok('has no url to check'), now);
-    this.#state = {
-      kind: 'reading',
-      attempt,
-      url,
-      exchange: new Exchange(wanted, this.#environment.md5),
-      deadline: after(now, this.#patience()),
-      lastDeadline: after(now, micros(this.#patience() * ANSWER_TIMEOUTS)),
-    };
-    return [{ kind: 'send', attempt, hex: hex(encodeRequest(this.settings, wanted)) }];
+    if (this.#state.kind !== 'connecting' || this.#state.attempt !== attempt || this.settings.kind === 'misc')
+      return [];
+    const { part } = this.#state;
+    const conversation = conversationOf(this.settings, part, this.#environment);
+    if (conversation === undefined) return this.#judged(ok('accepted a connection'), now);
+    const deadline = after(now, this.#patience());
+    const lastDeadline = after(now, micros(this.#patience() * ANSWER_TIMEOUTS));
+    this.#state = { kind: 'talking', attempt, part, conversation, deadline, lastDeadline };
+    return this.#step(conversation.begin(), attempt, now);
   }
 
-  /** One connection has come to its end; more urls mean more connections. */
-  #judged(judgement: Exclude<Judgement, undefined>, now: Instant): CheckerOutput[] {
-    const outputs: CheckerOutput[] = this.#hangUp();
+  #talk(
+    attempt: number,
+    now: Instant,
+    answer: (state: Extract<State, { kind: 'talking' }>) => Step | undefined,
+  ): CheckerOutput[] {
+    const state = this.#talking(attempt);
+    if (state === undefined) return [];
+    const step = answer(state);
+    if (step === undefined) return [];
+    // A datagram that is no answer buys no time: only what moves a stream on does.
+    if (!isDatagram(this.settings)) {
+      const deadline = Math.min(after(now, this.#patience()), state.lastDeadline) as Instant;
+      this.#state = { ...state, deadline };
+    }
+    return this.#step(step, attempt, now);
+  }
+
+  #step(step: Step, attempt: number, now: Instant): CheckerOutput[] {
+    switch (step.kind) {
+      case 'wait':
+        return [];
+      case 'say':
+        return [{ kind: 'send', attempt, hex: hex(step.bytes) }];
+      case 'request':
+        return [{ kind: 'request', attempt, fields: step.fields, body: hex(step.body) }];
+      case 'judged':
+        return this.#judged(step.judgement, now);
+    }
+  }
+
+  #exited(input: Extract<CheckerInput, { kind: 'exited' }>, now: Instant): CheckerOutput[] {
     const state = this.#state;
-    const url = state.kind === 'connecting' || state.kind === 'reading' ? state.url : 0;
-    if (judgement.ok && this.settings.kind === 'http' && urlAt(this.settings, url + 1) !== undefined)
-      return [...outputs, ...this.#connect(url + 1, now)];
-    const result = judgement.ok ? judgement.value : this.#where(url) + describeFailure(judgement.error);
-    return [...outputs, { kind: 'ran', success: judgement.ok, result }, ...this.#concluded(judgement.ok, result, now)];
+    if (state.kind !== 'running' || state.attempt !== input.attempt || this.settings.kind !== 'misc') return [];
+    const { status, signal } = input;
+    const { dynamic, timeout } = this.settings;
+    if (status !== null && (status === 0 || (dynamic && status >= WEIGHT_OFFSET))) {
+      const replaced = dynamic && status > 0 ? status - WEIGHT_OFFSET : null;
+      const words = replaced === null ? 'exited with status 0' : `exited with status ${status}, weight ${replaced}`;
+      return [...this.#weigh({ ...this.#effect, replaced }), ...this.#judged(ok(words), now)];
+    }
+    if (state.late !== 'no') return this.#judged(err({ kind: 'script-timeout', seconds: toSeconds(timeout) }), now);
+    return this.#judged(
+      err(
+        status === null ? { kind: 'script-killed', signal: signal ?? 'a signal' } : { kind: 'script-failed', status },
+      ),
+      now,
+    );
   }
 
-  #concluded(success: boolean, result: string, now: Instant): CheckerOutput[] {
-    const { schedule } = this.settings;
-    const before = this.#status;
-    const forgiven = !success && this.#retries < schedule.retry;
-    this.#retries = forgiven ? this.#retries + 1 : 0;
-    this.#state = { kind: 'waiting', dueAt: after(now, forgiven ? schedule.delayBeforeRetry : schedule.delayLoop) };
-    const up = success || (forgiven && before.up);
-    const failures = success ? 0 : before.failures + 1;
-    const since = up === before.up ? before.since : now;
-    this.#status = { up, ran: true, lastResult: result, failures, since };
-    return up === before.up ? [] : [{ kind: 'verdict', up, reason: result }];
+  /** One connection or script has come to its end; more urls mean more connections. */
+  #judged(judgement: Judgement, now: Instant): CheckerOutput[] {
+    const state = this.#state;
+    // A script that ended in time may have left something running that is meant to run.
+    const outputs = state.kind === 'running' && state.late === 'no' ? [] : this.#giveUp();
+    const part = state.kind === 'connecting' || state.kind === 'talking' ? state.part : 0;
+    if (judgement.ok && this.settings.kind === 'http' && part + 1 < this.settings.urls.length)
+      return [...outputs, ...this.#connect(part + 1, now)];
+    const result = judgement.ok ? judgement.value : this.#where(part) + describeFailure(judgement.error);
+    const before = this.status;
+    const delay = this.#verdict.conclude(judgement.ok, result, now);
+    // keepalived counts the time to the next run of a script from the start of this one.
+    const dueAt = after(this.settings.kind === 'misc' ? this.#began : now, delay);
+    this.#state = { kind: 'waiting', dueAt: Math.max(dueAt, now) as Instant };
+    const { up } = this.status;
+    return [
+      ...outputs,
+      ...(judgement.ok ? this.#timed(now) : []),
+      { kind: 'ran', success: judgement.ok, result, first: !before.ran },
+      ...(up === before.up ? [] : [{ kind: 'verdict' as const, up, reason: result }]),
+    ];
   }
 
-  #hangUp(): CheckerOutput[] {
+  #timed(now: Instant): CheckerOutput[] {
+    if (this.#latency === undefined || !this.#latency.add(between(this.#began, now))) return [];
+    return this.#weigh({ ...this.#effect, share: this.#latency.share });
+  }
+
+  #weigh(effect: WeightEffect): CheckerOutput[] {
+    const { replaced, share } = this.#effect;
+    if (effect.replaced === replaced && effect.share === share) return [];
+    this.#effect = effect;
+    return [{ kind: 'weight', effect }];
+  }
+
+  #giveUp(): CheckerOutput[] {
     const attempt = this.#attempt();
-    return attempt === undefined ? [] : [{ kind: 'close', attempt }];
+    if (attempt === undefined) return [];
+    // What a script that has ended left running is put down with it.
+    if (this.#state.kind === 'running') return [{ kind: 'kill', attempt, signal: 'SIGKILL' }];
+    return [{ kind: 'close', attempt }];
   }
 
   #attempt(): number | undefined {
     const state = this.#state;
-    return state.kind === 'connecting' || state.kind === 'reading' ? state.attempt : undefined;
+    return 'attempt' in state ? state.attempt : undefined;
   }
 
-  #reading(attempt: number): Extract<State, { kind: 'reading' }> | undefined {
-    return this.#state.kind === 'reading' && this.#state.attempt === attempt ? this.#state : undefined;
+  #talking(attempt: number): Extract<State, { kind: 'talking' }> | undefined {
+    return this.#state.kind === 'talking' && this.#state.attempt === attempt ? this.#state : undefined;
   }
 
   #patience(): Duration {
-    return this.settings.connection.connectTimeout;
+    return this.settings.kind === 'misc' ? this.settings.timeout : this.settings.connection.connectTimeout;
   }
 
   /** Of several urls, which one it was. */
-  #where(url: number): string {
+  #where(part: number): string {
     if (this.settings.kind !== 'http' || this.settings.urls.length < 2) return '';
-    return `${urlAt(this.settings, url)?.path ?? ''}: `;
+    return `${this.settings.urls[part]?.path ?? ''}: `;
   }
 }
 
-function urlAt(settings: HttpCheckSettings, index: number): UrlSettings | undefined {
-  return settings.urls[index];
+/** Where an error is an answer: ICMP says that nobody is there. */
+function isDatagram({ kind }: { readonly kind: ConnectedCheckSettings['kind'] | 'misc' }): boolean {
+  return kind === 'udp' || kind === 'dns' || kind === 'ping';
 }

@@ -1,61 +1,143 @@
-import { type Result, err, ok } from '@keepfleet/wire';
+import { err, latin1Text, ok } from '@keepfleet/wire';
+import {
+  type CheckerEnvironment,
+  type Conversation,
+  type DigestStream,
+  type Judgement,
+  type Step,
+  failed,
+  judged,
+  say,
+  wait,
+} from './conversation.ts';
 import { ResponseReader } from './http-response.ts';
-import type { CheckFailure } from './messages.ts';
-import type { StatusRange, UrlSettings } from './settings.ts';
+import type { HeaderFields } from './messages.ts';
+import type { BodyPattern, StatusRange, UrlSettings } from './settings.ts';
 
 /** Bytes of a body that are read; a longer one is judged by its status alone. */
 export const MAX_BODY = 4_194_304;
+/** Bytes of a body that a pattern is looked for in. */
+export const MAX_SEARCHED = 1_048_576;
 
 const DEFAULT_STATUS: readonly StatusRange[] = [{ first: 200, last: 299 }];
 
-/** MD5 in the making, given by the driver: protocol code has no cryptography of its own. */
-export interface DigestStream {
-  update(bytes: Uint8Array): void;
-  /** Lower-case hexadecimal; called once, at the end. */
-  hex(): string;
-}
-
-/** What one answer came to: words such as `answered 200`, or why it failed; undefined while more is to come. */
-export type Judgement = Result<string, CheckFailure> | undefined;
-
-/** One url of an HTTP check while its answer comes in. */
-export class Exchange {
+/** What a url wants of its answer, however the answer comes. */
+export class Expectation {
   readonly #url: UrlSettings;
-  readonly #reader: ResponseReader;
+  readonly #environment: CheckerEnvironment;
   readonly #digest: DigestStream | undefined;
+  #searched = '';
   #size = 0;
 
-  constructor(url: UrlSettings, md5: () => DigestStream) {
+  constructor(url: UrlSettings, environment: CheckerEnvironment) {
     this.#url = url;
-    this.#digest = url.digest === null ? undefined : md5();
-    this.#reader = new ResponseReader((bytes) => {
-      this.#size += bytes.length;
-      if (this.#size <= MAX_BODY) this.#digest?.update(bytes);
-    });
+    this.#environment = environment;
+    this.#digest = url.digest === null ? undefined : environment.md5();
   }
 
-  data(bytes: Uint8Array): Judgement {
+  get full(): boolean {
+    return this.#size > MAX_BODY;
+  }
+
+  body(bytes: Uint8Array): void {
+    this.#size += bytes.length;
+    if (!this.full) this.#digest?.update(bytes);
+    if (this.#url.pattern !== null && this.#searched.length <= MAX_SEARCHED)
+      this.#searched += latin1Text(bytes.subarray(0, MAX_SEARCHED + 1 - this.#searched.length));
+  }
+
+  judge(status: number): Judgement {
+    const accepted = this.#url.statusCodes.length === 0 ? DEFAULT_STATUS : this.#url.statusCodes;
+    if (!accepted.some(({ first, last }) => status >= first && status <= last))
+      return err({ kind: 'wrong-status', status, want: accepted.map(rangeText).join(', ') });
+    if (this.#digest !== undefined && this.#url.digest !== null) {
+      if (this.full) return err({ kind: 'body-too-long', limit: MAX_BODY });
+      const digest = this.#digest.hex();
+      if (digest !== this.#url.digest) return err({ kind: 'wrong-digest', digest, want: this.#url.digest });
+    }
+    const { pattern } = this.#url;
+    const fits = [
+      ...(this.#digest === undefined ? [] : ['the digest fits']),
+      ...(pattern === null ? [] : ['the pattern fits']),
+    ];
+    return (pattern && this.#search(pattern)) ?? ok([`answered ${status}`, ...fits].join(', '));
+  }
+
+  /** What is wrong; undefined when all is well. */
+  #search(pattern: BodyPattern): Judgement | undefined {
+    if (this.#searched.length > MAX_SEARCHED) return err({ kind: 'body-too-long', limit: MAX_SEARCHED });
+    const at = this.#environment.search(pattern, this.#searched, pattern.from);
+    if (at === 'too-slow') return err({ kind: 'pattern-too-slow', pattern: pattern.source });
+    const found = at >= 0 && (pattern.before === null || at < pattern.before);
+    if (found === !pattern.negate) return undefined;
+    return err({ kind: found ? 'pattern-found' : 'pattern-missing', pattern: pattern.source });
+  }
+}
+
+/** One url of an HTTP/1 check while its answer comes in. */
+export class Exchange implements Conversation {
+  readonly #request: Uint8Array;
+  readonly #reader: ResponseReader;
+  readonly #expectation: Expectation;
+
+  constructor(request: Uint8Array, url: UrlSettings, environment: CheckerEnvironment) {
+    this.#request = request;
+    const expectation = new Expectation(url, environment);
+    this.#expectation = expectation;
+    this.#reader = new ResponseReader((bytes) => expectation.body(bytes), url.method === 'HEAD');
+  }
+
+  begin(): Step {
+    return say(this.#request);
+  }
+
+  data(bytes: Uint8Array): Step {
     const read = this.#reader.push(bytes);
-    if (!read.ok) return err({ kind: 'broken-answer', error: read.error });
-    if (this.#reader.done || this.#size > MAX_BODY) return this.#judge();
-    return undefined;
+    if (!read.ok) return failed({ kind: 'broken-answer', error: read.error });
+    return this.#reader.done || this.#expectation.full ? judged(this.#judge()) : wait;
   }
 
-  closed(): Exclude<Judgement, undefined> {
+  closed(): Judgement {
     const end = this.#reader.end();
     return end.ok ? this.#judge() : err({ kind: 'broken-answer', error: end.error });
   }
 
-  #judge(): Exclude<Judgement, undefined> {
-    const status = this.#reader.status ?? 0;
-    const accepted = this.#url.statusCodes.length === 0 ? DEFAULT_STATUS : this.#url.statusCodes;
-    if (!accepted.some(({ first, last }) => status >= first && status <= last))
-      return err({ kind: 'wrong-status', status, want: accepted.map(rangeText).join(', ') });
-    if (this.#digest === undefined || this.#url.digest === null) return ok(`answered ${status}`);
-    if (this.#size > MAX_BODY) return err({ kind: 'body-too-long', limit: MAX_BODY });
-    const digest = this.#digest.hex();
-    if (digest !== this.#url.digest) return err({ kind: 'wrong-digest', digest, want: this.#url.digest });
-    return ok(`answered ${status}, the digest fits`);
+  #judge(): Judgement {
+    return this.#expectation.judge(this.#reader.status ?? 0);
+  }
+}
+
+/** One url of an HTTP/2 check; the framing is the driver's. */
+export class Http2Exchange implements Conversation {
+  readonly #fields: HeaderFields;
+  readonly #body: Uint8Array;
+  readonly #expectation: Expectation;
+  #status: number | undefined;
+
+  constructor(fields: HeaderFields, body: Uint8Array, url: UrlSettings, environment: CheckerEnvironment) {
+    this.#fields = fields;
+    this.#body = body;
+    this.#expectation = new Expectation(url, environment);
+  }
+
+  begin(): Step {
+    return { kind: 'request', fields: this.#fields, body: this.#body };
+  }
+
+  head(status: number): Step {
+    this.#status = status;
+    return wait;
+  }
+
+  data(bytes: Uint8Array): Step {
+    this.#expectation.body(bytes);
+    return this.#expectation.full ? judged(this.closed()) : wait;
+  }
+
+  closed(): Judgement {
+    return this.#status === undefined
+      ? err({ kind: 'broken-answer', error: { kind: 'closed-early' } })
+      : this.#expectation.judge(this.#status);
   }
 }
 

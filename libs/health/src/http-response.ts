@@ -27,11 +27,14 @@ interface Head {
  */
 export class ResponseReader {
   readonly #onBody: (bytes: Uint8Array) => void;
+  readonly #headOnly: boolean;
   #state: State = { kind: 'head', text: '' };
   #status: number | undefined;
 
-  constructor(onBody: (bytes: Uint8Array) => void) {
+  /** `headOnly`: the answer is to a HEAD request and has no body, whatever its fields say. */
+  constructor(onBody: (bytes: Uint8Array) => void, headOnly = false) {
     this.#onBody = onBody;
+    this.#headOnly = headOnly;
   }
 
   /** Known once the head is complete. */
@@ -106,7 +109,7 @@ export class ResponseReader {
       this.#state = { kind: 'head', text: '' };
       return ok(after);
     }
-    const body = bodyOf(head);
+    const body: Result<State, ResponseError> = this.#headOnly ? ok({ kind: 'done' }) : bodyOf(head);
     if (!body.ok) return body;
     this.#status = head.status;
     this.#state = body.value;

@@ -36,6 +36,7 @@ function realServer(
     configuredWeight: 1,
     forwarding: { kind: 'nat' },
     inhibitOnFailure: false,
+    slowStart: seconds(0),
     upperThreshold: 0,
     lowerThreshold: 0,
     alpha: false,

@@ -52,6 +52,10 @@ export interface SchedulerFlags {
 export interface ScriptSettings {
   readonly command: string;
   readonly path: string | null;
+  readonly argv: readonly string[];
+  /** Null: script_user of the configuration. */
+  readonly user: string | null;
+  readonly group: string | null;
 }
 
 /**
@@ -115,6 +119,8 @@ export interface RealServerTraits {
   readonly configuredWeight: number;
   readonly forwarding: Forwarding;
   readonly inhibitOnFailure: boolean;
+  /** How long it takes to its whole weight when it comes back; 0 = none. */
+  readonly slowStart: Duration;
   readonly upperThreshold: number;
   readonly lowerThreshold: number;
   readonly alpha: boolean;
@@ -145,6 +151,22 @@ export interface VirtualServerSettings<Checker> extends VirtualServerTraits {
   readonly realServers: readonly RealServerSettings<Checker>[];
 }
 
+/** Who is told of what happens, besides the scripts of services and servers. */
+export interface LvsNotifySettings {
+  /** `lvs_notify_fifo`. */
+  readonly fifo: {
+    readonly path: string;
+    readonly owner: { readonly user: string; readonly group: string | null } | null;
+    readonly script: ScriptSettings | null;
+  } | null;
+  /** `rs_init_notifies`: servers that begin as up are told of, too. */
+  readonly initial: boolean;
+  /** `script_user`. */
+  readonly user: { readonly user: string; readonly group: string | null } | null;
+  /** `enable_script_security`. */
+  readonly secure: boolean;
+}
+
 /** What is done with the parts of the kernel's table that are not as they should be. */
 export interface TablePolicy {
   /** Services of ours that others changed: put right at the next reading, or only shown until something of theirs changes. */
@@ -168,6 +190,8 @@ export const defaultPolicy: TablePolicy = {
 export interface LvsSettings<Checker> {
   readonly policy: TablePolicy;
   readonly kernel: KernelOptionSettings;
+  /** Missing: nobody is told. */
+  readonly notify?: LvsNotifySettings | undefined;
   readonly groups: readonly VirtualServerGroupSettings[];
   readonly virtualServers: readonly VirtualServerSettings<Checker>[];
 }

@@ -31,7 +31,8 @@ export {
 } from './process/privileges.ts';
 export { SIGRTMIN, onRealTimeSignal } from './process/real-time-signal.ts';
 export { readSysctl, writeSysctl } from './process/sysctl.ts';
-export { type TcpSettings, connectTcp } from './socket/tcp.ts';
+export { type DatagramListener, type DatagramSettings, DatagramSocket } from './socket/datagram-socket.ts';
+export { type TcpAttempt, type TcpSettings, beginTcp, closeTcp, connectTcp, tcpStream } from './socket/tcp.ts';
 export { PacketSocket } from './socket/packet-socket.ts';
 export type { FilterInstruction } from './socket/packet-filter.ts';
 export {

@@ -67,6 +67,7 @@ export function realServer(address: string, options: ServerOptions = {}, port = 
     configuredWeight: 1,
     forwarding: { kind: 'nat' },
     inhibitOnFailure: false,
+    slowStart: 0,
     upperThreshold: 0,
     lowerThreshold: 0,
     alpha: false,
@@ -100,6 +101,8 @@ function checkOf(address: string, port: number): object {
       warmup: 0,
       alpha: false,
       logAllFailures: false,
+      rise: 1,
+      latency: null,
     },
     connection: {
       address,
@@ -117,14 +120,25 @@ export function tcpCheck(address: string, port = 80): object {
   return { kind: 'tcp', ...checkOf(address, port) };
 }
 
-export function httpGet(address: string, options: { digest?: string; tls?: boolean; port?: number } = {}): object {
+export function httpGet(address: string, options: { digest?: string; port?: number } = {}): object {
   return {
     kind: 'http',
     ...checkOf(address, options.port ?? 80),
-    tls: options.tls ?? false,
-    serverName: null,
+    tls: null,
     protocol: '1.0',
     virtualHost: null,
-    urls: [{ path: '/', virtualHost: null, statusCodes: [{ first: 200, last: 200 }], digest: options.digest ?? null }],
+    fastRecovery: false,
+    urls: [
+      {
+        path: '/',
+        virtualHost: null,
+        statusCodes: [{ first: 200, last: 200 }],
+        digest: options.digest ?? null,
+        pattern: null,
+        method: 'GET',
+        headers: [],
+        body: null,
+      },
+    ],
   };
 }

@@ -151,6 +151,7 @@ function virtualServer(vip: string, servers: readonly string[], sorry: string | 
       weight: 1,
       forwarding: { kind: 'nat' },
       inhibitOnFailure: false,
+      slowStart: 0,
       upperThreshold: 0,
       lowerThreshold: 0,
       alpha: false,

@@ -21,6 +21,7 @@ import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
 import { diagnosticLines, readConfiguration } from './configuration.ts';
 import { errorText } from '../error-text.ts';
+import { Mailer, alertOf } from '../mail/index.ts';
 import { gossipOptions, memberEventText, wireMembers } from './membership.ts';
 import { GossipDesk } from './gossip-desk.ts';
 import { LocalSocket } from './local-socket.ts';
@@ -73,6 +74,7 @@ class Control {
   readonly #spool: EventSpool;
   readonly #node: ControlNode;
   readonly #processes = new Processes();
+  readonly #mailer: Mailer;
   readonly #vrrp: SupervisedProcess<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
   readonly #lvs: SupervisedProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
   #snmp: Snmp | undefined;
@@ -90,6 +92,7 @@ class Control {
 
   constructor(options: RoleOptions, agentFile: AgentFile) {
     this.#options = options;
+    this.#mailer = new Mailer(options.log);
     this.#agentFile = agentFile;
     this.#name = agentFile.node ?? hostname().split('.')[0] ?? 'node';
     this.#refuseToStartBlind();
@@ -101,6 +104,10 @@ class Control {
       overrides: new OverrideStore(join(options.stateDirectory, 'overrides.json')),
       log: options.log,
       changed: () => this.#changed(),
+      happened: (event, { config }) => {
+        const alert = alertOf(event, config);
+        if (alert !== undefined) this.#mailer.send(alert);
+      },
     });
     this.#ownership = new Ownership({
       node: this.#name,
@@ -157,6 +164,7 @@ class Control {
     if (how === 'stop') await Promise.all([this.#vrrp.stop('release'), this.#lvs.stop('release')]);
     else for (const one of [this.#vrrp, this.#lvs]) one.detach();
     this.#node.close();
+    this.#mailer.close();
     if (this.#gather !== undefined) clearTimeout(this.#gather);
     this.#spool.close();
   }
@@ -185,7 +193,8 @@ class Control {
       );
       return;
     }
-    const { hash } = reading.configuration;
+    const { hash, config } = reading.configuration;
+    this.#mailer.configure(config.globalDefs);
     this.#node.configure(reading.configuration).then(
       (missing) =>
         this.#options.log.info(
@@ -303,6 +312,7 @@ class Control {
     return [
       ...this.#ownership.problems(),
       ...(this.#gossipProblem === undefined ? [] : [this.#gossipProblem]),
+      ...this.#mailer.problems,
       ...(snmp === undefined || snmp.state === 'serving' ? [] : [`snmp: no session with snmpd at ${snmp.socket}`]),
     ];
   }

@@ -41,6 +41,8 @@ export interface NodeOptions {
   readonly log: Log;
   /** Called whenever what the node reports may have changed. */
   readonly changed: () => void;
+  /** Called once for each event of the two processes. */
+  readonly happened: (event: VrrpEvent | LvsEvent, configuration: Configuration) => void;
 }
 
 interface Half<Snapshot> {
@@ -141,16 +143,18 @@ export class ControlNode implements CommandTarget {
     this.#options.changed();
   }
 
-  note(event: EventText, at = new Date(), origin?: EventOrigin): void {
+  /** False for an event that was told before. */
+  note(event: EventText, at = new Date(), origin?: EventOrigin): boolean {
     const kept = this.#options.spool.append({
       at: at.toISOString(),
       ...event,
       ...(origin === undefined ? {} : { origin }),
     });
-    if (kept === undefined) return;
+    if (kept === undefined) return false;
     const { severity, kind, subject, message } = kept;
     const level = severity === 'warning' ? 'warn' : severity;
     this.#options.log[level]({ event: kind, subject, sequence: kept.sequence }, message);
+    return true;
   }
 
   async apply(): Promise<string | undefined> {
@@ -348,7 +352,7 @@ export class ControlNode implements CommandTarget {
     };
   }
 
-  #listener<Snapshot, Event>(
+  #listener<Snapshot, Event extends VrrpEvent | LvsEvent>(
     role: Role,
     half: Half<Snapshot>,
     textOf: (event: Event) => EventText,
@@ -395,7 +399,8 @@ export class ControlNode implements CommandTarget {
         changed();
       },
       event: (event, at, position) => {
-        this.note(textOf(event), new Date(at), { role, ...position });
+        const news = this.note(textOf(event), new Date(at), { role, ...position });
+        if (news && this.#configuration !== undefined) this.#options.happened(event, this.#configuration);
         changed();
       },
       missed: (count) =>

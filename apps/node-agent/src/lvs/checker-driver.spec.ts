@@ -6,7 +6,13 @@ import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, type Server, createServer as createPlainServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CheckerSettings, ConnectionSettings, HttpCheckSettings } from '@keepfleet/health';
+import type {
+  ConnectionSettings,
+  HttpCheckSettings,
+  ScheduledCheckSettings,
+  TlsSettings,
+  UrlSettings,
+} from '@keepfleet/health';
 import { seconds } from '@keepfleet/machine';
 import { ip } from '@keepfleet/wire';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -19,6 +25,30 @@ const schedule = {
   warmup: seconds(0),
   alpha: false,
   logAllFailures: false,
+  rise: 1,
+  latency: null,
+};
+
+const url: UrlSettings = {
+  path: '/',
+  virtualHost: null,
+  statusCodes: [],
+  digest: null,
+  pattern: null,
+  method: 'GET',
+  headers: [],
+  body: null,
+};
+
+const tls: TlsSettings = {
+  serverName: null,
+  verify: false,
+  authorities: null,
+  verifyName: null,
+  certificate: null,
+  key: null,
+  passphrase: null,
+  compliant: false,
 };
 
 function connection(port: number, options: Partial<ConnectionSettings> = {}): ConnectionSettings {
@@ -39,11 +69,11 @@ function http(port: number, options: Partial<HttpCheckSettings> = {}): HttpCheck
     kind: 'http',
     schedule,
     connection: connection(port),
-    tls: false,
-    serverName: null,
+    tls: null,
     protocol: '1.0',
     virtualHost: null,
-    urls: [{ path: '/', virtualHost: null, statusCodes: [], digest: null }],
+    urls: [url],
+    fastRecovery: false,
     ...options,
   };
 }
@@ -59,7 +89,7 @@ async function listening(server: Server): Promise<number> {
 const web = (listener: RequestListener) => listening(createServer(listener));
 
 /** How the first run ends. */
-function firstRun(settings: CheckerSettings): Promise<string> {
+function firstRun(settings: ScheduledCheckSettings): Promise<string> {
   return new Promise((resolve) => {
     const driver = new CheckerDriver(settings, true, {
       ran: (_, result) => {
@@ -67,12 +97,13 @@ function firstRun(settings: CheckerSettings): Promise<string> {
         resolve(result);
       },
       verdict: () => undefined,
+      weight: () => undefined,
     });
     driver.start();
   });
 }
 
-describe('a checker on real sockets', () => {
+describe('a checker on real sockets', { timeout: 30_000 }, () => {
   afterEach(async () => {
     for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
   });
@@ -109,7 +140,7 @@ describe('a checker on real sockets', () => {
     const body = 'x'.repeat(1_000_000);
     const port = await web((_, response) => response.end(body));
     const digest = createHash('md5').update(body).digest('hex');
-    const urls = [{ path: '/', virtualHost: null, statusCodes: [], digest }];
+    const urls = [{ ...url, digest }];
     expect(await firstRun(http(port, { urls }))).toBe('answered 200, the digest fits');
   });
 
@@ -120,15 +151,14 @@ describe('a checker on real sockets', () => {
       response.end('b');
     });
     const digest = createHash('md5').update('ab').digest('hex');
-    const urls = [{ path: '/', virtualHost: 'a.example', statusCodes: [], digest }];
+    const urls = [{ ...url, virtualHost: 'a.example', digest }];
     expect(await firstRun(http(port, { protocol: '1.1', urls }))).toBe('answered 200, the digest fits');
   });
 
   it('gives up a server that accepts and says nothing', async () => {
     const port = await listening(createPlainServer((socket) => socket.on('error', () => socket.destroy()).resume()));
-    expect(await firstRun(http(port, { connection: connection(port, { connectTimeout: seconds(1) }) }))).toBe(
-      'did not answer within 1 s',
-    );
+    const hasty = http(port, { connection: connection(port, { connectTimeout: seconds(1) }) });
+    expect(await firstRun(hasty)).toBe('did not answer within 1 s');
   });
 
   it('asks over TLS, whoever signed the certificate, and names the host', async () => {
@@ -153,15 +183,42 @@ describe('a checker on real sockets', () => {
         },
       );
       const port = await listening(server);
-      expect(await firstRun(http(port, { tls: true, serverName: 'w1.example' }))).toBe('answered 503, want 200-299');
+      expect(await firstRun(http(port, { tls: { ...tls, serverName: 'w1.example' } }))).toBe(
+        'answered 503, want 200-299',
+      );
       expect(names).toEqual(['w1.example']);
     } finally {
       rmSync(directory, { recursive: true });
     }
   });
 
+  it('runs a script as it is told, and says how it ended', async () => {
+    const misc = (...argv: readonly string[]): ScheduledCheckSettings => ({
+      kind: 'misc',
+      schedule,
+      argv,
+      user: null,
+      timeout: seconds(3),
+      dynamic: false,
+      secure: false,
+    });
+    expect(await firstRun(misc('true'))).toBe('exited with status 0');
+    expect(await firstRun(misc('/bin/sh', '-c', 'exit 3'))).toBe('exited with status 3');
+    expect(await firstRun(misc('/bin/sh', '-c', 'kill -9 $$'))).toBe('was ended by SIGKILL');
+    expect(await firstRun(misc('/bin/sh', '-c', 'sleep 60 & wait'))).toBe('did not end within 3 s');
+    expect(await firstRun(misc('/nowhere/check'))).toBe('cannot be run: there is no program /nowhere/check');
+  });
+
+  it('looks for patterns, and gives up one that would take for ever', async () => {
+    const port = await web((_, response) => response.end(`${'a'.repeat(40)}!`));
+    const pattern = { source: 'a!$', flags: '', negate: false, from: 0, before: null };
+    expect(await firstRun(http(port, { urls: [{ ...url, pattern }] }))).toBe('answered 200, the pattern fits');
+    const slow = { ...pattern, source: '^(a+)+$' };
+    expect(await firstRun(http(port, { urls: [{ ...url, pattern: slow }] }))).toMatch(/write a simpler regex/);
+  });
+
   it('says that a server does not speak TLS', async () => {
     const port = await web((_, response) => response.end());
-    expect(await firstRun(http(port, { tls: true }))).toMatch(/^cannot be asked: /);
+    expect(await firstRun(http(port, { tls }))).toBe('does not speak TLS');
   });
 });

@@ -1,41 +1,51 @@
 import { createHash } from 'node:crypto';
-import type { Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import {
   Checker,
   type CheckerInput,
   type CheckerOutput,
-  type CheckerSettings,
   type CheckerStatus,
+  type ScheduledCheckSettings,
+  type WeightEffect,
 } from '@keepfleet/health';
-import { connectTcp, isLinuxError, monotonicMicros } from '@keepfleet/linux';
+import { monotonicMicros } from '@keepfleet/linux';
 import { instant } from '@keepfleet/machine';
 import { hex, unhex } from '@keepfleet/wire';
+import { type RunningScript, startScript } from '../scripts/index.ts';
+import { type Connection, openConnection } from './connections/index.ts';
+import { search } from './pattern-search.ts';
 
 /** setTimeout takes no longer ones; an early call of a machine does nothing, and the timer is set anew. */
 const LONGEST_TIMEOUT_MS = 0x7fffffff;
 
 export interface CheckerListener {
-  ran(success: boolean, result: string): void;
+  /** A run has ended; `first` when it is the first one. */
+  ran(success: boolean, result: string, first: boolean): void;
   verdict(up: boolean, reason: string): void;
+  weight(effect: WeightEffect): void;
 }
 
-/** Gives one checker its sockets and its timer. */
+/** Gives one checker its connections or scripts, and its timer. */
 export class CheckerDriver {
-  readonly settings: CheckerSettings;
+  readonly settings: ScheduledCheckSettings;
   readonly #listener: CheckerListener;
   readonly #machine: Checker;
   #timer: NodeJS.Timeout | undefined;
-  #connection: { readonly attempt: number; readonly abort: AbortController; socket: Socket | undefined } | undefined;
+  #armedFor: number | undefined;
+  #connection: Connection | undefined;
+  #script: { readonly attempt: number; readonly running: RunningScript | undefined } | undefined;
 
-  constructor(settings: CheckerSettings, up: boolean, listener: CheckerListener) {
+  constructor(settings: ScheduledCheckSettings, up: boolean, listener: CheckerListener) {
     this.settings = settings;
     this.#listener = listener;
-    this.#machine = new Checker(settings, up, { random: Math.random, md5 }, instant(monotonicMicros()));
+    this.#machine = new Checker(settings, up, { random: Math.random, md5, search }, now());
   }
 
   get status(): CheckerStatus {
     return this.#machine.status;
+  }
+
+  get effect(): WeightEffect {
+    return this.#machine.effect;
   }
 
   start(): void {
@@ -46,27 +56,48 @@ export class CheckerDriver {
     this.#handle({ kind: 'stop' });
   }
 
+  suspend(): void {
+    this.#handle({ kind: 'suspend' });
+  }
+
+  resume(): void {
+    this.#handle({ kind: 'resume' });
+  }
+
   #handle(input: CheckerInput): void {
-    this.#carryOut(this.#machine.handle(input, instant(monotonicMicros())));
+    this.#carryOut(this.#machine.handle(input, now()));
   }
 
   #carryOut(outputs: readonly CheckerOutput[]): void {
     for (const output of outputs) {
       switch (output.kind) {
         case 'connect':
-          void this.#connect(output.attempt);
+          this.#connect(output.attempt);
           break;
         case 'send':
-          this.#connection?.socket?.write(unhex(output.hex));
+          this.#connection?.send(unhex(output.hex));
+          break;
+        case 'request':
+          this.#connection?.request(output.fields, unhex(output.body));
           break;
         case 'close':
-          this.#close();
+          this.#connection?.close();
+          this.#connection = undefined;
+          break;
+        case 'run':
+          this.#run(output.attempt);
+          break;
+        case 'kill':
+          if (this.#script?.attempt === output.attempt) this.#script.running?.kill(output.signal);
           break;
         case 'ran':
-          this.#listener.ran(output.success, output.result);
+          this.#listener.ran(output.success, output.result, output.first);
           break;
         case 'verdict':
           this.#listener.verdict(output.up, output.reason);
+          break;
+        case 'weight':
+          this.#listener.weight(output.effect);
           break;
       }
     }
@@ -74,78 +105,50 @@ export class CheckerDriver {
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
     const deadline = this.#machine.nextDeadline();
+    if (deadline === this.#armedFor) return;
+    clearTimeout(this.#timer);
+    this.#armedFor = deadline;
     if (deadline === undefined) return;
     const wait = Math.ceil((deadline - monotonicMicros()) / 1_000);
     this.#timer = setTimeout(
-      () => this.#carryOut(this.#machine.timeout(instant(monotonicMicros()))),
+      () => {
+        this.#armedFor = undefined;
+        this.#carryOut(this.#machine.timeout(now()));
+      },
       Math.min(Math.max(wait, 0), LONGEST_TIMEOUT_MS),
     );
   }
 
-  async #connect(attempt: number): Promise<void> {
-    const connection = { attempt, abort: new AbortController(), socket: undefined as Socket | undefined };
-    this.#connection = connection;
-    const { address, port, bindAddress, bindPort, bindInterface, fwmark } = this.settings.connection;
-    let plain: Socket;
-    try {
-      plain = await connectTcp(
-        {
-          destination: address,
-          port,
-          source: bindAddress === null ? undefined : { address: bindAddress, port: bindPort ?? 0 },
-          device: bindInterface ?? undefined,
-          mark: fwmark ?? undefined,
-        },
-        connection.abort.signal,
-      );
-    } catch (error) {
-      this.#handle({ kind: 'error', attempt, reason: connectFailure(error) });
-      return;
-    }
-    if (this.#connection !== connection) {
-      plain.destroy();
-      return;
-    }
-    const ready = () => this.#handle({ kind: 'connected', attempt });
-    const socket =
-      this.settings.kind === 'http' && this.settings.tls ? overTls(plain, this.settings.serverName) : plain;
-    connection.socket = socket;
-    socket.on('data', (bytes: Buffer) => this.#handle({ kind: 'data', attempt, hex: hex(bytes) }));
-    socket.on('end', () => this.#handle({ kind: 'closed', attempt }));
-    socket.on('error', (error) => this.#handle({ kind: 'error', attempt, reason: connectFailure(error) }));
-    socket.on('close', () => this.#handle({ kind: 'closed', attempt }));
-    if (socket === plain) ready();
-    else socket.once('secureConnect', ready);
+  #connect(attempt: number): void {
+    if (this.settings.kind === 'misc') return;
+    this.#connection = openConnection(this.settings, {
+      connected: () => this.#handle({ kind: 'connected', attempt }),
+      data: (bytes) => this.#handle({ kind: 'data', attempt, hex: hex(bytes) }),
+      head: (status, fields) => this.#handle({ kind: 'head', attempt, status, fields }),
+      trailers: (fields) => this.#handle({ kind: 'trailers', attempt, fields }),
+      closed: () => this.#handle({ kind: 'closed', attempt }),
+      error: (reason) => this.#handle({ kind: 'error', attempt, reason }),
+    });
   }
 
-  #close(): void {
-    this.#connection?.abort.abort();
-    this.#connection?.socket?.destroy();
-    this.#connection = undefined;
+  #run(attempt: number): void {
+    if (this.settings.kind !== 'misc') return;
+    const { argv, user, secure } = this.settings;
+    const command = { argv, secure, user: user?.user ?? null, group: user?.group ?? null };
+    const running = startScript(command, (end) => {
+      if ('reason' in end) this.#handle({ kind: 'error', attempt, reason: end.reason });
+      else this.#handle({ kind: 'exited', attempt, ...end });
+    });
+    this.#script = { attempt, running };
   }
 }
 
-function overTls(socket: Socket, serverName: string | null): Socket {
-  // keepalived never verifies the certificate of a real server: it is asked by its address, and often has its own authority.
-  return connectTls({ socket, rejectUnauthorized: false, ...(serverName === null ? {} : { servername: serverName }) });
+function now() {
+  return instant(monotonicMicros());
 }
 
 function md5() {
   const hash = createHash('md5');
   return { update: (bytes: Uint8Array) => void hash.update(bytes), hex: () => hash.digest('hex') };
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'refused the connection',
-  EHOSTUNREACH: 'is unreachable: no host on the way knows it, or it does not answer on its network',
-  ENETUNREACH: 'is unreachable: this node has no route to it',
-  ETIMEDOUT: 'did not accept a connection',
-  EADDRNOTAVAIL: 'cannot be asked from the bindto address: this node does not have it',
-};
-
-function connectFailure(error: unknown): string {
-  const code = isLinuxError(error) || (error instanceof Error && 'code' in error) ? String(error.code) : '';
-  return reasons[code] ?? (error instanceof Error ? `cannot be asked: ${error.message}` : String(error));
 }

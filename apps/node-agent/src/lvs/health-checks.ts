@@ -1,12 +1,19 @@
-import { type CheckerSettings, type CheckerStatus, describeChecker } from '@keepfleet/health';
-import type { LvsSettings } from '@keepfleet/ipvs';
+import { type CheckerSettings, type CheckerStatus, describeChecker, isWatched } from '@keepfleet/health';
+import type { LvsSettings, WeightEffect } from '@keepfleet/ipvs';
 import type { Log } from '../log.ts';
-import { CheckerDriver } from './checker-driver.ts';
+import type { BfdSessions } from './bfd-sessions.ts';
+import { CheckerDriver, type CheckerListener } from './checker-driver.ts';
+import { Patient } from './patient.ts';
+import { WatchedDriver } from './watched-driver.ts';
 
 /** What becomes of the results. */
 export interface HealthListener {
   /** A real server is up when all its checkers are. Told at every change of a verdict, also when that stays the same. */
   health(service: string, server: string, up: boolean, reason: string): void;
+  /** What the checks make of the weight of a server is another. */
+  effect(service: string, server: string, effect: WeightEffect): void;
+  /** A first run found a server down that begins as down. */
+  confirmedDown(service: string, server: string, reason: string): void;
   /** A run has ended. */
   ran(): void;
 }
@@ -16,22 +23,31 @@ export interface CheckerReport {
   readonly status: CheckerStatus;
 }
 
-interface Patient {
-  readonly service: string;
-  readonly server: string;
-  /** In the order of the settings; equal settings are one checker. */
-  readonly checkers: Map<string, CheckerDriver>;
+/** One check, whoever asks for it: services that check the same thing in the same way share it. */
+export interface SharedCheck {
+  readonly what: string;
+  readonly driver: CheckerDriver | WatchedDriver;
+  readonly patients: Set<Patient>;
 }
 
 /** The checkers of all real servers. */
 export class HealthChecks {
   readonly #listener: HealthListener;
   readonly #log: Log;
+  readonly #sessions: BfdSessions;
   #patients = new Map<string, Patient>();
+  #checks = new Map<string, SharedCheck>();
+  #resting: ReadonlySet<string> = new Set();
 
-  constructor(listener: HealthListener, log: Log) {
+  constructor(listener: HealthListener, sessions: BfdSessions, log: Log) {
     this.#listener = listener;
+    this.#sessions = sessions;
     this.#log = log;
+  }
+
+  /** Different checks that run. */
+  get size(): number {
+    return this.#checks.size;
   }
 
   /**
@@ -42,58 +58,91 @@ export class HealthChecks {
     const before = this.#patients;
     this.#patients = new Map();
     const changed: Patient[] = [];
+    const fresh: SharedCheck[] = [];
     for (const { key: service, realServers } of settings.virtualServers) {
-      for (const { key: server, checkers } of realServers) {
+      for (const { key: server, checkers, slowStart } of realServers) {
         const key = patientKey(service, server);
         const known = before.get(key);
-        const patient: Patient = { service, server, checkers: new Map() };
+        const patient = known ?? new Patient(service, server, this.#listener);
+        patient.slowStart = slowStart;
+        const texts = new Set<string>();
         for (const checker of checkers) {
           const text = JSON.stringify(checker);
-          const running = known?.checkers.get(text);
+          texts.add(text);
           const up = known === undefined ? isUp(service, server) : !checker.schedule.alpha;
-          patient.checkers.set(text, running ?? this.#start(patient, checker, up));
+          const check = this.#checks.get(text) ?? this.#newCheck(text, checker, up, fresh);
+          check.patients.add(patient);
+          patient.checks.set(text, check);
         }
+        const gone = [...patient.checks].filter(([text]) => !texts.has(text));
+        for (const [text, check] of gone) {
+          check.patients.delete(patient);
+          patient.checks.delete(text);
+        }
+        if (known === undefined || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.includes(one)))
+          changed.push(patient);
         this.#patients.set(key, patient);
-        const kept = [...patient.checkers.keys()].every((text) => known?.checkers.has(text));
-        if (known !== undefined && (!kept || known.checkers.size !== patient.checkers.size)) changed.push(patient);
       }
     }
-    const inUse = new Set([...this.#patients.values()].flatMap(({ checkers }) => [...checkers.values()]));
-    for (const { checkers } of before.values()) {
-      for (const driver of checkers.values()) if (!inUse.has(driver)) driver.stop();
+    for (const [key, patient] of before) if (!this.#patients.has(key)) patient.leave();
+    for (const [text, { driver, patients }] of this.#checks) {
+      if (patients.size > 0) continue;
+      driver.stop();
+      this.#checks.delete(text);
     }
-    for (const patient of changed) this.#tell(patient, 'its checks were changed in the configuration');
+    for (const { driver } of fresh) driver.start();
+    for (const patient of changed) patient.settle('its checks were changed in the configuration');
+    this.rest(this.#resting);
+  }
+
+  /** The checks of these services rest (`ha_suspend`), except for those that others need too. */
+  rest(services: ReadonlySet<string>): void {
+    this.#resting = services;
+    for (const { driver, patients } of this.#checks.values()) {
+      if ([...patients].every(({ service }) => services.has(service))) driver.suspend();
+      else driver.resume();
+    }
   }
 
   stop(): void {
-    for (const { checkers } of this.#patients.values()) for (const driver of checkers.values()) driver.stop();
+    for (const { driver } of this.#checks.values()) driver.stop();
+    for (const patient of this.#patients.values()) patient.leave();
+    this.#checks.clear();
     this.#patients.clear();
   }
 
   of(service: string, server: string): CheckerReport[] {
-    const checkers = this.#patients.get(patientKey(service, server))?.checkers.values() ?? [];
-    return [...checkers].map(({ settings, status }) => ({ what: describeChecker(settings), status }));
+    const checks = this.#patients.get(patientKey(service, server))?.checks.values() ?? [];
+    return [...checks].map(({ what, driver }) => ({ what, status: driver.status }));
   }
 
-  #start(patient: Patient, settings: CheckerSettings, up: boolean): CheckerDriver {
+  #newCheck(text: string, settings: CheckerSettings, up: boolean, fresh: SharedCheck[]): SharedCheck {
     const what = describeChecker(settings);
-    const driver = new CheckerDriver(settings, up, {
-      ran: (success, result) => {
+    const patients = new Set<Patient>();
+    const listener: CheckerListener = {
+      ran: (success, result, first) => {
         if (!success && settings.schedule.logAllFailures)
-          this.#log.warn({ service: patient.service, server: patient.server, check: what, result }, 'a check failed');
+          for (const { service, server } of patients)
+            this.#log.warn({ service, server, check: what, result }, 'a check failed');
+        if (first && !success && settings.schedule.alpha)
+          for (const { service, server } of patients)
+            this.#listener.confirmedDown(service, server, `${what} ${result}`);
         this.#listener.ran();
       },
-      verdict: (_, reason) =>
-        this.#tell(this.#patients.get(patientKey(patient.service, patient.server)), `${what} ${reason}`),
-    });
-    driver.start();
-    return driver;
-  }
-
-  #tell(patient: Patient | undefined, reason: string): void {
-    if (patient === undefined) return;
-    const up = [...patient.checkers.values()].every((driver) => driver.status.up);
-    this.#listener.health(patient.service, patient.server, up, reason);
+      verdict: (_, reason) => {
+        for (const patient of patients) patient.judge(`${what} ${reason}`);
+      },
+      weight: () => {
+        for (const patient of patients) patient.weigh();
+      },
+    };
+    const driver = isWatched(settings)
+      ? new WatchedDriver(settings, up, listener, this.#sessions)
+      : new CheckerDriver(settings, up, listener);
+    const check: SharedCheck = { what, driver, patients };
+    this.#checks.set(text, check);
+    fresh.push(check);
+    return check;
   }
 }
 

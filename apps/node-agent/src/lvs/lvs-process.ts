@@ -19,9 +19,11 @@ import { instant } from '@keepfleet/machine';
 import { parseIp } from '@keepfleet/wire';
 import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
+import { BfdSessions } from './bfd-sessions.ts';
 import { HealthChecks } from './health-checks.ts';
 import { KernelTable, NoIpvs } from './kernel-table.ts';
 import { LocalAddresses } from './local-addresses.ts';
+import { Notifier } from './notifier.ts';
 import type { Owned, Ownership } from './ownership.ts';
 import { lvsCommandSchema, lvsSettingsSchema } from './schemas.ts';
 import { WallClock } from '../wall-clock.ts';
@@ -55,7 +57,10 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   readonly command = lvsCommandSchema;
   readonly #balancer = new Balancer();
   readonly #options = new OptionsKeeper();
+  /** Told by whoever runs them. */
+  readonly bfdSessions = new BfdSessions();
   readonly #health: HealthChecks;
+  readonly #notifier: Notifier;
   readonly #wallClock = new WallClock();
   readonly #ownership: Ownership;
   #listener: LvsListener = nobody;
@@ -73,11 +78,15 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   constructor(ownership: Ownership, log: Log) {
     this.#ownership = ownership;
     this.#log = log;
+    this.#notifier = new Notifier(log);
     this.#health = new HealthChecks(
       {
         health: (service, server, up, reason) => this.#feed({ kind: 'health', service, server, up, reason }),
+        effect: (service, server, effect) => this.#feed({ kind: 'effect', service, server, effect }),
+        confirmedDown: (service, server) => this.#notifier.server(service, server, false),
         ran: () => this.#listener.changed(),
       },
+      this.bfdSessions,
       log,
     );
   }
@@ -103,8 +112,11 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     }
     // Fresh eyes: what changed meanwhile is drift and told as such, not mixed with what the settings change.
     this.#read();
+    const before = new Set(this.#balancer.states.map((state) => state.settings.key));
     this.#settings = settings;
+    this.#notifier.configure(settings);
     this.#feed({ kind: 'configure', settings });
+    this.#tellOfNew(before, settings.notify?.initial === true);
     this.#feedOptions({ kind: 'configure', settings: settings.kernel });
     this.#watchAddresses();
     this.#configureHealth();
@@ -156,6 +168,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#health.stop();
     this.#addresses?.close();
     if (mode === 'release') {
+      this.#tellOfEnd();
       this.#read();
       this.#feed({ kind: 'release' });
       this.#feedOptions({ kind: 'release' });
@@ -163,6 +176,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       this.#read();
     }
     this.#table?.close();
+    this.#notifier.close();
     this.#log.info(
       { mode },
       mode === 'release' ? 'stopped; own services are removed' : 'stopped; IPVS is left as it is',
@@ -182,6 +196,24 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
         }),
     });
     return snapshot;
+  }
+
+  /** As keepalived does for a service that begins. */
+  #tellOfNew(before: ReadonlySet<string>, servers: boolean): void {
+    for (const { settings, quorumUp, servers: states } of this.#balancer.states) {
+      if (before.has(settings.key)) continue;
+      if (servers) for (const [server, { up }] of states) if (up) this.#notifier.server(settings.key, server, true);
+      if (quorumUp || settings.sorryServer !== null) this.#notifier.quorum(settings.key, quorumUp);
+    }
+  }
+
+  /** `omega`: what was up is told of as down. */
+  #tellOfEnd(): void {
+    for (const { settings, servers } of this.#balancer.states) {
+      if (!settings.omega) continue;
+      for (const [server, { up }] of servers) if (up) this.#notifier.server(settings.key, server, false);
+      this.#notifier.quorum(settings.key, false);
+    }
   }
 
   #tick(): void {
@@ -261,6 +293,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
           break;
         case 'event':
           this.#listener.event(output.event);
+          this.#notifier.event(output.event);
           break;
       }
     }

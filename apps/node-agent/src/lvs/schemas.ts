@@ -8,26 +8,14 @@ import {
   defaultPolicy,
   untouchedOptions,
 } from '@keepfleet/ipvs';
-import { micros } from '@keepfleet/machine';
-import { parseIp } from '@keepfleet/wire';
 import { z } from 'zod';
+import { checker } from './checker-schemas.ts';
+import { count, duration, ip, port, text } from './values.ts';
 
-const ip = z.string().transform((text, context) => {
-  const address = parseIp(text);
-  if (address.ok) return address.value;
-  context.addIssue({ code: 'custom', message: `not an IP address: ${text}` });
-  return z.NEVER;
-});
-const port = z.int().min(0).max(65_535);
-const duration = z.int().nonnegative().transform(micros);
-/** A checker that would run all the time, or give up at once, is a mistake. */
-const span = z.int().positive().transform(micros);
-const count = z.int().nonnegative();
 /** The kernel's weights are signed 32-bit numbers. */
 const weight = count.max(0x7fffffff);
 const mark = z.int().min(1).max(0xffffffff);
 const family = z.enum(['ipv4', 'ipv6']);
-const text = z.string().nullable();
 
 const checksum = z.enum(['nocsum', 'csum', 'remcsum']);
 const tunnel = z.discriminatedUnion('type', [
@@ -40,7 +28,9 @@ const forwarding = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('dr') }),
   z.object({ kind: z.literal('tun'), tunnel }),
 ]);
-const script = z.object({ command: z.string(), path: text }).nullable();
+const script = z
+  .object({ command: z.string(), path: text, argv: z.array(z.string()), user: text, group: text })
+  .nullable();
 
 const group = z.object({
   name: z.string(),
@@ -107,6 +97,7 @@ const realServerTraits = z.object({
   configuredWeight: weight,
   forwarding,
   inhibitOnFailure: z.boolean(),
+  slowStart: duration,
   upperThreshold: count,
   lowerThreshold: count,
   alpha: z.boolean(),
@@ -123,50 +114,13 @@ const realServerTraits = z.object({
   place: text,
 });
 
-const schedule = z.object({
-  delayLoop: span,
-  retry: count,
-  delayBeforeRetry: duration,
-  warmup: duration,
-  alpha: z.boolean(),
-  logAllFailures: z.boolean(),
+const account = z.object({ user: z.string(), group: text }).nullable();
+const notify = z.object({
+  fifo: z.object({ path: z.string(), owner: account, script }).nullable(),
+  initial: z.boolean(),
+  user: account,
+  secure: z.boolean(),
 });
-const connection = z.object({
-  address: ip,
-  port,
-  bindAddress: ip.nullable(),
-  bindPort: port.nullable(),
-  bindInterface: text,
-  fwmark: count.nullable(),
-  connectTimeout: span,
-});
-const status = z.int().min(100).max(599);
-const checker = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('tcp'), schedule, connection }),
-  z.object({
-    kind: z.literal('http'),
-    schedule,
-    connection,
-    tls: z.boolean(),
-    serverName: text,
-    protocol: z.enum(['1.0', '1.0C', '1.1']),
-    virtualHost: text,
-    urls: z
-      .array(
-        z.object({
-          path: z.string(),
-          virtualHost: text,
-          statusCodes: z.array(z.object({ first: status, last: status })),
-          digest: z
-            .string()
-            .regex(/^[0-9a-f]{32}$/i, 'an MD5 digest has 32 hexadecimal digits')
-            .transform((digits) => digits.toLowerCase())
-            .nullable(),
-        }),
-      )
-      .min(1),
-  }),
-]);
 
 const policy = z.object({
   drift: z.enum(['repair', 'report']),
@@ -193,6 +147,7 @@ const kernelOptions = z.object({
 export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.object({
   policy: policy.default(defaultPolicy),
   kernel: kernelOptions.default(untouchedOptions),
+  notify: notify.optional(),
   groups: z.array(group),
   virtualServers: z.array(
     virtualServerTraits.extend({

@@ -1,19 +1,12 @@
-import type {
-  Check,
-  Command,
-  Connection,
-  Forwarding,
-  KeepalivedConfig,
-  RealServer,
-  VirtualServer,
-} from '@keepfleet/config';
-import type { CheckerSettings, ConnectionSettings, ScheduleSettings } from '@keepfleet/health';
+import type { Account, Command, Forwarding, KeepalivedConfig, RealServer, VirtualServer } from '@keepfleet/config';
+import type { CheckerSettings } from '@keepfleet/health';
 import {
   DEFAULT_SYNC_GROUP,
   DEFAULT_SYNC_PORT,
   DEFAULT_SYNC_TTL,
   type Forwarding as ForwardingSettings,
   type GroupMember,
+  type LvsNotifySettings,
   type LvsSettings,
   type RealServerSettings,
   type ScriptSettings,
@@ -24,11 +17,12 @@ import {
 } from '@keepfleet/ipvs';
 import { type Duration, micros } from '@keepfleet/machine';
 import { ip } from '@keepfleet/wire';
+import { type CheckerDefaults, checkerSettings } from './checker-settings.ts';
 
 const SECOND = 1_000_000;
 const DEFAULT_CONNECT_TIMEOUT = 5 * SECOND;
 
-/** What the lvs process is to do, before overrides. Checkers that nothing runs yet are left out; the parser says so. */
+/** What the lvs process is to do, before overrides. */
 export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettings> {
   const { globalDefs } = config;
   return {
@@ -43,6 +37,7 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
       syncDaemon: syncDaemonSettings(config),
       receiveBuffer: globalDefs.lvsReceiveBuffer || null,
     },
+    notify: notifySettings(config),
     groups: config.virtualServerGroups.map(({ name, members }) => ({
       name,
       members: members.map((member): GroupMember => {
@@ -51,7 +46,7 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
         return first === last ? { kind: 'address', address: first, port } : { kind: 'range', first, last, port };
       }),
     })),
-    virtualServers: config.virtualServers.map(virtualServerSettings),
+    virtualServers: config.virtualServers.map((server) => virtualServerSettings(server, config)),
   };
 }
 
@@ -71,7 +66,25 @@ export function syncDaemonSettings({ globalDefs, vrrpInstances }: KeepalivedConf
   };
 }
 
-function virtualServerSettings(server: VirtualServer): VirtualServerSettings<CheckerSettings> {
+function notifySettings({ globalDefs }: KeepalivedConfig): LvsNotifySettings {
+  const { lvsNotifyFifo, scriptUser, enableScriptSecurity, realServerInitNotifies } = globalDefs;
+  const account = (who: Account | undefined) =>
+    who === undefined ? null : { user: who.user, group: who.group ?? null };
+  return {
+    fifo:
+      lvsNotifyFifo === undefined
+        ? null
+        : { path: lvsNotifyFifo.path, owner: account(lvsNotifyFifo.owner), script: script(lvsNotifyFifo.script) },
+    initial: realServerInitNotifies,
+    user: account(scriptUser),
+    secure: enableScriptSecurity,
+  };
+}
+
+function virtualServerSettings(
+  server: VirtualServer,
+  defaults: CheckerDefaults,
+): VirtualServerSettings<CheckerSettings> {
   const { timing, persistence, sorryServer, schedulerFlags } = server;
   const hasFlag = (...names: readonly string[]) => schedulerFlags.some((flag) => names.includes(flag));
   return {
@@ -123,11 +136,11 @@ function virtualServerSettings(server: VirtualServer): VirtualServerSettings<Che
             forwarding: forwardingSettings(sorryServer.forwarding),
             inhibit: sorryServer.inhibitOnFailure,
           },
-    realServers: server.realServers.map(realServerSettings),
+    realServers: server.realServers.map((real) => realServerSettings(real, defaults)),
   };
 }
 
-function realServerSettings(server: RealServer): RealServerSettings<CheckerSettings> {
+function realServerSettings(server: RealServer, defaults: CheckerDefaults): RealServerSettings<CheckerSettings> {
   const { timing } = server;
   return {
     key: server.key,
@@ -137,6 +150,7 @@ function realServerSettings(server: RealServer): RealServerSettings<CheckerSetti
     configuredWeight: server.weight,
     forwarding: forwardingSettings(server.forwarding),
     inhibitOnFailure: server.inhibitOnFailure,
+    slowStart: micros(server.slowStart),
     upperThreshold: server.upperThreshold,
     lowerThreshold: server.lowerThreshold,
     alpha: server.alpha,
@@ -151,62 +165,7 @@ function realServerSettings(server: RealServer): RealServerSettings<CheckerSetti
     smtpAlert: server.smtpAlert,
     snmpName: server.snmpName ?? null,
     place: placeText(server.at),
-    checkers: server.checks.flatMap(checkerSettings),
-  };
-}
-
-function checkerSettings(check: Check): CheckerSettings[] {
-  const schedule: ScheduleSettings = {
-    delayLoop: micros(check.delayLoop),
-    retry: check.retry,
-    delayBeforeRetry: micros(check.delayBeforeRetry),
-    warmup: micros(check.warmup),
-    alpha: check.alpha,
-    logAllFailures: check.logAllFailures,
-  };
-  switch (check.kind) {
-    case 'tcp':
-      return [{ kind: 'tcp', schedule, connection: connectionSettings(check.connection) }];
-    case 'http': {
-      const virtualHost = check.virtualHost ?? null;
-      return [
-        {
-          kind: 'http',
-          schedule,
-          connection: connectionSettings(check.connection),
-          tls: check.tls,
-          serverName: check.serverNameIndication ? (virtualHost ?? check.urls[0]?.virtualHost ?? null) : null,
-          protocol: check.protocol,
-          virtualHost,
-          urls: check.urls.map((url) => ({
-            path: url.path,
-            virtualHost: url.virtualHost ?? null,
-            statusCodes: url.statusCodes.map(({ first, last }) => ({ first, last })),
-            digest: url.digest ?? null,
-          })),
-        },
-      ];
-    }
-    case 'misc':
-    case 'smtp':
-    case 'dns':
-    case 'udp':
-    case 'ping':
-    case 'file':
-    case 'bfd':
-      return [];
-  }
-}
-
-function connectionSettings(connection: Connection): ConnectionSettings {
-  return {
-    address: connection.address,
-    port: connection.port,
-    bindAddress: connection.bindAddress ?? null,
-    bindPort: connection.bindPort ?? null,
-    bindInterface: connection.bindInterface ?? null,
-    fwmark: connection.mark ?? null,
-    connectTimeout: micros(connection.timeout),
+    checkers: server.checks.map((check) => checkerSettings(check, defaults)),
   };
 }
 
@@ -224,7 +183,9 @@ function forwardingSettings({ method, tunnel }: Forwarding): ForwardingSettings 
 }
 
 function script(command: Command | undefined): ScriptSettings | null {
-  return command === undefined ? null : { command: command.argv.join(' '), path: null };
+  if (command === undefined) return null;
+  const { argv, user = null, group = null } = command;
+  return { command: argv.join(' '), path: null, argv, user, group };
 }
 
 function duration(value: number | undefined): Duration | null {

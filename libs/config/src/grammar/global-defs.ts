@@ -5,6 +5,8 @@ import { syntax } from './form.ts';
 import { lvsSyncDaemon, lvsTimeouts } from './lvs-globals.ts';
 import { kept } from './notify.ts';
 import {
+  type Account,
+  type Command,
   account,
   boolean,
   command,
@@ -19,7 +21,7 @@ import {
   word,
   words,
 } from './readers.ts';
-import { type Draft, type Table, collects, deprecated, fixes, pending, sets } from './rows.ts';
+import { type Draft, type Table, collects, deprecated, fixes, own, pending, sets } from './rows.ts';
 
 /** The settings of `global_defs` as written. */
 export interface GlobalSettings {
@@ -31,6 +33,17 @@ export interface GlobalSettings {
   smtpAlert: boolean;
   smtpAlertVrrp: boolean;
   smtpAlertChecker: boolean;
+  smtpHeloName: string;
+  smtpTls: 'off' | 'offered' | 'starttls' | 'implicit';
+  smtpTlsVerify: boolean;
+  smtpUser: string;
+  smtpPassword: string;
+  noEmailFaults: boolean;
+  noCheckerEmails: boolean;
+  checkerLogAllFailures: boolean;
+  lvsNotifyFifo: { path: string; owner?: Account };
+  lvsNotifyFifoScript: Command;
+  realServerInitNotifies: boolean;
   scriptUser: { user: string; group?: string };
   enableScriptSecurity: boolean;
   enableTraps: boolean;
@@ -128,6 +141,14 @@ const cpuList = syntax('CPU …', '0 1', (args: Arguments): readonly number[] | 
   }
   return cpus;
 });
+/** A path, and who a pipe that has to be made belongs to. */
+export const fifoOf = syntax('PATH [USER [GROUP]]', '/run/x.fifo', (args: Arguments) => {
+  const path = args.need('a path')?.text;
+  const user = args.take()?.text;
+  const group = args.take()?.text;
+  if (path === undefined) return undefined;
+  return user === undefined ? { path } : { path, owner: { user, ...(group === undefined ? {} : { group }) } };
+});
 const flushOnStop: Row = sets(
   'lvsFlushOnStop',
   syntax('[VS]', 'VS', (args: Arguments) => (args.takeIf('VS') ? 'services' : 'everything')),
@@ -137,7 +158,7 @@ const alwaysThere: Row = { implemented: true, form: { kind: 'none' }, read: () =
 
 export const globalDefs: Table<Draft<GlobalSettings>> = {
   router_id: sets('routerId', word('a name')),
-  notification_email: kept(collects('notificationEmail', word('an address'))),
+  notification_email: collects('notificationEmail', word('an address')),
   notification_email_from: sets('notificationEmailFrom', word('an address')),
   smtp_server: sets(
     'smtpServer',
@@ -147,16 +168,20 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
       return host === undefined || port === undefined ? undefined : { host, port };
     }),
   ),
-  smtp_helo_name: name,
+  smtp_helo_name: sets('smtpHeloName', word('a name')),
+  smtp_tls: own(sets('smtpTls', oneOf('off', 'offered', 'starttls', 'implicit'))),
+  smtp_tls_verify: own(sets('smtpTlsVerify', boolean)),
+  smtp_user: own(sets('smtpUser', word('a name'))),
+  smtp_password: own(sets('smtpPassword', word('a password'))),
   smtp_connect_timeout: sets('smtpConnectTimeout', seconds(0)),
-  smtp_alert: kept(sets('smtpAlert', boolean)),
-  smtp_alert_vrrp: kept(sets('smtpAlertVrrp', boolean)),
-  smtp_alert_checker: kept(sets('smtpAlertChecker', boolean)),
-  no_email_faults: flagOnly,
-  no_checker_emails: flagOnly,
-  checker_log_all_failures: yesNo,
+  smtp_alert: sets('smtpAlert', boolean),
+  smtp_alert_vrrp: sets('smtpAlertVrrp', boolean),
+  smtp_alert_checker: sets('smtpAlertChecker', boolean),
+  no_email_faults: fixes('noEmailFaults', true),
+  no_checker_emails: fixes('noCheckerEmails', true),
+  checker_log_all_failures: sets('checkerLogAllFailures', boolean),
   script_user: sets('scriptUser', account),
-  enable_script_security: kept(sets('enableScriptSecurity', boolean)),
+  enable_script_security: sets('enableScriptSecurity', boolean),
   startup_script: program,
   shutdown_script: program,
   startup_script_timeout: pending(integer(1, 1000)),
@@ -241,8 +266,8 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   notify_fifo_script: program,
   vrrp_notify_fifo: fifo,
   vrrp_notify_fifo_script: program,
-  lvs_notify_fifo: fifo,
-  lvs_notify_fifo_script: program,
+  lvs_notify_fifo: sets('lvsNotifyFifo', fifoOf),
+  lvs_notify_fifo_script: sets('lvsNotifyFifoScript', command),
   fifo_write_vrrp_states_on_reload: flagOnly,
   lvs_timeouts: sets('lvsTimeouts', lvsTimeouts),
   lvs_flush: fixes('lvsFlush', true),
@@ -251,7 +276,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   lvs_sync_daemon: sets('lvsSyncDaemon', lvsSyncDaemon),
   lvs_drift: sets('lvsDrift', oneOf('repair', 'report')),
   lvs_foreign: sets('lvsForeign', oneOf('leave', 'remove')),
-  rs_init_notifies: yesNo,
+  rs_init_notifies: sets('realServerInitNotifies', boolean),
   snmp_socket: pending(word('an address')),
   enable_snmp_vrrp: alwaysThere,
   enable_snmp_checker: alwaysThere,

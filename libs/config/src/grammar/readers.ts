@@ -133,6 +133,11 @@ export const command = described({ kind: 'command' }, (args: Arguments): Command
 });
 
 /** Who a program runs as. */
+export interface Account {
+  readonly user: string;
+  readonly group?: string;
+}
+
 export const account = syntax('USER [GROUP]', 'nobody nogroup', (args: Arguments) => {
   const user = args.need('a user')?.text;
   const group = args.take()?.text;

@@ -17,11 +17,12 @@ import {
   pendingBlock,
   readBlock,
   readItems,
+  sets,
 } from './rows.ts';
 import { routeLine } from './route-line.ts';
 import { type RuleDraft, ruleLine } from './rule-line.ts';
 import { type GroupSettings, vrrpSyncGroup } from './sync-group.ts';
-import { type ScriptSettings, bfdInstance, trackFile, trackProcess } from './tracking.ts';
+import { type ScriptSettings, type TrackFileSettings, bfdInstance, trackFile, trackProcess } from './tracking.ts';
 import { groupMember, type VirtualServerSettings, virtualServer } from './virtual-server.ts';
 import { type InstanceSettings, vrrpInstance } from './vrrp-instance.ts';
 import { vrrpScript } from './tracking.ts';
@@ -35,6 +36,8 @@ export interface ConfigDraft {
   readonly instances: Named<InstanceSettings>[];
   readonly groups: Named<GroupSettings>[];
   readonly scripts: Named<ScriptSettings>[];
+  readonly trackFiles: Named<TrackFileSettings>[];
+  readonly ssl: Draft<SslSettings>;
   readonly virtualServers: (Draft<VirtualServerSettings> & { readonly target: TargetDraft })[];
   readonly virtualServerGroups: VirtualServerGroup[];
   readonly staticAddresses: AddressLine[];
@@ -57,11 +60,19 @@ const interfaceLine = syntax('INTERFACE [WORD …]', 'eth0 1', (args: Arguments)
   ...words(args),
 ]);
 
-const SSL: Table<object> = {
-  password: pending(word('a password')),
-  ca: pending(word('a path')),
-  certificate: pending(word('a path')),
-  key: pending(word('a path')),
+/** The settings of the block `SSL` as written. */
+export interface SslSettings {
+  password: string;
+  ca: string;
+  certificate: string;
+  key: string;
+}
+
+const SSL: Table<Draft<SslSettings>> = {
+  password: sets('password', word('a password')),
+  ca: sets('ca', word('a path')),
+  certificate: sets('certificate', word('a path')),
+  key: sets('key', word('a path')),
 };
 
 const garpGroup: Table<object> = {
@@ -69,6 +80,24 @@ const garpGroup: Table<object> = {
   gna_interval: pending(seconds(0)),
   interface: pending(interfaceName),
   interfaces: pendingItems(interfaceName),
+};
+
+const trackedFile: RootRow = {
+  block: 'required',
+  implemented: true,
+  form: NAME,
+  contents: trackFile,
+  read(config, args, block) {
+    const { at } = args;
+    const name = args.need('a name');
+    const settings = draft<TrackFileSettings>(at);
+    if (block !== undefined) readBlock(trackFile, settings, block, args.diagnostics);
+    if (name === undefined) return;
+    if (settings.set.file === undefined)
+      args.diagnostics.error('missing-setting', at, `track_file ${name.text} has no file`, 'add: file PATH');
+    config.otherNames.add(name.text);
+    config.trackFiles.push({ ...settings, name: name.text });
+  },
 };
 
 export const root: Table<ConfigDraft> = {
@@ -112,15 +141,22 @@ export const root: Table<ConfigDraft> = {
   static_ipaddress: items(addressLine, (config) => config.staticAddresses),
   static_routes: items(routeLine, (config) => config.staticRoutes),
   static_rules: items(ruleLine, (config) => config.staticRules),
-  track_file: other(trackFile),
-  vrrp_track_file: deprecated(other(trackFile), 'track_file'),
+  track_file: trackedFile,
+  vrrp_track_file: deprecated(trackedFile, 'track_file'),
   vrrp_track_process: other(trackProcess),
   bfd_instance: other(bfdInstance, MAX_BFD_NAME),
   garp_group: pendingBlock(words, garpGroup),
   track_group: pendingBlock(word('a name'), { group: pendingItems(word('a name')) }),
   linkbeat_interfaces: pendingItems(interfaceLine),
   interface_up_down_delays: pendingItems(interfaceLine),
-  SSL: pendingBlock(undefined, SSL),
+  SSL: {
+    block: 'required',
+    implemented: true,
+    contents: SSL,
+    read(config, args, block) {
+      if (block !== undefined) readBlock(SSL, config.ssl, block, args.diagnostics);
+    },
+  },
   linkbeat_use_polling: pending(),
   net_namespace: pending(word('a name')),
   net_namespace_ipvs: pending(words),

@@ -28,6 +28,8 @@ export interface Row<D> {
   readonly items?: Form;
   /** Given up by keepalived for this one. */
   readonly deprecated?: string;
+  /** Keepfleet's own: keepalived does not know it. */
+  readonly own?: true;
   read(draft: D, args: Arguments, block: Block | undefined): void;
 }
 
@@ -63,6 +65,11 @@ export function fixes<T, K extends keyof T>(field: K, value: T[K]): Row<Draft<T>
     field: String(field),
     read: (target, args) => assign(target, field, value, args.at),
   };
+}
+
+/** A keyword that keepalived does not have. */
+export function own<D>(row: Row<D>): Row<D> {
+  return { ...row, own: true };
 }
 
 /** A keyword whose block has one item a line; the items of several such blocks are kept in order. */

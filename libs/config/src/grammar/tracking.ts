@@ -92,9 +92,15 @@ export const trackProcess: Table<object> = {
   full_command: pending(),
 };
 
-export const trackFile: Table<object> = {
-  file: pending(word('a path')),
-  weight: pending(weight),
+/** The settings of `track_file` as written. */
+export interface TrackFileSettings {
+  file: string;
+  weight: Weight;
+}
+
+export const trackFile: Table<Draft<TrackFileSettings>> = {
+  file: sets('file', word('a path')),
+  weight: sets('weight', weight),
   init_file: pending(words),
 };
 

@@ -17,7 +17,7 @@ import {
   wholeNumber,
   word,
 } from './readers.ts';
-import { type Draft, type Row, type Table, assign, draft, fixes, readBlock, sets } from './rows.ts';
+import { type Draft, type Row, type Table, assign, draft, fixes, own, readBlock, sets } from './rows.ts';
 
 /** The settings that a virtual server and its real servers may both have. */
 interface ServerSettings extends TimingSettings {
@@ -28,6 +28,7 @@ interface ServerSettings extends TimingSettings {
   weight: number;
   forwarding: Forwarding;
   snmpName: string;
+  slowStart: number;
 }
 
 /** The settings of `real_server` as written. */
@@ -128,15 +129,16 @@ const realServer: Table<Draft<RealServerSettings>> = {
   ...timingRows<RealServerSettings>(),
   weight: sets('weight', integer(0, MAX_WEIGHT)),
   inhibit_on_failure: sets('inhibitOnFailure', boolean),
-  notify_up: kept(sets('notifyUp', command)),
-  notify_down: kept(sets('notifyDown', command)),
+  notify_up: sets('notifyUp', command),
+  notify_down: sets('notifyDown', command),
   uthreshold: sets('upperThreshold', integer(1, MANY)),
   lthreshold: sets('lowerThreshold', integer(1, MANY)),
   lvs_method: sets('forwarding', forwarding),
   alpha: sets('alpha', boolean),
-  smtp_alert: kept(sets('smtpAlert', boolean)),
+  smtp_alert: sets('smtpAlert', boolean),
   virtualhost: sets('virtualHost', word('a host name')),
   snmp_name: sets('snmpName', word('a name')),
+  slow_start: own(sets('slowStart', seconds(0))),
   ...Object.fromEntries(Object.keys(CHECKERS).map((keyword) => [keyword, checkerRow(keyword)])),
 };
 
@@ -178,13 +180,13 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   sorry_server_lvs_method: sets('sorryForwarding', forwarding),
   quorum: sets('quorum', integer(1, MANY)),
   hysteresis: sets('hysteresis', integer(0, MANY)),
-  quorum_up: kept(sets('quorumUp', command)),
-  quorum_down: kept(sets('quorumDown', command)),
+  quorum_up: sets('quorumUp', command),
+  quorum_down: sets('quorumDown', command),
   alpha: sets('alpha', boolean),
-  omega: kept(fixes('omega', true)),
+  omega: fixes('omega', true),
   inhibit_on_failure: sets('inhibitOnFailure', boolean),
   ha_suspend: kept(fixes('haSuspend', true)),
-  smtp_alert: kept(sets('smtpAlert', boolean)),
+  smtp_alert: sets('smtpAlert', boolean),
   virtualhost: sets('virtualHost', word('a host name')),
   weight: sets('weight', integer(1, MAX_WEIGHT)),
   ops: fixes('onePacket', true),
@@ -204,6 +206,7 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
     }),
   ),
   snmp_name: sets('snmpName', word('a name')),
+  slow_start: own(sets('slowStart', seconds(0))),
 };
 
 /** `ADDR [PORT]`, `ADDR-LAST PORT`, `ADDR-ADDR PORT`, `ADDR/len PORT` or `fwmark N [inet|inet6]`. */
@@ -267,7 +270,8 @@ function network(first: IpAddress, prefix: string): { first: IpAddress; last: Ip
 function checkerRow(keyword: string): Row<Draft<RealServerSettings>> {
   return {
     block: 'optional',
-    implemented: CHECKERS[keyword]?.implemented ?? false,
+    implemented: true,
+    ...(CHECKERS[keyword]?.own === true ? { own: true as const } : {}),
     ...(CHECKERS[keyword] === undefined ? {} : { contents: CHECKERS[keyword].table }),
     read(target, args, block) {
       const settings = draft<CheckSettings>(args.at);

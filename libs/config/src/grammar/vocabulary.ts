@@ -37,12 +37,26 @@ export const VOCABULARY: Readonly<Record<string, readonly string[]>> = Object.fr
   }).map(([block, names]) => [block, names.split(' ')]),
 );
 
+/** Keywords that keepalived does not have, by the block they stand in. */
+export const OWN_VOCABULARY: Readonly<Record<string, readonly string[]>> = {
+  global_defs: ['smtp_tls', 'smtp_tls_verify', 'smtp_user', 'smtp_password'],
+  virtual_server: ['slow_start'],
+  real_server: ['slow_start', 'GRPC_CHECK'],
+  'a checker': ['rise', 'latency_weight'],
+  'HTTP_GET and SSL_GET': ['tls_verify', 'tls_ca', 'tls_name'],
+  url: ['method', 'header', 'body'],
+  GRPC_CHECK: ['service', 'authority', 'tls', 'tls_verify', 'tls_ca', 'tls_name'],
+  DNS_CHECK: ['answer', 'min_answers'],
+};
+
 /** What may help the author of an unknown keyword: where it belongs, or the known one it resembles. */
 export function hintFor(unknown: string, known: readonly string[]): string | undefined {
   if (/^\$\w/.test(unknown)) return 'nothing above this line defines it';
   const similar = known.find((name) => name.toLowerCase() === unknown.toLowerCase()) ?? nearest(unknown, known);
   if (similar !== undefined) return `did you mean "${similar}"?`;
-  const places = Object.entries(VOCABULARY).flatMap(([block, names]) => (names.includes(unknown) ? [block] : []));
+  const places = [...Object.entries(VOCABULARY), ...Object.entries(OWN_VOCABULARY)].flatMap(([block, names]) =>
+    names.includes(unknown) ? [block] : [],
+  );
   if (places.length === 0) return undefined;
   const where = `it belongs in ${places.join(' or ')}`;
   return places.includes('the top level') ? `${where}; is a "}" missing above?` : where;

@@ -18,7 +18,8 @@ const timing = (retry: string, delayBeforeRetry: Default): Readonly<Record<strin
   delay_before_retry: delayBeforeRetry,
   warmup: delayLoop,
   delay_loop: realServers,
-  log_all_failures: 'off',
+  log_all_failures: fromGlobals('checker_log_all_failures'),
+  rise: { is: '1' },
   alpha: { is: "the real server's" },
 });
 
@@ -30,6 +31,15 @@ const connection: Readonly<Record<string, Default>> = {
   bind_port: kernel,
   bind_if: kernel,
   fwmark: none,
+  latency_weight: { is: 'off' },
+};
+
+const tls: Readonly<Record<string, Default>> = {
+  enable_sni: 'off',
+  sni_name: { is: "the virtual host's, with enable_sni" },
+  tls_verify: 'off',
+  tls_ca: { is: 'that of SSL, else those of the system' },
+  tls_name: { is: 'that of sni_name, else the address' },
 };
 
 /** By block and keyword, as keepalived 2.4.3 has them. */
@@ -40,6 +50,10 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>
     notification_email_from: { is: 'the user at the host name' },
     smtp_server: none,
     smtp_helo_name: hostName,
+    smtp_tls: 'off',
+    smtp_tls_verify: 'on',
+    smtp_user: none,
+    smtp_password: none,
     smtp_connect_timeout: '30',
     smtp_alert: { is: 'left to the class of alert' },
     smtp_alert_vrrp: { is: 'that of smtp_alert' },
@@ -213,6 +227,7 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>
     smtp_alert: fromGlobals('smtp_alert_checker'),
     virtualhost: none,
     weight: '1',
+    slow_start: '0',
     ip_family: { is: "the real servers'" },
   },
   real_server: {
@@ -226,6 +241,7 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>
     warmup: realServers,
     connect_timeout: realServers,
     delay_loop: realServers,
+    slow_start: realServers,
     alpha: realServers,
     smtp_alert: { is: "the virtual server's, then smtp_alert_checker; on where there is an smtp_server" },
     virtualhost: realServers,
@@ -235,12 +251,24 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>
     ...timing('1', '3'),
     ...connection,
     virtualhost: inherited,
+    ...tls,
     http_protocol: '1.0',
-    enable_sni: 'off',
     fast_recovery: 'off',
     url: required,
   },
-  url: { path: '/', status_code: '200-299', digest: none, virtualhost: { is: "the checker's" }, regex: none },
+  url: {
+    path: '/',
+    status_code: '200-299',
+    digest: none,
+    virtualhost: { is: "the checker's" },
+    regex: none,
+    regex_min_offset: '0',
+    regex_max_offset: none,
+    regex_options: none,
+    method: 'GET',
+    header: none,
+    body: none,
+  },
   MISC_CHECK: {
     ...timing('0', delayLoop),
     misc_path: required,
@@ -248,7 +276,22 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>
     user: fromGlobals('script_user'),
   },
   SMTP_CHECK: { ...timing('1', '1'), ...connection, helo_name: hostName },
-  DNS_CHECK: { ...timing('3', delayLoop), ...connection, type: 'SOA', name: { is: 'the root' } },
+  DNS_CHECK: {
+    ...timing('3', delayLoop),
+    ...connection,
+    type: 'SOA',
+    name: { is: 'the root' },
+    answer: { is: 'any' },
+    min_answers: { is: '0' },
+  },
+  GRPC_CHECK: {
+    ...timing('1', '1'),
+    ...connection,
+    ...tls,
+    service: { is: 'the server as a whole' },
+    authority: { is: 'address and port' },
+    tls: 'off',
+  },
   UDP_CHECK: {
     ...timing('1', '1'),
     ...connection,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type DiagnosticKind, Diagnostics } from '../diagnostics.ts';
 import type { Form } from '../grammar/form.ts';
 import { type Row, readStatements } from '../grammar/rows.ts';
-import { VOCABULARY, diffConfigs, isEmptyDiff, parseKeepalivedConfig } from '../index.ts';
+import { OWN_VOCABULARY, VOCABULARY, diffConfigs, isEmptyDiff, parseKeepalivedConfig } from '../index.ts';
 import { SourceText } from '../syntax/source-text.ts';
 import { buildTree } from '../syntax/tree.ts';
 import { DEFAULTS, SINCE } from './defaults.ts';
@@ -35,7 +35,15 @@ function read({ block }: Entry, text: string) {
   const set: Record<string, unknown> = {};
   const target = {
     ...{ at, set, places: {}, globals: { at, set: {}, places: {} }, otherNames: new Set<string>() },
-    ...{ instances: [], groups: [], scripts: [], virtualServers: [], virtualServerGroups: [] },
+    ...{
+      instances: [],
+      groups: [],
+      scripts: [],
+      trackFiles: [],
+      ssl: { at, set: {}, places: {} },
+      virtualServers: [],
+      virtualServerGroups: [],
+    },
     ...{ staticAddresses: [], staticRoutes: [], staticRules: [] },
   };
   const lines = text.split('\n').map((line, i) => SourceText.written('t', i + 1, line));
@@ -270,8 +278,9 @@ describe('the default', () => {
     expect(sameModel(entry, value)).toBe(true);
   });
 
-  // The quorum of the file is 1, and hysteresis must be below it; the model of checkers that do not run has no connection.
-  const exempt = /hysteresis|(SMTP|DNS|UDP)_CHECK > connect_timeout/;
+  // The quorum of the file is 1, and hysteresis must be below it; the others count only together with what is not there.
+  const exempt =
+    /hysteresis|reply_length|regex_min_offset|HTTP_GET > (enable_sni|tls_verify)|GRPC_CHECK > (enable_sni|tls_verify)/;
   it.each(inModel.filter(([title]) => !exempt.test(title)))(
     'of %s, %s, is not what every value means',
     (_title, _value, entry) => {
@@ -291,7 +300,9 @@ describe('the default', () => {
 describe('the language table', () => {
   it('has the whole vocabulary and nothing else', () => {
     const names = (all: readonly string[]) => [...new Set(all)].sort();
-    expect(names(entries.map(({ keyword }) => keyword))).toEqual(names(Object.values(VOCABULARY).flat()));
+    expect(names(entries.map(({ keyword }) => keyword))).toEqual(
+      names([...Object.values(VOCABULARY), ...Object.values(OWN_VOCABULARY)].flat()),
+    );
   });
 
   it('dates keywords that there are', () => {

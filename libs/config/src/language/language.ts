@@ -17,6 +17,8 @@ export interface KeywordDescription {
   readonly since?: string;
   /** What to write instead of a keyword that keepalived has given up. */
   readonly instead?: string;
+  /** True: keepalived does not have it. */
+  readonly own: boolean;
   /** False: it is read, checked, and does nothing yet. */
   readonly works: boolean;
 }
@@ -82,6 +84,7 @@ export function describeLanguage(): readonly BlockDescription[] {
         ...(fallback === undefined ? {} : { default: fallback }),
         ...(since === undefined ? {} : { since }),
         ...(row.deprecated === undefined ? {} : { instead: row.deprecated }),
+        own: row.own === true,
         works: row.implemented,
       };
     }),

@@ -63,6 +63,7 @@ function row({
   default: fallback,
   since,
   instead,
+  own,
   works,
 }: KeywordDescription): string {
   const braces =
@@ -75,6 +76,7 @@ function row({
           : '{ … }';
   const remarks = [
     ...(instead === undefined ? [] : [`deprecated, write ${instead}`]),
+    ...(own ? ['not of keepalived'] : []),
     ...(works ? [] : ['no effect yet']),
   ];
   const cells = [

@@ -1,6 +1,6 @@
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { Position } from '../diagnostics.ts';
-import type { Command } from '../grammar/readers.ts';
+import type { Account, Command } from '../grammar/readers.ts';
 import type { Micros, TrackedName, VirtualAddress, VirtualInterface } from './parts.ts';
 import type { RouteLine, RuleLine } from './routing.ts';
 import type { VirtualServer, VirtualServerGroup } from './virtual-server.ts';
@@ -11,11 +11,43 @@ export interface KeepalivedConfig {
   readonly vrrpInstances: readonly VrrpInstance[];
   readonly syncGroups: readonly SyncGroup[];
   readonly scripts: readonly VrrpScript[];
+  readonly trackFiles: readonly TrackFile[];
+  /** `SSL`: what checkers over TLS present and believe. */
+  readonly ssl: SslDefaults;
   readonly virtualServerGroups: readonly VirtualServerGroup[];
   readonly virtualServers: readonly VirtualServer[];
   readonly staticAddresses: readonly VirtualAddress[];
   readonly staticRoutes: readonly RouteLine[];
   readonly staticRules: readonly RuleLine[];
+}
+
+/** `track_file`: a file with a number in it. */
+export interface TrackFile {
+  readonly name: string;
+  readonly at: Position;
+  readonly path: string;
+  /** The number is multiplied by it; default 1. */
+  readonly weight: number;
+  readonly reverse: boolean;
+}
+
+/** The block `SSL`. */
+export interface SslDefaults {
+  /** Of the key. */
+  readonly password?: string;
+  /** Files. */
+  readonly ca?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+}
+
+/** A pipe that events are written to, and the program that reads it. */
+export interface NotifyFifo {
+  readonly path: string;
+  /** Of a pipe that has to be made. */
+  readonly owner?: Account;
+  /** Gets the path as its last argument. */
+  readonly script?: Command;
 }
 
 /** `global_defs`; what it presets for instances is in the instances. */
@@ -31,6 +63,21 @@ export interface GlobalDefs {
   readonly smtpAlert?: boolean;
   readonly smtpAlertVrrp?: boolean;
   readonly smtpAlertChecker?: boolean;
+  /** Default: the host name. */
+  readonly smtpHeloName?: string;
+  /** TLS towards the mail server: never, where it offers it, always after STARTTLS, or from the first octet; default `off`. */
+  readonly smtpTls: 'off' | 'offered' | 'starttls' | 'implicit';
+  /** Whether its certificate must be good; default true. */
+  readonly smtpTlsVerify: boolean;
+  readonly smtpUser?: string;
+  readonly smtpPassword?: string;
+  /** No mail about a fault. */
+  readonly noEmailFaults: boolean;
+  /** Mail only of servers that change, not of each of several checkers. */
+  readonly noCheckerEmails: boolean;
+  readonly lvsNotifyFifo?: NotifyFifo;
+  /** Tell of real servers that are up at start, too. */
+  readonly realServerInitNotifies: boolean;
   readonly enableTraps: boolean;
   readonly enableScriptSecurity: boolean;
   /** User of the scripts that name none. */

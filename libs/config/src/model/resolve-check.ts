@@ -1,11 +1,13 @@
 import type { Diagnostics } from '../diagnostics.ts';
-import { CHECKERS, type TimingSettings } from '../grammar/checks.ts';
+import { CHECKERS, type CheckSettings, type TimingSettings } from '../grammar/checks.ts';
 import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
-import type { Check } from './virtual-server.ts';
+import type { Check, CheckTls } from './check.ts';
+import type { TrackFile } from './model.ts';
 
 const SECOND = 1_000_000;
 const DEFAULT_DELAY_LOOP = 60 * SECOND;
 const DEFAULT_CONNECT_TIMEOUT = 5 * SECOND;
+const DEFAULT_LONGEST_REPLY = 255;
 
 type Settings = Partial<VirtualServerSettings>;
 
@@ -15,6 +17,7 @@ export function resolveCheck(
   server: RealServerDraft,
   port: number,
   service: Settings,
+  surroundings: CheckSurroundings,
   diagnostics: Diagnostics,
 ): Check | undefined {
   const kind = CHECKERS[keyword];
@@ -30,7 +33,9 @@ export function resolveCheck(
       timing('delayBeforeRetry') ?? (kind.delayBeforeRetry === undefined ? delayLoop : kind.delayBeforeRetry * SECOND),
     warmup: timing('warmup') ?? delayLoop,
     alpha: set.alpha ?? server.set.alpha ?? service.alpha ?? false,
-    logAllFailures: set.logAllFailures ?? false,
+    logAllFailures: set.logAllFailures ?? surroundings.logAllFailures,
+    rise: set.rise ?? 1,
+    ...(set.latency === undefined ? {} : { latency: set.latency }),
   };
   const { bindAddress, bindPort, bindInterface, mark } = set;
   const connection = {
@@ -60,9 +65,9 @@ export function resolveCheck(
         ...base,
         kind: 'http',
         connection,
-        tls: kind.tls,
+        ...(kind.tls ? { tls: tlsSettings(set, set.urls[0]?.virtualHost ?? virtualHost) } : {}),
         protocol: set.protocol ?? '1.0',
-        serverNameIndication: set.serverNameIndication ?? false,
+        fastRecovery: set.fastRecovery ?? false,
         ...(virtualHost === undefined ? {} : { virtualHost }),
         urls: set.urls,
       };
@@ -83,8 +88,96 @@ export function resolveCheck(
         command: set.command,
         timeout: set.timeout === undefined || set.timeout === 0 ? delayLoop : set.timeout,
         dynamic: set.dynamic ?? false,
+        ...(set.user === undefined ? {} : { user: set.user }),
       };
-    default:
-      return { ...base, kind: kind.kind };
+    case 'grpc':
+      return {
+        ...base,
+        kind: 'grpc',
+        connection,
+        ...(set.tls === true ? { tls: tlsSettings(set, set.authority) } : {}),
+        service: set.service ?? '',
+        ...(set.authority === undefined ? {} : { authority: set.authority }),
+      };
+    case 'smtp':
+      return { ...base, kind: 'smtp', connection, ...(set.heloName === undefined ? {} : { heloName: set.heloName }) };
+    case 'dns':
+      return {
+        ...base,
+        kind: 'dns',
+        connection,
+        type: set.recordType ?? 'SOA',
+        name: set.recordName ?? '',
+        ...(set.answer === undefined ? {} : { answer: set.answer }),
+        leastAnswers: set.leastAnswers ?? 0,
+      };
+    case 'udp': {
+      const minLength = set.leastReply ?? 0;
+      const maxLength = set.greatestReply ?? DEFAULT_LONGEST_REPLY;
+      if (set.reply !== undefined && minLength > maxLength)
+        diagnostics.warning(
+          'adjusted',
+          at,
+          `UDP_CHECK wants replies of at least ${minLength} and at most ${maxLength} octets, which no reply is`,
+        );
+      return {
+        ...base,
+        kind: 'udp',
+        connection,
+        ...(set.payload === undefined ? {} : { payload: set.payload }),
+        ...(set.reply === undefined ? {} : { reply: { data: set.reply, minLength, maxLength } }),
+      };
+    }
+    case 'ping':
+      return { ...base, kind: 'ping', connection };
+    case 'file': {
+      const tracked = surroundings.trackFiles.find((file: TrackFile) => file.name === set.trackFile);
+      if (set.trackFile === undefined || tracked === undefined) {
+        const which =
+          set.trackFile === undefined ? 'has no track_file' : `names the track_file ${set.trackFile}, which is nowhere`;
+        diagnostics.error(
+          'missing-setting',
+          at,
+          `FILE_CHECK ${which}`,
+          'add: track_file NAME { file PATH } and its name here',
+        );
+        return undefined;
+      }
+      // As in keepalived, a weight of 0 is no weight: the file's own counts.
+      const weight = set.weight === undefined || set.weight.weight === 0 ? tracked : set.weight;
+      return {
+        ...base,
+        kind: 'file',
+        name: tracked.name,
+        path: tracked.path,
+        weight: weight.weight,
+        reverse: weight.reverse,
+      };
+    }
+    case 'bfd':
+      if (set.name === undefined) {
+        diagnostics.error('missing-setting', at, 'BFD_CHECK has no name', 'add: name of a bfd_instance');
+        return undefined;
+      }
+      return { ...base, logAllFailures: false, kind: 'bfd', name: set.name };
   }
+}
+
+/** What a checker takes from elsewhere in the file. */
+export interface CheckSurroundings {
+  readonly trackFiles: readonly TrackFile[];
+  readonly logAllFailures: boolean;
+}
+
+function tlsSettings(set: Partial<CheckSettings>, host: string | undefined): CheckTls {
+  // keepalived sends the name of sni_name, else the virtual host's.
+  const wanted = set.serverName === undefined ? set.serverNameIndication === true : true;
+  const name = set.serverName === undefined || set.serverName === '' ? host : set.serverName;
+  return {
+    ...(wanted && name !== undefined ? { serverName: name } : {}),
+    verify: set.tlsVerify ?? false,
+    ...(set.tlsAuthorities === undefined ? {} : { authorities: set.tlsAuthorities }),
+    ...(set.tlsName === undefined ? {} : { verifyName: set.tlsName }),
+    compliant: set.tlsCompliant ?? false,
+  };
 }

@@ -5,6 +5,7 @@ import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
 import type { VirtualServerSettings } from '../grammar/virtual-server.ts';
 import { resolveCheck } from './resolve-check.ts';
 import { definedPlaces, place } from './resolve-vrrp.ts';
+import { resolveTrackFiles } from './track-file.ts';
 import type {
   Forwarding,
   Protocol,
@@ -205,6 +206,10 @@ function resolveRealServers(
   service: string,
 ): readonly RealServer[] {
   const known = new Set<string>();
+  const surroundings = {
+    trackFiles: resolveTrackFiles(config.trackFiles),
+    logAllFailures: config.globals.set.checkerLogAllFailures ?? false,
+  };
   return (draft.set.realServers ?? []).flatMap((server) => {
     const { set, at, address } = server;
     const forwarding = set.forwarding ?? draft.set.forwarding ?? NAT;
@@ -225,7 +230,7 @@ function resolveRealServers(
     known.add(key);
     const { notifyUp, notifyDown, virtualHost, snmpName, delayLoop } = set;
     const checks = (set.checks ?? []).flatMap((check) => {
-      const resolved = resolveCheck(check, server, port, draft.set, diagnostics);
+      const resolved = resolveCheck(check, server, port, draft.set, surroundings, diagnostics);
       return resolved === undefined ? [] : [resolved];
     });
     return [
@@ -237,6 +242,7 @@ function resolveRealServers(
         weight: set.weight ?? draft.set.weight ?? 1,
         forwarding,
         inhibitOnFailure: set.inhibitOnFailure ?? draft.set.inhibitOnFailure ?? false,
+        slowStart: set.slowStart ?? draft.set.slowStart ?? 0,
         upperThreshold: set.upperThreshold ?? 0,
         lowerThreshold: set.lowerThreshold ?? 0,
         alpha: set.alpha ?? draft.set.alpha ?? false,

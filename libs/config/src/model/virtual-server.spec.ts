@@ -172,14 +172,24 @@ describe('a checker', () => {
     ],
     [
       'HTTP_GET {\n url {\n path /\n }\n }',
-      { kind: 'http', retry: 1, delayBeforeRetry: 3_000_000, protocol: '1.0', tls: false },
+      { kind: 'http', retry: 1, delayBeforeRetry: 3_000_000, protocol: '1.0', fastRecovery: false },
     ],
-    ['SSL_GET {\n url {\n path /\n }\n }', { kind: 'http', tls: true }],
+    ['SSL_GET {\n url {\n path /\n }\n }', { kind: 'http', tls: { verify: false, compliant: false } }],
     [
       'MISC_CHECK {\n misc_path "/bin/x y"\n }',
       { kind: 'misc', retry: 0, delayBeforeRetry: 60_000_000, timeout: 60_000_000 },
     ],
-    ['DNS_CHECK', { kind: 'dns', retry: 3, delayBeforeRetry: 60_000_000 }],
+    ['DNS_CHECK', { kind: 'dns', retry: 3, delayBeforeRetry: 60_000_000, type: 'SOA', name: '', leastAnswers: 0 }],
+    ['DNS_CHECK {\n name .\n }', { name: '' }],
+    ['UDP_CHECK', { kind: 'udp', retry: 1 }],
+    ['UDP_CHECK {\n require_reply\n }', { reply: { data: '', minLength: 0, maxLength: 255 } }],
+    ['UDP_CHECK {\n payload 48 65\n require_reply 4X 65\n }', { payload: '4865', reply: { data: '4x65' } }],
+    ['SSL_GET {\n virtualhost a.example\n enable_sni\n url {\n path /\n }\n }', { tls: { serverName: 'a.example' } }],
+    ['SSL_GET {\n sni_name b.example\n url {\n path /\n }\n }', { tls: { serverName: 'b.example' } }],
+    [
+      'HTTP_GET {\n url {\n path /\n regex "(?i)ok"\n regex_options dotall\n regex_max_offset 9\n }\n }',
+      { urls: [{ pattern: { source: 'ok', flags: 'is', from: 0, before: 10, negate: false } }] },
+    ],
   ])('%j has the defaults of its kind', (text, expected) => {
     expect(parse(service('', text)).check).toMatchObject(expected);
   });
@@ -232,7 +242,10 @@ describe('a checker', () => {
     ['HTTP_GET {\n url {\n path /\n status_code 204-200\n }\n }', ['bad-value']],
     ['HTTP_GET {\n url {\n path /\n digest xyz\n }\n }', ['bad-value']],
     ['HTTP_GET {\n url {\n path /\n }\n nb_get_retry 2\n }', ['deprecated']],
-    ['MISC_CHECK {\n }', ['not-implemented', 'missing-setting']],
+    ['MISC_CHECK {\n }', ['missing-setting']],
+    ['BFD_CHECK', ['missing-setting']],
+    ['FILE_CHECK {\n track_file nowhere\n }', ['missing-setting']],
+    ['HTTP_GET {\n url {\n path /\n regex "("\n }\n }', ['bad-value']],
     ['TCP_CHECK {\n connect_timeout 0\n }', ['out-of-range']],
     ['TCP_CHECK {\n connect_port 99999\n }', ['out-of-range']],
   ])('%j is reported', (text, kinds) => {

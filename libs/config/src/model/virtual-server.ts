@@ -1,6 +1,7 @@
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { Position } from '../diagnostics.ts';
 import type { Command } from '../grammar/readers.ts';
+import type { Check } from './check.ts';
 import type { Micros } from './parts.ts';
 
 /** Transport protocols that IPVS balances. */
@@ -129,6 +130,8 @@ export interface RealServer {
   /** Weight 0 instead of removal when a check fails. */
   readonly inhibitOnFailure: boolean;
   /** Connections; 0 = no limit. */
+  /** How long it takes to its whole weight when it comes back; 0 = none. */
+  readonly slowStart: Micros;
   readonly upperThreshold: number;
   readonly lowerThreshold: number;
   readonly alpha: boolean;
@@ -142,80 +145,3 @@ export interface RealServer {
   readonly smtpAlert: boolean;
   readonly checks: readonly Check[];
 }
-
-/** Timing of a checker, resolved. */
-interface CheckBase {
-  readonly at: Position;
-  /** Default: the virtual server's. */
-  readonly delayLoop: Micros;
-  /** Failures borne before the server is down; default 1, for MISC_CHECK 0, for DNS_CHECK 3. */
-  readonly retry: number;
-  /** Default 1 s, for HTTP_GET 3 s, for MISC_CHECK and DNS_CHECK delayLoop. */
-  readonly delayBeforeRetry: Micros;
-  /** The first check waits a random part of it; default delayLoop. */
-  readonly warmup: Micros;
-  readonly alpha: boolean;
-  readonly logAllFailures: boolean;
-}
-
-/** Where a checker connects to, and from where. */
-export interface Connection {
-  /** Default: the real server's. */
-  readonly address: IpAddress;
-  readonly port: number;
-  readonly bindAddress?: IpAddress;
-  readonly bindPort?: number;
-  readonly bindInterface?: string;
-  /** Default 5 s. */
-  readonly timeout: Micros;
-  readonly mark?: number;
-}
-
-/** TCP_CHECK: good when the connection is made. */
-export interface TcpCheck extends CheckBase {
-  readonly kind: 'tcp';
-  readonly connection: Connection;
-}
-
-/** One page that HTTP_GET or SSL_GET asks for. */
-export interface HttpUrl {
-  readonly path: string;
-  /** Status codes that pass, as ranges with both ends; default 200 to 299. */
-  readonly statusCodes: readonly { readonly first: number; readonly last: number }[];
-  /** MD5 of the body in lower-case hexadecimal. */
-  readonly digest?: string;
-  readonly virtualHost?: string;
-  readonly at: Position;
-}
-
-/** HTTP_GET and SSL_GET: good when every url passes. */
-export interface HttpCheck extends CheckBase {
-  readonly kind: 'http';
-  readonly connection: Connection;
-  /** SSL_GET. */
-  readonly tls: boolean;
-  /** Default 1.0; 1.0C is 1.0 with `Connection: close`. */
-  readonly protocol: '1.0' | '1.0C' | '1.1';
-  readonly serverNameIndication: boolean;
-  /** Default: the real server's, then the virtual server's. */
-  readonly virtualHost?: string;
-  readonly urls: readonly HttpUrl[];
-}
-
-/** MISC_CHECK: good when the command exits with 0. */
-export interface MiscCheck extends CheckBase {
-  readonly kind: 'misc';
-  readonly command: Command;
-  /** 0 in the file: delayLoop. */
-  readonly timeout: Micros;
-  /** Exit codes 2..255 set the weight to the code less 2. */
-  readonly dynamic: boolean;
-}
-
-/** A checker that is read and not run yet. */
-export interface OtherCheck extends CheckBase {
-  readonly kind: 'smtp' | 'dns' | 'udp' | 'ping' | 'file' | 'bfd';
-}
-
-/** What decides whether a real server is up; all of them must agree. */
-export type Check = TcpCheck | HttpCheck | MiscCheck | OtherCheck;

@@ -1,4 +1,4 @@
-import type { Command } from '../grammar/readers.ts';
+import type { Account, Command } from '../grammar/readers.ts';
 import type { Micros } from '../model/parts.ts';
 
 /** One statement; a nested list is the contents of the block it opens. */
@@ -65,4 +65,8 @@ export function commandText({ argv, user, group }: Command): string {
   const line = argv.map((word) => (word === '' ? "''" : word.replace(/[\s"'\\]/g, '\\$&'))).join(' ');
   const quoted = `"${line}${line.endsWith('\\') ? ' ' : ''}"`;
   return [quoted, ...[user, group].flatMap((name) => (name === undefined ? [] : [wordText(name)]))].join(' ');
+}
+
+export function accountText({ user, group }: Account): string {
+  return wordsText(group === undefined ? [user] : [user, group]);
 }

@@ -1,7 +1,18 @@
 import { MULTICAST_GROUP4, MULTICAST_GROUP6 } from '../model/resolve-vrrp.ts';
-import type { GlobalDefs, KeepalivedConfig, ProcessSettings } from '../model/model.ts';
+import type { GlobalDefs, KeepalivedConfig, ProcessSettings, SslDefaults, TrackFile } from '../model/model.ts';
 import type { PassedLine } from '../model/parts.ts';
-import { type Line, formatLines, onOff, optional, secondsText, when, wordText, wordsText } from './text.ts';
+import {
+  type Line,
+  accountText,
+  commandText,
+  formatLines,
+  onOff,
+  optional,
+  secondsText,
+  when,
+  wordText,
+  wordsText,
+} from './text.ts';
 import { serverGroupLines, virtualServerLines } from './write-lvs.ts';
 import { addressBlock, block, groupLines, instanceLines, scriptLines } from './write-vrrp.ts';
 
@@ -23,6 +34,8 @@ export function writeKeepalivedConfig(config: KeepalivedConfig): string {
     ...statics('static_routes', config.staticRoutes),
     ...statics('static_rules', config.staticRules),
     ...config.scripts.map(scriptLines),
+    ...config.trackFiles.map(trackFileLines),
+    ...sslLines(config.ssl),
     ...config.vrrpInstances.map((instance) => instanceLines(instance, globalDefs)),
     ...config.syncGroups.map((group) => groupLines(group, globalDefs)),
     ...config.virtualServerGroups.map(serverGroupLines),
@@ -45,9 +58,19 @@ function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): rea
     ...optional('smtp_alert_checker', defs.smtpAlertChecker, onOff),
     ...when(defs.enableTraps, 'enable_traps'),
     ...when(defs.enableScriptSecurity, 'enable_script_security'),
-    ...optional('script_user', defs.scriptUser, ({ user, group }) =>
-      wordsText(group === undefined ? [user] : [user, group]),
+    ...optional('script_user', defs.scriptUser, accountText),
+    ...optional('smtp_helo_name', defs.smtpHeloName, wordText),
+    ...when(defs.smtpTls !== 'off', `smtp_tls ${defs.smtpTls}`),
+    ...when(!defs.smtpTlsVerify, 'smtp_tls_verify off'),
+    ...optional('smtp_user', defs.smtpUser, wordText),
+    ...optional('smtp_password', defs.smtpPassword, wordText),
+    ...when(defs.noEmailFaults, 'no_email_faults'),
+    ...when(defs.noCheckerEmails, 'no_checker_emails'),
+    ...optional('lvs_notify_fifo', defs.lvsNotifyFifo, ({ path, owner }) =>
+      [wordText(path), ...(owner === undefined ? [] : [accountText(owner)])].join(' '),
     ),
+    ...optional('lvs_notify_fifo_script', defs.lvsNotifyFifo?.script, commandText),
+    ...when(defs.realServerInitNotifies, 'rs_init_notifies'),
     ...when(defs.dynamicInterfaces, 'dynamic_interfaces'),
     ...when(defs.defaultInterface !== 'eth0', `default_interface ${wordText(defs.defaultInterface)}`),
     ...when(defs.multicastGroup4 !== MULTICAST_GROUP4, `vrrp_mcast_group4 ${defs.multicastGroup4}`),
@@ -111,4 +134,21 @@ function processLines(prefix: 'vrrp' | 'checker', settings: ProcessSettings): re
 function flushLines({ lvsFlushOnStop }: GlobalDefs): readonly Line[] {
   if (lvsFlushOnStop === 'no') return [];
   return [lvsFlushOnStop === 'services' ? 'lvs_flush_on_stop VS' : 'lvs_flush_on_stop'];
+}
+
+function trackFileLines({ name, path, weight, reverse }: TrackFile): Line {
+  return [
+    `track_file ${wordText(name)}`,
+    [`file ${wordText(path)}`, ...when(weight !== 1 || reverse, `weight ${weight}${reverse ? ' reverse' : ''}`)],
+  ];
+}
+
+function sslLines({ password, ca, certificate, key }: SslDefaults): readonly Line[] {
+  const lines = [
+    ...optional('password', password, wordText),
+    ...optional('ca', ca, wordText),
+    ...optional('certificate', certificate, wordText),
+    ...optional('key', key, wordText),
+  ];
+  return when(lines.length > 0, ['SSL', lines]);
 }

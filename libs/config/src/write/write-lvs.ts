@@ -1,15 +1,13 @@
 import type { GlobalDefs } from '../model/model.ts';
 import type {
-  Check,
-  Connection,
   Forwarding,
   GroupMember,
-  HttpUrl,
   RealServer,
   ServerTiming,
   VirtualServer,
   VirtualServerGroup,
 } from '../model/virtual-server.ts';
+import { checkLines } from './write-check.ts';
 import { type Line, commandText, onOff, optional, secondsText, when, wordText } from './text.ts';
 
 export function serverGroupLines({ name, members }: VirtualServerGroup): Line {
@@ -78,6 +76,7 @@ function realServerLines(server: RealServer, service: VirtualServer, usualAlert:
         server.inhibitOnFailure !== service.inhibitOnFailure,
         `inhibit_on_failure ${onOff(server.inhibitOnFailure)}`,
       ),
+      ...optional('slow_start', server.slowStart === 0 ? undefined : server.slowStart, secondsText),
       ...when(server.upperThreshold > 0, `uthreshold ${server.upperThreshold}`),
       ...when(server.lowerThreshold > 0, `lthreshold ${server.lowerThreshold}`),
       ...when(server.alpha !== service.alpha, `alpha ${onOff(server.alpha)}`),
@@ -89,75 +88,6 @@ function realServerLines(server: RealServer, service: VirtualServer, usualAlert:
       ...optional('notify_down', server.notifyDown, commandText),
       ...when(server.smtpAlert !== usualAlert, `smtp_alert ${onOff(server.smtpAlert)}`),
       ...server.checks.map((check) => checkLines(check, server, service)),
-    ],
-  ];
-}
-
-function checkLines(check: Check, server: RealServer, service: VirtualServer): Line {
-  const alpha = when(check.alpha !== server.alpha, `alpha ${onOff(check.alpha)}`);
-  if (check.kind === 'bfd') return ['BFD_CHECK', alpha];
-  const usualLoop = server.timing.delayLoop ?? service.delayLoop;
-  const common = [
-    ...alpha,
-    ...when(check.delayLoop !== usualLoop, `delay_loop ${secondsText(check.delayLoop)}`),
-    `retry ${check.retry}`,
-    `delay_before_retry ${secondsText(check.delayBeforeRetry)}`,
-    `warmup ${secondsText(check.warmup)}`,
-    ...when(check.logAllFailures, 'log_all_failures'),
-  ];
-  switch (check.kind) {
-    case 'tcp':
-      return ['TCP_CHECK', [...common, ...connectionLines(check.connection, server)]];
-    case 'http': {
-      const usualHost = server.virtualHost ?? service.virtualHost;
-      return [
-        check.tls ? 'SSL_GET' : 'HTTP_GET',
-        [
-          ...common,
-          ...connectionLines(check.connection, server),
-          ...when(check.protocol !== '1.0', `http_protocol ${check.protocol}`),
-          ...when(check.serverNameIndication, 'enable_sni'),
-          ...optional('virtualhost', check.virtualHost === usualHost ? undefined : check.virtualHost, wordText),
-          ...check.urls.map(urlLines),
-        ],
-      ];
-    }
-    case 'misc':
-      return [
-        'MISC_CHECK',
-        [
-          ...common,
-          `misc_path ${commandText(check.command)}`,
-          `misc_timeout ${secondsText(check.timeout)}`,
-          ...when(check.dynamic, 'misc_dynamic'),
-        ],
-      ];
-    default:
-      return [`${check.kind.toUpperCase()}_CHECK`, common];
-  }
-}
-
-function connectionLines(connection: Connection, server: RealServer): readonly Line[] {
-  return [
-    ...when(connection.address !== server.address, `connect_ip ${connection.address}`),
-    ...when(connection.port !== server.port, `connect_port ${connection.port}`),
-    ...optional('bindto', connection.bindAddress, (address) => address),
-    ...optional('bind_port', connection.bindPort, String),
-    ...optional('bind_if', connection.bindInterface, wordText),
-    `connect_timeout ${secondsText(connection.timeout)}`,
-    ...optional('fwmark', connection.mark, String),
-  ];
-}
-
-function urlLines({ path, statusCodes, digest, virtualHost }: HttpUrl): Line {
-  const codes = statusCodes.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`));
-  return [
-    'url',
-    [
-      `path ${wordText(path)}`,
-      `status_code ${codes.join(' ')}`,
-      ...optional('digest', digest, (text) => text),
-      ...optional('virtualhost', virtualHost, wordText),
     ],
   ];
 }

@@ -1,0 +1,29 @@
+import { isLinuxError } from '@keepfleet/linux';
+import { errorText } from '../../error-text.ts';
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused the connection',
+  ECONNRESET: 'reset the connection',
+  EHOSTUNREACH: 'is unreachable: no host on the way knows it, or it does not answer on its network',
+  ENETUNREACH: 'is unreachable: this node has no route to it',
+  ETIMEDOUT: 'did not accept a connection',
+  EADDRNOTAVAIL: 'cannot be asked from the bindto address: this node does not have it',
+  EADDRINUSE: 'cannot be asked from bind_port: it is in use',
+  ENODEV: 'cannot be asked through bind_if: this node has no such interface',
+  EMFILE: 'cannot be asked: this process has no descriptor left; raise its limit (LimitNOFILE)',
+  CERT_HAS_EXPIRED: 'has a certificate that has expired',
+  CERT_NOT_YET_VALID: 'has a certificate that is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'has a certificate that only itself has signed; name its authority with tls_ca',
+  SELF_SIGNED_CERT_IN_CHAIN: 'has a certificate of an authority that is not believed; name it with tls_ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'has a certificate of an authority that is not believed; name it with tls_ca',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'has a certificate of an authority that is not believed; name it with tls_ca',
+  CERT_REVOKED: 'has a certificate that was revoked',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS',
+};
+
+/** Why a server could not be asked, to follow its name. */
+export function connectFailure(error: unknown): string {
+  const code = isLinuxError(error) || (error instanceof Error && 'code' in error) ? String(error.code) : '';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `has a certificate of another name: ${errorText(error)}`;
+  return reasons[code] ?? `cannot be asked: ${errorText(error)}`;
+}

@@ -1,0 +1,90 @@
+import type { CheckerSettings } from '@keepfleet/health';
+import type { LvsEvent, LvsNotifySettings, LvsSettings, ScriptSettings, VirtualServerSettings } from '@keepfleet/ipvs';
+import type { Log } from '../log.ts';
+import { Fifo, type FifoSettings } from '../notify/fifo.ts';
+import { type ScriptCommand, startScript } from '../scripts/index.ts';
+import { realServerName, virtualServerName } from './names.ts';
+
+type Service = VirtualServerSettings<CheckerSettings>;
+
+/** Scripts that may run at the same time; more are lost, and told. */
+const MOST_SCRIPTS = 256;
+
+/** notify_up, notify_down, quorum_up, quorum_down and lvs_notify_fifo: tells others what happens, and waits for nobody. */
+export class Notifier {
+  readonly #log: Log;
+  #services = new Map<string, Service>();
+  #notify: LvsNotifySettings | undefined;
+  #fifo: Fifo | undefined;
+  #running = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  configure({ virtualServers, notify }: LvsSettings<CheckerSettings>): void {
+    this.#services = new Map(virtualServers.map((service) => [service.key, service]));
+    this.#notify = notify;
+    const wanted = notify?.fifo === undefined || notify.fifo === null ? undefined : this.#fifoOf(notify.fifo);
+    if (JSON.stringify(wanted) === JSON.stringify(this.#fifo?.settings)) return;
+    this.#fifo?.close();
+    this.#fifo = wanted === undefined ? undefined : new Fifo(wanted, this.#log);
+    this.#fifo?.open();
+  }
+
+  event(event: LvsEvent): void {
+    switch (event.kind) {
+      case 'real-server-up':
+      case 'real-server-down':
+        return this.server(event.service, event.server, event.kind === 'real-server-up');
+      case 'quorum-gained':
+      case 'quorum-lost':
+        return this.quorum(event.service, event.kind === 'quorum-gained');
+    }
+  }
+
+  server(service: string, server: string, up: boolean): void {
+    const settings = this.#services.get(service);
+    const real = settings?.realServers.find(({ key }) => key === server);
+    if (settings === undefined || real === undefined) return;
+    this.#run(up ? real.notifyUp : real.notifyDown);
+    const name = realServerName(settings, real);
+    this.#fifo?.write(`RS ${name} ${virtualServerName(settings)} ${up ? 'UP' : 'DOWN'}\n`);
+  }
+
+  quorum(service: string, up: boolean): void {
+    const settings = this.#services.get(service);
+    if (settings === undefined) return;
+    this.#run(up ? settings.quorumUp : settings.quorumDown);
+    this.#fifo?.write(`VS ${virtualServerName(settings)} ${up ? 'UP' : 'DOWN'}\n`);
+  }
+
+  close(): void {
+    this.#fifo?.close();
+    this.#fifo = undefined;
+  }
+
+  #run(script: ScriptSettings | null): void {
+    if (script === null) return;
+    if (this.#running >= MOST_SCRIPTS) {
+      this.#log.error({ script: script.command }, `not run: ${MOST_SCRIPTS} notify scripts run already; do they end?`);
+      return;
+    }
+    this.#running++;
+    startScript(this.#commandOf(script), (end) => {
+      this.#running--;
+      if ('reason' in end) this.#log.error({ script: script.command }, `the notify script ${end.reason}`);
+      else if (end.status !== 0)
+        this.#log.warn({ script: script.command, ...end }, 'a notify script ended with an error');
+    });
+  }
+
+  #commandOf({ argv, user, group }: ScriptSettings): ScriptCommand {
+    const named = user === null ? (this.#notify?.user ?? null) : { user, group };
+    return { argv, user: named?.user ?? null, group: named?.group ?? null, secure: this.#notify?.secure ?? false };
+  }
+
+  #fifoOf({ path, owner, script }: NonNullable<LvsNotifySettings['fifo']>): FifoSettings {
+    return { path, owner, script: script === null ? null : this.#commandOf(script) };
+  }
+}

@@ -1,0 +1,162 @@
+import { hostname, userInfo } from 'node:os';
+import type { GlobalDefs } from '@keepfleet/config';
+import { createTransport } from 'nodemailer';
+import { errorText } from '../error-text.ts';
+import type { Log } from '../log.ts';
+import type { Alert } from './alert.ts';
+
+/** Mails that wait; of more, the oldest are given up. */
+export const MOST_WAITING = 256;
+/** Attempts to hand over one mail, and the wait before the second; each further one doubles it. */
+const ATTEMPTS = 4;
+const FIRST_PAUSE_MS = 5_000;
+
+interface Waiting {
+  readonly alert: Alert;
+  readonly date: Date;
+}
+
+/**
+ * Hands alerts to the mail server, one after the other and never waited for. What cannot be handed over is tried again
+ * and then given up; that is told in the log and as a problem of the node.
+ */
+export class Mailer {
+  readonly #log: Log;
+  readonly #pause: number;
+  #settings: GlobalDefs | undefined;
+  #queue: Waiting[] = [];
+  #busy = false;
+  #lost = 0;
+  #failure: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(log: Log, firstPauseMs = FIRST_PAUSE_MS) {
+    this.#log = log;
+    this.#pause = firstPauseMs;
+  }
+
+  /** What stands in the way of mails; empty when nothing does. */
+  get problems(): readonly string[] {
+    return this.#failure === undefined ? [] : [`mail: ${this.#failure}`];
+  }
+
+  /** Mails given up since the start. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  configure(settings: GlobalDefs): void {
+    this.#settings = settings;
+    if (settings.smtpServer === undefined || settings.notificationEmail.length === 0) {
+      this.#queue = [];
+      this.#failure = undefined;
+    }
+  }
+
+  send(alert: Alert): void {
+    const { smtpServer, notificationEmail = [] } = this.#settings ?? {};
+    if (smtpServer === undefined || notificationEmail.length === 0) return;
+    this.#queue.push({ alert, date: new Date() });
+    if (this.#queue.length > MOST_WAITING) {
+      this.#queue.shift();
+      this.#giveUp('too many mails wait for the mail server');
+    }
+    void this.#work();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#queue = [];
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let next = this.#queue[0]; next !== undefined && !this.#closed; next = this.#queue[0]) {
+      const reason = await this.#deliver(next);
+      if (reason === undefined) this.#failure = undefined;
+      else if (!this.#closed) this.#giveUp(reason);
+      // The oldest may have been given up meanwhile.
+      if (this.#queue[0] === next) this.#queue.shift();
+    }
+    this.#busy = false;
+  }
+
+  /** Undefined once it is handed over, else why it is not. */
+  async #deliver(mail: Waiting): Promise<string | undefined> {
+    let reason: string | undefined;
+    for (let attempt = 0; attempt < ATTEMPTS && !this.#closed; attempt++) {
+      if (attempt > 0) await this.#wait(this.#pause * 2 ** (attempt - 1));
+      try {
+        await this.#handOver(mail);
+        return undefined;
+      } catch (error) {
+        reason = errorText(error);
+        // RFC 5321 section 4.2.1: a reply of 500 to 599 is the same the next time.
+        if (isPermanent(error)) break;
+        this.#failure = this.#cannot(reason);
+      }
+    }
+    return reason;
+  }
+
+  async #handOver({ alert, date }: Waiting): Promise<void> {
+    const settings = this.#settings;
+    if (settings?.smtpServer === undefined) return;
+    const { smtpServer, smtpConnectTimeout, smtpTls, smtpTlsVerify, smtpUser, smtpPassword, smtpHeloName } = settings;
+    const milliseconds = smtpConnectTimeout / 1_000;
+    const transport = createTransport({
+      host: smtpServer.host,
+      port: smtpServer.port,
+      name: smtpHeloName ?? hostname(),
+      secure: smtpTls === 'implicit',
+      requireTLS: smtpTls === 'starttls',
+      ignoreTLS: smtpTls === 'off',
+      tls: { rejectUnauthorized: smtpTlsVerify },
+      connectionTimeout: milliseconds,
+      greetingTimeout: milliseconds,
+      socketTimeout: milliseconds,
+      ...(smtpUser === undefined ? {} : { auth: { user: smtpUser, pass: smtpPassword ?? '' } }),
+    });
+    try {
+      await transport.sendMail({
+        from: settings.notificationEmailFrom ?? `${userInfo().username}@${hostname()}`,
+        to: [...settings.notificationEmail],
+        subject: alert.subject,
+        text: alert.text,
+        date,
+        headers: { 'X-Mailer': 'Keepalived' },
+      });
+    } finally {
+      transport.close();
+    }
+  }
+
+  #wait(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, milliseconds);
+    });
+  }
+
+  #giveUp(reason: string): void {
+    this.#lost++;
+    this.#failure = this.#cannot(reason);
+    this.#log.error({ lost: this.#lost, reason }, this.#failure);
+  }
+
+  #cannot(reason: string): string {
+    const { host, port } = this.#settings?.smtpServer ?? { host: '?', port: 0 };
+    return `a mail could not be handed to ${host} port ${port}: ${reason}; ${this.#lost} given up since the start. Is the mail server there, does it take mails from this node, are smtp_tls, smtp_user and smtp_password right?`;
+  }
+}
+
+function isPermanent(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'responseCode' in error &&
+    typeof error.responseCode === 'number' &&
+    error.responseCode >= 500
+  );
+}

@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, closeSync, constants, existsSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { errorText } from '../error-text.ts';
+import type { Log } from '../log.ts';
+import { type RunningScript, type ScriptCommand, credentialsOf, startScript } from '../scripts/index.ts';
+
+/** A pipe that events are written to. */
+export interface FifoSettings {
+  readonly path: string;
+  /** Who a pipe that has to be made belongs to. */
+  readonly owner: { readonly user: string; readonly group: string | null } | null;
+  /** The program that reads it: gets the path as its last argument and is started again when it ends. */
+  readonly script: ScriptCommand | null;
+}
+
+/** A program that ends again and again is not started more often. */
+const AGAIN_MS = 1_000;
+
+/** Writes lines to a pipe without ever waiting: what nobody reads is lost, and that is told. */
+export class Fifo {
+  readonly settings: FifoSettings;
+  readonly #log: Log;
+  #descriptor: number | undefined;
+  #made = false;
+  #lost = 0;
+  #script: RunningScript | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(settings: FifoSettings, log: Log) {
+    this.settings = settings;
+    this.#log = log;
+  }
+
+  /** Lines that could not be written. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  open(): void {
+    const { path, owner } = this.settings;
+    try {
+      if (!existsSync(path)) {
+        execFileSync('mkfifo', ['-m', '600', path], { stdio: 'ignore', timeout: 2_000 });
+        this.#made = true;
+        const who = owner && credentialsOf(owner.user, owner.group);
+        if (who) chownSync(path, who.uid, who.gid);
+      } else if (!statSync(path).isFIFO()) {
+        this.#log.error({ path }, `${path} is no pipe, and no events are written to it: remove it`);
+        return;
+      }
+      // Read and write, so that it opens without a reader and stays open between two of them.
+      this.#descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    } catch (error) {
+      this.#log.error(
+        { path, reason: errorText(error) },
+        `the pipe ${path} cannot be opened, and no events are written to it`,
+      );
+      return;
+    }
+    this.#startScript();
+  }
+
+  write(line: string): void {
+    if (this.#descriptor === undefined) return;
+    try {
+      writeSync(this.#descriptor, line);
+      if (this.#lost > 0) this.#log.warn({ path: this.settings.path, lost: this.#lost }, 'the pipe is read again');
+      this.#lost = 0;
+    } catch (error) {
+      this.#lost++;
+      if (this.#lost === 1)
+        this.#log.warn(
+          { path: this.settings.path, reason: errorText(error) },
+          `nobody reads the pipe ${this.settings.path}: it is full, and events for it are lost until somebody does`,
+        );
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#script?.kill('SIGTERM');
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+    if (this.#made && existsSync(this.settings.path)) unlinkSync(this.settings.path);
+  }
+
+  #startScript(): void {
+    const { script, path } = this.settings;
+    if (script === null) return;
+    const started = performance.now();
+    this.#script = startScript({ ...script, argv: [...script.argv, path] }, (end) => {
+      if (this.#closed) return;
+      const how = 'reason' in end ? end.reason : `ended (${end.signal ?? end.status ?? ''})`;
+      this.#log.warn({ path, script: script.argv[0] }, `the reader of ${path} ${how}; it is started again`);
+      const wait = Math.max(0, AGAIN_MS - (performance.now() - started));
+      this.#timer = setTimeout(() => this.#startScript(), wait);
+    });
+  }
+}

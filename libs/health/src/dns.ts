@@ -1,0 +1,55 @@
+import { ok } from '@keepfleet/wire';
+import {
+  type Conversation,
+  type Judgement,
+  type Step,
+  closedEarly,
+  failed,
+  judged,
+  say,
+  wait,
+} from './conversation.ts';
+import { decodeAnswers, decodeHeader, encodeQuery, responseCodeText } from './dns-message.ts';
+import type { DnsCheckSettings } from './settings.ts';
+
+/** DNS_CHECK: like keepalived it takes any answer without an error, unless the answer itself is to be looked at. */
+export class DnsQuery implements Conversation {
+  readonly #settings: DnsCheckSettings;
+  readonly #id: number;
+
+  constructor(settings: DnsCheckSettings, random: () => number) {
+    this.#settings = settings;
+    this.#id = Math.floor(random() * 0x1_0000);
+  }
+
+  begin(): Step {
+    return say(encodeQuery(this.#id, this.#settings.name, this.#settings.type));
+  }
+
+  data(bytes: Uint8Array): Step {
+    const header = decodeHeader(bytes);
+    // What is not the answer to this question is not believed to be one; the right one may follow.
+    if (!header.ok || header.value.id !== this.#id || !header.value.isResponse) return wait;
+    if (header.value.responseCode !== 0)
+      return failed({ kind: 'dns-refused', code: responseCodeText(header.value.responseCode) });
+    const { answer, leastAnswers, type } = this.#settings;
+    if (answer === null && leastAnswers === 0) return judged(ok('answered'));
+    const records = decodeAnswers(bytes);
+    if (!records.ok) return failed({ kind: 'broken-dns', reason: records.error.kind });
+    const found = records.value.filter((record) => record.type === type).map(({ data }) => data);
+    if (found.length < leastAnswers) return failed({ kind: 'dns-answers', found: found.length, want: leastAnswers });
+    if (answer !== null && !found.some((data) => sameData(data, answer)))
+      return failed({ kind: 'dns-wrong-answer', found: found.join(', ') || 'no such record', want: answer });
+    return judged(ok(`answered ${found.join(', ')}`));
+  }
+
+  closed(): Judgement {
+    return closedEarly;
+  }
+}
+
+/** Names are written with or without their final dot, in either case. */
+function sameData(found: string, wanted: string): boolean {
+  const plain = (text: string) => text.toLowerCase().replace(/\.$/, '');
+  return plain(found) === plain(wanted);
+}
