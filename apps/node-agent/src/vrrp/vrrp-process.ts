@@ -238,7 +238,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     if (this.#stopped) return;
     let news = this.#interfaces.read();
     if (news.length > 0) this.#filter('soon');
-    if (this.#virtual.ensure(this.#wantedInterfaces)) news = [...news, ...this.#interfaces.read()];
+    // Before the first settings, nobody knows which of those that are there will be wanted.
+    if (this.#settings !== undefined && this.#virtual.ensure(this.#wantedInterfaces))
+      news = [...news, ...this.#interfaces.read()];
     if (news.length === 0) return;
     this.#give(...news);
     this.#reassertRouting();
