@@ -39,7 +39,7 @@ vrrp_instance V {
     unreachable 10.22.0.0/24
     prohibit 10.23.0.0/24 table 77
     throw 10.24.0.0/24 table 77
-    10.25.0.0/24 dev eth0 mtu 1400 advmss lock 1300 rtt 300 rttvar 250 window 1000 cwnd 20 ssthresh 30 reordering 5 hoplimit 60 initcwnd 12 initrwnd 13 quickack 1 rto_min 200 realms 1/2 features ecn congctl reno fastopen_no_cookie 1
+    10.25.0.0/24 dev eth0 mtu 1400 advmss lock 1300 rtt 300ms rttvar 1200 window 1000 cwnd 20 ssthresh 30 reordering 5 hoplimit 60 initcwnd 12 initrwnd 13 quickack 1 rto_min 200 realms 1/2 features ecn congctl reno fastopen_no_cookie 1
     10.26.0.0/24 nexthop via 192.0.2.254 dev eth0 weight 2 nexthop via 192.0.2.253 dev eth0 weight 3 onlink
     2001:db8:bb::/48 via fd00::fe dev eth0 metric 7 pref high
     default via 192.0.2.254 dev eth0 table 78

@@ -192,8 +192,10 @@ function routeWord(text: string, route: Draft, args: Arguments): boolean {
 
 function readMetric(name: RouteMetric, route: Draft, args: Arguments): boolean {
   if (args.takeIf('lock')) route.locked.push(name);
+  // The kernel counts these in eighths and quarters of a millisecond, and so does a number without unit.
+  const parts = { rtt: 8, rttvar: 4, rto_min: 1 };
   const timed = name === 'rtt' || name === 'rttvar' || name === 'rto_min';
-  const value = timed ? milliseconds(args) : number(args, `a ${name}`);
+  const value = timed ? milliseconds(args, parts[name]) : number(args, `a ${name}`);
   if (value === undefined) return false;
   const least = timed ? Math.max(value, LEAST_RTT) : value;
   if (least !== value)
@@ -202,8 +204,7 @@ function readMetric(name: RouteMetric, route: Draft, args: Arguments): boolean {
       args.at,
       `${name} ${value} ms is below what the kernel takes, ${least} ms is used`,
     );
-  // The kernel counts these in eighths and quarters of a millisecond.
-  route.metrics[name] = name === 'rtt' ? least * 8 : name === 'rttvar' ? least * 4 : least;
+  route.metrics[name] = timed ? Math.round(least * parts[name]) : least;
   return true;
 }
 

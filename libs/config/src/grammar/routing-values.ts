@@ -87,13 +87,14 @@ export function range(args: Arguments, what: string, high: number): Range | unde
   return args.bad(word, `${what}: A or A-B up to ${high}`);
 }
 
-/** Milliseconds: `200`, `200ms`, `1s`. */
-export function milliseconds(args: Arguments): number | undefined {
+/** Milliseconds: `200ms`, `1s`; a bare number counts parts of one, `parts` to a millisecond. */
+export function milliseconds(args: Arguments, parts: number): number | undefined {
   const word = args.need('a time');
   if (word === undefined) return undefined;
   const match = /^(\d+(?:\.\d+)?)(ms|msecs?|s|secs?)?$/.exec(word.text);
   if (match === null) return args.bad(word, 'a time such as 200ms or 1s');
-  return Math.round(Number(match[1]) * (match[2]?.startsWith('s') === true ? 1000 : 1));
+  if (match[2] === undefined) return Number(match[1]) / parts;
+  return Number(match[1]) * (match[2].startsWith('s') ? 1000 : 1);
 }
 
 export function address(args: Arguments): IpAddress | undefined {
