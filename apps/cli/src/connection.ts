@@ -6,6 +6,8 @@ import { Failure, exitCodes } from './failure.ts';
 
 const DEFAULT_CONTROLLER = '127.0.0.1:7481';
 const CALL_TIMEOUT_MS = 10_000;
+/** What every member of the fleet is asked before the answer comes. */
+const FLEET_TIMEOUT_MS = 30_000;
 const silence = `nothing within ${CALL_TIMEOUT_MS / 1000} s`;
 
 /** Where the agent of this node listens for its operator, unless --agent names another socket. */
@@ -150,10 +152,14 @@ export class Controller {
       this.#gossip.listMembers({}, noMetadata(), options, done),
     );
   examine = () =>
-    this.#call<gossip.ExamineResponse>((options, done) => this.#gossip.examine({}, noMetadata(), options, done));
+    this.#call<gossip.ExamineResponse>(
+      (options, done) => this.#gossip.examine({}, noMetadata(), options, done),
+      FLEET_TIMEOUT_MS,
+    );
   changeKeys = (request: gossip.ChangeKeysRequest) =>
-    this.#call<gossip.ChangeKeysResponse>((options, done) =>
-      this.#gossip.changeKeys(request, noMetadata(), options, done),
+    this.#call<gossip.ChangeKeysResponse>(
+      (options, done) => this.#gossip.changeKeys(request, noMetadata(), options, done),
+      FLEET_TIMEOUT_MS,
     );
   forgetMember = (request: gossip.ForgetMemberRequest) =>
     this.#call<gossip.ForgetMemberResponse>((options, done) =>
@@ -205,9 +211,10 @@ export class Controller {
 
   #call<T>(
     start: (options: { deadline: number }, done: (error: ServiceError | null, value: T) => void) => void,
+    timeout = CALL_TIMEOUT_MS,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      start({ deadline: Date.now() + CALL_TIMEOUT_MS }, (error, value) =>
+      start({ deadline: Date.now() + timeout }, (error, value) =>
         error === null ? resolve(value) : reject(this.#failure(error)),
       );
     });

@@ -55,7 +55,7 @@ const at = ({ endpoint }: Gossip) => `${endpoint.address}:${endpoint.port}`;
 
 async function sees(gossip: Gossip, name: string, status: string): Promise<void> {
   await waitFor(() => gossip.members().find((member) => member.name === name)?.status === status, {
-    deadline: 10_000,
+    deadline: 30_000,
     what: `${name} ${status}`,
   });
 }
@@ -120,6 +120,23 @@ describe('gossip on real sockets', () => {
     const b = await start('b', { keyring: await keyring('new-first.json', 16, 32), seeds: [at(a)] });
     await sees(a, 'b', 'alive');
     await sees(b, 'a', 'alive');
+  });
+
+  it.each([
+    ['none and the first step', undefined, { sendPlain: true, acceptPlain: true }],
+    ['the first step and the second', { sendPlain: true, acceptPlain: true }, { acceptPlain: true }],
+    ['the second step and the last', { acceptPlain: true }, {}],
+  ])('brings encryption into a running fleet: %s understand each other', async (_what, older, newer) => {
+    const ring = await keyring('ring.json', 32);
+    const a = await start('a', older === undefined ? {} : { keyring: ring, tunables: { ...tunables, ...older } });
+    const b = await start('b', { keyring: ring, tunables: { ...tunables, ...newer }, seeds: [at(a)] });
+    await sees(a, 'b', 'alive');
+    await sees(b, 'a', 'alive');
+    b.setTags({ role: 'agent', told: 'by UDP' });
+    await waitFor(() => a.members().find(({ name }) => name === 'b')?.tags['told'] === 'by UDP', {
+      deadline: 30_000,
+      what: 'a tag of b at a',
+    });
   });
 
   it('finds the fleet again without seeds, from what it remembers', async () => {

@@ -21,25 +21,36 @@ export interface KeysOutcome {
 
 /** Long enough for every member to write its keyring to a slow disk. */
 const ANSWER_TIMEOUT_MS = 5_000;
+const ROUNDS = 3;
+/** Names that a question has room for. */
+const MOST_NAMED = 8;
 
 /** Asks every member, serf's own among them, to change its keyring, or what is in it. */
 export async function askKeys(gossip: Gossip, operation: KeyOperation, key: Uint8Array): Promise<KeysOutcome> {
   const members = gossip.members();
   const live = members.filter(({ status }) => status === 'alive' || status === 'suspect').map(({ name }) => name);
-  const { answers } = await gossip.ask({
-    name: keyQueryName(operation),
-    payload: encodeKeyRequest(key),
-    timeout: ANSWER_TIMEOUT_MS,
-    // One more way for each answer: a member that did it and is not heard would make the change look half done.
-    relayFactor: live.length > 2 ? 1 : 0,
-  });
+  const answers = new Map<string, Uint8Array>();
+  // Every change can be asked for twice, and one datagram is soon lost: whoever was silent is asked again.
+  for (let round = 0; round < ROUNDS; round++) {
+    const silent = live.filter((name) => !answers.has(name));
+    if (silent.length === 0) break;
+    const said = await gossip.ask({
+      name: keyQueryName(operation),
+      payload: encodeKeyRequest(key),
+      timeout: ANSWER_TIMEOUT_MS,
+      relayFactor: live.length > 2 ? 1 : 0,
+      ...(round === 0 ? {} : { names: silent.slice(0, MOST_NAMED) }),
+    });
+    for (const [name, { payload }] of said.answers) answers.set(name, payload);
+  }
   const done: string[] = [];
   const refused: { name: string; reason: string }[] = [];
   const on = new Map<string, { on: string[]; primaryOn: string[] }>();
   for (const name of new Set([...live, ...answers.keys()])) {
     const answer = answers.get(name);
-    const response = answer === undefined ? undefined : decodeKeyResponse(answer.payload);
-    if (response === undefined) refused.push({ name, reason: `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` });
+    const response = answer === undefined ? undefined : decodeKeyResponse(answer);
+    if (response === undefined)
+      refused.push({ name, reason: `no answer to ${ROUNDS} questions, each of ${ANSWER_TIMEOUT_MS / 1000} s` });
     else if (!response.ok) refused.push({ name, reason: `an answer that cannot be read: ${response.error.detail}` });
     else if (!response.value.done) refused.push({ name, reason: response.value.message });
     else {

@@ -1,0 +1,234 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from '@keepfleet/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+// Whole agents, each in a namespace of its own with two networks: one for gossip, one for VRRP. What the operator sees is
+// asked by the command line at the agent's own socket; there is no controller.
+
+const program = (app: string) => fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url));
+const SOON = 120_000;
+
+interface ClaimedRouter {
+  readonly verdict?: string;
+  readonly claims?: readonly { readonly node: string; readonly state: string; readonly member: string }[];
+}
+
+class Nodes {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'kf-agents-'));
+  readonly #switch = `kf-agents-${process.pid}-sw`;
+  readonly #agents = new Map<number, ChildProcess>();
+  readonly #keyring = JSON.stringify([randomBytes(32).toString('base64')]);
+  readonly #count: number;
+  log = '';
+
+  constructor(count: number) {
+    this.#count = count;
+    ip('netns', 'add', this.#switch);
+    for (const bridge of ['mgmt', 'vrrp']) {
+      ip('-n', this.#switch, 'link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0');
+      ip('-n', this.#switch, 'link', 'set', bridge, 'up');
+    }
+    for (let node = 1; node <= count; node++) {
+      const namespace = this.namespace(node);
+      ip('netns', 'add', namespace);
+      ip('-n', namespace, 'link', 'set', 'lo', 'up');
+      for (const [i, network] of (['mgmt', 'vrrp'] as const).entries()) {
+        const name = `eth${i}`;
+        const port = this.port(node, network);
+        ip('link', 'add', name, 'netns', namespace, 'type', 'veth', 'peer', 'name', port, 'netns', this.#switch);
+        ip('-n', this.#switch, 'link', 'set', port, 'master', network, 'up');
+        ip('-n', namespace, 'address', 'add', `10.7${i}.0.${node}/24`, 'dev', name);
+        ip('-n', namespace, 'link', 'set', name, 'up');
+      }
+    }
+  }
+
+  namespace(node: number): string {
+    return `kf-agents-${process.pid}-${node}`;
+  }
+
+  port(node: number, network: 'mgmt' | 'vrrp'): string {
+    return `${network}${node}`;
+  }
+
+  start(node: number): void {
+    const directory = join(this.#directory, `n${node}`);
+    mkdirSync(join(directory, 'state'), { recursive: true });
+    writeFileSync(
+      join(directory, 'keepalived.conf'),
+      `global_defs {\n  router_id n${node}\n}\nvrrp_instance VI_1 {\n  state BACKUP\n  interface eth1\n  virtual_router_id 51\n` +
+        `  priority ${200 - 10 * node}\n  advert_int 1\n  virtual_ipaddress {\n    198.51.100.51/32\n  }\n}\n`,
+    );
+    const seeds = Array.from({ length: this.#count }, (_, i) => `10.70.0.${i + 1}`).join(', ');
+    writeFileSync(
+      join(directory, 'agent.yaml'),
+      `node: n${node}\ngossip:\n  bind: 10.70.0.${node}\n  seeds: [${seeds}]\nsnmp:\n  enabled: false\n`,
+    );
+    writeFileSync(join(directory, 'state', 'gossip-keyring.json'), this.#keyring, { flag: 'w', mode: 0o600 });
+    const child = spawn(
+      'ip',
+      [
+        ...['netns', 'exec', this.namespace(node), process.execPath, program('node-agent')],
+        ...['--config', join(directory, 'keepalived.conf'), '--agent-config', join(directory, 'agent.yaml')],
+        ...['--run-dir', this.run(node), '--state-dir', join(directory, 'state')],
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text: Buffer) => (this.log = (this.log + `n${node}: ${text.toString()}`).slice(-20_000)));
+    this.#agents.set(node, child);
+  }
+
+  run(node: number): string {
+    return join(this.#directory, `run${node}`);
+  }
+
+  /** The operator's command on a node: its exit code, what it printed, and that as JSON where it is. */
+  async keepfleet(node: number, ...args: readonly string[]): Promise<{ code: number; text: string; data: unknown }> {
+    const argv = ['netns', 'exec', this.namespace(node), process.execPath, program('cli'), '-o', 'json'];
+    const socket = ['--agent', join(this.run(node), 'agent.sock')];
+    return new Promise((resolve) => {
+      execFile('ip', [...argv, ...socket, ...args], { timeout: SOON }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+        resolve({ code, text: stdout + stderr, data: jsonOf(stdout) });
+      });
+    });
+  }
+
+  async router(node: number): Promise<ClaimedRouter | undefined> {
+    const { data } = await this.keepfleet(node, 'routers');
+    return (data as { routers?: ClaimedRouter[] } | undefined)?.routers?.[0];
+  }
+
+  /** Only the segment of VRRP; gossip goes on. */
+  plugVrrp(node: number, state: 'up' | 'down'): void {
+    // The bridge's port, so that the node itself sees no loss of its link.
+    const port = this.port(node, 'vrrp');
+    if (state === 'down') ip('-n', this.#switch, 'link', 'set', port, 'nomaster');
+    else ip('-n', this.#switch, 'link', 'set', port, 'master', 'vrrp');
+  }
+
+  async down(): Promise<void> {
+    for (const child of this.#agents.values()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
+      await exit;
+      clearTimeout(late);
+    }
+    for (let node = 1; node <= this.#count; node++) {
+      const namespace = this.namespace(node);
+      for (const pid of execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).split('\n'))
+        if (pid !== '') killed(Number(pid));
+      ip('netns', 'delete', namespace);
+    }
+    ip('netns', 'delete', this.#switch);
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+const verdictIs = (nodes: Nodes, on: readonly number[], verdict: string) =>
+  waitFor(
+    async () => {
+      const routers = await Promise.all(on.map((node) => nodes.router(node)));
+      return routers.every((router) => router?.verdict === verdict);
+    },
+    { deadline: SOON, every: 300, what: `${verdict} at ${on.join(', ')}` },
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; the agents said: ${nodes.log}`);
+  });
+
+describe('three agents without a controller', () => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = new Nodes(3);
+    for (const node of [1, 2, 3]) nodes.start(node);
+    await verdictIs(nodes, [1, 2, 3], 'one-master');
+  });
+  afterAll(() => nodes.down());
+
+  it('list each other with round trips, encrypted', async () => {
+    await waitFor(
+      async () => {
+        const { data } = await nodes.keepfleet(2, 'members');
+        const { members, encrypted } = data as {
+          members?: { name: string; status: string; roundTripUs?: number }[];
+          encrypted?: boolean;
+        };
+        return (
+          encrypted === true &&
+          members?.length === 3 &&
+          members.every(({ name, status, roundTripUs = 0 }) => status === 'alive' && (name === 'n2' || roundTripUs > 0))
+        );
+      },
+      { deadline: SOON, what: 'three members alive' },
+    );
+    const { code, text } = await nodes.keepfleet(2, 'members', 'forget', 'n1');
+    expect([code, text]).toEqual([1, expect.stringContaining('only a member that failed or left')]);
+  });
+
+  it('find nothing wrong with each other', async () => {
+    await waitFor(
+      async () => {
+        const { code, data } = await nodes.keepfleet(1, 'doctor');
+        const { findings = [], ways = [] } = data as { findings?: unknown[]; ways?: { udp: string; tcp: string }[] };
+        const open = ways.filter(({ udp, tcp }) => udp === 'VERDICT_OPEN' && tcp === 'VERDICT_OPEN');
+        return code === 0 && findings.length === 0 && open.length === 6;
+      },
+      { deadline: SOON, what: 'a doctor without findings' },
+    );
+  });
+
+  it('say which two are masters when only the segment of VRRP is cut, and that it is over once it is mended', async () => {
+    nodes.plugVrrp(1, 'down');
+    await verdictIs(nodes, [1, 2, 3], 'multi-master');
+    const router = await nodes.router(3);
+    const masters = router?.claims?.filter(({ state }) => state === 'ROUTER_STATE_MASTER').map(({ node }) => node);
+    expect(masters).toEqual(['n1', 'n2']);
+    await waitFor(() => nodes.log.includes('vrrp.multi-master'), { deadline: SOON, what: 'the event in a log' });
+    expect(nodes.log).toContain('masters at once, n1 and n2');
+    nodes.plugVrrp(1, 'up');
+    await verdictIs(nodes, [1, 2, 3], 'one-master');
+  });
+
+  it('rotate their key, and keep each other', async () => {
+    const before = await nodes.keepfleet(3, 'keys', 'list');
+    const fingerprint = (data: unknown) =>
+      (data as { keys: { fingerprint: string }[] }).keys.map((key) => key.fingerprint);
+    expect(fingerprint(before.data).length).toBe(1);
+    const rotated = await nodes.keepfleet(3, 'keys', 'rotate');
+    expect([rotated.code, rotated.text]).toEqual([0, expect.any(String)]);
+    const after = await nodes.keepfleet(1, 'keys', 'list');
+    expect(fingerprint(after.data).length).toBe(1);
+    expect(fingerprint(after.data)).not.toEqual(fingerprint(before.data));
+    await verdictIs(nodes, [1, 2, 3], 'one-master');
+  });
+});
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A refusal is a sentence on standard error.
+    return undefined;
+  }
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+function ip(...args: readonly string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+}
