@@ -22,6 +22,7 @@ const packages = [
   { name: 'nginx-light', file: 'nginx', for: 'the web servers', by: ['lab', 'test'] },
   { name: 'snmpd', file: 'snmpd', for: "the directors' SNMP agent", by: ['lab', 'test'] },
   { name: 'snmp', file: 'snmpwalk', for: 'SNMP by hand', by: ['lab', 'test'] },
+  { name: 'snmptrapd', file: 'snmptrapd', for: 'the receiver of notifications in the tests', by: ['test'] },
   { name: 'ipvsadm', file: 'ipvsadm', for: 'a look at the kernel by hand', by: ['lab', 'test'] },
   { name: 'keepalived', file: 'keepalived', for: 'its MIB, and the peer of the tests', by: ['lab', 'test'] },
   { name: 'frr', file: '/usr/lib/frr/vrrpd', for: 'the other VRRP peer of the tests', by: ['test'] },
@@ -31,7 +32,7 @@ const packages = [
   { name: 'user-mode-linux', file: 'linux.uml', for: 'a kernel with ip_vs', by: ['lab', 'test'], unless: hasIpvs },
 ];
 /** Daemons that the packages bring along: the lab starts its own, the machine shall not. */
-const daemons = ['nginx', 'snmpd', 'keepalived', 'serf', 'frr'];
+const daemons = ['nginx', 'snmpd', 'keepalived', 'serf', 'frr', 'snmptrapd'];
 const policy = '/usr/sbin/policy-rc.d';
 const savedPolicy = `${policy}.keepfleet-saved`;
 const oldestNode = 20;

@@ -27,9 +27,11 @@ export {
   type AgentFileResult,
   DEFAULT_GOSSIP_PORT,
   agentFileSchema,
+  DEFAULT_METRICS_PORT,
   formatAgentFileProblem,
   parseAgentFile,
 } from './agent/agent-file.ts';
+export type { SnmpSettings } from './agent/snmp-settings.ts';
 export { writeKeepalivedConfig } from './write/write-config.ts';
 export { type ConfigDiff, type ChangedItem, type ListDiff, diffConfigs, isEmptyDiff } from './diff.ts';
 export { type BlockDescription, type KeywordDescription, describeLanguage } from './language/language.ts';

@@ -34,6 +34,9 @@ export interface ParseResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** Microseconds. */
+const SNMP_STATISTICS_AGE = 5_000_000;
+
 /** Reads a keepalived.conf. Any text gives a model and diagnostics; nothing is thrown. */
 export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   const diagnostics = new Diagnostics();
@@ -155,6 +158,15 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
         }),
     realServerInitNotifies: set.realServerInitNotifies ?? false,
     enableTraps: set.enableTraps ?? false,
+    snmp: {
+      vrrp: set.enableSnmpVrrp ?? false,
+      checker: set.enableSnmpChecker ?? false,
+      rfcV2: set.enableSnmpRfcV2 ?? false,
+      rfcV3: set.enableSnmpRfcV3 ?? false,
+      socket: set.snmpSocket ?? 'unix:/var/agentx/master',
+      serviceInterval: set.snmpServiceInterval ?? SNMP_STATISTICS_AGE,
+      serverInterval: set.snmpServerInterval ?? set.snmpServiceInterval ?? SNMP_STATISTICS_AGE,
+    },
     enableScriptSecurity: set.enableScriptSecurity ?? false,
     ...(scriptUser === undefined ? {} : { scriptUser }),
     dynamicInterfaces: set.dynamicInterfaces ?? false,

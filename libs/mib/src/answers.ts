@@ -1,4 +1,5 @@
 import type { Oid } from './oid.ts';
+import type { PduBody } from './packet.ts';
 import type { SearchRange, Value, VarBind } from './value.ts';
 
 /** The variables that a session serves; {@link MibView} is one. */
@@ -39,6 +40,20 @@ export function answerGetBulk(
     }));
   }
   return answer;
+}
+
+/** The answer to a request that reads, or undefined for any other PDU. */
+export function answerRead(variables: Variables, pdu: PduBody): VarBind[] | undefined {
+  switch (pdu.kind) {
+    case 'get':
+      return answerGet(variables, pdu.ranges);
+    case 'get-next':
+      return answerGetNext(variables, pdu.ranges);
+    case 'get-bulk':
+      return answerGetBulk(variables, pdu.ranges, pdu.nonRepeaters, pdu.maxRepetitions);
+    default:
+      return undefined;
+  }
 }
 
 function nextOf(variables: Variables, range: SearchRange): VarBind {

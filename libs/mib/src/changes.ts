@@ -4,6 +4,8 @@ import type { ErrorStatus } from './value.ts';
 export type Change =
   | { readonly kind: 'base-priority'; readonly instance: string; readonly value: number }
   | { readonly kind: 'preempt'; readonly instance: string; readonly value: boolean }
+  | { readonly kind: 'accept'; readonly instance: string; readonly value: boolean }
+  | { readonly kind: 'promote-secondaries'; readonly instance: string; readonly value: boolean }
   | {
       readonly kind: 'weight';
       readonly virtualServer: string;

@@ -1,6 +1,6 @@
 import { type Duration, toSeconds } from '@keepfleet/machine';
 import { type IpAddress, familyOf, ipBytes } from '@keepfleet/wire';
-import type { Column, Writer } from './table.ts';
+import type { Access, Column, Status, Writer } from './table.ts';
 import { utf8Bytes } from './utf8.ts';
 import type { Value } from './value.ts';
 
@@ -12,7 +12,7 @@ const MAX_U64 = (1n << 64n) - 1n;
 const MAX_DISPLAY_STRING = 255;
 
 /** InetAddressType, RFC 4001 section 3. */
-const INET_ADDRESS_TYPE = { ipv4: 1, ipv6: 2 } as const;
+export const INET_ADDRESS_TYPE = { ipv4: 1, ipv6: 2 } as const;
 
 /** TruthValue, RFC 2579 section 2. */
 export const TRUTH = { true: 1, false: 2 } as const;
@@ -23,6 +23,17 @@ type Read<Row, T> = (row: Row) => T | null;
 
 /** The two names and numbers of an enumeration that stands for yes and no. */
 type YesNo = { readonly true: readonly [string, number]; readonly false: readonly [string, number] };
+
+export interface More<Row> {
+  /** Sub-range of the MIB file. */
+  readonly range?: readonly [number, number];
+  readonly write?: Writer<Row>;
+  /** MAX-ACCESS; default read-write with a writer, read-only without. */
+  readonly access?: Access;
+  readonly status?: Status;
+  /** Textual convention or type in place of the maker's own name. */
+  readonly syntax?: string;
+}
 
 /**
  * Makers of columns, one per syntax of the MIB. A reader that gives null leaves the instance out. Numbers that do not fit
@@ -35,11 +46,13 @@ export function columnsOf<Row>() {
     name: string,
     read: Read<Row, T>,
     value: (found: T) => Value | undefined,
-    write?: Writer<Row>,
+    { range, write, access, status = 'current', syntax: convention = syntax }: More<Row> = {},
   ): Column<Row> => ({
     number,
     name,
-    syntax,
+    syntax: range === undefined ? convention : `${convention}(${range[0]}..${range[1]})`,
+    access: access ?? (write === undefined ? 'read-only' : 'read-write'),
+    status,
     read: (row) => {
       const found = read(row);
       return found === null ? undefined : value(found);
@@ -47,14 +60,14 @@ export function columnsOf<Row>() {
     ...(write === undefined ? {} : { write }),
   });
   return {
-    text: (number: number, name: string, read: Read<Row, string>) =>
-      column('DisplayString', number, name, read, displayString),
-    integer: (number: number, name: string, read: Read<Row, number>, write?: Writer<Row>) =>
-      column('Integer32', number, name, read, integer32, write),
+    text: (number: number, name: string, read: Read<Row, string>, more?: More<Row>) =>
+      column('DisplayString', number, name, read, displayString, more),
+    integer: (number: number, name: string, read: Read<Row, number>, more?: More<Row>) =>
+      column('Integer32', number, name, read, integer32, more),
     interfaceIndex: (number: number, name: string, read: Read<Row, number>) =>
       column('InterfaceIndex', number, name, read, integer32),
-    unsigned: (number: number, name: string, read: Read<Row, number>) =>
-      column('Unsigned32', number, name, read, gauge32),
+    unsigned: (number: number, name: string, read: Read<Row, number>, more?: More<Row>) =>
+      column('Unsigned32', number, name, read, gauge32, more),
     gauge32: (number: number, name: string, read: Read<Row, number | string>) =>
       column('Gauge32', number, name, read, gauge32),
     counter32: (number: number, name: string, read: Read<Row, number | string>) =>
@@ -71,34 +84,41 @@ export function columnsOf<Row>() {
       column('Unsigned32', number, name, read, (found) => gauge32(Math.floor(toSeconds(found)))),
     microseconds: (number: number, name: string, read: Read<Row, Duration>) =>
       column('Unsigned32', number, name, read, gauge32),
-    truth: (number: number, name: string, read: Read<Row, boolean>, write?: Writer<Row>) =>
-      column('TruthValue', number, name, read, (found) => integer32(found ? TRUTH.true : TRUTH.false), write),
-    yesNo: (number: number, name: string, names: YesNo, read: Read<Row, boolean>, write?: Writer<Row>) =>
+    /** Hundredths of a second; they wrap as sysUpTime does. */
+    ticks: (number: number, name: string, read: Read<Row, number>, more?: More<Row>) =>
+      column('TimeTicks', number, name, read, (found) => timeticks(found), more),
+    truth: (number: number, name: string, read: Read<Row, boolean>, more?: More<Row>) =>
+      column('TruthValue', number, name, read, (found) => integer32(found ? TRUTH.true : TRUTH.false), more),
+    yesNo: (number: number, name: string, names: YesNo, read: Read<Row, boolean>, more?: More<Row>) =>
       column(
         syntaxOf([names.true, names.false]),
         number,
         name,
         read,
         (found) => integer32((found ? names.true : names.false)[1]),
-        write,
+        more,
       ),
     enumerated: <Name extends string>(
       number: number,
       name: string,
       numbers: Readonly<Record<Name, number>>,
       read: Read<Row, Name>,
-      convention = syntaxOf(Object.entries<number>(numbers)),
-    ) => column(convention, number, name, read, (found) => integer32(numbers[found])),
+      more?: More<Row>,
+    ) =>
+      column(syntaxOf(Object.entries<number>(numbers)), number, name, read, (found) => integer32(numbers[found]), more),
     addressType: (number: number, name: string, read: Read<Row, IpAddress>) =>
       column('InetAddressType', number, name, read, (found) => integer32(INET_ADDRESS_TYPE[familyOf(found)])),
-    address: (number: number, name: string, read: Read<Row, IpAddress>) =>
-      column('InetAddress', number, name, read, (found) => ({ type: 'octets', value: ipBytes(found) })),
+    address: (number: number, name: string, read: Read<Row, IpAddress>, more?: More<Row>) =>
+      column('InetAddress', number, name, read, (found) => ({ type: 'octets', value: ipBytes(found) }), more),
+    /** The old type of four octets (RFC 2578 section 7.1.5). */
+    ipAddress: (number: number, name: string, read: Read<Row, IpAddress>, more?: More<Row>) =>
+      column('IpAddress', number, name, read, (found) => ({ type: 'ip-address', value: ipBytes(found) }), more),
     prefixLength: (number: number, name: string, read: Read<Row, number>) =>
       column('InetAddressPrefixLength', number, name, read, gauge32),
     port: (number: number, name: string, read: Read<Row, number>) =>
       column('InetPortNumber', number, name, read, gauge32),
-    octets: (number: number, name: string, syntax: string, read: Read<Row, Uint8Array>) =>
-      column(syntax, number, name, read, (found) => ({ type: 'octets', value: found })),
+    octets: (number: number, name: string, syntax: string, read: Read<Row, Uint8Array>, more?: More<Row>) =>
+      column(syntax, number, name, read, (found) => ({ type: 'octets', value: found }), more),
   };
 }
 
@@ -118,6 +138,10 @@ function integer32(value: number): Value {
 function gauge32(value: number | string): Value | undefined {
   const count = Number(value);
   return count >= 0 ? { type: 'gauge32', value: Math.min(Math.trunc(count), MAX_U32) } : undefined;
+}
+
+function timeticks(value: number): Value | undefined {
+  return value >= 0 ? { type: 'timeticks', value: Math.trunc(value) % (MAX_U32 + 1) } : undefined;
 }
 
 function counter32(value: number | string): Value | undefined {

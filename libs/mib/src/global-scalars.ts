@@ -1,11 +1,9 @@
 import { ENABLED, columnsOf } from './columns.ts';
 import { oid } from './oid.ts';
 import type { GlobalRow, SyncDaemonRow } from './rows.ts';
-import { type Table, ordinals } from './table.ts';
+import { SCALAR, type Table, hidden, ordinals } from './table.ts';
 
 const ALERT = { on: 1, off: 2, unset: 3 } as const;
-
-const SCALAR = [0] as const;
 
 const all = columnsOf<GlobalRow>();
 
@@ -13,6 +11,8 @@ const all = columnsOf<GlobalRow>();
 export const globalScalars: Table<GlobalRow> = {
   name: 'global',
   entry: oid('1.3.6.1.4.1.9586.100.5.1'),
+  index: [],
+  hidden: [],
   rows: (rows) => [{ index: SCALAR, row: rows.global }],
   columns: [
     all.text(1, 'version', (row) => row.version),
@@ -36,6 +36,8 @@ export const globalScalars: Table<GlobalRow> = {
 export const mailScalars: Table<GlobalRow> = {
   name: 'mail',
   entry: oid('1.3.6.1.4.1.9586.100.5.1.3'),
+  index: [],
+  hidden: [],
   rows: (rows) => [{ index: SCALAR, row: rows.global }],
   columns: [
     all.addressType(1, 'smtpServerAddressType', (row) => row.mail.server?.address ?? null),
@@ -54,6 +56,8 @@ export const mailScalars: Table<GlobalRow> = {
 export const emailTable: Table<string> = {
   name: 'emailTable',
   entry: oid('1.3.6.1.4.1.9586.100.5.1.3.5.1'),
+  index: ['emailIndex'],
+  hidden: [hidden(1, 'emailIndex')],
   rows: (rows) => ordinals(rows.global.mail.recipients),
   columns: [columnsOf<string>().text(2, 'emailAddress', (row) => row)],
 };
@@ -64,19 +68,24 @@ const daemon = columnsOf<SyncDaemonRow | null>();
 export const syncDaemonScalars: Table<SyncDaemonRow | null> = {
   name: 'lvsSyncDaemon',
   entry: oid('1.3.6.1.4.1.9586.100.5.3.6'),
+  index: [],
+  hidden: [],
   rows: (rows) => [{ index: SCALAR, row: rows.global.syncDaemon }],
   columns: [
     daemon.yesNo(1, 'lvsSyncDaemonEnabled', ENABLED, (row) => row !== null),
     daemon.text(2, 'lvsSyncDaemonInterface', (row) => row?.interface ?? null),
     daemon.text(3, 'lvsSyncDaemonVrrpInstance', (row) => row?.instance ?? null),
-    daemon.integer(4, 'lvsSyncDaemonSyncId', (row) => row?.syncId ?? null),
-    daemon.integer(5, 'lvsSyncDaemonMaxLen', (row) => row?.maxLength ?? null),
-    daemon.integer(6, 'lvsSyncDaemonPort', (row) => row?.port ?? null),
-    daemon.integer(7, 'lvsSyncDaemonTTL', (row) => row?.ttl ?? null),
+    daemon.integer(4, 'lvsSyncDaemonSyncId', (row) => row?.syncId ?? null, { range: [0, 255] }),
+    daemon.integer(5, 'lvsSyncDaemonMaxLen', (row) => row?.maxLength ?? null, { range: [0, 65517] }),
+    daemon.integer(6, 'lvsSyncDaemonPort', (row) => row?.port ?? null, { range: [0, 65535] }),
+    daemon.integer(7, 'lvsSyncDaemonTTL', (row) => row?.ttl ?? null, { range: [0, 255] }),
     daemon.addressType(8, 'lvsSyncDaemonMcastGroupAddrType', (row) => row?.group ?? null),
     daemon.address(9, 'lvsSyncDaemonMcastGroupAddrValue', (row) => row?.group ?? null),
   ],
 };
+
+/** The kernel's own bounds. */
+const SECONDS = { range: [1, 2678400] } as const;
 
 const times = columnsOf<GlobalRow['timeouts']>();
 
@@ -84,11 +93,13 @@ const times = columnsOf<GlobalRow['timeouts']>();
 export const timeoutScalars: Table<GlobalRow['timeouts']> = {
   name: 'lvsTimeouts',
   entry: oid('1.3.6.1.4.1.9586.100.5.3.7'),
+  index: [],
+  hidden: [],
   rows: (rows) => [{ index: SCALAR, row: rows.global.timeouts }],
   columns: [
-    times.integer(1, 'lvsTimeoutTcp', (row) => row.tcp),
-    times.integer(2, 'lvsTimeoutTcpFin', (row) => row.tcpFin),
-    times.integer(3, 'lvsTimeoutUdp', (row) => row.udp),
+    times.integer(1, 'lvsTimeoutTcp', (row) => row.tcp, SECONDS),
+    times.integer(2, 'lvsTimeoutTcpFin', (row) => row.tcpFin, SECONDS),
+    times.integer(3, 'lvsTimeoutUdp', (row) => row.udp, SECONDS),
   ],
 };
 

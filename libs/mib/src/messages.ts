@@ -1,5 +1,6 @@
 import type { Change } from './changes.ts';
 import type { PduBody, PduErrorKind } from './packet.ts';
+import type { VarBind } from './value.ts';
 
 /**
  * What happens to a session. After the output `disconnect` the driver says nothing more about that connection, not even
@@ -16,6 +17,8 @@ export type SessionInput =
   | { readonly kind: 'set-done'; readonly id: number; readonly accepted: boolean }
   /** The answer to the output `undo` of the same id. */
   | { readonly kind: 'undo-done'; readonly id: number; readonly restored: boolean }
+  /** To tell managers; the master puts sysUpTime.0 before the variables. */
+  | { readonly kind: 'notify'; readonly varBinds: readonly VarBind[] }
   | { readonly kind: 'stop' };
 
 export type SessionOutput =
@@ -29,8 +32,8 @@ export type SessionOutput =
   | { readonly kind: 'undo'; readonly id: number }
   /** The set of this id will not be undone any more. */
   | { readonly kind: 'forget'; readonly id: number }
-  /** All subtrees are registered. */
-  | { readonly kind: 'serving'; readonly sessionId: number }
+  /** The subtrees are registered, but for those that were refused; `sysUpTime` is the master's, in hundredths of a second. */
+  | { readonly kind: 'serving'; readonly sessionId: number; readonly sysUpTime: number }
   | { readonly kind: 'problem'; readonly problem: SessionProblem };
 
 export type SessionProblem =
@@ -38,7 +41,13 @@ export type SessionProblem =
   | { readonly kind: 'connection-lost'; readonly reason: string }
   | { readonly kind: 'timeout'; readonly waitingFor: 'connection' | 'open' | 'register' | 'ping' }
   /** The master does not want the session, or not this subtree. */
-  | { readonly kind: 'refused'; readonly request: 'open' | 'register' | 'ping'; readonly error: string }
+  | {
+      readonly kind: 'refused';
+      readonly request: 'open' | 'register' | 'ping' | 'notify' | 'add-agent-caps';
+      readonly error: string;
+    }
+  /** Too many notifications wait for the master; the oldest was given up. */
+  | { readonly kind: 'notification-dropped' }
   | { readonly kind: 'closed-by-master'; readonly reason: number }
   /** The stream is lost; the connection was given up. */
   | { readonly kind: 'bad-stream'; readonly error: PduErrorKind }
@@ -60,6 +69,8 @@ export interface SessionSettings {
   readonly timeout: number;
   /** 1..255; where two sub-agents register one subtree the lower number wins. RFC 2741 proposes 127. */
   readonly priority: number;
+  /** Lines of the master's sysORTable. */
+  readonly capabilities: readonly { readonly id: string; readonly description: string }[];
 }
 
 export interface SessionCounters {
@@ -72,6 +83,8 @@ export interface SessionCounters {
   readonly setsAccepted: number;
   readonly setsRefused: number;
   readonly setsUndone: number;
+  readonly notificationsSent: number;
+  readonly notificationsDropped: number;
   readonly problems: Readonly<Record<string, number>>;
 }
 
@@ -81,5 +94,9 @@ export interface SessionSnapshot {
   readonly sessionId: number | null;
   /** The last thing that went wrong since the session was last in service. */
   readonly lastProblem: SessionProblem | null;
+  /** Subtrees that the master gives to somebody else; asked for again every half minute. */
+  readonly refusedSubtrees: readonly string[];
+  /** Notifications that wait for the master. */
+  readonly notificationsQueued: number;
   readonly counters: SessionCounters;
 }

@@ -39,6 +39,16 @@ export interface RegisterBody {
   readonly instance: boolean;
 }
 
+export interface IndexBody {
+  readonly context: Uint8Array | null;
+  /** Any index that was never given out, rather than the ones in `varBinds`. */
+  readonly newIndex: boolean;
+  /** Any index that is free. */
+  readonly anyIndex: boolean;
+  /** Names of index objects and the values that are wanted. */
+  readonly varBinds: readonly VarBind[];
+}
+
 /** What a PDU carries, RFC 2741 section 6.2. A context is null when it is the default one. */
 export type PduBody =
   | {
@@ -66,6 +76,14 @@ export type PduBody =
   | { readonly kind: 'cleanup-set' }
   | { readonly kind: 'notify'; readonly context: Uint8Array | null; readonly varBinds: readonly VarBind[] }
   | { readonly kind: 'ping'; readonly context: Uint8Array | null }
+  | ({ readonly kind: 'index-allocate' | 'index-deallocate' } & IndexBody)
+  | {
+      readonly kind: 'add-agent-caps';
+      readonly context: Uint8Array | null;
+      readonly id: Oid;
+      readonly description: Uint8Array;
+    }
+  | { readonly kind: 'remove-agent-caps'; readonly context: Uint8Array | null; readonly id: Oid }
   | {
       readonly kind: 'response';
       /** Hundredths of a second of the master; a sub-agent sends 0. */
@@ -96,10 +114,12 @@ export const MAX_PAYLOAD = 1 << 20;
 const VERSION = 1;
 
 const FLAG_INSTANCE_REGISTRATION = 0x01;
+const FLAG_NEW_INDEX = 0x02;
+const FLAG_ANY_INDEX = 0x04;
 const FLAG_NON_DEFAULT_CONTEXT = 0x08;
 const FLAG_NETWORK_BYTE_ORDER = 0x10;
 
-/** RFC 2741 section 6.1, h.type. Index allocation (14, 15) and agent capabilities (16, 17) are not used. */
+/** RFC 2741 section 6.1, h.type. */
 const PDU_TYPE = {
   open: 1,
   close: 2,
@@ -114,6 +134,10 @@ const PDU_TYPE = {
   'cleanup-set': 11,
   notify: 12,
   ping: 13,
+  'index-allocate': 14,
+  'index-deallocate': 15,
+  'add-agent-caps': 16,
+  'remove-agent-caps': 17,
   response: 18,
 } as const satisfies Record<PduBody['kind'], number>;
 
@@ -252,6 +276,21 @@ function readBody(kind: PduBody['kind'], flags: number, reader: FieldReader): Pd
       return { kind };
     case 'ping':
       return { kind, context: context() };
+    case 'index-allocate':
+    case 'index-deallocate':
+      return {
+        kind,
+        context: context(),
+        newIndex: (flags & FLAG_NEW_INDEX) !== 0,
+        anyIndex: (flags & FLAG_ANY_INDEX) !== 0,
+        varBinds: reader.varBinds(),
+      };
+    case 'add-agent-caps': {
+      const named = context();
+      return { kind, context: named, id: reader.oid().oid, description: reader.octets() };
+    }
+    case 'remove-agent-caps':
+      return { kind, context: context(), id: reader.oid().oid };
     case 'response': {
       const sysUpTime = reader.u32();
       const error = reader.u16();
@@ -289,12 +328,20 @@ function writeBody(pdu: Pdu, writer: FieldWriter): Uint8Array {
       break;
     case 'test-set':
     case 'notify':
+    case 'index-allocate':
+    case 'index-deallocate':
       writer.varBinds(pdu.varBinds);
       break;
     case 'commit-set':
     case 'undo-set':
     case 'cleanup-set':
     case 'ping':
+      break;
+    case 'add-agent-caps':
+      writer.oid(pdu.id).octets(pdu.description);
+      break;
+    case 'remove-agent-caps':
+      writer.oid(pdu.id);
       break;
     case 'response':
       writer.u32(pdu.sysUpTime).u16(pdu.error).u16(pdu.index).varBinds(pdu.varBinds);
@@ -307,6 +354,8 @@ function flagsOf(pdu: Pdu): number {
   return (
     (pdu.networkOrder ? FLAG_NETWORK_BYTE_ORDER : 0) |
     ('context' in pdu && pdu.context !== null ? FLAG_NON_DEFAULT_CONTEXT : 0) |
+    ('newIndex' in pdu && pdu.newIndex ? FLAG_NEW_INDEX : 0) |
+    ('anyIndex' in pdu && pdu.anyIndex ? FLAG_ANY_INDEX : 0) |
     (pdu.kind === 'register' && pdu.instance ? FLAG_INSTANCE_REGISTRATION : 0)
   );
 }

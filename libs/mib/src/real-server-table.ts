@@ -12,7 +12,8 @@ import {
 } from './lvs-columns.ts';
 import { oid } from './oid.ts';
 import type { RealServerRow, SorryServerRow, VirtualServerRow } from './rows.ts';
-import { type Column, type IndexedRow, type Table, type Writer, integerRefusal } from './table.ts';
+import { type Column, type Table, type Writer, hidden, integerRefusal, numbered } from './table.ts';
+import { numberedServices } from './instance-numbers.ts';
 
 /** The kernel's weight is a signed number of 32 bits. */
 const MAX_WEIGHT = 0x7fffffff;
@@ -36,7 +37,7 @@ const weight: Writer<PoolRow> = {
 const real = columnsOf<RealServerRow>();
 
 const regularColumns: readonly Column<RealServerRow>[] = [
-  real.yesNo(6, 'realServerStatus', ALIVE, (row) => row.state === 'up'),
+  real.yesNo(6, 'realServerStatus', ALIVE, (row) => (row.state === 'unknown' ? null : row.state === 'up')),
   real.unsigned(8, 'realServerUpperConnectionLimit', (row) => row.upperThreshold || null),
   real.unsigned(9, 'realServerLowerConnectionLimit', (row) => row.lowerThreshold || null),
   real.yesNo(10, 'realServerActionWhenDown', WHEN_DOWN, (row) => row.inhibitOnFailure),
@@ -66,7 +67,14 @@ const pool = columnsOf<PoolRow>();
 export const realServerTable: Table<PoolRow> = {
   name: 'realServerTable',
   entry: oid('1.3.6.1.4.1.9586.100.5.3.4.1'),
-  rows: (rows) => rows.virtualServers.flatMap((parent, i) => poolRows(parent, i + 1)),
+  index: ['virtualServerIndex', 'realServerIndex'],
+  hidden: [hidden(1, 'realServerIndex')],
+  rows: (rows, numbers) =>
+    numberedServices(rows, numbers).flatMap(({ index, row }) =>
+      numbered(numbers, `real-server/${row.key}`, index, poolRows(row), ({ server, regular }) =>
+        regular === null ? `sorry ${server.key}` : server.key,
+      ),
+    ),
   columns: inOrder([
     pool.enumerated(2, 'realServerType', { regular: 1, sorry: 2 }, ({ regular }) =>
       regular === null ? 'sorry' : 'regular',
@@ -74,7 +82,9 @@ export const realServerTable: Table<PoolRow> = {
     pool.addressType(3, 'realServerAddrType', (row) => row.server.address),
     pool.address(4, 'realServerAddress', (row) => row.server.address),
     pool.port(5, 'realServerPort', (row) => row.server.port),
-    pool.integer(7, 'realServerWeight', ({ regular }) => (regular === null ? null : regular.weight), weight),
+    pool.integer(7, 'realServerWeight', ({ regular }) => (regular === null ? null : regular.weight), {
+      write: weight,
+    }),
     pool.gauge32(15, 'realServerStatsActiveConns', (row) => row.server.kernel?.connections.active ?? null),
     pool.gauge32(16, 'realServerStatsInactiveConns', (row) => row.server.kernel?.connections.inactive ?? null),
     pool.gauge32(17, 'realServerStatsPersistentConns', (row) => row.server.kernel?.connections.persistent ?? null),
@@ -92,13 +102,13 @@ export const realServerTable: Table<PoolRow> = {
   ]),
 };
 
-function poolRows(parent: VirtualServerRow, index: number): IndexedRow<PoolRow>[] {
+function poolRows(parent: VirtualServerRow): PoolRow[] {
   const sorry = parent.sorryServer === null ? [] : [{ parent, server: parent.sorryServer, regular: null }];
   const regular = parent.realServers.map((server) => ({ parent, server, regular: server }));
-  return [...sorry, ...regular].map((row, i) => ({ index: [index, i + 1], row }));
+  return [...sorry, ...regular];
 }
 
 /** A column that the sorry server has not. */
-function ofRegular({ number, name, syntax, read }: Column<RealServerRow>): Column<PoolRow> {
-  return { number, name, syntax, read: ({ regular }) => (regular === null ? undefined : read(regular)) };
+function ofRegular({ read, write: _none, ...object }: Column<RealServerRow>): Column<PoolRow> {
+  return { ...object, read: ({ regular }) => (regular === null ? undefined : read(regular)) };
 }

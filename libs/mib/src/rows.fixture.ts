@@ -1,6 +1,14 @@
 import { micros, seconds } from '@keepfleet/machine';
 import { ip } from '@keepfleet/wire';
-import type { AddressRow, InstanceRow, MibRows, RealServerRow, TrafficRow, VirtualServerRow } from './rows.ts';
+import type {
+  AddressRow,
+  InstanceRow,
+  MibRows,
+  RealServerRow,
+  TrackedRows,
+  TrafficRow,
+  VirtualServerRow,
+} from './rows.ts';
 
 /** Rows of specs: two instances, one group, two virtual servers of which the second has a sorry server. */
 export function rows(): MibRows {
@@ -29,6 +37,14 @@ export function rows(): MibRows {
       syncDaemon: null,
       timeouts: { tcp: null, tcpFin: null, udp: null },
     },
+    syncGroups: [],
+    staticRoutes: [],
+    staticRules: [],
+    scripts: [],
+    files: [],
+    bfds: [],
+    processes: [],
+    unknownVrids: 0,
     staticAddresses: [addressRow('192.0.2.1', { advertised: false, scope: 'host' })],
     instances: [
       instanceRow('VI_1', { addresses: [addressRow('198.51.100.15'), addressRow('2001:db8::15', { label: 'x' })] }),
@@ -112,8 +128,16 @@ export function instanceRow(name: string, more: Partial<InstanceRow> = {}): Inst
     multicastGroup: ip('224.0.0.18'),
     v3ChecksumAsV2: false,
     addresses: [],
+    routes: [],
+    rules: [],
+    tracked: untracked(),
+    router: null,
     ...more,
   };
+}
+
+export function untracked(): TrackedRows {
+  return { interfaces: [], scripts: [], files: [], bfds: [], processes: [] };
 }
 
 export function addressRow(text: string, more: Partial<AddressRow> = {}): AddressRow {

@@ -1,19 +1,29 @@
 import type { Duration } from '@keepfleet/machine';
 import type { Family, IpAddress } from '@keepfleet/wire';
+import type { RouteRow, RuleRow, ScopeName } from './route-rows.ts';
 
 /**
- * What the KEEPALIVED-MIB view is made from. Plain, JSON-safe rows in the order of the configuration; null stands for a
- * column that does not exist in the row. Indexes are not part of a row: instances, groups and virtual servers are counted
- * from 1 in their order, addresses and real servers from 1 within their parent (a sorry server is number 1 and moves the
- * real servers up), as keepalived counts them.
+ * What the views of the three MIBs are made from. Plain, JSON-safe rows in the order of the configuration; null stands for
+ * a column that does not exist in the row. Indexes are not part of a row: the view gives each name a number ({@link
+ * RowNumbers}), from 1 and in the order of the configuration as keepalived does at first (a sorry server comes before the
+ * real servers).
  */
 export interface MibRows {
   readonly global: GlobalRow;
+  readonly syncGroups: readonly SyncGroupRow[];
   readonly instances: readonly InstanceRow[];
-  /** Addresses of `static_ipaddress`: rows of instance 0. */
+  /** Of `static_ipaddress`, `static_routes` and `static_rules`: rows of instance 0. */
   readonly staticAddresses: readonly AddressRow[];
+  readonly staticRoutes: readonly RouteRow[];
+  readonly staticRules: readonly RuleRow[];
+  readonly scripts: readonly TrackScriptRow[];
+  readonly files: readonly TrackFileRow[];
+  readonly bfds: readonly TrackBfdRow[];
+  readonly processes: readonly TrackProcessRow[];
   readonly groups: readonly ServerGroupRow[];
   readonly virtualServers: readonly VirtualServerRow[];
+  /** Adverts for virtual routers that this node has not. */
+  readonly unknownVrids: number;
 }
 
 /** The scalars of KEEPALIVED-MIB. `mail` and `lvs` tell what the file sets. */
@@ -112,6 +122,123 @@ export interface InstanceRow {
   readonly v3ChecksumAsV2: boolean;
   /** Virtual addresses first, then the excluded ones. */
   readonly addresses: readonly AddressRow[];
+  readonly routes: readonly RouteRow[];
+  readonly rules: readonly RuleRow[];
+  readonly tracked: TrackedRows;
+  /** What the MIBs of the RFCs have of the instance; null where it is in none of them. */
+  readonly router: RouterRow | null;
+}
+
+/** An object that an instance or a group tracks; the weight is that of the instance or group. */
+export interface TrackedRow {
+  readonly name: string;
+  readonly weight: number;
+  readonly reverse: boolean;
+}
+
+export interface TrackedRows {
+  /** An interface that does not exist has no row, since its index is what names it. */
+  readonly interfaces: readonly (TrackedRow & { readonly ifIndex: number })[];
+  readonly scripts: readonly TrackedRow[];
+  readonly files: readonly TrackedRow[];
+  readonly bfds: readonly TrackedRow[];
+  readonly processes: readonly TrackedRow[];
+}
+
+export interface SyncGroupRow {
+  readonly name: string;
+  readonly state: StateOfInstance;
+  readonly smtpAlert: boolean;
+  readonly scripts: Pick<InstanceRow['scripts'], 'master' | 'backup' | 'fault' | 'stop' | 'any'>;
+  readonly trackingWeight: boolean;
+  readonly members: readonly string[];
+  readonly tracked: TrackedRows;
+}
+
+/** `vrrp_script`. */
+export interface TrackScriptRow {
+  readonly name: string;
+  readonly script: ScriptRow;
+  readonly interval: Duration;
+  readonly timeout: Duration | null;
+  readonly weight: number;
+  readonly reverse: boolean;
+  readonly rise: number;
+  readonly fall: number;
+  /** Null while nothing runs it. */
+  readonly result: 'init' | 'bad' | 'good' | 'initfailed' | null;
+}
+
+/** `track_file`. */
+export interface TrackFileRow {
+  readonly name: string;
+  readonly path: string;
+  readonly weight: number;
+  readonly reverse: boolean;
+  /** The value last read from the file. */
+  readonly result: number | null;
+}
+
+/** `bfd_instance`, as VRRP tracks it. */
+export interface TrackBfdRow {
+  readonly name: string;
+  readonly weight: number;
+  readonly reverse: boolean;
+  readonly up: boolean | null;
+}
+
+/** `track_process`. */
+export interface TrackProcessRow {
+  readonly name: string;
+  readonly path: string;
+  readonly parameters: string | null;
+  readonly parameterMatch: 'none' | 'exact' | 'partial' | 'initial';
+  readonly weight: number;
+  readonly reverse: boolean;
+  readonly quorum: number;
+  /** Null for no upper bound. */
+  readonly quorumMax: number | null;
+  readonly forkDelay: Duration;
+  readonly terminateDelay: Duration;
+  readonly fullCommand: boolean;
+  readonly running: number | null;
+  readonly up: boolean | null;
+}
+
+/** A virtual router as VRRP-MIB and VRRPV3-MIB see it. */
+export interface RouterRow {
+  /** Of the interface that the router is on. */
+  readonly ifIndex: number;
+  readonly family: Family;
+  readonly master: IpAddress | null;
+  /** Source of its adverts. */
+  readonly primary: IpAddress | null;
+  /** Hundredths of a second since it left Initialize; null while it is there. */
+  readonly upFor: number | null;
+  /** sysUpTime when it left Initialize. */
+  readonly upSince: number | null;
+  readonly newMasterReason: 'notMaster' | 'priority' | 'preempted' | 'masterNoResponse';
+  readonly lastError: 'noError' | 'ipTtlError' | 'versionError' | 'checksumError' | 'vrIdError';
+  /** sysUpTime when the counters last began anew. */
+  readonly countersSince: number;
+  readonly counters: RouterCountersRow;
+}
+
+export interface RouterCountersRow {
+  readonly becameMaster: number;
+  readonly advertsReceived: number;
+  readonly priorityZeroReceived: number;
+  readonly priorityZeroSent: number;
+  readonly intervalErrors: number;
+  readonly authFailures: number;
+  readonly ttlErrors: number;
+  readonly typeErrors: number;
+  readonly addressListErrors: number;
+  readonly invalidAuthTypes: number;
+  readonly authTypeMismatches: number;
+  readonly lengthErrors: number;
+  readonly checksumErrors: number;
+  readonly versionErrors: number;
 }
 
 export interface AddressRow {
@@ -120,7 +247,7 @@ export interface AddressRow {
   readonly broadcast: IpAddress | null;
   readonly peer: IpAddress | null;
   /** `scope` as iproute2 names it; any other number of the kernel is 'other'. */
-  readonly scope: 'global' | 'site' | 'link' | 'host' | 'nowhere' | 'other';
+  readonly scope: ScopeName;
   /** 0 while the interface does not exist: the column is absent then. */
   readonly ifIndex: number;
   readonly ifName: string;
@@ -208,6 +335,8 @@ export interface VirtualServerRow {
   readonly snmpName: string | null;
   readonly alive: boolean;
   readonly quorumState: 'up' | 'down';
+  /** Its process is silent: alive, quorum and number of real servers are not known, and absent. */
+  readonly state?: 'unknown';
   readonly realServersUp: number;
   /** Null while the kernel has no such service: statistics columns are absent. */
   readonly traffic: TrafficRow | null;
@@ -252,7 +381,8 @@ export interface RealServerRow {
   readonly notifyDown: ScriptRow | null;
   readonly smtpAlert: boolean;
   readonly snmpName: string | null;
-  readonly state: 'up' | 'down';
+  /** Unknown: its process is silent, and the column is absent. */
+  readonly state: 'up' | 'down' | 'unknown';
   readonly failedCheckers: number;
   readonly notRunCheckers: number;
   readonly kernel: DestinationRow | null;

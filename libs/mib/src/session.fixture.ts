@@ -20,10 +20,13 @@ export class Stand {
   now: Instant = instant(0);
   outputs: SessionOutput[] = [];
 
-  constructor(subtrees: readonly string[] = [ROOT]) {
+  constructor(
+    subtrees: readonly string[] = [ROOT],
+    capabilities: readonly { readonly id: string; readonly description: string }[] = [],
+  ) {
     const view = new MibView(keepalivedMib);
     view.update(rows());
-    this.session = new AgentXSession({ description: 'spec', subtrees, timeout: 5, priority: 127 }, view);
+    this.session = new AgentXSession({ description: 'spec', subtrees, timeout: 5, priority: 127, capabilities }, view);
   }
 
   input(input: SessionInput): readonly SessionOutput[] {

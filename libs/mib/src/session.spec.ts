@@ -6,6 +6,7 @@ import type { SessionInput } from './messages.ts';
 import { oid, oidText } from './oid.ts';
 import { type PduBody, encodePdu } from './packet.ts';
 import { ROOT, Stand, errorOf, kinds, problemsOf, sentBy } from './session.fixture.ts';
+import { MAX_QUEUED_NOTIFICATIONS } from './notify-queue.ts';
 import { ERROR_STATUS } from './value.ts';
 
 describe('AgentXSession: making a session', () => {
@@ -19,7 +20,7 @@ describe('AgentXSession: making a session', () => {
       { kind: 'register', sessionId: 9, priority: 127, subtree: oid(ROOT), range: null, instance: false },
     ]);
     expect(sentBy(stand.agree())).toMatchObject([{ kind: 'register', subtree: oid('1.3.6.1.2.1.68') }]);
-    expect(stand.agree()).toEqual([{ kind: 'serving', sessionId: 9 }]);
+    expect(stand.agree()).toEqual([{ kind: 'serving', sessionId: 9, sysUpTime: 1 }]);
     expect(stand.session.snapshot()).toMatchObject({ state: 'serving', sessionId: 9, lastProblem: null });
   });
 
@@ -46,7 +47,7 @@ describe('AgentXSession: making a session', () => {
     expect(kinds(stand.pass(millis(250)))).toEqual(['connect']);
     stand.input({ kind: 'connected' });
     stand.agree(10);
-    expect(stand.agree(10)).toEqual([{ kind: 'serving', sessionId: 10 }]);
+    expect(stand.agree(10)).toEqual([{ kind: 'serving', sessionId: 10, sysUpTime: 1 }]);
     expect(stand.session.snapshot().counters.sessions).toBe(2);
   });
 
@@ -273,5 +274,83 @@ describe('AgentXSession: answering', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('AgentXSession: subtrees, capabilities and notifications', () => {
+  const OTHER = '1.3.6.1.2.1.68';
+
+  function partlyRefused(): Stand {
+    const stand = new Stand([ROOT, OTHER]);
+    stand.input({ kind: 'start' });
+    stand.input({ kind: 'connected' });
+    stand.agree();
+    stand.agree();
+    stand.agree(9, 'duplicate-registration');
+    return stand;
+  }
+
+  it('serves what it got when another sub-agent has one of the subtrees, and asks for that again', () => {
+    const stand = partlyRefused();
+    expect(stand.session.snapshot()).toMatchObject({
+      state: 'serving',
+      refusedSubtrees: [OTHER],
+      lastProblem: { kind: 'refused', request: 'register', error: 'duplicate-registration' },
+    });
+    const again = sentBy(stand.pass(seconds(30))).filter(({ kind }) => kind === 'register');
+    expect(again).toMatchObject([{ kind: 'register', subtree: oid(OTHER) }]);
+    stand.master(
+      { kind: 'response', sysUpTime: 1, error: 0, index: 0, varBinds: [] },
+      { packetId: again[0]?.packetId ?? 0 },
+    );
+    expect(stand.session.snapshot()).toMatchObject({ refusedSubtrees: [], lastProblem: null });
+  });
+
+  it('enters its modules in sysORTable, and bears a master that has no such table', () => {
+    const stand = new Stand([ROOT], [{ id: OTHER, description: 'spec' }]);
+    stand.input({ kind: 'start' });
+    stand.input({ kind: 'connected' });
+    stand.agree();
+    const [caps] = sentBy(stand.agree());
+    expect(caps).toMatchObject({ kind: 'add-agent-caps', id: oid(OTHER), description: unhex('73706563') });
+    expect(problemsOf(stand.agree(9, 'request-denied'))).toEqual([
+      { kind: 'refused', request: 'add-agent-caps', error: 'request-denied' },
+    ]);
+    expect(stand.session.snapshot().state).toBe('serving');
+  });
+
+  const telling = (value: number): SessionInput => ({
+    kind: 'notify',
+    varBinds: [{ name: oid('1.3.6.1.6.3.1.1.4.1.0'), value: { type: 'integer', value } }],
+  });
+  const told = (outputs: Parameters<typeof sentBy>[0]) =>
+    sentBy(outputs).flatMap((pdu) =>
+      pdu.kind === 'notify'
+        ? pdu.varBinds.map(({ value }) => (value.type === 'integer' ? value.value : undefined))
+        : [],
+    );
+
+  it('sends notifications one after another, in order', () => {
+    const stand = new Stand().serving();
+    expect(told(stand.input(telling(1)))).toEqual([1]);
+    expect(told(stand.input(telling(2)))).toEqual([]);
+    expect(told(stand.agree())).toEqual([2]);
+    expect(told(stand.agree())).toEqual([]);
+    expect(stand.session.snapshot()).toMatchObject({ notificationsQueued: 0, counters: { notificationsSent: 2 } });
+  });
+
+  it('keeps notifications while the master is away, bounded, and sends what was not answered again', () => {
+    const stand = new Stand().serving();
+    stand.input(telling(0));
+    stand.input({ kind: 'disconnected', reason: 'end' });
+    for (let i = 1; i <= 300; i++) stand.input(telling(i));
+    expect(stand.session.snapshot()).toMatchObject({
+      notificationsQueued: MAX_QUEUED_NOTIFICATIONS,
+      counters: { notificationsDropped: 301 - MAX_QUEUED_NOTIFICATIONS },
+    });
+    stand.pass(millis(250));
+    stand.input({ kind: 'connected' });
+    stand.agree(10);
+    expect(told(stand.agree(10))).toEqual([301 - MAX_QUEUED_NOTIFICATIONS]);
   });
 });

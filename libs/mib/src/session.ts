@@ -1,46 +1,25 @@
-import { type Duration, type Instant, type Machine, after, earliest, millis, seconds } from '@keepfleet/machine';
-import { type Variables, answerGet, answerGetBulk, answerGetNext } from './answers.ts';
+import { type Instant, type Machine, after, earliest, seconds } from '@keepfleet/machine';
+import { type Variables, answerRead } from './answers.ts';
 import { Framer } from './framer.ts';
 import { bytesOf, hexOf } from './hex.ts';
 import type { SessionInput, SessionOutput, SessionProblem, SessionSettings, SessionSnapshot } from './messages.ts';
+import { NotifyQueue } from './notify-queue.ts';
 import { oid } from './oid.ts';
 import { CLOSE_REASON, type Pdu, type PduBody, type PduHeader, decodePdu, encodePdu, isResponse } from './packet.ts';
+import {
+  HANDSHAKE_TIMEOUT,
+  PING_AFTER,
+  PING_TIMEOUT,
+  REGISTER_AGAIN_AFTER,
+  type State,
+  deadlineOf,
+  pauseAfter,
+} from './session-state.ts';
 import { type Checks, type Step, Transactions } from './transactions.ts';
 import { utf8Bytes } from './utf8.ts';
 import { ERROR_STATUS, type ErrorStatus, type VarBind, errorStatusText } from './value.ts';
 
-/** Pauses between attempts: the first, doubled each time up to the last. A local socket costs next to nothing to try. */
-const FIRST_PAUSE = millis(250);
-const LONGEST_PAUSE = seconds(5);
-
-/** For the connection, the session and each subtree. */
-const HANDSHAKE_TIMEOUT = seconds(5);
-
-/** Silence of the master before it is asked whether it lives, and how long it then has. */
-const PING_AFTER = seconds(30);
-const PING_TIMEOUT = seconds(10);
-
 const MAX_DESCRIPTION = 255;
-
-type State =
-  | { readonly kind: 'stopped' }
-  | { readonly kind: 'waiting'; readonly retryAt: Instant }
-  | { readonly kind: 'connecting'; readonly deadline: Instant }
-  | { readonly kind: 'opening'; readonly deadline: Instant; readonly packetId: number }
-  | {
-      readonly kind: 'registering';
-      readonly sessionId: number;
-      readonly deadline: Instant;
-      readonly packetId: number;
-      /** Position in the settings of the subtree that was sent last. */
-      readonly subtree: number;
-    }
-  | {
-      readonly kind: 'serving';
-      readonly sessionId: number;
-      readonly pingAt: Instant;
-      readonly ping: { readonly packetId: number; readonly deadline: Instant } | null;
-    };
 
 /**
  * A sub-agent's session with its master (RFC 2741 section 7): opens, registers, serves, and starts again by itself for
@@ -62,6 +41,10 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
   #variablesAnswered = 0;
   #lastProblem: SessionProblem | null = null;
   #outputs: SessionOutput[] = [];
+  readonly #notify = new NotifyQueue();
+  #refused = new Set<string>();
+  /** Requests of ours that nothing waits for, by packet id. */
+  #asked = new Map<number, { readonly kind: 'register' | 'add-agent-caps'; readonly subtree: string }>();
 
   constructor(settings: SessionSettings, mib: Variables & Checks) {
     this.#settings = settings;
@@ -97,6 +80,10 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
       case 'received':
         this.#receive(bytesOf(input.data), now);
         break;
+      case 'notify':
+        if (!this.#notify.push(input.varBinds)) this.#report({ kind: 'notification-dropped' });
+        this.#sendNotifications();
+        break;
     }
     return this.#outputs;
   }
@@ -127,6 +114,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
           const packetId = this.#send(state.sessionId, { kind: 'ping', context: null });
           this.#state = { ...state, ping: { packetId, deadline: after(now, PING_TIMEOUT) } };
         }
+        if (state.registerAt !== undefined && state.registerAt <= now) this.#registerAgain(now);
         break;
     }
     return this.#outputs;
@@ -142,6 +130,8 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
       state: this.#state.kind,
       sessionId: 'sessionId' in this.#state ? this.#state.sessionId : null,
       lastProblem: this.#lastProblem,
+      refusedSubtrees: [...this.#refused],
+      notificationsQueued: this.#notify.length,
       counters: {
         sessions: this.#sessions,
         requests: { ...this.#requests },
@@ -149,6 +139,8 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
         setsAccepted: accepted,
         setsRefused: refused,
         setsUndone: undone,
+        notificationsSent: this.#notify.sent,
+        notificationsDropped: this.#notify.dropped,
         problems: { ...this.#problems },
       },
     };
@@ -157,6 +149,8 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
   #connect(now: Instant): void {
     this.#attempts++;
     this.#framer = new Framer();
+    this.#refused = new Set();
+    this.#asked = new Map();
     this.#state = { kind: 'connecting', deadline: after(now, HANDSHAKE_TIMEOUT) };
     this.#outputs.push({ kind: 'connect' });
   }
@@ -171,26 +165,104 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
     this.#state = { kind: 'opening', packetId, deadline: after(now, HANDSHAKE_TIMEOUT) };
   }
 
-  #register(sessionId: number, subtree: number, now: Instant): void {
+  #register(sessionId: number, subtree: number, sysUpTime: number, now: Instant): void {
     const text = this.#settings.subtrees[subtree];
     if (text === undefined) {
-      this.#attempts = 0;
-      this.#sessions++;
-      this.#lastProblem = null;
-      this.#state = { kind: 'serving', sessionId, pingAt: after(now, PING_AFTER), ping: null };
-      this.#outputs.push({ kind: 'serving', sessionId });
+      this.#serve(sessionId, sysUpTime, now);
       return;
     }
-    const packetId = this.#send(sessionId, {
+    const packetId = this.#sendRegister(sessionId, text);
+    this.#state = { kind: 'registering', sessionId, subtree, packetId, deadline: after(now, HANDSHAKE_TIMEOUT) };
+  }
+
+  #sendRegister(sessionId: number, subtree: string): number {
+    return this.#send(sessionId, {
       kind: 'register',
       context: null,
       timeout: 0,
       priority: this.#settings.priority,
-      subtree: oid(text),
+      subtree: oid(subtree),
       range: null,
       instance: false,
     });
-    this.#state = { kind: 'registering', sessionId, subtree, packetId, deadline: after(now, HANDSHAKE_TIMEOUT) };
+  }
+
+  #serve(sessionId: number, sysUpTime: number, now: Instant): void {
+    this.#attempts = 0;
+    this.#sessions++;
+    if (this.#refused.size === 0) this.#lastProblem = null;
+    this.#state = {
+      kind: 'serving',
+      sessionId,
+      pingAt: after(now, PING_AFTER),
+      ping: null,
+      registerAt: this.#refused.size === 0 ? undefined : after(now, REGISTER_AGAIN_AFTER),
+    };
+    this.#outputs.push({ kind: 'serving', sessionId, sysUpTime });
+    for (const { id, description } of this.#settings.capabilities) {
+      const packetId = this.#send(sessionId, {
+        kind: 'add-agent-caps',
+        context: null,
+        id: oid(id),
+        description: utf8Bytes(description, MAX_DESCRIPTION),
+      });
+      this.#asked.set(packetId, { kind: 'add-agent-caps', subtree: id });
+    }
+    this.#sendNotifications();
+  }
+
+  /** The master says no to one subtree: the others are of use without it, but none at all is no session. */
+  #registerRefused(
+    state: Extract<State, { kind: 'registering' }>,
+    pdu: Pdu & { kind: 'response' },
+    now: Instant,
+  ): void {
+    this.#refused.add(this.#settings.subtrees[state.subtree] ?? '');
+    const problem = { kind: 'refused', request: 'register', error: errorStatusText(pdu.error) } as const;
+    if (this.#refused.size === this.#settings.subtrees.length) {
+      this.#giveUp(problem, now);
+      return;
+    }
+    this.#report(problem);
+    this.#register(state.sessionId, state.subtree + 1, pdu.sysUpTime, now);
+  }
+
+  #registerAgain(now: Instant): void {
+    if (this.#state.kind !== 'serving') return;
+    for (const subtree of this.#refused) {
+      this.#asked.set(this.#sendRegister(this.#state.sessionId, subtree), { kind: 'register', subtree });
+    }
+    this.#state = { ...this.#state, registerAt: after(now, REGISTER_AGAIN_AFTER) };
+  }
+
+  #sendNotifications(): void {
+    const state = this.#state;
+    if (state.kind !== 'serving') return;
+    this.#notify.advance((varBinds) => this.#send(state.sessionId, { kind: 'notify', context: null, varBinds }));
+  }
+
+  /** An answer to what the session does not wait for; false when it is to nothing that was asked. */
+  #answered(pdu: Pdu & { kind: 'response' }): boolean {
+    const error = pdu.error === ERROR_STATUS['no-error'] ? undefined : errorStatusText(pdu.error);
+    if (this.#notify.answered(pdu.packetId)) {
+      if (error !== undefined) this.#report({ kind: 'refused', request: 'notify', error });
+      this.#sendNotifications();
+      return true;
+    }
+    const asked = this.#asked.get(pdu.packetId);
+    if (asked === undefined) return false;
+    this.#asked.delete(pdu.packetId);
+    if (asked.kind === 'register' && error === undefined) {
+      this.#refused.delete(asked.subtree);
+      if (this.#refused.size === 0) {
+        this.#lastProblem = null;
+        if (this.#state.kind === 'serving') this.#state = { ...this.#state, registerAt: undefined };
+      }
+    }
+    if (asked.kind === 'add-agent-caps' && error !== undefined) {
+      this.#report({ kind: 'refused', request: 'add-agent-caps', error });
+    }
+    return true;
   }
 
   #stop(): void {
@@ -235,20 +307,20 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
           this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
         } else if (pdu.error !== ERROR_STATUS['no-error']) {
           this.#giveUp({ kind: 'refused', request: 'open', error: errorStatusText(pdu.error) }, now);
-        } else this.#register(pdu.sessionId, 0, now);
+        } else this.#register(pdu.sessionId, 0, pdu.sysUpTime, now);
         return;
       case 'registering':
         if (pdu.kind !== 'response') this.#answer(pdu, state.sessionId, now);
         else if (pdu.packetId !== state.packetId) this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
-        else if (pdu.error !== ERROR_STATUS['no-error']) {
-          this.#giveUp({ kind: 'refused', request: 'register', error: errorStatusText(pdu.error) }, now);
-        } else this.#register(state.sessionId, state.subtree + 1, now);
+        else if (pdu.error !== ERROR_STATUS['no-error']) this.#registerRefused(state, pdu, now);
+        else this.#register(state.sessionId, state.subtree + 1, pdu.sysUpTime, now);
         return;
       case 'serving':
         this.#state = { ...state, pingAt: after(now, PING_AFTER) };
         if (pdu.kind !== 'response') this.#answer(pdu, state.sessionId, now);
-        else if (pdu.packetId !== state.ping?.packetId) this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
-        else if (pdu.error !== ERROR_STATUS['no-error']) {
+        else if (pdu.packetId !== state.ping?.packetId) {
+          if (!this.#answered(pdu)) this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
+        } else if (pdu.error !== ERROR_STATUS['no-error']) {
           this.#giveUp({ kind: 'refused', request: 'ping', error: errorStatusText(pdu.error) }, now);
         } else this.#state = { ...state, pingAt: after(now, PING_AFTER), ping: null };
         return;
@@ -266,16 +338,12 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
       this.#reply(pdu, 'unsupported-context');
       return;
     }
+    const read = answerRead(this.#variables, pdu);
+    if (read !== undefined) {
+      this.#replyValues(pdu, read);
+      return;
+    }
     switch (pdu.kind) {
-      case 'get':
-        this.#replyValues(pdu, answerGet(this.#variables, pdu.ranges));
-        return;
-      case 'get-next':
-        this.#replyValues(pdu, answerGetNext(this.#variables, pdu.ranges));
-        return;
-      case 'get-bulk':
-        this.#replyValues(pdu, answerGetBulk(this.#variables, pdu.ranges, pdu.nonRepeaters, pdu.maxRepetitions));
-        return;
       case 'test-set':
         this.#carryOut(this.#transactions.test(pdu, pdu.varBinds, now));
         return;
@@ -288,13 +356,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
       case 'cleanup-set':
         this.#carryOut(this.#transactions.cleanup(pdu));
         return;
-      case 'open':
-      case 'close':
-      case 'register':
-      case 'unregister':
-      case 'notify':
-      case 'ping':
-      case 'response':
+      default:
         // Only a sub-agent asks these.
         this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
         this.#reply(pdu, 'processing-error');
@@ -349,6 +411,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
 
   #fail(problem: SessionProblem, now: Instant): void {
     this.#report(problem);
+    this.#notify.disconnected();
     this.#outputs.push(...this.#transactions.drop().outputs);
     this.#state = { kind: 'waiting', retryAt: after(now, pauseAfter(this.#attempts)) };
   }
@@ -357,24 +420,5 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
     this.#problems[problem.kind] = (this.#problems[problem.kind] ?? 0) + 1;
     this.#lastProblem = problem;
     this.#outputs.push({ kind: 'problem', problem });
-  }
-}
-
-function pauseAfter(attempts: number): Duration {
-  return Math.min(FIRST_PAUSE * 2 ** Math.min(Math.max(attempts - 1, 0), 10), LONGEST_PAUSE) as Duration;
-}
-
-function deadlineOf(state: State): Instant | undefined {
-  switch (state.kind) {
-    case 'stopped':
-      return undefined;
-    case 'waiting':
-      return state.retryAt;
-    case 'connecting':
-    case 'opening':
-    case 'registering':
-      return state.deadline;
-    case 'serving':
-      return state.ping?.deadline ?? state.pingAt;
   }
 }

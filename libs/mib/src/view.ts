@@ -1,5 +1,6 @@
 import type { ChangeCheck } from './changes.ts';
 import { type Oid, compareFrom, compareOids, startsWith } from './oid.ts';
+import { KeptRowNumbers, type RowNumbers } from './row-numbers.ts';
 import type { MibRows } from './rows.ts';
 import type { AnyTable, LoadedTable } from './table.ts';
 import type { SearchRange, Value, VarBind } from './value.ts';
@@ -11,19 +12,25 @@ interface Place {
   readonly column: number;
 }
 
+/** Absent instances that a search passes one by one before the whole column is looked at and remembered. */
+const PATIENCE = 8;
+
 /**
  * The variables of some tables in the order of their names. New rows cost nothing until somebody asks: a table is laid
- * out, and a column's absent instances are found, at the first question after an update; every further search is binary.
+ * out at the first question after an update, and a column with many absent instances is remembered once it was passed.
+ * Every search is binary.
  */
 export class MibView {
   readonly #tables: readonly AnyTable[];
   readonly #places: readonly Place[];
+  readonly #numbers: RowNumbers;
   #rows: MibRows | undefined;
   #loaded: (LoadedTable | undefined)[];
   #present: (readonly number[] | undefined)[] = [];
 
-  constructor(tables: readonly AnyTable[]) {
+  constructor(tables: readonly AnyTable[], numbers: RowNumbers = new KeptRowNumbers()) {
     this.#tables = tables;
+    this.#numbers = numbers;
     this.#loaded = tables.map(() => undefined);
     this.#places = tables
       .flatMap(({ entry, columns }, table) =>
@@ -89,16 +96,26 @@ export class MibView {
   #nextIn(position: number, place: Place, start: Oid | undefined, include: boolean): VarBind | undefined {
     const loaded = this.#table(place.table);
     if (loaded === undefined) return undefined;
-    const present = this.#presentRows(position, place, loaded);
-    const after = (i: number) => {
+    const { indexes } = loaded;
+    const after = (row: number) => {
       if (start === undefined) return true;
-      const order = compareFrom(start, place.prefix.length, loaded.indexes[present[i] ?? 0] ?? []);
+      const order = compareFrom(start, place.prefix.length, indexes[row] ?? []);
       return include ? order <= 0 : order < 0;
     };
-    const row = present[firstTrue(present.length, after)];
-    if (row === undefined) return undefined;
-    const value = loaded.read(place.column, row);
-    return value === undefined ? undefined : { name: [...place.prefix, ...(loaded.indexes[row] ?? [])], value };
+    const present = this.#present[position];
+    if (present !== undefined) {
+      const row = present[firstTrue(present.length, (i) => after(present[i] ?? 0))];
+      return row === undefined ? undefined : variableAt(place, loaded, row);
+    }
+    const first = firstTrue(indexes.length, after);
+    const last = Math.min(first + PATIENCE, indexes.length);
+    for (let row = first; row < last; row++) {
+      const variable = variableAt(place, loaded, row);
+      if (variable !== undefined) return variable;
+    }
+    if (last === indexes.length) return undefined;
+    this.#present[position] = Array.from(indexes.keys()).filter((row) => loaded.read(place.column, row) !== undefined);
+    return this.#nextIn(position, place, start, include);
   }
 
   /** Position of the last column whose name is not after `name`; -1 when all are. */
@@ -108,14 +125,13 @@ export class MibView {
 
   #table(position: number): LoadedTable | undefined {
     if (this.#rows === undefined) return undefined;
-    return (this.#loaded[position] ??= this.#tables[position]?.load(this.#rows));
+    return (this.#loaded[position] ??= this.#tables[position]?.load(this.#rows, this.#numbers));
   }
+}
 
-  #presentRows(position: number, place: Place, loaded: LoadedTable): readonly number[] {
-    return (this.#present[position] ??= Array.from(loaded.indexes.keys()).filter(
-      (row) => loaded.read(place.column, row) !== undefined,
-    ));
-  }
+function variableAt(place: Place, loaded: LoadedTable, row: number): VarBind | undefined {
+  const value = loaded.read(place.column, row);
+  return value === undefined ? undefined : { name: [...place.prefix, ...(loaded.indexes[row] ?? [])], value };
 }
 
 /** The first of `count` positions where a test holds that holds for all later ones too; `count` when for none. */

@@ -13,9 +13,10 @@ import {
 } from './lvs-columns.ts';
 import { oid } from './oid.ts';
 import type { GroupMemberRow, ServerGroupRow, VirtualServerRow } from './rows.ts';
-import { type Table, nestedOrdinals, ordinals } from './table.ts';
+import { type Table, hidden, numbered } from './table.ts';
+import { numberedServices } from './instance-numbers.ts';
 
-const PROTOCOL = { tcp: 1, udp: 2, sctp: 3, none: 4 } as const;
+export const PROTOCOL = { tcp: 1, udp: 2, sctp: 3, none: 4 } as const;
 
 const SCHEDULER = {
   rr: 1,
@@ -36,7 +37,7 @@ const SCHEDULER = {
 } as const;
 
 /** The third is for notifications only. */
-const QUORUM = { met: 1, notMet: 2, shutdown: 3 } as const;
+export const QUORUM = { met: 1, notMet: 2, shutdown: 3 } as const;
 
 const group = columnsOf<ServerGroupRow>();
 
@@ -44,7 +45,9 @@ const group = columnsOf<ServerGroupRow>();
 export const virtualServerGroupTable: Table<ServerGroupRow> = {
   name: 'virtualServerGroupTable',
   entry: oid('1.3.6.1.4.1.9586.100.5.3.1.1'),
-  rows: (rows) => ordinals(rows.groups),
+  index: ['virtualServerGroupIndex'],
+  hidden: [hidden(1, 'virtualServerGroupIndex')],
+  rows: (rows, numbers) => numbered(numbers, 'group', [], rows.groups, (row) => row.name),
   columns: [group.text(2, 'virtualServerGroupName', (row) => row.name)],
 };
 
@@ -54,13 +57,16 @@ const member = columnsOf<GroupMemberRow>();
 export const virtualServerGroupMemberTable: Table<GroupMemberRow> = {
   name: 'virtualServerGroupMemberTable',
   entry: oid('1.3.6.1.4.1.9586.100.5.3.2.1'),
-  rows: (rows) =>
-    rows.groups.flatMap((row, i) =>
-      nestedOrdinals(i + 1, [
+  index: ['virtualServerGroupIndex', 'virtualServerGroupMemberIndex'],
+  hidden: [hidden(1, 'virtualServerGroupMemberIndex')],
+  rows: (rows, numbers) =>
+    numbered(numbers, 'group', [], rows.groups, (row) => row.name).flatMap(({ index, row }) => {
+      const members = [
         ...row.members.filter((one) => one.kind === 'fwmark'),
         ...row.members.filter((one) => one.kind !== 'fwmark'),
-      ]),
-    ),
+      ];
+      return numbered(numbers, `member/${row.name}`, index, members, (one) => JSON.stringify(one));
+    }),
   columns: [
     member.enumerated(2, 'virtualServerGroupMemberType', { fwmark: 1, ip: 2, iprange: 3 }, (row) => {
       if (row.kind === 'fwmark') return 'fwmark';
@@ -84,7 +90,9 @@ const service = columnsOf<VirtualServerRow>();
 export const virtualServerTable: Table<VirtualServerRow> = {
   name: 'virtualServerTable',
   entry: oid('1.3.6.1.4.1.9586.100.5.3.3.1'),
-  rows: (rows) => ordinals(rows.virtualServers),
+  index: ['virtualServerIndex'],
+  hidden: [hidden(1, 'virtualServerIndex')],
+  rows: numberedServices,
   columns: inOrder([
     service.enumerated(2, 'virtualServerType', { fwmark: 1, ip: 2, group: 3 }, ({ target }) =>
       target.kind === 'address' ? 'ip' : target.kind,
@@ -99,7 +107,7 @@ export const virtualServerTable: Table<VirtualServerRow> = {
     ),
     service.enumerated(9, 'virtualServerLoadBalancingAlgo', SCHEDULER, (row) => schedulerOf(row.scheduler)),
     service.enumerated(10, 'virtualServerLoadBalancingKind', FORWARDING, (row) => row.forwarding.kind),
-    service.yesNo(11, 'virtualServerStatus', ALIVE, (row) => row.alive),
+    service.yesNo(11, 'virtualServerStatus', ALIVE, (row) => ifKnown(row, row.alive)),
     service.text(12, 'virtualServerVirtualHost', (row) => row.virtualHost),
     service.yesNo(13, 'virtualServerPersist', ENABLED, (row) => row.persistence !== null),
     service.unsigned(14, 'virtualServerPersistTimeout', (row) => row.persistence?.timeout ?? null),
@@ -111,9 +119,11 @@ export const virtualServerTable: Table<VirtualServerRow> = {
     service.yesNo(18, 'virtualServerAlpha', ENABLED, (row) => row.alpha),
     service.yesNo(19, 'virtualServerOmega', ENABLED, (row) => row.omega),
     service.unsigned(20, 'virtualServerRealServersTotal', (row) => row.realServers.length),
-    service.unsigned(21, 'virtualServerRealServersUp', (row) => row.realServersUp),
+    service.unsigned(21, 'virtualServerRealServersUp', (row) => ifKnown(row, row.realServersUp)),
     service.unsigned(22, 'virtualServerQuorum', (row) => row.quorum),
-    service.enumerated(23, 'virtualServerQuorumStatus', QUORUM, (row) => (row.quorumState === 'up' ? 'met' : 'notMet')),
+    service.enumerated(23, 'virtualServerQuorumStatus', QUORUM, (row) =>
+      ifKnown(row, row.quorumState === 'up' ? 'met' : 'notMet'),
+    ),
     service.text(24, 'virtualServerQuorumUp', (row) => commandOf(row.quorumUp)),
     service.text(25, 'virtualServerQuorumDown', (row) => commandOf(row.quorumDown)),
     service.unsigned(26, 'virtualServerHysteresis', (row) => row.hysteresis),
@@ -151,6 +161,10 @@ export const virtualServerTable: Table<VirtualServerRow> = {
     service.text(73, 'virtualServerQuorumDownPath', (row) => pathOf(row.quorumDown)),
   ]),
 };
+
+function ifKnown<T>({ state }: VirtualServerRow, value: T): T | null {
+  return state === 'unknown' ? null : value;
+}
 
 function addressOf({ target }: VirtualServerRow): IpAddress | null {
   return target.kind === 'address' ? target.address : null;

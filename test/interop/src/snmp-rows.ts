@@ -25,6 +25,14 @@ export function labRows() {
       syncDaemon: null,
       timeouts: { tcp: 900, tcpFin: null, udp: null },
     },
+    syncGroups: [],
+    staticRoutes: [],
+    staticRules: [],
+    scripts: [],
+    files: [],
+    bfds: [],
+    processes: [],
+    unknownVrids: 0,
     staticAddresses: [address('203.0.113.9', 24, 'eth0', { advertised: false })],
     instances: [
       {
@@ -68,6 +76,10 @@ export function labRows() {
           address('2001:db8::15', 64, 'eth0', { advertised: false }),
           address('fd00::1', 64, 'eth1', { advertised: false }),
         ],
+        routes: [],
+        rules: [],
+        tracked: { interfaces: [], scripts: [], files: [], bfds: [], processes: [] },
+        router: null,
       },
     ],
     groups: [

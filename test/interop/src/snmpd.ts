@@ -42,10 +42,15 @@ export class SnmpdStand {
   readonly socket = join(this.directory, 'master');
   #snmpd: ChildProcess | undefined;
 
-  async start(): Promise<void> {
+  /** A namespace alone, for an agent that needs no snmpd. */
+  async startNamespace(): Promise<void> {
     await run('ip', ['netns', 'add', this.namespace]);
     await run('ip', ['-n', this.namespace, 'link', 'set', 'lo', 'up']);
     mkdirSync(join(this.directory, 'run'));
+  }
+
+  async start(): Promise<void> {
+    await this.startNamespace();
     writeFileSync(
       join(this.directory, 'snmpd.conf'),
       [
@@ -95,23 +100,49 @@ export class SnmpdStand {
     return this.ask('snmpget', ['-r', '0', '-t', '2'], 'public', names);
   }
 
+  /** Any program in the namespace, without names of MIBs. */
+  async run(program: string, words: readonly string[]): Promise<Reply> {
+    const child = spawn('ip', ['netns', 'exec', this.namespace, program, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, MIBS: '', SNMP_PERSISTENT_DIR: join(this.directory, 'persistent') },
+    });
+    return replyOf(child);
+  }
+
   /** One of the tools with names of Debian's KEEPALIVED-MIB. */
   async ask(tool: string, options: readonly string[], community: string, words: readonly string[]): Promise<Reply> {
     const common = ['-v2c', '-c', community, '-M', MIB_DIRECTORIES, '-m', 'KEEPALIVED-MIB'];
     const command = ['netns', 'exec', this.namespace, tool, ...common, ...options, '127.0.0.1', ...words];
     const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let out = '';
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('latin1')));
-    child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString('latin1')));
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code: code ?? -1, out, lines: out.split('\n').filter((line) => line !== '') };
+    return replyOf(child);
   }
+}
+
+async function replyOf(child: ChildProcess): Promise<Reply> {
+  let out = '';
+  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString('latin1')));
+  child.stderr?.on('data', (chunk: Buffer) => (out += chunk.toString('latin1')));
+  const [code] = (await once(child, 'close')) as [number | null];
+  // The tools tell of the directory that they made for themselves.
+  const lines = out.split('\n').filter((line) => line !== '' && !line.startsWith('Created directory'));
+  return { code: code ?? -1, out, lines };
 }
 
 export interface AgentStatus {
   readonly status: {
     readonly state: string;
     readonly queued: number;
+    readonly standalone?: {
+      readonly listening: readonly string[];
+      readonly counters: Readonly<Record<string, unknown>>;
+    };
+    readonly receivers: readonly {
+      readonly queued: number;
+      readonly sent: number;
+      readonly acknowledged: number;
+      readonly repeated: number;
+      readonly dropped: number;
+    }[];
     readonly counters: {
       readonly sessions: number;
       readonly requests: Readonly<Record<string, number>>;
@@ -127,11 +158,16 @@ export interface AgentStatus {
 export class AgentProcess {
   readonly #child: ChildProcess;
   readonly #lines: Interface;
-  readonly events: { readonly type: string; readonly changes?: unknown; readonly message?: string }[] = [];
+  readonly events: {
+    readonly type: string;
+    readonly changes?: unknown;
+    readonly actor?: string;
+    readonly message?: string;
+  }[] = [];
   #statusWanted: ((status: AgentStatus) => void)[] = [];
 
-  constructor(socket: string, namespace?: string) {
-    const program = [process.execPath, join(ROOT, 'apps/node-agent/src/snmp/rows-server.ts'), socket];
+  constructor(socket: string, namespace?: string, ...files: readonly string[]) {
+    const program = [process.execPath, join(ROOT, 'apps/node-agent/src/snmp/rows-server.ts'), socket, ...files];
     const command = namespace === undefined ? program : ['ip', 'netns', 'exec', namespace, ...program];
     this.#child = spawn(command[0] ?? '', command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
     if (this.#child.stdout === null) throw new Error('no stdout');
@@ -153,6 +189,10 @@ export class AgentProcess {
 
   refuse(refuse: boolean): void {
     this.#write({ type: 'refuse', refuse });
+  }
+
+  notify(notification: object): void {
+    this.#write({ type: 'notify', notification });
   }
 
   status(): Promise<AgentStatus> {

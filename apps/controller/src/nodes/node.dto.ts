@@ -19,6 +19,8 @@ const overrideChangeDto = z
   .discriminatedUnion('kind', [
     z.object({ kind: z.literal('priority'), instance: z.string(), priority: count }),
     z.object({ kind: z.literal('preempt'), instance: z.string(), preempt: z.boolean() }),
+    z.object({ kind: z.literal('accept'), instance: z.string(), accept: z.boolean() }),
+    z.object({ kind: z.literal('promote-secondaries'), instance: z.string(), promoteSecondaries: z.boolean() }),
     z.object({ kind: z.literal('weight'), service: z.string(), realServer: z.string(), weight: count }),
     z.object({ kind: z.literal('drain-node') }),
     z.object({ kind: z.literal('drain-server'), address: z.string(), port: count }),
@@ -106,6 +108,12 @@ function toOverrideChange(change: model.Override['change']): z.infer<typeof over
       return { kind: 'priority', instance: change.value.instance, priority: change.value.priority };
     case 'preempt':
       return { kind: 'preempt', instance: change.value.instance, preempt: change.value.preempt };
+    case 'accept':
+      return { kind: 'accept', instance: change.value.instance, accept: change.value.accept };
+    case 'promoteSecondaries': {
+      const { instance, promoteSecondaries } = change.value;
+      return { kind: 'promote-secondaries', instance, promoteSecondaries };
+    }
     case 'weight': {
       const { service, realServer, weight } = change.value;
       return { kind: 'weight', service, realServer, weight };

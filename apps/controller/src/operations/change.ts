@@ -121,6 +121,8 @@ function target(change: NonNullable<model.Override['change']>): string {
   switch (change.$case) {
     case 'priority':
     case 'preempt':
+    case 'accept':
+    case 'promoteSecondaries':
       return `${change.$case} ${change.value.instance}`;
     case 'weight':
       return `weight ${change.value.service} ${change.value.realServer}`;

@@ -5,7 +5,9 @@ import type { NodeSettings, OverrideChange } from '../settings/index.ts';
 export function refusalOf(change: OverrideChange, settings: NodeSettings): string | undefined {
   switch (change.kind) {
     case 'vrrp-priority':
-    case 'vrrp-preempt': {
+    case 'vrrp-preempt':
+    case 'vrrp-accept':
+    case 'vrrp-promote-secondaries': {
       const instances = settings.vrrp.instances.map((instance) => instance.name);
       return instances.includes(change.instance)
         ? undefined
@@ -24,13 +26,17 @@ export function refusalOf(change: OverrideChange, settings: NodeSettings): strin
 export function configuredValue(change: OverrideChange, settings: NodeSettings): OverrideChange | undefined {
   switch (change.kind) {
     case 'vrrp-priority':
-    case 'vrrp-preempt': {
+    case 'vrrp-preempt':
+    case 'vrrp-accept': {
       const instance = settings.vrrp.instances.find((one) => one.name === change.instance);
       if (instance === undefined) return undefined;
-      return change.kind === 'vrrp-priority'
-        ? { ...change, priority: instance.priority }
-        : { ...change, preempt: instance.preempt };
+      if (change.kind === 'vrrp-priority') return { ...change, priority: instance.priority };
+      return change.kind === 'vrrp-preempt'
+        ? { ...change, preempt: instance.preempt }
+        : { ...change, accept: instance.accept };
     }
+    case 'vrrp-promote-secondaries':
+      return { ...change, promoteSecondaries: false };
     case 'real-server-weight': {
       const service = settings.lvs.virtualServers.find((server) => server.key === change.service);
       const server = service?.realServers.find((one) => one.key === change.realServer);
@@ -49,6 +55,10 @@ export function describeChange(change: OverrideChange): string {
       return `priority ${change.priority} for ${change.instance}`;
     case 'vrrp-preempt':
       return `${change.preempt ? 'preempt' : 'nopreempt'} for ${change.instance}`;
+    case 'vrrp-accept':
+      return `${change.accept ? 'accept' : 'no accept'} for ${change.instance}`;
+    case 'vrrp-promote-secondaries':
+      return `${change.promoteSecondaries ? '' : 'no '}promote_secondaries for ${change.instance}`;
     case 'real-server-weight':
       return `weight ${change.weight} for ${change.realServer} of ${change.service}`;
     case 'drain-node':

@@ -6,19 +6,21 @@ import { type AgentFile, formatDiagnostic } from '@keepfleet/config';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
 import { lockPidFile, missingCapabilities } from '@keepfleet/linux';
-import type { Change } from '@keepfleet/mib';
+import type { Change, Notification } from '@keepfleet/mib';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import { credentials } from '@grpc/grpc-js';
 import { type Gossip, type GossipEvent, describeProblem, startGossip } from '../gossip/index.ts';
 import { type Role, socketPath } from '../link/index.ts';
 import { lvsEventSchema, lvsSnapshotSchema } from '../lvs/schemas.ts';
 import { DEFAULT_AGENT_CONFIG, type RoleOptions } from '../options.ts';
+import { MetricsServer, exposition } from '../metrics/index.ts';
 import type { OverrideChange } from '../settings/index.ts';
-import { type Snmp, startSnmp } from '../snmp/index.ts';
+import { DEFAULT_MASTER, NumberFile, SnmpService, bootEngine, parseMasterAddress } from '../snmp/index.ts';
 import { tlsCredentials } from '../uplink/tls.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
+import { writeFileAtomically } from './atomic-file.ts';
 import { diagnosticLines, readConfiguration } from './configuration.ts';
 import { errorText } from '../error-text.ts';
 import { Mailer, alertOf } from '../mail/index.ts';
@@ -77,7 +79,11 @@ class Control {
   readonly #mailer: Mailer;
   readonly #vrrp: SupervisedProcess<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
   readonly #lvs: SupervisedProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
-  #snmp: Snmp | undefined;
+  #snmp: SnmpService | undefined;
+  /** Told once the rows are those after the event. */
+  #toTell: Notification[] = [];
+  readonly #snmpNumbers: NumberFile;
+  #metrics: MetricsServer | undefined;
   #gossip: Gossip | undefined;
   readonly #ownership: Ownership;
   readonly #localSocket: LocalSocket;
@@ -108,6 +114,12 @@ class Control {
         const alert = alertOf(event, config);
         if (alert !== undefined) this.#mailer.send(alert);
       },
+      notify: (notification) => this.#toTell.push(notification),
+    });
+    this.#snmpNumbers = new NumberFile({
+      path: join(options.stateDirectory, 'snmp-indexes.json'),
+      write: writeFileAtomically,
+      warn: (message) => options.log.warn({}, message),
     });
     this.#ownership = new Ownership({
       node: this.#name,
@@ -148,6 +160,7 @@ class Control {
     this.#readConfiguration();
     this.#startSnmp();
     await this.#startLocalSocket();
+    this.#startMetrics();
     await this.#startGossip();
     await this.#node.heardBoth(FIRST_REPORT_DELAY_MS);
     this.#startUplink();
@@ -157,15 +170,19 @@ class Control {
     clearTimeout(this.#reload);
     clearTimeout(this.#gossipRetry);
     this.#uplink?.close();
-    await Promise.all([this.#snmp?.close(), how === 'stop' ? this.#gossip?.leave() : undefined]);
+    await Promise.all([this.#metrics?.close(), how === 'stop' ? this.#gossip?.leave() : undefined]);
     await this.#gossip?.close();
     this.#ownership.close();
     this.#localSocket.close();
     if (how === 'stop') await Promise.all([this.#vrrp.stop('release'), this.#lvs.stop('release')]);
     else for (const one of [this.#vrrp, this.#lvs]) one.detach();
+    // Managers are told of the hand-over too.
+    for (const notification of this.#toTell.splice(0)) this.#snmp?.notify(notification);
+    await this.#snmp?.close();
     this.#node.close();
     this.#mailer.close();
     if (this.#gather !== undefined) clearTimeout(this.#gather);
+    this.#snmpNumbers.write();
     this.#spool.close();
   }
 
@@ -228,11 +245,21 @@ class Control {
 
   #startSnmp(): void {
     const { snmp } = this.#agentFile;
-    if (!snmp.enabled) return;
-    this.#snmp = startSnmp({
-      socket: snmp.agentx,
-      log: this.#options.log,
-      onSet: (changes) => this.#node.commands.setBySnmp(changes.map(overrideChange), 'snmp'),
+    const { log, stateDirectory } = this.#options;
+    if (!snmp.enabled && snmp.standalone === undefined && snmp.notifications.receivers.length === 0) return;
+    this.#snmp = new SnmpService({
+      settings: snmp,
+      agentx: snmp.enabled ? this.#masterAddress() : undefined,
+      node: { name: this.#name, version: this.#options.version },
+      numbers: this.#snmpNumbers.numbers,
+      engine: () =>
+        bootEngine({
+          path: join(stateDirectory, 'snmp-engine.json'),
+          write: writeFileAtomically,
+          warn: (message) => log.warn({}, message),
+        }),
+      log,
+      onSet: (changes, actor) => this.#node.commands.setBySnmp(changes.map(overrideChange), actor),
     });
     this.#changed();
   }
@@ -246,6 +273,31 @@ class Control {
         `${errorText(error)}; the operator's commands on this node go unanswered, all else goes on`,
       );
     }
+  }
+
+  #startMetrics(): void {
+    const { metrics } = this.#agentFile;
+    if (metrics === undefined) return;
+    const { version, log } = this.#options;
+    this.#metrics = new MetricsServer({
+      listen: metrics.listen,
+      text: () => exposition({ version, ...this.#node.heard() }),
+      log,
+    });
+    this.#metrics.start();
+  }
+
+  /** agent.yaml goes before snmp_socket of keepalived.conf, where a mistake must not stop the node. */
+  #masterAddress(): string {
+    const { agentx } = this.#agentFile.snmp;
+    const { snmpSocket } = this.#node;
+    if (agentx !== undefined || snmpSocket === undefined) return agentx ?? DEFAULT_MASTER;
+    if (parseMasterAddress(snmpSocket).ok) return snmpSocket;
+    this.#options.log.error(
+      {},
+      `snmp_socket ${snmpSocket} of keepalived.conf is neither unix:/PATH nor tcp:HOST:PORT; ${DEFAULT_MASTER} is used`,
+    );
+    return DEFAULT_MASTER;
   }
 
   async #startGossip(): Promise<void> {
@@ -313,7 +365,14 @@ class Control {
       ...this.#ownership.problems(),
       ...(this.#gossipProblem === undefined ? [] : [this.#gossipProblem]),
       ...this.#mailer.problems,
-      ...(snmp === undefined || snmp.state === 'serving' ? [] : [`snmp: no session with snmpd at ${snmp.socket}`]),
+      ...(snmp?.agentx === undefined || snmp.agentx.state === 'serving'
+        ? []
+        : [`snmp: no session with snmpd at ${snmp.agentx.socket}`]),
+      ...(snmp?.agentx?.refusedSubtrees ?? []).map(
+        (subtree) => `snmp: snmpd gives ${subtree} to another sub-agent (keepalived itself?)`,
+      ),
+      ...(snmp?.standalone?.troubles ?? []),
+      ...(this.#metrics?.trouble === undefined ? [] : [this.#metrics.trouble]),
     ];
   }
 
@@ -322,8 +381,10 @@ class Control {
       this.#gather = undefined;
       this.#tellTroubles();
       if (this.#gossip !== undefined) this.#node.members = wireMembers(this.#gossip.members());
-      const rows = this.#node.rows();
+      const rows = this.#snmp && this.#node.rows(this.#snmp.upTimeZero());
       if (rows !== undefined) this.#snmp?.update(rows);
+      for (const notification of this.#toTell.splice(0)) this.#snmp?.notify(notification);
+      this.#snmpNumbers.keep();
       this.#uplink?.stateChanged();
     }, GATHER_MS);
   }
@@ -359,6 +420,10 @@ function overrideChange(change: Change): OverrideChange {
       return { kind: 'vrrp-priority', instance: change.instance, priority: change.value };
     case 'preempt':
       return { kind: 'vrrp-preempt', instance: change.instance, preempt: change.value };
+    case 'accept':
+      return { kind: 'vrrp-accept', instance: change.instance, accept: change.value };
+    case 'promote-secondaries':
+      return { kind: 'vrrp-promote-secondaries', instance: change.instance, promoteSecondaries: change.value };
     case 'weight':
       return {
         kind: 'real-server-weight',

@@ -1,27 +1,114 @@
-import type { KeepalivedConfig, NotifyCommands } from '@keepfleet/config';
+import type { KeepalivedConfig, SyncGroup, TrackedName, VirtualAddress } from '@keepfleet/config';
 import type { LvsSnapshot } from '@keepfleet/ipvs';
-import type { AddressRow, GlobalRow, InstanceRow, MibRows, ScriptRow } from '@keepfleet/mib';
+import { micros } from '@keepfleet/machine';
+import type {
+  AddressRow,
+  GlobalRow,
+  InstanceRow,
+  MibRows,
+  RouterRow,
+  StateOfInstance,
+  SyncGroupRow,
+  TrackedRow,
+  TrackedRows,
+  VirtualServerRow,
+} from '@keepfleet/mib';
 import { syncDaemonSettings } from '../settings/index.ts';
 import { type IpAddress, parseIp } from '@keepfleet/wire';
 import type { AddressSnapshot, RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import type { Override } from '../settings/index.ts';
+import { scriptRow, scriptRows } from './mib-scripts.ts';
+import type { RouterHistory } from './router-history.ts';
 
-/** The rows of KEEPALIVED-MIB from what is configured and what runs. A process that was not heard has no rows: nothing old is shown as new. */
-export function mibRows(
-  config: KeepalivedConfig,
-  node: { readonly version: string; readonly name: string },
-  vrrp: VrrpSnapshot | undefined,
-  lvs: LvsSnapshot | undefined,
-): MibRows {
+/** Everything that the rows of the MIBs are made from. A snapshot is undefined while its process has not been heard. */
+export interface MibSources {
+  readonly config: KeepalivedConfig;
+  readonly node: { readonly version: string; readonly name: string };
+  readonly vrrp: VrrpSnapshot | undefined;
+  /** The process has said nothing for a while: its state is as old. */
+  readonly vrrpIsStale: boolean;
+  readonly lvs: LvsSnapshot | undefined;
+  readonly lvsIsStale: boolean;
+  readonly history: RouterHistory;
+  readonly overrides: readonly Override[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Where sysUpTime is zero, milliseconds since 1970. */
+  readonly upTimeZero: number;
+}
+
+interface Sources extends MibSources {
+  readonly interfaceIndex: (name: string) => number | undefined;
+}
+
+/**
+ * The rows of the MIBs from what is configured and what runs: the one place where they come together. A process that was
+ * not heard has no rows, and of one that is silent no state and no statistics are shown: nothing old looks new.
+ */
+export function mibRows(given: MibSources): MibRows {
+  const { config, vrrp, lvs } = given;
+  const indexes = interfaceIndexes(vrrp);
+  const sources: Sources = { ...given, interfaceIndex: (name) => indexes.get(name) };
   return {
-    global: globalRow(config, node),
-    instances: vrrp?.instances.map((router) => instanceRow(config, router)) ?? [],
-    staticAddresses: [],
+    global: globalRow(sources),
+    syncGroups: config.syncGroups.map((group) => syncGroupRow(group, sources)),
+    instances: vrrp?.instances.map((router) => instanceRow(router, sources)) ?? [],
+    staticAddresses: config.staticAddresses.map((address) => staticAddressRow(address, sources)),
+    staticRoutes: [],
+    staticRules: [],
+    scripts: config.scripts.map((script) => ({
+      name: script.name,
+      script: scriptRow(script.command),
+      interval: micros(script.interval),
+      timeout: micros(script.timeout),
+      weight: script.weight,
+      reverse: script.reverse,
+      rise: script.rise,
+      fall: script.fall,
+      result: scriptResult(script.name, script.initiallyFailed, given),
+    })),
+    files: [],
+    bfds: [],
+    processes: [],
     groups: lvs?.groups ?? [],
-    virtualServers: lvs?.virtualServers ?? [],
+    virtualServers: sources.lvsIsStale ? (lvs?.virtualServers.map(withoutState) ?? []) : (lvs?.virtualServers ?? []),
+    unknownVrids: vrrp?.unknownVrids ?? 0,
   };
 }
 
-function globalRow(config: KeepalivedConfig, node: { readonly version: string; readonly name: string }): GlobalRow {
+/** As the routers that track it see it; null where none does, or where nothing is heard of them. */
+function scriptResult(name: string, initiallyFailed: boolean, { vrrp, vrrpIsStale }: MibSources) {
+  if (vrrpIsStale) return null;
+  const tracker = vrrp?.instances
+    .flatMap(({ trackers }) => trackers)
+    .find((one) => one.type === 'script' && one.name === name);
+  switch (tracker?.state) {
+    case undefined:
+      return null;
+    case 'up':
+      return 'good';
+    case 'down':
+      return 'bad';
+    case 'unknown':
+      return initiallyFailed ? 'initfailed' : 'init';
+  }
+}
+
+/** Indexes of the interfaces that VRRP has to do with. */
+function interfaceIndexes(vrrp: VrrpSnapshot | undefined): ReadonlyMap<string, number> {
+  const indexes = new Map<string, number>();
+  const note = (name: string, index: number | undefined) => {
+    if (index !== undefined) indexes.set(name, index);
+  };
+  for (const router of vrrp?.instances ?? []) {
+    note(router.interface, router.interfaceIndex);
+    for (const { name, index } of router.trackInterfaces) note(name, index);
+    for (const address of router.addresses) note(address.interface, address.interfaceIndex);
+  }
+  return indexes;
+}
+
+function globalRow({ config, node }: MibSources): GlobalRow {
   const { globalDefs } = config;
   const server = globalDefs.smtpServer;
   const address = server === undefined ? undefined : parseIp(server.host);
@@ -65,15 +152,22 @@ function syncDaemonRow(config: KeepalivedConfig): GlobalRow['syncDaemon'] {
 
 const STATES = { initialize: 'init', backup: 'backup', master: 'master', fault: 'fault' } as const;
 
-function instanceRow(config: KeepalivedConfig, router: RouterSnapshot): InstanceRow {
-  const configured = config.vrrpInstances.find((instance) => instance.name === router.name);
+function stateOf(router: RouterSnapshot, stale: boolean): StateOfInstance {
+  return stale ? 'unknown' : STATES[router.state];
+}
+
+function instanceRow(router: RouterSnapshot, sources: Sources): InstanceRow {
+  const configured = sources.config.vrrpInstances.find((instance) => instance.name === router.name);
+  const promoted = sources.overrides.find(
+    ({ change }) => change.kind === 'vrrp-promote-secondaries' && change.instance === router.name,
+  )?.change;
   return {
     name: router.name,
     vrid: router.vrid,
     version: router.version,
-    state: STATES[router.state],
+    state: stateOf(router, sources.vrrpIsStale),
     initialState: router.initialState,
-    wantedState: STATES[router.wantedState],
+    wantedState: sources.vrrpIsStale ? 'unknown' : STATES[router.wantedState],
     basePriority: router.basePriority,
     effectivePriority: router.effectivePriority,
     vipsSet: router.state === 'master' && router.addressesInPlace,
@@ -84,32 +178,106 @@ function instanceRow(config: KeepalivedConfig, router: RouterSnapshot): Instance
     preemptDelay: router.preemptDelay,
     authentication: router.authType,
     syncDaemonInterface:
-      config.globalDefs.lvsSyncDaemon?.instance === router.name ? config.globalDefs.lvsSyncDaemon.interface : null,
+      sources.config.globalDefs.lvsSyncDaemon?.instance === router.name
+        ? sources.config.globalDefs.lvsSyncDaemon.interface
+        : null,
     syncGroup: router.syncGroup ?? null,
     garpDelay: router.garpDelay,
     smtpAlert: configured?.smtpAlert ?? false,
     scripts: scriptRows(configured?.notify ?? {}),
     accept: router.version === 3 ? router.accept : null,
-    promoteSecondaries: false,
+    promoteSecondaries: promoted?.kind === 'vrrp-promote-secondaries' && promoted.promoteSecondaries,
     useLinkbeat: false,
     notifyDeleted: configured?.notify.deleted !== undefined,
     multicastGroup: router.mcastGroup ?? null,
     v3ChecksumAsV2: router.v3ChecksumAsV2,
     addresses: router.addresses.map(addressRow),
+    routes: [],
+    rules: [],
+    tracked: configured === undefined ? NOTHING_TRACKED : trackedRows(configured, sources),
+    router: routerRow(router, sources),
   };
 }
 
-function scriptRows(notify: NotifyCommands): InstanceRow['scripts'] {
-  const row = (command: NotifyCommands['master']): ScriptRow | null =>
-    command === undefined ? null : { command: command.argv.join(' '), path: null };
+function routerRow(router: RouterSnapshot, { history, now, upTimeZero }: MibSources): RouterRow | null {
+  if (router.interfaceIndex === undefined) return null;
+  const past = history.of(router.name, now);
+  const { counters } = router;
+  const { errors } = counters;
+  const upTime = (at: number) => Math.max(0, Math.floor((at - upTimeZero) / 10));
   return {
-    master: row(notify.master),
-    backup: row(notify.backup),
-    fault: row(notify.fault),
-    stop: row(notify.stop),
-    any: row(notify.any),
-    masterReceivedLowerPriority: row(notify.masterHeardLowerPriority),
-    deleted: row(notify.deleted),
+    ifIndex: router.interfaceIndex,
+    family: router.family,
+    master: router.master?.address ?? (router.state === 'master' ? router.source : undefined) ?? null,
+    primary: router.source ?? null,
+    upFor: past.upSince === undefined ? null : Math.max(0, Math.floor((now - past.upSince) / 10)),
+    upSince: past.upSince === undefined ? null : upTime(past.upSince),
+    newMasterReason: past.newMasterReason,
+    lastError: past.lastError,
+    countersSince: upTime(past.countersSince),
+    counters: {
+      becameMaster: counters.becameMaster,
+      advertsReceived: counters.advertsReceived,
+      priorityZeroReceived: counters.priorityZeroReceived,
+      priorityZeroSent: counters.priorityZeroSent,
+      intervalErrors: errors['advert-interval'],
+      authFailures: errors['auth-failure'],
+      ttlErrors: errors.ttl,
+      typeErrors: errors.type,
+      addressListErrors: errors['address-list'],
+      invalidAuthTypes: 0,
+      authTypeMismatches: errors['auth-type'],
+      lengthErrors: errors.length,
+      checksumErrors: errors.checksum,
+      versionErrors: errors.version,
+    },
+  };
+}
+
+function syncGroupRow(group: SyncGroup, sources: Sources): SyncGroupRow {
+  const members = sources.vrrp?.instances.filter(({ name }) => group.members.includes(name)) ?? [];
+  const { master, backup, fault, stop, any } = scriptRows(group.notify);
+  return {
+    name: group.name,
+    state: groupState(members.map((router) => stateOf(router, sources.vrrpIsStale))),
+    smtpAlert: group.smtpAlert,
+    scripts: { master, backup, fault, stop, any },
+    trackingWeight: group.trackingWeight,
+    members: group.members,
+    tracked: trackedRows(group, sources),
+  };
+}
+
+/** A group is in fault as soon as one member is, and master only when all are. */
+export function groupState(members: readonly StateOfInstance[]): StateOfInstance {
+  if (members.length === 0 || members.includes('unknown')) return 'unknown';
+  if (members.includes('fault')) return 'fault';
+  if (members.includes('init')) return 'init';
+  return members.every((state) => state === 'master') ? 'master' : 'backup';
+}
+
+const NOTHING_TRACKED: TrackedRows = { interfaces: [], scripts: [], files: [], bfds: [], processes: [] };
+
+interface Tracking {
+  readonly trackInterfaces: readonly TrackedName[];
+  readonly trackScripts: readonly TrackedName[];
+  readonly trackFiles: readonly TrackedName[];
+  readonly trackProcesses: readonly TrackedName[];
+  readonly trackBfd: readonly TrackedName[];
+}
+
+function trackedRows(tracking: Tracking, { config, interfaceIndex }: Sources): TrackedRows {
+  const rows = (names: readonly TrackedName[], ofObject: (name: string) => number = () => 0): TrackedRow[] =>
+    names.map(({ name, weight, reverse }) => ({ name, weight: weight ?? ofObject(name), reverse }));
+  return {
+    interfaces: rows(tracking.trackInterfaces).flatMap((row) => {
+      const ifIndex = interfaceIndex(row.name);
+      return ifIndex === undefined ? [] : [{ ...row, ifIndex }];
+    }),
+    scripts: rows(tracking.trackScripts, (name) => config.scripts.find((script) => script.name === name)?.weight ?? 0),
+    files: rows(tracking.trackFiles),
+    bfds: rows(tracking.trackBfd),
+    processes: rows(tracking.trackProcesses),
   };
 }
 
@@ -135,5 +303,31 @@ function addressRow(address: AddressSnapshot): AddressRow {
     label: address.label ?? null,
     set: address.installed,
     advertised: address.advertised,
+  };
+}
+
+function staticAddressRow(address: VirtualAddress, { interfaceIndex }: Sources): AddressRow {
+  return {
+    address: address.address,
+    prefixLength: address.prefixLength,
+    broadcast: address.broadcast ?? null,
+    peer: address.peer?.address ?? null,
+    scope: SCOPES[address.scope ?? 0] ?? 'other',
+    ifIndex: interfaceIndex(address.interface) ?? 0,
+    ifName: address.interface,
+    label: address.label ?? null,
+    set: interfaceIndex(address.interface) !== undefined,
+    advertised: false,
+  };
+}
+
+/** A service as the configuration has it: whether it works, and how much it does, is not known. */
+function withoutState(service: VirtualServerRow): VirtualServerRow {
+  return {
+    ...service,
+    state: 'unknown',
+    traffic: null,
+    sorryServer: service.sorryServer === null ? null : { ...service.sorryServer, kernel: null },
+    realServers: service.realServers.map((server) => ({ ...server, state: 'unknown', kernel: null })),
   };
 }

@@ -187,6 +187,13 @@ function toWireChange(change: OverrideChange): NonNullable<model.Override['chang
       return { $case: 'priority', value: { instance: change.instance, priority: change.priority } };
     case 'vrrp-preempt':
       return { $case: 'preempt', value: { instance: change.instance, preempt: change.preempt } };
+    case 'vrrp-accept':
+      return { $case: 'accept', value: { instance: change.instance, accept: change.accept } };
+    case 'vrrp-promote-secondaries':
+      return {
+        $case: 'promoteSecondaries',
+        value: { instance: change.instance, promoteSecondaries: change.promoteSecondaries },
+      };
     case 'real-server-weight':
       return {
         $case: 'weight',
@@ -205,6 +212,10 @@ export function fromWireChange(change: NonNullable<model.Override['change']>): O
       return { kind: 'vrrp-priority', ...change.value };
     case 'preempt':
       return { kind: 'vrrp-preempt', ...change.value };
+    case 'accept':
+      return { kind: 'vrrp-accept', ...change.value };
+    case 'promoteSecondaries':
+      return { kind: 'vrrp-promote-secondaries', ...change.value };
     case 'weight':
       return { kind: 'real-server-weight', ...change.value };
     case 'drainNode':

@@ -2,7 +2,7 @@ import type { DumpSource } from './dump-signals.ts';
 import { createHash } from 'node:crypto';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
-import type { MibRows } from '@keepfleet/mib';
+import type { MibRows, Notification } from '@keepfleet/mib';
 import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
@@ -22,6 +22,8 @@ import { configuredValue, describeChange, refusalOf } from './changes.ts';
 import { errorText } from '../error-text.ts';
 import { type EventText, lvsEventText, vrrpEventText } from './events.ts';
 import { mibRows } from './mib-rows.ts';
+import { Notifications } from './notifications.ts';
+import { RouterHistory } from './router-history.ts';
 import { type NodeView, nodeState } from './node-state.ts';
 import type { OverrideStore } from './override-store.ts';
 import type { EventOrigin, EventSpool } from './spool.ts';
@@ -43,6 +45,8 @@ export interface NodeOptions {
   readonly changed: () => void;
   /** Called once for each event of the two processes. */
   readonly happened: (event: VrrpEvent | LvsEvent, configuration: Configuration) => void;
+  /** What SNMP managers are to be told. */
+  readonly notify: (notification: Notification) => void;
 }
 
 interface Half<Snapshot> {
@@ -91,6 +95,8 @@ export class ControlNode implements CommandTarget {
     heardAt: 0,
   };
   readonly #waiting = new Set<() => void>();
+  readonly #history = new RouterHistory();
+  readonly #notifications = new Notifications(this.#history);
   #expiry: NodeJS.Timeout | undefined;
   members: readonly model.Member[] = [];
   /** What gossip says of the virtual routers that this node carries. */
@@ -115,12 +121,27 @@ export class ControlNode implements CommandTarget {
 
   /** What the link to the vrrp process tells. */
   readonly vrrpListener: LinkListener<VrrpSnapshot, VrrpEvent> = this.#watched(
-    this.#listener('vrrp', this.#vrrp, vrrpEventText, () => this.#tellMasters()),
+    this.#listener(
+      'vrrp',
+      this.#vrrp,
+      vrrpEventText,
+      () => this.#tellMasters(),
+      (event, at) => {
+        this.#history.event(event, at);
+        this.#tell((config) => this.#notifications.ofVrrp(event, config, at));
+      },
+    ),
   );
-  readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener('lvs', this.#lvs, lvsEventText, () => {
-    this.#toldMasters = undefined;
-    this.#tellMasters();
-  });
+  readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener(
+    'lvs',
+    this.#lvs,
+    lvsEventText,
+    () => {
+      this.#toldMasters = undefined;
+      this.#tellMasters();
+    },
+    (event) => this.#tell((config) => this.#notifications.ofLvs(event, config)),
+  );
 
   /** Takes a configuration and puts it in force. */
   async configure(configuration: Configuration): Promise<string | undefined> {
@@ -243,9 +264,37 @@ export class ControlNode implements CommandTarget {
     });
   }
 
-  rows(): MibRows | undefined {
+  /** `upTimeZero`: where sysUpTime is zero, milliseconds since 1970. */
+  rows(upTimeZero: number): MibRows | undefined {
     const config = this.#configuration?.config;
-    return config && mibRows(config, this.#options, this.#vrrp.snapshot, this.#lvs.snapshot);
+    if (config === undefined) return undefined;
+    const now = Date.now();
+    if (this.#vrrp.snapshot !== undefined) this.#history.snapshot(this.#vrrp.snapshot, now);
+    return mibRows({
+      config,
+      node: this.#options,
+      vrrp: this.#vrrp.snapshot,
+      vrrpIsStale: this.#vrrp.silentSince !== undefined,
+      lvs: this.#lvs.snapshot,
+      lvsIsStale: this.#lvs.silentSince !== undefined,
+      history: this.#history,
+      overrides: this.overrides.list(new Date(now)),
+      now,
+      upTimeZero,
+    });
+  }
+
+  /** For the metrics: of a process that is silent there is nothing to tell. */
+  heard(): { readonly vrrp: VrrpSnapshot | undefined; readonly lvs: LvsSnapshot | undefined } {
+    return {
+      vrrp: this.#vrrp.silentSince === undefined ? this.#vrrp.snapshot : undefined,
+      lvs: this.#lvs.silentSince === undefined ? this.#lvs.snapshot : undefined,
+    };
+  }
+
+  /** Of the configuration in force. */
+  get snmpSocket(): string | undefined {
+    return this.#configuration?.config.globalDefs.snmp.socket;
   }
 
   /** What the files are made from that signals ask for. */
@@ -357,6 +406,7 @@ export class ControlNode implements CommandTarget {
     half: Half<Snapshot>,
     textOf: (event: Event) => EventText,
     heard: () => void,
+    alsoTell: (event: Event, at: number) => void,
   ): LinkListener<Snapshot, Event> {
     const changed = () => {
       for (const check of this.#waiting) check();
@@ -401,6 +451,7 @@ export class ControlNode implements CommandTarget {
       event: (event, at, position) => {
         const news = this.note(textOf(event), new Date(at), { role, ...position });
         if (news && this.#configuration !== undefined) this.#options.happened(event, this.#configuration);
+        if (news) alsoTell(event, at);
         changed();
       },
       missed: (count) =>
@@ -460,6 +511,12 @@ export class ControlNode implements CommandTarget {
       // Told again with the next report of the vrrp process.
       if (!outcome.ok && this.#toldMasters === told) this.#toldMasters = undefined;
     });
+  }
+
+  #tell(notificationsOf: (config: Configuration['config']) => readonly Notification[]): void {
+    const config = this.#configuration?.config;
+    if (config === undefined) return;
+    for (const notification of notificationsOf(config)) this.#options.notify(notification);
   }
 
   #armExpiry(): void {

@@ -49,6 +49,10 @@ function applied(settings: NodeSettings, change: OverrideChange): NodeSettings |
       return withInstance(settings, change.instance, { priority: change.priority });
     case 'vrrp-preempt':
       return withInstance(settings, change.instance, { preempt: change.preempt });
+    case 'vrrp-accept':
+      return withInstance(settings, change.instance, { accept: change.accept });
+    case 'vrrp-promote-secondaries':
+      return withInstance(settings, change.instance, { promoteSecondaries: change.promoteSecondaries });
     case 'real-server-weight':
       return withWeight(
         settings,
@@ -82,7 +86,11 @@ function applied(settings: NodeSettings, change: OverrideChange): NodeSettings |
 function withInstance(
   settings: NodeSettings,
   name: string,
-  change: { readonly priority: number } | { readonly preempt: boolean },
+  change:
+    | { readonly priority: number }
+    | { readonly preempt: boolean }
+    | { readonly accept: boolean }
+    | { readonly promoteSecondaries: boolean },
 ): NodeSettings | undefined {
   const { instances } = settings.vrrp;
   if (!instances.some((instance) => instance.name === name)) return undefined;

@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const overrideChangeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('vrrp-priority'), instance: z.string(), priority: z.int().min(1).max(255) }),
   z.object({ kind: z.literal('vrrp-preempt'), instance: z.string(), preempt: z.boolean() }),
+  z.object({ kind: z.literal('vrrp-accept'), instance: z.string(), accept: z.boolean() }),
+  z.object({ kind: z.literal('vrrp-promote-secondaries'), instance: z.string(), promoteSecondaries: z.boolean() }),
   z.object({
     kind: z.literal('real-server-weight'),
     service: z.string(),
@@ -39,6 +41,8 @@ export function overrideTarget(change: OverrideChange): string {
   switch (change.kind) {
     case 'vrrp-priority':
     case 'vrrp-preempt':
+    case 'vrrp-accept':
+    case 'vrrp-promote-secondaries':
       return `${change.kind}/${change.instance}`;
     case 'real-server-weight':
       return `${change.kind}/${change.service}/${change.realServer}`;

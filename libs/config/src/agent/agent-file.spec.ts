@@ -29,6 +29,13 @@ function problems(text: string): string[] {
   return result.ok ? [] : result.problems.map(formatAgentFileProblem);
 }
 
+const SNMP_DEFAULTS = {
+  enabled: true,
+  users: [],
+  views: {},
+  notifications: { receivers: [], burst: 100, perSecond: 20 },
+};
+
 describe('an agent.yaml', () => {
   it('is read into its settings', () => {
     expect(parseAgentFile('agent.yaml', full)).toEqual({
@@ -54,7 +61,7 @@ describe('an agent.yaml', () => {
           profile: 'lan',
           label: '',
         },
-        snmp: { enabled: false, agentx: 'unix:/var/agentx/master' },
+        snmp: { ...SNMP_DEFAULTS, enabled: false },
         paths: { run: '/run/k', state: '/var/lib/k', keepalivedConf: '/etc/k/keepalived.conf' },
       },
     });
@@ -63,8 +70,75 @@ describe('an agent.yaml', () => {
   it.each(['', '# nothing yet\n', '{}'])('%j is all defaults', (text) => {
     expect(parseAgentFile('agent.yaml', text)).toEqual({
       ok: true,
-      value: { labels: {}, snmp: { enabled: true, agentx: 'unix:/var/agentx/master' }, paths: {} },
+      value: { labels: {}, snmp: SNMP_DEFAULTS, paths: {} },
     });
+  });
+
+  it('reads an agent of its own, its users and its receivers', () => {
+    const text = `
+snmp:
+  standalone:
+    listen: [192.0.2.1, "[2001:db8::1]:1161"]
+    communities:
+      - { name: public, from: [192.0.2.0/24] }
+      - { name: private, access: read-write, view: lvs }
+  users:
+    - { name: ops, auth: { password: longenough }, privacy: { protocol: AES-256, password: longenough } }
+  views:
+    lvs: { include: [.1.3.6.1.4.1.9586.100.5.3] }
+  notifications:
+    receivers:
+      - { address: 192.0.2.9, community: public }
+      - { address: "192.0.2.9:1162", user: ops, inform: true }
+metrics: {}
+`;
+    expect(parseAgentFile('agent.yaml', text)).toMatchObject({
+      ok: true,
+      value: {
+        snmp: {
+          standalone: {
+            listen: [
+              { address: '192.0.2.1', port: 161 },
+              { address: '2001:db8::1', port: 1161 },
+            ],
+            communities: [
+              { name: 'public', access: 'read-only', from: ['192.0.2.0/24'] },
+              { name: 'private', access: 'read-write', from: [], view: 'lvs' },
+            ],
+          },
+          users: [{ auth: { protocol: 'SHA-256' }, privacy: { protocol: 'AES-256' }, access: 'read-only' }],
+          views: { lvs: { include: ['1.3.6.1.4.1.9586.100.5.3'], exclude: [] } },
+          notifications: {
+            receivers: [
+              { address: { port: 162 }, inform: false },
+              { address: { port: 1162 }, user: 'ops', inform: true, timeout: 1 },
+            ],
+          },
+        },
+        metrics: { listen: { address: '127.0.0.1', port: 9650 } },
+      },
+    });
+  });
+
+  it.each([
+    ['snmp:\n  users:\n    - { name: a, auth: { password: short } }', 'snmp.users[0].auth.password'],
+    ['snmp:\n  users:\n    - { name: a, access: read-write }', 'snmp.users[0].access'],
+    ['snmp:\n  users:\n    - { name: a, privacy: { password: longenough } }', 'snmp.users[0].privacy'],
+    ['snmp:\n  users: [{ name: a }, { name: a }]', 'snmp.users[1].name'],
+    ['snmp:\n  users: [{ name: a, view: none }]', 'snmp.users[0].view'],
+    [
+      'snmp:\n  standalone:\n    communities: [{ name: a, from: [192.0.2.0/33] }]',
+      'snmp.standalone.communities[0].from[0]',
+    ],
+    ['snmp:\n  notifications:\n    receivers: [{ address: 192.0.2.1 }]', 'snmp.notifications.receivers[0].community'],
+    [
+      'snmp:\n  notifications:\n    receivers: [{ address: 192.0.2.1, user: a }]',
+      'snmp.notifications.receivers[0].user',
+    ],
+    ['snmp:\n  views: { a: { include: [enterprises] } }', 'snmp.views.a.include[0]'],
+  ])('%j is wrong at %s', (text, setting) => {
+    const result = parseAgentFile('agent.yaml', text);
+    expect(result.ok ? [] : result.problems.map((problem) => problem.setting)).toEqual([setting]);
   });
 
   it.each([

@@ -1,10 +1,13 @@
-import { type IpAddress, parseIp } from '@keepfleet/wire';
 import { type Document, LineCounter, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Position } from '../diagnostics.ts';
+import { endpointWithPort, readEndpoint } from './endpoint.ts';
+import { snmpSettings } from './snmp-settings.ts';
 
 /** serf's port, for UDP and TCP. */
 export const DEFAULT_GOSSIP_PORT = 7946;
+
+export const DEFAULT_METRICS_PORT = 9650;
 
 /** One thing wrong with an agent.yaml: where in the file, and in which setting. */
 export interface AgentFileProblem extends Position {
@@ -27,17 +30,11 @@ const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/;
 const path = z.string().startsWith('/', 'expected an absolute path');
 const nodeName = z.string().max(MAX_NODE_NAME).regex(NODE_NAME, 'expected letters, digits, ".", "_" and "-"');
 
-/** `192.0.2.1`, `192.0.2.1:7946`, `2001:db8::1` or `[2001:db8::1]:7946`. */
-const endpoint = z.string().transform((text, context): { address: IpAddress; port: number } => {
-  const found = readEndpoint(text);
-  if (found !== undefined) return found;
-  context.addIssue({ code: 'custom', message: `found "${text}", expected an IP address, with :PORT if need be` });
-  return z.NEVER;
-});
+const endpoint = endpointWithPort(DEFAULT_GOSSIP_PORT);
 
 /** The same, or a name in place of the address. */
 const seed = z.string().transform((text, context): { host: string; port: number } => {
-  const found = readEndpoint(text);
+  const found = readEndpoint(text, DEFAULT_GOSSIP_PORT);
   if (found !== undefined) return { host: found.address, port: found.port };
   const [, name, digits] = SEED_NAME.exec(text) ?? [];
   const port = digits === undefined ? DEFAULT_GOSSIP_PORT : Number(digits);
@@ -116,13 +113,10 @@ const gossip = z.strictObject({
     .describe('Largest datagram, bytes of UDP payload; default 1400. Lower where a tunnel carries less.'),
 });
 
-const snmp = z.strictObject({
-  enabled: z.boolean().default(true).describe('Whether this node is a sub-agent of a master agent.'),
-  agentx: z
-    .string()
-    .regex(/^(unix:\/|\/|tcp:)/, 'expected unix:/PATH or tcp:HOST:PORT')
-    .default('unix:/var/agentx/master')
-    .describe('Where the master agent listens for sub-agents, as net-snmp writes it.'),
+const metrics = z.strictObject({
+  listen: endpointWithPort(DEFAULT_METRICS_PORT)
+    .prefault(`127.0.0.1:${DEFAULT_METRICS_PORT}`)
+    .describe('IP[:PORT] where Prometheus asks for /metrics; default 127.0.0.1:9650. Nobody is asked who he is.'),
 });
 
 const agentFile = z.strictObject({
@@ -141,9 +135,8 @@ const agentFile = z.strictObject({
     .describe('Words to select nodes by.'),
   controller: controller.optional().describe('Missing: the node reports to nobody.'),
   gossip: gossip.optional().describe('Missing: the node gossips with nobody.'),
-  snmp: snmp
-    .default({ enabled: true, agentx: 'unix:/var/agentx/master' })
-    .describe('SNMP by way of the local master agent.'),
+  snmp: snmpSettings.prefault({}).describe('SNMP: by way of the local master agent, and by itself.'),
+  metrics: metrics.optional().describe('Missing: no metrics for Prometheus.'),
   paths: z
     .strictObject({
       run: path.optional().describe('Directory of sockets and pid files.'),
@@ -248,13 +241,4 @@ function settingName(steps: readonly PropertyKey[]): string {
     if (typeof step === 'number') return `${name}[${step}]`;
     return name === '' ? String(step) : `${name}.${String(step)}`;
   }, '');
-}
-
-function readEndpoint(text: string): { address: IpAddress; port: number } | undefined {
-  const bare = parseIp(text);
-  if (bare.ok) return { address: bare.value, port: DEFAULT_GOSSIP_PORT };
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const address = parseIp(match?.[1] ?? match?.[2] ?? '');
-  const port = Number(match?.[3]);
-  return address.ok && port >= 1 && port <= 65_535 ? { address: address.value, port } : undefined;
 }

@@ -47,6 +47,13 @@ export interface GlobalSettings {
   scriptUser: { user: string; group?: string };
   enableScriptSecurity: boolean;
   enableTraps: boolean;
+  enableSnmpVrrp: boolean;
+  enableSnmpChecker: boolean;
+  enableSnmpRfcV2: boolean;
+  enableSnmpRfcV3: boolean;
+  snmpSocket: string;
+  snmpServiceInterval: number;
+  snmpServerInterval: number;
   defaultInterface: string;
   dynamicInterfaces: boolean;
   version: 2 | 3;
@@ -120,7 +127,7 @@ const path = pending<Draft<GlobalSettings>>(word('a path'));
 const list = pending<Draft<GlobalSettings>>(words);
 const bufferSize = pending<Draft<GlobalSettings>>(integer(0, LONGEST));
 const program = pending<Draft<GlobalSettings>>(command);
-const statsInterval = pending<Draft<GlobalSettings>>(seconds(0.001, 30));
+const statsInterval = seconds(0.001, 30);
 const fifo = pending<Draft<GlobalSettings>>(
   syntax('PATH [USER [GROUP]]', '/run/x.fifo', (args: Arguments) => [args.need('a path'), ...words(args)]),
 );
@@ -153,8 +160,17 @@ const flushOnStop: Row = sets(
   'lvsFlushOnStop',
   syntax('[VS]', 'VS', (args: Arguments) => (args.takeIf('VS') ? 'services' : 'everything')),
 );
-/** Keepfleet always serves SNMP where a master agent runs, so these ask for what is there. */
-const alwaysThere: Row = { implemented: true, form: { kind: 'none' }, read: () => undefined };
+/** Keepfleet serves every MIB wherever a master agent runs; these say which notifications it sends. */
+const snmpVrrp: Row = fixes('enableSnmpVrrp', true);
+const snmpRfcV2: Row = fixes('enableSnmpRfcV2', true);
+const snmpRfcV3: Row = fixes('enableSnmpRfcV3', true);
+const snmpRfc: Row = {
+  ...snmpRfcV2,
+  read(target, args, block) {
+    snmpRfcV2.read(target, args, block);
+    snmpRfcV3.read(target, args, block);
+  },
+};
 
 export const globalDefs: Table<Draft<GlobalSettings>> = {
   router_id: sets('routerId', word('a name')),
@@ -277,16 +293,16 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   lvs_drift: sets('lvsDrift', oneOf('repair', 'report')),
   lvs_foreign: sets('lvsForeign', oneOf('leave', 'remove')),
   rs_init_notifies: sets('realServerInitNotifies', boolean),
-  snmp_socket: pending(word('an address')),
-  enable_snmp_vrrp: alwaysThere,
-  enable_snmp_checker: alwaysThere,
-  enable_snmp_rfc: flagOnly,
-  enable_snmp_rfcv2: flagOnly,
-  enable_snmp_rfcv3: flagOnly,
-  enable_snmp_keepalived: deprecated(alwaysThere, 'enable_snmp_vrrp'),
+  snmp_socket: sets('snmpSocket', word('an address')),
+  enable_snmp_vrrp: snmpVrrp,
+  enable_snmp_checker: fixes('enableSnmpChecker', true),
+  enable_snmp_rfc: snmpRfc,
+  enable_snmp_rfcv2: snmpRfcV2,
+  enable_snmp_rfcv3: snmpRfcV3,
+  enable_snmp_keepalived: deprecated(snmpVrrp, 'enable_snmp_vrrp'),
   enable_traps: kept(fixes('enableTraps', true)),
-  snmp_vs_stats_update_interval: statsInterval,
-  snmp_rs_stats_update_interval: statsInterval,
+  snmp_vs_stats_update_interval: sets('snmpServiceInterval', statsInterval),
+  snmp_rs_stats_update_interval: sets('snmpServerInterval', statsInterval),
   enable_dbus: flagOnly,
   dbus_service_name: name,
   dbus_no_interface_name: name,

@@ -79,6 +79,7 @@ export interface GlobalDefs {
   /** Tell of real servers that are up at start, too. */
   readonly realServerInitNotifies: boolean;
   readonly enableTraps: boolean;
+  readonly snmp: SnmpKeywords;
   readonly enableScriptSecurity: boolean;
   /** User of the scripts that name none. */
   readonly scriptUser?: { readonly user: string; readonly group?: string };
@@ -153,6 +154,20 @@ export interface LvsSyncDaemon {
   readonly ttl?: number;
   /** Default 224.0.0.81. */
   readonly group?: IpAddress;
+}
+
+/** Keywords about SNMP. All MIBs are served in any case; the flags say which notifications are sent with enable_traps. */
+export interface SnmpKeywords {
+  readonly vrrp: boolean;
+  readonly checker: boolean;
+  readonly rfcV2: boolean;
+  readonly rfcV3: boolean;
+  /** Where the master agent listens; agent.yaml goes before. Default `unix:/var/agentx/master`. */
+  readonly socket: string;
+  /** Age that statistics of virtual servers may have; default 5 s. Lowering it costs a reading of the kernel each time. */
+  readonly serviceInterval: Micros;
+  /** The same for real servers; default that of virtual servers. */
+  readonly serverInterval: Micros;
 }
 
 /** Schedule of gratuitous ARP and unsolicited neighbour advertisements. Raising a repeat costs broadcasts on every takeover. */

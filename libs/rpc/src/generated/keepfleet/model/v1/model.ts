@@ -282,6 +282,8 @@ export interface Override {
     | { $case: "weight"; value: WeightChange }
     | { $case: "drainNode"; value: DrainNodeChange }
     | { $case: "drainServer"; value: DrainServerChange }
+    | { $case: "accept"; value: AcceptChange }
+    | { $case: "promoteSecondaries"; value: PromoteSecondariesChange }
     | undefined;
 }
 
@@ -293,6 +295,16 @@ export interface PriorityChange {
 export interface PreemptChange {
   instance: string;
   preempt: boolean;
+}
+
+export interface AcceptChange {
+  instance: string;
+  accept: boolean;
+}
+
+export interface PromoteSecondariesChange {
+  instance: string;
+  promoteSecondaries: boolean;
 }
 
 export interface WeightChange {
@@ -2168,6 +2180,12 @@ export const Override: MessageFns<Override> = {
       case "drainServer":
         DrainServerChange.encode(message.change.value, writer.uint32(90).fork()).join();
         break;
+      case "accept":
+        AcceptChange.encode(message.change.value, writer.uint32(98).fork()).join();
+        break;
+      case "promoteSecondaries":
+        PromoteSecondariesChange.encode(message.change.value, writer.uint32(106).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2273,6 +2291,25 @@ export const Override: MessageFns<Override> = {
             message.change = { $case: "drainServer", value: DrainServerChange.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.change = { $case: "accept", value: AcceptChange.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.change = {
+              $case: "promoteSecondaries",
+              value: PromoteSecondariesChange.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2311,6 +2348,12 @@ export const Override: MessageFns<Override> = {
         ? { $case: "drainServer", value: DrainServerChange.fromJSON(object.drainServer) }
         : isSet(object.drain_server)
         ? { $case: "drainServer", value: DrainServerChange.fromJSON(object.drain_server) }
+        : isSet(object.accept)
+        ? { $case: "accept", value: AcceptChange.fromJSON(object.accept) }
+        : isSet(object.promoteSecondaries)
+        ? { $case: "promoteSecondaries", value: PromoteSecondariesChange.fromJSON(object.promoteSecondaries) }
+        : isSet(object.promote_secondaries)
+        ? { $case: "promoteSecondaries", value: PromoteSecondariesChange.fromJSON(object.promote_secondaries) }
         : undefined,
     };
   },
@@ -2345,6 +2388,10 @@ export const Override: MessageFns<Override> = {
       obj.drainNode = DrainNodeChange.toJSON(message.change.value);
     } else if (message.change?.$case === "drainServer") {
       obj.drainServer = DrainServerChange.toJSON(message.change.value);
+    } else if (message.change?.$case === "accept") {
+      obj.accept = AcceptChange.toJSON(message.change.value);
+    } else if (message.change?.$case === "promoteSecondaries") {
+      obj.promoteSecondaries = PromoteSecondariesChange.toJSON(message.change.value);
     }
     return obj;
   },
@@ -2388,6 +2435,21 @@ export const Override: MessageFns<Override> = {
       case "drainServer": {
         if (object.change?.value !== undefined && object.change?.value !== null) {
           message.change = { $case: "drainServer", value: DrainServerChange.fromPartial(object.change.value) };
+        }
+        break;
+      }
+      case "accept": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "accept", value: AcceptChange.fromPartial(object.change.value) };
+        }
+        break;
+      }
+      case "promoteSecondaries": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = {
+            $case: "promoteSecondaries",
+            value: PromoteSecondariesChange.fromPartial(object.change.value),
+          };
         }
         break;
       }
@@ -2562,6 +2624,180 @@ export const PreemptChange: MessageFns<PreemptChange> = {
     const message = createBasePreemptChange();
     message.instance = object.instance ?? "";
     message.preempt = object.preempt ?? false;
+    return message;
+  },
+};
+
+function createBaseAcceptChange(): AcceptChange {
+  return { instance: "", accept: false };
+}
+
+export const AcceptChange: MessageFns<AcceptChange> = {
+  encode(message: AcceptChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== "") {
+      writer.uint32(10).string(message.instance);
+    }
+    if (message.accept !== false) {
+      writer.uint32(16).bool(message.accept);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcceptChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcceptChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.accept = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AcceptChange {
+    return {
+      instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
+      accept: isSet(object.accept) ? globalThis.Boolean(object.accept) : false,
+    };
+  },
+
+  toJSON(message: AcceptChange): unknown {
+    const obj: any = {};
+    if (message.instance !== "") {
+      obj.instance = message.instance;
+    }
+    if (message.accept !== false) {
+      obj.accept = message.accept;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AcceptChange>, I>>(base?: I): AcceptChange {
+    return AcceptChange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcceptChange>, I>>(object: I): AcceptChange {
+    const message = createBaseAcceptChange();
+    message.instance = object.instance ?? "";
+    message.accept = object.accept ?? false;
+    return message;
+  },
+};
+
+function createBasePromoteSecondariesChange(): PromoteSecondariesChange {
+  return { instance: "", promoteSecondaries: false };
+}
+
+export const PromoteSecondariesChange: MessageFns<PromoteSecondariesChange> = {
+  encode(message: PromoteSecondariesChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== "") {
+      writer.uint32(10).string(message.instance);
+    }
+    if (message.promoteSecondaries !== false) {
+      writer.uint32(16).bool(message.promoteSecondaries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromoteSecondariesChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromoteSecondariesChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.promoteSecondaries = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PromoteSecondariesChange {
+    return {
+      instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
+      promoteSecondaries: isSet(object.promoteSecondaries)
+        ? globalThis.Boolean(object.promoteSecondaries)
+        : isSet(object.promote_secondaries)
+        ? globalThis.Boolean(object.promote_secondaries)
+        : false,
+    };
+  },
+
+  toJSON(message: PromoteSecondariesChange): unknown {
+    const obj: any = {};
+    if (message.instance !== "") {
+      obj.instance = message.instance;
+    }
+    if (message.promoteSecondaries !== false) {
+      obj.promoteSecondaries = message.promoteSecondaries;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PromoteSecondariesChange>, I>>(base?: I): PromoteSecondariesChange {
+    return PromoteSecondariesChange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PromoteSecondariesChange>, I>>(object: I): PromoteSecondariesChange {
+    const message = createBasePromoteSecondariesChange();
+    message.instance = object.instance ?? "";
+    message.promoteSecondaries = object.promoteSecondaries ?? false;
     return message;
   },
 };

@@ -3,15 +3,14 @@ import { instant } from '@keepfleet/machine';
 import {
   AgentXSession,
   type Change,
-  KEEPALIVED_MIB,
   MibView,
-  type MibRows,
   type SessionInput,
   type SessionOutput,
   type SessionProblem,
   type SessionSnapshot,
-  keepalivedMib,
+  mibModules,
   oidText,
+  type VarBind,
 } from '@keepfleet/mib';
 import { type MasterAddress, parseMasterAddress } from './master-address.ts';
 import { errorText } from '../error-text.ts';
@@ -31,24 +30,28 @@ export interface SnmpLog {
   warn(fields: object, message: string): void;
 }
 
-export interface SnmpOptions {
+export interface AgentXOptions {
   /** As net-snmp writes it: `unix:/var/agentx/master`, `tcp:localhost:705`. */
   readonly socket: string;
   /** Makes all the changes or none. A manager waits for it, for {@link MASTER_TIMEOUT} less a second at the most. */
   readonly onSet: (changes: readonly Change[]) => Promise<SetOutcome>;
   readonly log: SnmpLog;
+  /** What is served. */
+  readonly view: MibView;
 }
 
-export interface SnmpStatus extends SessionSnapshot {
+export interface AgentXStatus extends SessionSnapshot {
   readonly socket: string;
   /** Bytes that snmpd has not taken. */
   readonly queued: number;
+  /** Where snmpd's sysUpTime is zero, milliseconds since 1970; undefined before the first session. */
+  readonly upTimeZero: number | undefined;
 }
 
-export interface Snmp {
-  /** New rows; cheap until somebody asks for them. */
-  update(rows: MibRows): void;
-  status(): SnmpStatus;
+export interface AgentX {
+  /** Tells managers through snmpd; waits while that is away. */
+  notify(varBinds: readonly VarBind[]): void;
+  status(): AgentXStatus;
   /** Says goodbye to snmpd and closes. */
   close(): Promise<void>;
 }
@@ -60,38 +63,39 @@ export const MASTER_TIMEOUT = 5;
  * Serves KEEPALIVED-MIB as a sub-agent of snmpd, for as long as the process lives: connects, and connects again whenever
  * the connection ends. Throws only for a socket address that is none.
  */
-export function startSnmp(options: SnmpOptions): Snmp {
+export function startAgentX(options: AgentXOptions): AgentX {
   const address = parseMasterAddress(options.socket);
   if (!address.ok) {
     throw new TypeError(`snmp_socket "${options.socket}" is neither unix:/PATH nor tcp:HOST:PORT`);
   }
-  const driver = new SnmpDriver(options, address.value);
+  const driver = new AgentXDriver(options, address.value);
   driver.start();
   return driver;
 }
 
-class SnmpDriver implements Snmp {
-  readonly #options: SnmpOptions;
+class AgentXDriver implements AgentX {
+  readonly #options: AgentXOptions;
   readonly #address: MasterAddress;
-  readonly #view = new MibView(keepalivedMib);
   readonly #session: AgentXSession;
   readonly #undo = new Map<number, () => Promise<void>>();
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #upTimeZero: number | undefined;
   /** What was logged last, so that a master that is away for a week is one line and not a hundred thousand. */
   #logged = '';
 
-  constructor(options: SnmpOptions, address: MasterAddress) {
+  constructor(options: AgentXOptions, address: MasterAddress) {
     this.#options = options;
     this.#address = address;
     this.#session = new AgentXSession(
       {
         description: 'Keepfleet agent',
-        subtrees: [oidText(KEEPALIVED_MIB)],
+        subtrees: mibModules.map(({ root }) => oidText(root)),
         timeout: MASTER_TIMEOUT,
         priority: 127,
+        capabilities: mibModules.map(({ root, description }) => ({ id: oidText(root), description })),
       },
-      this.#view,
+      options.view,
     );
   }
 
@@ -99,15 +103,16 @@ class SnmpDriver implements Snmp {
     this.#handle({ kind: 'start' });
   }
 
-  update(rows: MibRows): void {
-    this.#view.update(rows);
+  notify(varBinds: readonly VarBind[]): void {
+    this.#handle({ kind: 'notify', varBinds });
   }
 
-  status(): SnmpStatus {
+  status(): AgentXStatus {
     return {
       ...this.#session.snapshot(),
       socket: this.#options.socket,
       queued: this.#socket?.writableLength ?? 0,
+      upTimeZero: this.#upTimeZero,
     };
   }
 
@@ -164,7 +169,11 @@ class SnmpDriver implements Snmp {
         return;
       case 'serving':
         this.#logged = '';
-        this.#options.log.info({ socket: this.#options.socket }, 'snmpd serves KEEPALIVED-MIB from this agent');
+        this.#upTimeZero = Date.now() - output.sysUpTime * 10;
+        this.#options.log.info(
+          { socket: this.#options.socket },
+          'snmpd serves KEEPALIVED-MIB, VRRP-MIB and VRRPV3-MIB from this agent',
+        );
         return;
       case 'problem':
         this.#report(output.problem);
@@ -270,7 +279,9 @@ function messageOf(problem: SessionProblem): string {
     case 'timeout':
       return `snmpd does not answer (waited for ${problem.waitingFor}); connecting again`;
     case 'refused':
-      return `snmpd refused to ${problem.request} (${problem.error}); does another sub-agent serve KEEPALIVED-MIB? trying again`;
+      return refusalText(problem);
+    case 'notification-dropped':
+      return 'too many notifications wait for snmpd; the oldest are given up';
     case 'closed-by-master':
       return `snmpd closed the session (reason ${problem.reason}); connecting again`;
     case 'bad-stream':
@@ -283,5 +294,19 @@ function messageOf(problem: SessionProblem): string {
       return `snmpd asked for session ${problem.sessionId}, which is not ours; it was answered with an error`;
     case 'commit-timeout':
       return 'an SNMP SET was not carried out in time and was answered with an error; it will be undone';
+  }
+}
+
+function refusalText({ request, error }: Extract<SessionProblem, { kind: 'refused' }>): string {
+  switch (request) {
+    case 'register':
+      return `snmpd refused to register a subtree (${error}); does another sub-agent (keepalived itself?) serve it? trying again`;
+    case 'notify':
+      return `snmpd did not send a notification on (${error})`;
+    case 'add-agent-caps':
+      return `snmpd did not enter the MIBs in sysORTable (${error}); everything else works`;
+    case 'open':
+    case 'ping':
+      return `snmpd refused to ${request} (${error}); trying again`;
   }
 }

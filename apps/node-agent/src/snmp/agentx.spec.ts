@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type Server, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Framer, type Pdu, type PduBody, decodePdu, encodePdu, oid } from '@keepfleet/mib';
+import { Framer, MibView, type Pdu, type PduBody, allTables, decodePdu, encodePdu, oid } from '@keepfleet/mib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type SetOutcome, type Snmp, type SnmpOptions, startSnmp } from './snmp.ts';
+import { type AgentX, type AgentXOptions, type SetOutcome, startAgentX } from './agentx.ts';
 
 const SESSION = 7;
 const WEIGHTLESS = { kind: 'test-set', context: null, varBinds: [] } as const satisfies PduBody;
@@ -12,7 +12,7 @@ const WEIGHTLESS = { kind: 'test-set', context: null, varBinds: [] } as const sa
 let directory: string;
 let path: string;
 let master: Master;
-let snmp: Snmp | undefined;
+let snmp: AgentX | undefined;
 let logged: string[];
 
 beforeEach(async () => {
@@ -70,7 +70,7 @@ class Master {
         const pdu = decodePdu(bytes);
         if (!pdu.ok) throw new Error(pdu.error.kind);
         this.received.push(pdu.value);
-        if (this.agreeing && (pdu.value.kind === 'open' || pdu.value.kind === 'register')) {
+        if (this.agreeing && ['open', 'register', 'add-agent-caps'].includes(pdu.value.kind)) {
           const { packetId, networkOrder } = pdu.value;
           const response: PduBody = { kind: 'response', sysUpTime: 0, error: 0, index: 0, varBinds: [] };
           socket.write(encodePdu({ sessionId: SESSION, transactionId: 0, packetId, networkOrder, ...response }));
@@ -80,10 +80,11 @@ class Master {
   }
 }
 
-function start(more: Partial<SnmpOptions> = {}): Snmp {
+function start(more: Partial<AgentXOptions> = {}): AgentX {
   const note = (_fields: object, message: string) => void logged.push(message);
-  snmp = startSnmp({
+  snmp = startAgentX({
     socket: `unix:${path}`,
+    view: new MibView(allTables),
     onSet: async () => ({ ok: true, undo: async () => {} }),
     log: { info: note, warn: note },
     ...more,
@@ -95,15 +96,17 @@ const state = () => snmp?.status().state;
 const serving = () => vi.waitFor(() => expect(state()).toBe('serving'), { timeout: 10_000 });
 const answers = () => master.received.filter(({ kind }) => kind === 'response');
 
-describe('startSnmp', () => {
+describe('startAgentX', () => {
   it('throws for a socket address that is none', () => {
-    expect(() => startSnmp({ socket: 'master', onSet: refused, log: console })).toThrow(TypeError);
+    expect(() => startAgentX({ socket: 'master', view: new MibView(allTables), onSet: refused, log: console })).toThrow(
+      TypeError,
+    );
   });
 
   it('serves, and says so once', async () => {
     start();
     await serving();
-    expect(logged).toEqual(['snmpd serves KEEPALIVED-MIB from this agent']);
+    expect(logged).toEqual(['snmpd serves KEEPALIVED-MIB, VRRP-MIB and VRRPV3-MIB from this agent']);
   });
 
   it('waits for a master that is not there yet, with one line of log', async () => {

@@ -1,0 +1,236 @@
+import type { DestinationSnapshot, LvsSnapshot, TrafficSnapshot, VirtualServerSnapshot } from '@keepfleet/ipvs';
+import type { RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+
+/** What the metrics are made from. A snapshot is undefined while its process was not heard, or is silent. */
+export interface MetricSources {
+  readonly version: string;
+  readonly vrrp: VrrpSnapshot | undefined;
+  readonly lvs: LvsSnapshot | undefined;
+}
+
+type Labels = Readonly<Record<string, string | number>>;
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'gauge' | 'counter';
+  readonly samples: readonly (readonly [Labels, number | string])[];
+}
+
+/** Numbers of the exporters that read keepalived's own files. */
+const STATE = { initialize: 0, backup: 1, master: 2, fault: 3 } as const;
+
+/**
+ * The Prometheus text format. Names and labels are those of the exporters for keepalived where they have one, so that
+ * dashboards go on; what they lack begins with keepalived_vrrp_ or keepalived_lvs_.
+ */
+export function exposition(sources: MetricSources): string {
+  return [...general(sources), ...vrrpFamilies(sources.vrrp), ...lvsFamilies(sources.lvs)].map(familyText).join('');
+}
+
+function general({ version, vrrp, lvs }: MetricSources): Family[] {
+  return [
+    family('keepalived_up', 'Whether the vrrp process is heard.', 'gauge', [[{}, Number(vrrp !== undefined)]]),
+    family('keepalived_lvs_up', 'Whether the lvs process is heard and has IPVS.', 'gauge', [
+      [{}, Number(lvs?.available === true)],
+    ]),
+    family('keepalived_build_info', 'What answers here.', 'gauge', [[{ version, agent: 'keepfleet' }, 1]]),
+  ];
+}
+
+function vrrpFamilies(vrrp: VrrpSnapshot | undefined): Family[] {
+  const routers = vrrp?.instances ?? [];
+  const labels = ({ name, interface: intf, vrid }: RouterSnapshot): Labels => ({ iname: name, intf, vrid });
+  const each = (name: string, help: string, type: Family['type'], value: (router: RouterSnapshot) => number) =>
+    family(
+      name,
+      help,
+      type,
+      routers.map((router) => [labels(router), value(router)]),
+    );
+  const counter = (name: string, help: string, value: (router: RouterSnapshot) => number) =>
+    each(`keepalived_${name}_total`, help, 'counter', value);
+  return [
+    family(
+      'keepalived_vrrp_state',
+      'State: 0 init, 1 backup, 2 master, 3 fault; a sample for each virtual address.',
+      'gauge',
+      routers.flatMap((router) =>
+        router.addresses.map(
+          (address) => [{ ...labels(router), ip_address: address.address }, STATE[router.state]] as const,
+        ),
+      ),
+    ),
+    family(
+      'keepalived_vrrp_address_installed',
+      'Whether a virtual address is on its interface.',
+      'gauge',
+      routers.flatMap((router) =>
+        router.addresses.map(
+          (address) => [{ ...labels(router), ip_address: address.address }, Number(address.installed)] as const,
+        ),
+      ),
+    ),
+    counter('advertisements_received', 'Adverts received.', ({ counters }) => counters.advertsReceived),
+    counter('advertisements_sent', 'Adverts sent.', ({ counters }) => counters.advertsSent),
+    counter('become_master', 'Times it became master.', ({ counters }) => counters.becameMaster),
+    counter('release_master', 'Times it stopped being master.', ({ counters }) => counters.releasedMaster),
+    counter('packet_length_errors', 'Adverts of a wrong length.', ({ counters }) => counters.errors.length),
+    counter(
+      'advertisements_interval_errors',
+      'Adverts with another interval.',
+      ({ counters }) => counters.errors['advert-interval'],
+    ),
+    counter('ip_ttl_errors', 'Adverts with a wrong TTL.', ({ counters }) => counters.errors.ttl),
+    counter('invalid_type_received', 'Messages of a wrong type.', ({ counters }) => counters.errors.type),
+    counter('address_list_errors', 'Adverts with other addresses.', ({ counters }) => counters.errors['address-list']),
+    counter(
+      'authentication_mismatch',
+      'Adverts with another authentication type.',
+      ({ counters }) => counters.errors['auth-type'],
+    ),
+    counter(
+      'authentication_failure',
+      'Adverts with a wrong password or digest.',
+      ({ counters }) => counters.errors['auth-failure'],
+    ),
+    counter('priority_zero_received', 'Adverts of masters that left.', ({ counters }) => counters.priorityZeroReceived),
+    counter('priority_zero_sent', 'Adverts sent on leaving.', ({ counters }) => counters.priorityZeroSent),
+    counter('vrrp_checksum_errors', 'Adverts with a wrong checksum.', ({ counters }) => counters.errors.checksum),
+    counter('vrrp_version_errors', 'Adverts of another version.', ({ counters }) => counters.errors.version),
+    counter(
+      'vrrp_announcements_sent',
+      'Gratuitous ARPs and neighbour advertisements sent.',
+      ({ counters }) => counters.announcementsSent,
+    ),
+    each('keepalived_vrrp_priority', 'Effective priority.', 'gauge', (router) => router.effectivePriority),
+    each(
+      'keepalived_vrrp_base_priority',
+      'Configured or overridden priority.',
+      'gauge',
+      (router) => router.basePriority,
+    ),
+    each(
+      'keepalived_vrrp_state_since_seconds',
+      'When the state began, seconds since 1970.',
+      'gauge',
+      (router) => router.since / 1000,
+    ),
+    family('keepalived_vrrp_unknown_vrid_total', 'Adverts for virtual routers that are not here.', 'counter', [
+      ...(vrrp === undefined ? [] : [[{}, vrrp.unknownVrids] as const]),
+    ]),
+    family('keepalived_vrrp_timer_worst_lateness_seconds', 'How late a timer of VRRP was served at worst.', 'gauge', [
+      ...(vrrp?.lateness === undefined ? [] : [[{}, vrrp.lateness.worst / 1_000_000] as const]),
+    ]),
+  ];
+}
+
+const TRAFFIC: readonly (readonly [string, string, keyof TrafficSnapshot])[] = [
+  ['connections_total', 'Connections.', 'connections'],
+  ['in_packets_total', 'Packets from clients.', 'inPackets'],
+  ['out_packets_total', 'Packets to clients.', 'outPackets'],
+  ['in_bytes_total', 'Octets from clients.', 'inBytes'],
+  ['out_bytes_total', 'Octets to clients.', 'outBytes'],
+];
+
+interface Backend {
+  readonly labels: Labels;
+  readonly kernel: DestinationSnapshot | null;
+  /** Undefined for a sorry server, which nobody checks. */
+  readonly up: boolean | undefined;
+}
+
+function lvsFamilies(lvs: LvsSnapshot | undefined): Family[] {
+  const services = lvs?.virtualServers ?? [];
+  const backends = services.flatMap(backendsOf);
+  const of = (value: (service: VirtualServerSnapshot) => number) =>
+    services.map((service) => [{ service: service.key }, value(service)] as const);
+  const present = (value: (kernel: DestinationSnapshot) => number | string) =>
+    backends.flatMap(({ labels, kernel }) => (kernel === null ? [] : [[labels, value(kernel)] as const]));
+  return [
+    family('keepalived_lvs_service_quorum', 'Whether the quorum is reached.', 'gauge', [
+      ...of((service) => Number(service.quorumState === 'up')),
+    ]),
+    family('keepalived_lvs_service_real_servers_up', 'Real servers that are up.', 'gauge', [
+      ...of((service) => service.realServersUp),
+    ]),
+    family('keepalived_lvs_service_real_servers', 'Real servers.', 'gauge', [
+      ...of((service) => service.realServers.length),
+    ]),
+    ...TRAFFIC.map(([name, help, member]) =>
+      family(
+        `keepalived_lvs_service_${name}`,
+        `${help.replace('.', '')} of a virtual server.`,
+        'counter',
+        services.flatMap(({ key, traffic }) =>
+          traffic === null ? [] : [[{ service: key }, traffic[member]] as const],
+        ),
+      ),
+    ),
+    family(
+      'keepalived_lvs_server_up',
+      'Whether the checks of a real server succeed.',
+      'gauge',
+      backends.flatMap(({ labels, up }) => (up === undefined ? [] : [[labels, Number(up)] as const])),
+    ),
+    family(
+      'keepalived_lvs_server_weight',
+      'Weight in the kernel.',
+      'gauge',
+      present(({ weight }) => weight),
+    ),
+    family(
+      'keepalived_lvs_server_active_connections',
+      'Active connections.',
+      'gauge',
+      present(({ connections }) => connections.active),
+    ),
+    family(
+      'keepalived_lvs_server_inactive_connections',
+      'Inactive connections.',
+      'gauge',
+      present(({ connections }) => connections.inactive),
+    ),
+    ...TRAFFIC.map(([name, help, member]) =>
+      family(
+        `keepalived_lvs_server_${name}`,
+        `${help.replace('.', '')} of a real server.`,
+        'counter',
+        present(({ traffic }) => traffic[member]),
+      ),
+    ),
+  ];
+}
+
+function backendsOf({ key, realServers, sorryServer }: VirtualServerSnapshot): Backend[] {
+  return [
+    ...(sorryServer === null
+      ? []
+      : [{ labels: { service: key, server: sorryServer.key, sorry: 1 }, kernel: sorryServer.kernel, up: undefined }]),
+    ...realServers.map((server) => ({
+      labels: { service: key, server: server.key },
+      kernel: server.kernel,
+      up: server.state === 'up',
+    })),
+  ];
+}
+
+function family(name: string, help: string, type: Family['type'], samples: Family['samples']): Family {
+  return { name, help, type, samples };
+}
+
+/** A family without samples is left out. */
+function familyText({ name, help, type, samples }: Family): string {
+  if (samples.length === 0) return '';
+  const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(String(value))}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
+}

@@ -1,0 +1,34 @@
+/** Where a walk of our MIBs is not keepalived 2.2.7's, by object with its instance, and why. Each row has to occur. */
+export const DIFFERENCES: readonly { readonly objects: RegExp; readonly why: string }[] = [
+  { objects: /^version\.0$/, why: 'it is another program' },
+  {
+    objects: /^(v3ChecksumAsV2|vrrpInstanceV3ChecksumAsV2)\./,
+    why: 'newer than the MIB of 2.2.7, which has no such object',
+  },
+  { objects: /^vrrpScript\w+\.1$/, why: 'keepalived leaves out a script that nothing tracks' },
+  { objects: /^lvsSyncDaemonEnabled\.0$/, why: 'the part of the checkers, which keepalived was started without' },
+  { objects: /^vrrpInstanceAccept\.1$/, why: 'version 2 has no such mode, and 0 is no value of the MIB' },
+  {
+    objects: /^vrrpInstanceTrackPrimaryIf\.2$/,
+    why: 'keepalived shows whether any interface is tracked, the MIB asks for the primary one',
+  },
+  { objects: /^vrrpTrackedInterface\w+\.1\.\d+$/, why: 'the MIB has the ifIndex as index, keepalived the position' },
+  {
+    objects: /^vrrpAddressAdvertising\.2\.\d+$/,
+    why: 'keepalived says notAdvertised for every instance after the first',
+  },
+  { objects: /^vrrpAddressBroadcast\.1\.\d+$/, why: 'no broadcast address is configured' },
+  { objects: /^vrrp(v3Operations|Oper)VirtualMacAddr\./, why: 'the virtual MAC address, not that of the card' },
+  { objects: /^vrrpOperMasterIpAddr\./, why: 'a master that heard nobody is master itself' },
+  { objects: /^vrrpOperAuthKey\./, why: 'RFC 2787: always an empty string' },
+  { objects: /^vrrpOperVirtualRouterUpTime\.|^vrrpv3OperationsUpTime\./, why: 'it started at another time' },
+  { objects: /^vrrpv3\w+DiscontinuityTime\./, why: 'when the counters began, not 0' },
+  {
+    objects: /^vrrpv3AssociatedIpAddrRowStatus\./,
+    why: 'an address of variable size goes behind its length in an index (RFC 2578 section 7.7)',
+  },
+  {
+    objects: /^vrrpv3OperationsAcceptMode\.\d+\.51\.1$/,
+    why: 'a router of version 2 that is not the owner accepts nothing (RFC 3768 section 6.4.3)',
+  },
+];

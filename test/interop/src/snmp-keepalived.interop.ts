@@ -1,0 +1,203 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DIFFERENCES } from './snmp-differences.ts';
+import { SnmpdStand, until } from './snmpd.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const KEEPALIVED = '1.3.6.1.4.1.9586.100.5';
+const SUBTREES = [KEEPALIVED, '1.3.6.1.2.1.68', '1.3.6.1.2.1.207'];
+const MASTER = `${KEEPALIVED}.2.3.1.4`;
+
+const stand = new SnmpdStand();
+const conf = join(stand.directory, 'keepalived.conf');
+const log = join(stand.directory, 'log');
+
+/** Without real IPVS: what the lvs process serves is compared in the guest that has it. */
+const CONFIG = `
+global_defs {
+  router_id lab-router
+  notification_email { ops@example.com
+    night@example.com
+  }
+  notification_email_from lb@example.com
+  smtp_server 192.0.2.25 2525
+  smtp_connect_timeout 20
+  smtp_alert_vrrp on
+  enable_snmp_vrrp
+  enable_snmp_rfc
+  enable_traps
+  snmp_socket unix:${stand.socket}
+  script_user root
+}
+vrrp_script chk_always {
+  script "/usr/bin/true"
+  interval 2
+  weight 5
+  rise 2
+  fall 3
+}
+vrrp_instance VI_1 {
+  state MASTER
+  interface lan0
+  virtual_router_id 51
+  priority 150
+  advert_int 1
+  authentication {
+    auth_type PASS
+    auth_pass secret
+  }
+  virtual_ipaddress {
+    198.51.100.15/24 dev lan0
+    198.51.100.16/24 brd 198.51.100.255 dev lan0 label lan0:x
+  }
+  virtual_ipaddress_excluded {
+    203.0.113.7/32 dev lan1
+  }
+  track_interface {
+    lan1
+  }
+  notify_master "/usr/bin/true a"
+}
+vrrp_instance VI_6 {
+  state BACKUP
+  interface lan1
+  virtual_router_id 52
+  version 3
+  priority 100
+  advert_int 0.5
+  nopreempt
+  virtual_ipaddress {
+    fe80::52/64
+    2001:db8::52/64
+  }
+}
+`;
+
+beforeAll(async () => {
+  await stand.start();
+  const inside = (...words: string[]) => execFileSync('ip', ['netns', 'exec', stand.namespace, ...words]);
+  for (const [name, peer, address] of [
+    ['lan0', 'far0', '198.51.100.1/24'],
+    ['lan1', 'far1', '203.0.113.1/24'],
+  ] as const) {
+    inside('ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', peer);
+    for (const one of [name, peer]) {
+      inside('sysctl', '-qw', `net.ipv6.conf.${one}.accept_dad=0`);
+      inside('ip', 'link', 'set', one, 'up');
+    }
+    inside('ip', 'address', 'add', address, 'dev', name);
+  }
+  writeFileSync(conf, CONFIG);
+});
+
+afterAll(() => stand.close());
+
+function start(...command: string[]): ChildProcess {
+  return spawn('sh', ['-c', 'exec ip netns exec "$0" "$@" >>"$LOG" 2>&1', stand.namespace, ...command], {
+    stdio: 'ignore',
+    env: { ...process.env, LOG: log },
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+/** Values by object identifier, as soon as both instances are master. */
+async function walkOf(child: ChildProcess): Promise<Map<string, string>> {
+  const walk = (from: string) =>
+    stand.run('snmpbulkwalk', ['-v2c', '-c', 'public', '-t', '5', '-r', '3', '-One', '127.0.0.1', from]);
+  await until(
+    'both instances are master',
+    async () => {
+      if (child.exitCode !== null) throw new Error(readFileSync(log, 'utf8').slice(-4000));
+      const { lines } = await walk(MASTER);
+      return lines.filter((line) => line.endsWith('INTEGER: 2')).length === 2 ? true : undefined;
+    },
+    90_000,
+  );
+  const values = new Map<string, string>();
+  for (const subtree of SUBTREES) {
+    for (const line of (await walk(subtree)).lines) {
+      const [name, value] = line.split(/ = /, 2);
+      if (name?.startsWith('.') && value !== undefined && !value.startsWith('No ')) values.set(name.slice(1), value);
+    }
+  }
+  return values;
+}
+
+/** Object of an instance's object identifier, by the list of the MIB files. */
+const objects = readFileSync(join(ROOT, 'libs/mib/src/mib-objects.txt'), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#') && !line.includes(' | TABLE | '))
+  .map((line) => line.split(' | '))
+  .map(([, oid = '', name = '']) => ({ oid, name }));
+
+function nameOf(instance: string): string {
+  const found = objects.find(({ oid }) => instance === `${oid}.0` || instance.startsWith(`${oid}.`));
+  return found === undefined ? instance : `${found.name}${instance.slice(found.oid.length)}`;
+}
+
+describe('the three MIBs of the same configuration', () => {
+  it("are keepalived's line by line, but for a table of differences with their reasons", async () => {
+    const theirs = start(
+      'keepalived',
+      '-n',
+      '-l',
+      '-P',
+      '-f',
+      conf,
+      '-p',
+      join(stand.directory, 'pid'),
+      '-r',
+      join(stand.directory, 'vpid'),
+    );
+    let expected: Map<string, string>;
+    try {
+      expected = await walkOf(theirs);
+    } finally {
+      await stop(theirs);
+    }
+    await until('keepalived has left snmpd', async () =>
+      (await stand.get(`${KEEPALIVED}.1.1.0`)).out.includes('No Such') ? true : undefined,
+    );
+    const paths = ['run', 'state'].map((word) => join(stand.directory, `agent-${word}`));
+    const ours = start(
+      process.execPath,
+      join(ROOT, 'apps/node-agent/src/main.ts'),
+      '--config',
+      conf,
+      '--run-dir',
+      paths[0] ?? '',
+      '--state-dir',
+      paths[1] ?? '',
+    );
+    let found: Map<string, string>;
+    try {
+      found = await walkOf(ours);
+    } finally {
+      await stop(ours);
+    }
+    const unexplained: string[] = [];
+    const used = new Set<string>();
+    for (const name of [...new Set([...expected.keys(), ...found.keys()])].sort()) {
+      const [want, got] = [expected.get(name), found.get(name)];
+      if (want === got) continue;
+      const object = nameOf(name);
+      const reason = DIFFERENCES.find(({ objects: pattern }) => pattern.test(object));
+      if (reason === undefined) unexplained.push(`${object}: keepalived ${want ?? 'absent'}, ours ${got ?? 'absent'}`);
+      else used.add(reason.why);
+    }
+    expect(unexplained).toEqual([]);
+    // A difference that is none any more leaves the table.
+    expect(DIFFERENCES.filter(({ why }) => !used.has(why)).map(({ why }) => why)).toEqual([]);
+    expect(expected.size).toBeGreaterThan(150);
+  }, 400_000);
+});

@@ -1,0 +1,297 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { labRows } from './snmp-rows.ts';
+import { AgentProcess, type Reply, SnmpdStand, until } from './snmpd.ts';
+
+const ROOT = '1.3.6.1.4.1.9586.100.5';
+const WEIGHT = `${ROOT}.3.4.1.7.1.1`;
+const PRIORITY = `${ROOT}.2.3.1.7.1`;
+const SYS_NAME = '1.3.6.1.2.1.1.5.0';
+const ENGINE_BOOTS = '1.3.6.1.6.3.10.2.1.2.0';
+const KEY = 'correct horse';
+
+const stand = new SnmpdStand();
+const engineFile = join(stand.directory, 'engine.json');
+const yaml = join(stand.directory, 'agent.yaml');
+const log = join(stand.directory, 'traps');
+let agent: AgentProcess | undefined;
+let trapd: ChildProcess | undefined;
+
+beforeAll(async () => {
+  await stand.startNamespace();
+  writeFileSync(
+    yaml,
+    `
+snmp:
+  enabled: false
+  standalone:
+    listen: [127.0.0.1, "[::1]:161"]
+    contact: ops
+    communities:
+      - { name: public }
+      - { name: private, access: read-write, from: [127.0.0.0/8] }
+      - { name: elsewhere, from: [192.0.2.0/24] }
+      - { name: narrow, view: lvs }
+  users:
+    - { name: both, access: read-write, auth: { protocol: SHA-256, password: ${KEY} }, privacy: { protocol: AES, password: ${KEY} } }
+    - { name: strong, auth: { protocol: SHA-512, password: ${KEY} }, privacy: { protocol: AES-256, password: ${KEY} } }
+    - { name: stretched, auth: { protocol: SHA, password: ${KEY} }, privacy: { protocol: AES-192, password: ${KEY} } }
+    - { name: signed, auth: { protocol: SHA-384, password: ${KEY} } }
+    - { name: open, view: lvs }
+  views:
+    lvs: { include: [${ROOT}.3], exclude: [${ROOT}.3.4.1.7] }
+  notifications:
+    perSecond: 1000
+    burst: 1000
+    receivers:
+      - { address: "127.0.0.1:1162", community: traps }
+      - { address: "127.0.0.1:1162", community: informs, inform: true, timeout: 0.3 }
+      - { address: "127.0.0.1:1162", user: both }
+      - { address: "127.0.0.1:1162", user: strong, inform: true, timeout: 0.3 }
+`,
+  );
+});
+
+afterEach(async () => {
+  await agent?.close();
+  agent = undefined;
+  trapd?.kill('SIGKILL');
+  trapd = undefined;
+});
+
+afterAll(() => stand.close());
+
+async function startAgent(): Promise<AgentProcess> {
+  const started = new AgentProcess('-', stand.namespace, yaml, engineFile);
+  agent = started;
+  started.rows(labRows());
+  await until(
+    'the agent listens',
+    async () => ((await started.status()).status.standalone?.listening.length === 2 ? true : undefined),
+    60_000,
+  );
+  return started;
+}
+
+const PATIENCE = ['-t', '5', '-r', '5'];
+const V2 = (community: string) => ['-v2c', '-c', community, ...PATIENCE];
+const user = (name: string, level: string, ...more: string[]) => ['-v3', '-u', name, '-l', level, ...PATIENCE, ...more];
+const auth = (protocol: string, password = KEY) => ['-a', protocol, '-A', password];
+const privacy = (protocol: string, password = KEY) => ['-x', protocol, '-X', password];
+const BOTH = user('both', 'authPriv', ...auth('SHA-256'), ...privacy('AES'));
+
+const ask = (tool: string, who: readonly string[], ...words: string[]) =>
+  stand.run(tool, [...who, '-On', '127.0.0.1', ...words]);
+
+function reason({ out }: Reply): string {
+  return /Reason: \(?(\w+)/.exec(out)?.[1] ?? out.trim();
+}
+
+describe('an agent without an snmpd', () => {
+  it('answers versions 1, 2c and 3, over IPv6 too, and every tool says the same', async () => {
+    await startAgent();
+    const walked = (await ask('snmpwalk', V2('public'), '1.3.6.1.4.1')).lines;
+    expect(walked.length).toBeGreaterThan(640);
+    expect((await ask('snmpbulkwalk', [...V2('public'), '-Cr40'], '1.3.6.1.4.1')).lines).toEqual(walked);
+    expect((await ask('snmpbulkwalk', [...BOTH, '-Cr40'], '1.3.6.1.4.1')).lines).toEqual(walked);
+    const narrow = walked.filter((line) => !line.includes('Counter64'));
+    const old = (await ask('snmpwalk', ['-v1', '-c', 'public', ...PATIENCE], '1.3.6.1.4.1')).lines;
+    expect(old.filter((line) => line.startsWith('.'))).toEqual(narrow.filter((line) => line.startsWith('.')));
+    const names = walked.slice(0, 100).map((line) => line.split(' ')[0] ?? '');
+    expect((await ask('snmpget', V2('public'), ...names)).lines).toEqual(walked.slice(0, 100));
+    const six = await stand.run('snmpget', [...V2('public'), '-Oqv', 'udp6:[::1]', SYS_NAME]);
+    expect(six.out.trim()).toBe('"L1"');
+  });
+
+  it('answers the odd requests of RFC 3416', async () => {
+    await startAgent();
+    const missing = await ask('snmpget', V2('public'), `${ROOT}.99.0`, `${ROOT}.1.1.1`, SYS_NAME);
+    expect(missing.out).toMatch(/No Such Object[^]*No Such Instance[^]*"L1"/);
+    expect((await ask('snmpgetnext', V2('public'), '2.9')).out).toContain('No more variables left');
+    const bulk = async (...options: string[]) =>
+      (await ask('snmpbulkget', [...V2('public'), ...options], SYS_NAME, `${ROOT}.3.4.1.7`, `${ROOT}.3.4.1.5`)).lines;
+    expect(await bulk('-Cn1', '-Cr3')).toHaveLength(1 + 2 * 3);
+    expect(await bulk('-Cn3', '-Cr3')).toHaveLength(3);
+    expect(await bulk('-Cn0', '-Cr0')).toHaveLength(0);
+    expect((await bulk('-Cn0', '-Cr20000')).length).toBeGreaterThan(100);
+    const old = await ask('snmpget', ['-v1', '-c', 'public', ...PATIENCE], `${ROOT}.99.0`);
+    expect(reason(old)).toBe('noSuchName');
+  });
+
+  it('lets in who has the keys, and nobody else', async () => {
+    await startAgent();
+    const name = async (who: readonly string[]) => {
+      const { out } = await ask('snmpget', [...who, '-Oqv'], SYS_NAME);
+      return /Reason: (\w+)/.exec(out)?.[1] ?? out.trim().replace(/^snmpget: /, '');
+    };
+    expect(await name(BOTH)).toBe('"L1"');
+    expect(await name(user('strong', 'authPriv', ...auth('SHA-512'), ...privacy('AES-256')))).toBe('"L1"');
+    expect(await name(user('stretched', 'authPriv', ...auth('SHA'), ...privacy('AES-192')))).toBe('"L1"');
+    expect(await name(user('signed', 'authNoPriv', ...auth('SHA-384')))).toBe('"L1"');
+    expect(await name(user('both', 'authPriv', ...auth('SHA-256', 'wrong password'), ...privacy('AES')))).toMatch(
+      /^Authentication failure/,
+    );
+    expect(await name(user('both', 'authPriv', ...auth('SHA-256'), ...privacy('AES', 'wrong password')))).toMatch(
+      /^Decryption error/,
+    );
+    expect(await name(user('both', 'authNoPriv', ...auth('SHA-256')))).toBe('authorizationError');
+    expect(await name(user('both', 'noAuthNoPriv'))).toBe('authorizationError');
+    expect(await name(user('signed', 'authPriv', ...auth('SHA-384'), ...privacy('AES')))).toMatch(
+      /^Unsupported security level/,
+    );
+    expect(await name(user('nobody', 'noAuthNoPriv'))).toMatch(/^Unknown user name/);
+    for (const community of ['elsewhere', 'none'])
+      expect(await name(['-v2c', '-c', community, '-t', '1', '-r', '0'])).toMatch(/^Timeout/);
+  });
+
+  it('shows a view and nothing beside it', async () => {
+    await startAgent();
+    const all = (await ask('snmpwalk', V2('public'), `${ROOT}.3`)).lines;
+    const shown = all.filter((line) => !line.startsWith(`.${ROOT}.3.4.1.7.`));
+    expect(shown.length).toBeLessThan(all.length);
+    const seen = async (who: readonly string[]) =>
+      (await ask('snmpbulkwalk', who, '1.3')).lines.filter((line) => !line.includes('No more variables'));
+    expect(await seen(V2('narrow'))).toEqual(shown);
+    expect(await seen(user('open', 'noAuthNoPriv'))).toEqual(shown);
+    expect((await ask('snmpget', V2('narrow'), WEIGHT)).out).toContain('No Such Object');
+  });
+
+  it('sets all of several variables or none, and tells control who asked', async () => {
+    const running = await startAgent();
+    const set = async (who: readonly string[], ...words: string[]) => reason(await ask('snmpset', who, ...words));
+    const weight = async () => (await ask('snmpget', [...V2('public'), '-Oqv'], WEIGHT)).out.trim();
+    expect(await set(V2('private'), WEIGHT, 'i', '9', PRIORITY, 'i', '300')).toBe('wrongValue');
+    expect(await set(V2('private'), WEIGHT, 's', 'text')).toBe('wrongType');
+    expect(await set(V2('private'), WEIGHT, 'x', '00ff80fe')).toBe('wrongType');
+    expect(await set(V2('private'), WEIGHT, 'i', '-1')).toBe('wrongValue');
+    expect(await set(V2('private'), `${ROOT}.3.4.1.7.9.9`, 'i', '1')).toBe('noCreation');
+    expect(await set(V2('private'), `${ROOT}.3.4.1.6.1.1`, 'i', '1')).toBe('notWritable');
+    expect(await set(V2('private'), SYS_NAME, 's', 'x')).toBe('notWritable');
+    expect(await set(V2('public'), WEIGHT, 'i', '9')).toBe('noAccess');
+    expect(await set(['-v1', '-c', 'private', ...PATIENCE], PRIORITY, 'i', '300')).toBe('badValue');
+    expect(await weight()).toBe('1');
+    expect((await ask('snmpset', V2('private'), WEIGHT, 'i', '9', PRIORITY, 'i', '30')).code).toBe(0);
+    expect((await ask('snmpset', BOTH, WEIGHT, 'i', '0')).code).toBe(0);
+    expect(await weight()).toBe('0');
+    expect(running.events.filter(({ type }) => type === 'set').map(({ actor }) => actor)).toEqual([
+      'v2c from 127.0.0.1',
+      'user both from 127.0.0.1',
+    ]);
+    running.refuse(true);
+    await running.status();
+    expect(await set(BOTH, WEIGHT, 'i', '5')).toBe('commitFailed');
+    expect(await weight()).toBe('0');
+  });
+
+  it('completes 24 walks at a time', async () => {
+    await startAgent();
+    const walk = () => ask('snmpbulkwalk', [...BOTH, '-Cr30'], ROOT);
+    const alone = (await walk()).out;
+    const all = await Promise.all(Array.from({ length: 24 }, walk));
+    for (const { out } of all) expect(out).toBe(alone);
+  });
+
+  it('keeps its engine id across restarts, and counts its boots', async () => {
+    const value = async (name: string) => (await ask('snmpget', [...BOTH, '-Oqv'], name)).out.trim();
+    const engine = async () => [await value('1.3.6.1.6.3.10.2.1.1.0'), await value(ENGINE_BOOTS)];
+    await startAgent();
+    const [id, boots] = await engine();
+    await agent?.kill();
+    await startAgent();
+    expect(await engine()).toEqual([id, String(Number(boots) + 1)]);
+  });
+});
+
+describe('notifications to receivers of our own', () => {
+  function startTrapd(): void {
+    const conf = join(stand.directory, 'snmptrapd.conf');
+    const engineId = JSON.parse(readFileSync(engineFile, 'utf8')).engineId;
+    writeFileSync(
+      conf,
+      [
+        'authCommunity log traps',
+        'authCommunity log informs',
+        `createUser -e 0x${engineId} both SHA-256 "${KEY}" AES "${KEY}"`,
+        `createUser strong SHA-512 "${KEY}" AES-256 "${KEY}"`,
+        'authUser log both priv',
+        'authUser log strong priv',
+        'format2 %P | %v\\n',
+        'doNotLogTraps no',
+        '',
+      ].join('\n'),
+    );
+    const words = ['-f', '-C', '-c', conf, '-Lf', log, '-On', '-F', '%P | %v\\n', 'udp:127.0.0.1:1162'];
+    trapd = spawn('ip', ['netns', 'exec', stand.namespace, 'snmptrapd', ...words], {
+      stdio: 'ignore',
+      env: { ...process.env, MIBS: '', SNMP_PERSISTENT_DIR: join(stand.directory, 'trapd') },
+    });
+  }
+
+  /** Of each line: by which receiver it came, and the state of the instance. */
+  function received(): Record<string, number[]> {
+    const found: Record<string, number[]> = {};
+    let text: string;
+    try {
+      text = readFileSync(log, 'utf8');
+    } catch {
+      return found;
+    }
+    for (const line of text.split('\n')) {
+      const how = /^(TRAP2|INFORM).*?(community \w+|user \w+)/.exec(line)?.[2];
+      const state = new RegExp(`\\.${ROOT.replaceAll('.', '\\.')}\\.2\\.3\\.1\\.4\\.1 = INTEGER: (\\d+)`).exec(
+        line,
+      )?.[1];
+      if (how !== undefined && state !== undefined) (found[how] ??= []).push(Number(state));
+    }
+    return found;
+  }
+
+  it('come once, in order, with their variables; informs wait for a receiver that is away', async () => {
+    const running = await startAgent();
+    // Nobody is there yet: the traps are lost, the informs are not.
+    const states = ['backup', 'master', 'fault', 'backup', 'master'] as const;
+    for (const state of states.slice(0, 2)) running.notify({ kind: 'instance-state', instance: 'VI_1', state });
+    await until('informs are repeated', async () =>
+      (await running.status()).status.receivers.every(({ repeated, sent }, i) =>
+        i % 2 === 0 ? sent === 2 : repeated > 0,
+      )
+        ? true
+        : undefined,
+    );
+    startTrapd();
+    await until(
+      'the informs arrive',
+      async () => {
+        const { receivers } = (await running.status()).status;
+        return receivers.every(({ queued }) => queued === 0) ? true : undefined;
+      },
+      90_000,
+    );
+    for (const state of states.slice(2)) running.notify({ kind: 'instance-state', instance: 'VI_1', state });
+    await until(
+      'everything has arrived',
+      async () => {
+        const found = received();
+        const [informs, traps] = [
+          ['community informs', 'user strong'],
+          ['community traps', 'user both'],
+        ];
+        return informs.every((how) => (found[how]?.length ?? 0) >= 5) &&
+          traps.every((how) => (found[how]?.length ?? 0) >= 3)
+          ? true
+          : undefined;
+      },
+      60_000,
+    );
+    expect(received()).toEqual({
+      'community traps': [3, 1, 2],
+      'user both': [3, 1, 2],
+      'community informs': [1, 2, 3, 1, 2],
+      'user strong': [1, 2, 3, 1, 2],
+    });
+    expect(readFileSync(log, 'utf8')).toContain(`.${ROOT}.1.2.0 = STRING: "L1"`);
+    expect(readFileSync(log, 'utf8')).toContain(`OID: .${ROOT}.2.10.0.2`);
+  });
+});
