@@ -27,6 +27,7 @@ const packages = [
   { name: 'keepalived', file: 'keepalived', for: 'its MIB, and the peer of the tests', by: ['lab', 'test'] },
   { name: 'frr', file: '/usr/lib/frr/vrrpd', for: 'the other VRRP peer of the tests', by: ['test'] },
   { name: 'serf', file: 'serf', for: 'the gossip peer of the tests', by: ['test'] },
+  { name: 'dnsmasq-base', file: 'dnsmasq', for: 'a name server for the checks of the tests', by: ['test'] },
   { name: 'tshark', file: 'tshark', for: 'a judge of those packets', by: ['test'] },
   { name: 'tcpdump', file: 'tcpdump', for: 'the packets of the tests', by: ['test'] },
   { name: 'user-mode-linux', file: 'linux.uml', for: 'a kernel with ip_vs', by: ['lab', 'test'], unless: hasIpvs },
