@@ -15,7 +15,7 @@ import type {
 } from '@keepfleet/mib';
 import { syncDaemonSettings } from '../settings/index.ts';
 import { type IpAddress, parseIp } from '@keepfleet/wire';
-import type { AddressSnapshot, RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import type { AddressSnapshot, RouterSnapshot, TrackerSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
 import type { Override } from '../settings/index.ts';
 import { scriptRow, scriptRows } from './mib-scripts.ts';
 import type { RouterHistory } from './router-history.ts';
@@ -67,7 +67,13 @@ export function mibRows(given: MibSources): MibRows {
       fall: script.fall,
       result: scriptResult(script.name, script.initiallyFailed, given),
     })),
-    files: [],
+    files: config.trackFiles.map(({ name, path, weight, reverse }) => ({
+      name,
+      path,
+      weight,
+      reverse,
+      result: trackerOf('file', name, given)?.value ?? null,
+    })),
     bfds: [],
     processes: [],
     groups: lvs?.groups ?? [],
@@ -76,12 +82,15 @@ export function mibRows(given: MibSources): MibRows {
   };
 }
 
+/** A tracked object as some router that tracks it sees it. */
+function trackerOf(type: TrackerSnapshot['type'], name: string, { vrrp, vrrpIsStale }: MibSources) {
+  if (vrrpIsStale) return undefined;
+  return vrrp?.instances.flatMap(({ trackers }) => trackers).find((one) => one.type === type && one.name === name);
+}
+
 /** As the routers that track it see it; null where none does, or where nothing is heard of them. */
-function scriptResult(name: string, initiallyFailed: boolean, { vrrp, vrrpIsStale }: MibSources) {
-  if (vrrpIsStale) return null;
-  const tracker = vrrp?.instances
-    .flatMap(({ trackers }) => trackers)
-    .find((one) => one.type === 'script' && one.name === name);
+function scriptResult(name: string, initiallyFailed: boolean, sources: MibSources) {
+  const tracker = trackerOf('script', name, sources);
   switch (tracker?.state) {
     case undefined:
       return null;
@@ -275,7 +284,7 @@ function trackedRows(tracking: Tracking, { config, interfaceIndex }: Sources): T
       return ifIndex === undefined ? [] : [{ ...row, ifIndex }];
     }),
     scripts: rows(tracking.trackScripts, (name) => config.scripts.find((script) => script.name === name)?.weight ?? 0),
-    files: rows(tracking.trackFiles),
+    files: rows(tracking.trackFiles, (name) => config.trackFiles.find((one) => one.name === name)?.weight ?? 0),
     bfds: rows(tracking.trackBfd),
     processes: rows(tracking.trackProcesses),
   };
