@@ -23,7 +23,7 @@ function pidOf(node: OurNode, role: Role): number | undefined {
 }
 
 const until = (what: string, condition: () => unknown) =>
-  waitFor(() => Boolean(condition()), { deadline: 90_000, what, every: 200 });
+  waitFor(() => Boolean(condition()), { deadline: 240_000, what, every: 200 });
 
 const synced = (priority: number) => `
 global_defs {
@@ -125,7 +125,7 @@ export async function killUnderLoad(
     await stand.tell({ kind: 'load', host: VIP, port: 80, on: true });
     let sick = false;
     for (let count = 1; count <= kills; count++) {
-      const victim = await waitFor(() => pidOf(node, 'lvs'), { deadline: 90_000, what: 'an lvs process' });
+      const victim = await waitFor(() => pidOf(node, 'lvs'), { deadline: 240_000, what: 'an lvs process' });
       const at = performance.now() + random() * 1_500;
       await waitFor(() => performance.now() >= at, { deadline: 10_000, what: 'the moment to kill' });
       const before = node.table();

@@ -112,7 +112,7 @@ export class OurNode extends IpvsNode {
   }
 
   /** Waits until the kernel shows this; goes on after a while all the same, since what differs is to be compared. */
-  async shows(wanted: string, deadline = 60_000): Promise<void> {
+  async shows(wanted: string, deadline = 240_000): Promise<void> {
     const end = performance.now() + deadline;
     const done = () => this.shown() === wanted || performance.now() > end;
     await waitFor(done, { deadline: deadline * 2, what: `a table in ${this.name}`, every: 200 });

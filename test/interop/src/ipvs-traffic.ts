@@ -133,7 +133,7 @@ async function withDirector(run: (stand: IpvsStand, node: OurNode) => Promise<vo
     const node = await director(stand);
     await node.start(configuration);
     await waitFor(() => node.table().some((line) => line.includes('-f 7 -r 192.168.1.2:80')), {
-      deadline: 60_000,
+      deadline: 240_000,
       what: 'the table of the director',
       every: 300,
     });
@@ -190,7 +190,11 @@ async function sorryServer(stand: IpvsStand, node: OurNode): Promise<void> {
       .table()
       .flatMap((line) => /^-a -t 198\.51\.100\.15:8102 -r (\S+) .* -w (\d+)$/.exec(line)?.slice(1).join(' ') ?? []);
   const poolIs = (...wanted: readonly string[]) =>
-    waitFor(() => pool().join() === wanted.join(), { deadline: 60_000, what: `the pool ${wanted.join()}`, every: 300 });
+    waitFor(() => pool().join() === wanted.join(), {
+      deadline: 240_000,
+      what: `the pool ${wanted.join()}`,
+      every: 300,
+    });
   await poolIs('192.168.1.1:80 2', '192.168.1.2:80 2');
   stand.makeSick(1, true);
   // Weight 2 of 2 wanted: within the hysteresis the quorum stays.
@@ -200,7 +204,7 @@ async function sorryServer(stand: IpvsStand, node: OurNode): Promise<void> {
   // s3 does not have the way back of NAT; that it is asked is what the kernel counts.
   stand.makeSick(1, false);
   await waitFor(() => node.log.includes('192.168.1.1:80') && pool().join() === '192.168.1.3:80 1', {
-    deadline: 60_000,
+    deadline: 240_000,
     what: 'the sorry server in use below quorum and hysteresis',
     every: 300,
   });
@@ -223,7 +227,7 @@ async function throughTunnels(stand: IpvsStand, node: OurNode): Promise<void> {
         node.table().length === lines &&
         node.table().filter((line) => / -i /.test(line)).length === families.length * 2,
       {
-        deadline: 60_000,
+        deadline: 240_000,
         what: `the table of ${method}`,
         every: 300,
       },
