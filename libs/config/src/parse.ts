@@ -6,8 +6,8 @@ import type { GlobalDefs, KeepalivedConfig, ProcessSettings } from './model/mode
 import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
 import { RulePriorities } from './model/rule-priorities.ts';
+import { resolveFifo, resolveFiles, resolveGarpGroups, resolveProcesses } from './model/resolve-trackers.ts';
 import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
-import { resolveTrackFiles } from './model/track-file.ts';
 import { Secrets } from './secrets.ts';
 import { type FileLoader, type LoadedFile, noFiles } from './syntax/files.ts';
 import { type PreprocessOptions, Preprocessor } from './syntax/preprocess.ts';
@@ -50,6 +50,9 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
     scripts: [],
     trackFiles: [],
     ssl: draft({ file: input.file, line: 1, column: 1 }),
+    processes: [],
+    garpGroups: [],
+    interfaceDelays: [],
     virtualServers: [],
     virtualServerGroups: [],
     staticAddresses: [],
@@ -106,7 +109,10 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
   const vrrpInstances = resolveInstances(config.instances, config.globals, diagnostics);
   const syncGroups = resolveGroups(config, vrrpInstances, diagnostics);
   const scripts = resolveScripts(config, vrrpInstances, syncGroups, diagnostics);
-  checkTracking([...vrrpInstances, ...syncGroups], scripts, config.otherNames, diagnostics);
+  const trackFiles = resolveFiles(config, diagnostics);
+  const trackProcesses = resolveProcesses(config, diagnostics);
+  const tracked = { scripts, files: trackFiles, processes: trackProcesses };
+  checkTracking([...vrrpInstances, ...syncGroups], tracked, config.otherNames, diagnostics);
   const priorities = new RulePriorities();
   const staticRules = config.staticRules.map((rule) => priorities.complete(rule, diagnostics));
   const virtualServerGroups = resolveServerGroups(config.virtualServerGroups, diagnostics);
@@ -115,8 +121,11 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
     vrrpInstances,
     syncGroups,
     scripts,
-    trackFiles: resolveTrackFiles(config.trackFiles),
+    trackFiles,
     ssl: config.ssl.set,
+    trackProcesses,
+    garpGroups: resolveGarpGroups(config, diagnostics),
+    interfaceDelays: config.interfaceDelays.map(({ interface: name, up, down }) => ({ interface: name, up, down })),
     virtualServerGroups,
     virtualServers: resolveVirtualServers(config, virtualServerGroups, diagnostics),
     staticAddresses: config.staticAddresses.map(({ ownVmac: _, ...line }) => ({
@@ -131,6 +140,8 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
 const SECOND = 1_000_000;
 
 function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
+  const notifyFifo = resolveFifo(set.notifyFifo, set.notifyFifoScript);
+  const vrrpNotifyFifo = resolveFifo(set.vrrpNotifyFifo, set.vrrpNotifyFifoScript);
   const { routerId, notificationEmailFrom, smtpServer, smtpAlert, smtpAlertVrrp, smtpAlertChecker, scriptUser } = set;
   return {
     ...(routerId === undefined ? {} : { routerId }),
@@ -175,6 +186,10 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     multicastGroup6: set.multicastGroup6 ?? MULTICAST_GROUP6,
     strict: set.strict ?? false,
     startupDelay: set.startupDelay ?? 0,
+    delayAfterBoot: set.delayAfterBoot ?? 0,
+    ...(notifyFifo === undefined ? {} : { notifyFifo }),
+    ...(vrrpNotifyFifo === undefined ? {} : { vrrpNotifyFifo }),
+    notifyOnReload: set.notifyOnReload ?? false,
     logUnknownVrids: set.logUnknownVrids ?? false,
     vrrpProcess: processSettings({
       name: set.vrrpProcessName ?? (set.processNames === true ? 'keepalived_vrrp' : undefined),

@@ -20,6 +20,7 @@ export type { RuleIdentity, RuleRequest } from './netlink/rule.ts';
 export { Rtnetlink, type AddressChange, type AddressOutcome, type RoutingChange } from './netlink/rtnetlink.ts';
 export { monotonicMicros } from './process/clock.ts';
 export { type LockOutcome, lockPidFile } from './process/lock-file.ts';
+export { makeFifo } from './process/fifo.ts';
 export { inNetworkNamespace } from './process/namespace.ts';
 export {
   lockProgramMemory,
@@ -30,6 +31,7 @@ export {
   setTimerSlack,
 } from './process/privileges.ts';
 export { SIGRTMIN, onRealTimeSignal } from './process/real-time-signal.ts';
+export { ProcessEvents, type ProcessEvent } from './process/process-events.ts';
 export { readSysctl, writeSysctl } from './process/sysctl.ts';
 export { type DatagramListener, type DatagramSettings, DatagramSocket } from './socket/datagram-socket.ts';
 export { type TcpAttempt, type TcpSettings, beginTcp, closeTcp, connectTcp, tcpStream } from './socket/tcp.ts';

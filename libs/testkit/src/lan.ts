@@ -39,6 +39,8 @@ export interface LanOptions {
 interface Attached<Input, Output, Bytes> {
   readonly station: Station<Input, Output, Bytes>;
   deadline: Instant | undefined;
+  /** How far its clock is behind, after suspensions. */
+  behind: Duration;
   /** Timeouts in a row that moved neither time nor deadline. */
   idle: number;
 }
@@ -82,7 +84,7 @@ export class VirtualLan<Input, Output, Bytes = string> {
 
   attach(station: Station<Input, Output, Bytes>): void {
     if (this.#stations.has(station.name)) throw new Error(`two stations are called ${station.name}`);
-    const attached = { station, deadline: undefined, idle: 0 };
+    const attached = { station, deadline: undefined, behind: 0 as Duration, idle: 0 };
     this.#stations.set(station.name, attached);
     for (const address of station.addresses)
       this.#listeners.set(address, [...(this.#listeners.get(address) ?? []), attached]);
@@ -107,7 +109,7 @@ export class VirtualLan<Input, Output, Bytes = string> {
       });
       return;
     }
-    this.#carryOut(attached, attached.station.machine.handle(input, this.#now));
+    this.#carryOut(attached, attached.station.machine.handle(input, localTime(attached, this.#now)));
   }
 
   /** Something of the test's own to happen at an instant. */
@@ -140,16 +142,27 @@ export class VirtualLan<Input, Output, Bytes = string> {
     if (!this.#paused.has(name)) this.#paused.set(name, []);
   }
 
-  /** It goes on: first its timers, all of them late, then what waited; that is the order of an event loop. */
-  resume(name: string): void {
+  /** It goes on. Its timers, all of them late, come before what waited unless its driver reads its sockets first. */
+  resume(name: string, first: 'timers' | 'inputs' = 'timers'): void {
     const waiting = this.#paused.get(name) ?? [];
     this.#paused.delete(name);
     const attached = this.#stations.get(name);
     if (attached === undefined) return;
+    if (first === 'inputs') for (const deliver of waiting) deliver();
     attached.deadline = undefined;
     this.#arm(attached);
     // After the timer that `#arm` has just put first in line.
-    for (const deliver of waiting) this.at(this.#now, deliver);
+    if (first === 'timers') for (const deliver of waiting) this.at(this.#now, deliver);
+  }
+
+  /** It goes on after a suspension of the whole computer: what arrived meanwhile is lost, and its clock stood still. */
+  wake(name: string, slept: Duration): void {
+    this.#paused.delete(name);
+    const attached = this.#stations.get(name);
+    if (attached === undefined) return;
+    attached.behind = (attached.behind + slept) as Duration;
+    attached.deadline = undefined;
+    this.#arm(attached);
   }
 
   isPaused(name: string): boolean {
@@ -211,7 +224,7 @@ export class VirtualLan<Input, Output, Bytes = string> {
   }
 
   #deliver(sender: string, receiver: Attached<Input, Output, Bytes>, datagram: Datagram<Bytes>): void {
-    const { name, machine } = receiver.station;
+    const { name } = receiver.station;
     // A partition also cuts what is on its way.
     if (this.#stations.get(name) !== receiver || !this.#connected(sender, name)) return;
     const waiting = this.#paused.get(name);
@@ -219,7 +232,10 @@ export class VirtualLan<Input, Output, Bytes = string> {
       if (waiting.length < MAX_WAITING) waiting.push(() => this.#deliver(sender, receiver, datagram));
       return;
     }
-    this.#carryOut(receiver, machine.handle(receiver.station.receive(datagram), this.#now));
+    this.#carryOut(
+      receiver,
+      receiver.station.machine.handle(receiver.station.receive(datagram), localTime(receiver, this.#now)),
+    );
   }
 
   #connected(a: string, b: string): boolean {
@@ -244,7 +260,7 @@ export class VirtualLan<Input, Output, Bytes = string> {
     attached.deadline = deadline;
     if (deadline === undefined) return;
     const lateness = (this.#options.timerLateness ?? 0) * this.#random();
-    this.at(instant(deadline + lateness), () => this.#fire(attached, deadline));
+    this.at(instant(deadline + attached.behind + lateness), () => this.#fire(attached, deadline));
   }
 
   #fire(attached: Attached<Input, Output, Bytes>, deadline: Instant): void {
@@ -252,11 +268,17 @@ export class VirtualLan<Input, Output, Bytes = string> {
     // Re-armed for another instant, or gone, meanwhile.
     if (attached.deadline !== deadline || this.#stations.get(name) !== attached || this.#paused.has(name)) return;
     attached.deadline = undefined;
-    const outputs = machine.timeout(this.#now);
+    const now = localTime(attached, this.#now);
+    const outputs = machine.timeout(now);
     const next = machine.nextDeadline();
-    attached.idle = next !== undefined && next <= this.#now ? attached.idle + 1 : 0;
+    attached.idle = next !== undefined && next <= now ? attached.idle + 1 : 0;
     if (attached.idle > MAX_IDLE_TIMEOUTS)
-      throw new Error(`${name} wants a timeout at ${next} again and again; it is ${this.#now}`);
+      throw new Error(`${name} wants a timeout at ${next} again and again; it is ${now}`);
     this.#carryOut(attached, outputs);
   }
+}
+
+/** What a station's own clock says at an instant of the LAN. */
+function localTime({ behind }: { readonly behind: Duration }, at: Instant): Instant {
+  return instant(at - behind);
 }

@@ -92,6 +92,24 @@ describe('the virtual LAN', () => {
     expect(heardBy(greeters[1])).toEqual(['a']);
   });
 
+  it('hands a paused station what waited, and lets a suspended one sleep', () => {
+    const { lan, greeters } = lanOf(['a', 'b', 'c']);
+    lan.run(millis(10));
+    lan.pause('a');
+    lan.pause('b');
+    lan.run(seconds(2.5));
+    expect(heardBy(greeters[0])).toEqual(['b', 'c']);
+    lan.resume('a');
+    lan.wake('b', seconds(2.5));
+    lan.run(millis(10));
+    // c greeted twice meanwhile; b lost that, and its second is not over.
+    expect(heardBy(greeters[0])).toEqual(['b', 'c', 'c', 'c']);
+    expect(heardBy(greeters[1])).toEqual(['a', 'c', 'a', 'a']);
+    expect(heardBy(greeters[2])).toEqual(['a', 'b', 'a', 'a']);
+    lan.run(seconds(1));
+    expect(heardBy(greeters[2])).toEqual(['a', 'b', 'a', 'a', 'a', 'b']);
+  });
+
   it('reports a machine whose deadline never moves', () => {
     const lan = new VirtualLan<Datagram, Greeting>({ seed: 1 });
     const machine = { handle: () => [], timeout: () => [], nextDeadline: () => instant(5) };

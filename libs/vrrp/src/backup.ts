@@ -25,6 +25,8 @@ export interface BackupState {
   readonly preemptAt: Instant | undefined;
   /** It was told to hand over, and keeps the addresses until another master is heard. */
   readonly handingOver: boolean;
+  /** Its wait is over, and it waits for the rest of its sync group. */
+  readonly wantsMaster: boolean;
 }
 
 /** An advert that passed the checks on receipt, and who sent it. */
@@ -42,6 +44,7 @@ export function newBackup(wait: Wait, heard: Heard | undefined, settings: Virtua
     master: heard === undefined ? undefined : masterIn(heard),
     preemptAt: undefined,
     handingOver: false,
+    wantsMaster: false,
   };
 }
 

@@ -4,7 +4,7 @@
  *
  * A driver tells {@link VrrpNode} of all interfaces, then configures it, carries out what it answers, opens the sockets
  * of `listeners()`, and reads interfaces back (input `interface`) after every change of addresses and whenever the
- * kernel reports one. Left out: sync groups, tracking of anything but interfaces.
+ * kernel reports one.
  */
 export type { Digests, Surroundings } from './authentication.ts';
 export { AH_PROTOCOL } from './auth-header.ts';
@@ -12,6 +12,9 @@ export * from './errors.ts';
 export { VirtualRouter } from './machine.ts';
 export { gratuitousArp, neighbourAdvertisement } from './frames.ts';
 export * from './messages.ts';
+export * from './process-monitor.ts';
+export * from './script-monitor.ts';
+export * from './tracked-file.ts';
 export { type Listener, VrrpNode } from './node.ts';
 export * from './packet.ts';
 export * from './routing.ts';

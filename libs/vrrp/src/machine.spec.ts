@@ -111,7 +111,8 @@ class Bench {
     const told: string[] = [];
     for (const output of this.outputs) {
       const text = short(output);
-      if (!(text.startsWith('announce') && told.at(-1) === text)) told.push(text);
+      // Notifications follow from the events here.
+      if (text !== 'notify' && !(text.startsWith('announce') && told.at(-1) === text)) told.push(text);
     }
     return told;
   }
@@ -140,6 +141,8 @@ function short(output: VrrpOutput): string {
       return `${output.kind} ${output.entries.map(({ text }) => text).join(', ')}`;
     case 'announce':
       return 'announce';
+    case 'notify':
+      return 'notify';
     case 'hold-connections':
       return 'hold';
     case 'release-connections':
@@ -398,9 +401,9 @@ describe('a master, RFC 9568 section 6.4.3', () => {
     }
   });
 
-  it('sends no burst after it was held up for long', () => {
+  it('sends no burst after it was held up', () => {
     const bench = mastering();
-    bench.now = after(bench.now, seconds(10));
+    bench.now = after(bench.now, seconds(3));
     expect(bench.router.timeout(bench.now).filter((output) => output.kind === 'send')).toHaveLength(1);
     expect(bench.wait()).toBe(1_000_000);
   });
@@ -822,6 +825,86 @@ describe('unicast', () => {
     [HIGHER, 65, false],
   ])('from %s with TTL %d is taken: %s', (source, ttl, taken) => {
     expect(started(unicast).give(from(source, ttl)).counters.advertsReceived).toBe(taken ? 1 : 0);
+  });
+});
+
+describe('a router that overslept', () => {
+  /** Serves the next deadline so many seconds late. */
+  function late(bench: Bench, by: number): Bench {
+    bench.now = after(bench.router.nextDeadline() ?? bench.now, seconds(by));
+    bench.outputs = bench.router.timeout(bench.now);
+    return bench;
+  }
+
+  it('its master-down time as a backup listens for one interval before it takes over', () => {
+    const bench = late(started(), 4);
+    expect(bench.told).toEqual(['overslept']);
+    expect(bench.router.state).toBe('backup');
+    expect(bench.wait()).toBe(1_003_906);
+    expect(bench.serve().router.state).toBe('master');
+  });
+
+  it('less than that as a backup takes over', () => {
+    expect(late(started(), 3).router.state).toBe('master');
+  });
+
+  it('as a master is silent for one interval, then goes on', () => {
+    const bench = late(mastering(), 4);
+    expect(bench.told).toEqual(['overslept', 'announce']);
+    expect(bench.wait()).toBe(1_000_000);
+    expect(bench.serve().told).toEqual(['send 100']);
+  });
+
+  it('as a master that must not preempt yields to whoever took over', () => {
+    const bench = late(mastering({ ...v2, preempt: false }), 4).give(packet(advert(v2, 50)));
+    expect(bench.told).toEqual(['remove 198.51.100.15 2001:db8::15', 'master to backup: overslept']);
+  });
+
+  it('as a master that may preempt claims its place when it hears the other', () => {
+    const bench = late(mastering(), 4).give(packet(advert(v2, 50)));
+    expect(bench.router.state).toBe('master');
+    expect(bench.told).toContain('send 100');
+  });
+
+  it('by more intervals than timer_expired_backup becomes backup', () => {
+    const settings = { ...v2, preempt: false, timerExpiredBackup: 2 };
+    expect(late(mastering(settings), 1.5).router.state).toBe('master');
+    const bench = late(mastering(settings), 2.5);
+    expect(bench.told).toEqual(['overslept', 'remove 198.51.100.15 2001:db8::15', 'master to backup: overslept']);
+  });
+});
+
+describe('an owner', () => {
+  it('with owner_ignore_adverts hears nobody', () => {
+    const settings = { ...v2, priority: 255, ownerIgnoreAdverts: true };
+    const bench = started(settings).give(packet(advert(v2, 255), HIGHER));
+    expect(bench.router.state).toBe('master');
+    expect(bench.counters.advertsReceived).toBe(0);
+  });
+});
+
+describe('unicast with the checksum of keepalived up to 1.3.6', () => {
+  const unicast: VirtualRouterSettings = { ...v3, unicast: { peers: [{ address: LOWER }] } };
+  const old = packet(advert(v3, 200), LOWER, { destination: OWN });
+  const checksums = (bench: Bench) =>
+    bench.outputs.flatMap((output) => {
+      if (output.kind !== 'send') return [];
+      const asOld = decodeAdvert(unhex(output.bytes), { source: output.source, destination: GROUP });
+      return decodeAdvert(unhex(output.bytes), output).ok ? ['new'] : asOld.ok ? ['old'] : ['wrong'];
+    });
+
+  it('is heard, and answered in kind', () => {
+    const bench = started(unicast);
+    expect(checksums(started(unicast).serve())).toEqual(['new']);
+    expect(bench.give(old).counters.advertsReceived).toBe(1);
+    expect(checksums(bench.serve())).toEqual(['old']);
+  });
+
+  it('is wrong where it is never to be taken, and sent where it always is', () => {
+    const never: VirtualRouterSettings = { ...v3, unicast: { peers: [{ address: LOWER }], oldChecksum: 'never' } };
+    expect(started(never).give(old).counters.errors.checksum).toBe(1);
+    const always: VirtualRouterSettings = { ...v3, unicast: { peers: [{ address: LOWER }], oldChecksum: 'always' } };
+    expect(checksums(started(always).serve())).toEqual(['old']);
   });
 });
 

@@ -1,5 +1,5 @@
-import { type Instant, type Machine } from '@keepfleet/machine';
-import { type IpAddress, compareIp } from '@keepfleet/wire';
+import { type Duration, type Instant, type Machine, between } from '@keepfleet/machine';
+import { compareIp } from '@keepfleet/wire';
 import {
   holdConnections,
   releaseConnections,
@@ -9,62 +9,46 @@ import {
 } from './address-release.ts';
 import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
 import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
-import type { AddressListMismatch, PacketError } from './errors.ts';
 import { Mastership } from './mastership.ts';
 import type {
   FaultCause,
   MasterView,
   ReceivedPacket,
-  RoutingInput,
   RouterInput,
   RouterStateName,
   StateReason,
-  VrrpEvent,
   VrrpOutput,
 } from './messages.ts';
-import { addressListMismatch, receiveAdvert } from './reception.ts';
-import { Rejections } from './rejections.ts';
+import { notifyState } from './notifications.ts';
+import { Outbox } from './outbox.ts';
+import { Receiver } from './receiver.ts';
 import { routerSnapshot } from './router-snapshot.ts';
+import type { Happening, RouterState } from './router-state.ts';
 import { type VirtualRouterSettings, sameAddress, sameIdentity } from './settings.ts';
-import { type InterfaceChange, Situation } from './situation.ts';
+import { Situation } from './situation.ts';
 import type { RouterSnapshot } from './snapshot.ts';
 import { type RouterCounters, newCounters } from './stats.ts';
 import { OWNER_PRIORITY, isFailure, sameCauses } from './tracking.ts';
+import { masterDownInterval } from './timers.ts';
 import { Transmitter } from './transmission.ts';
-
-type RouterState =
-  /** Not yet started, or stopped. `heldUp`: the start-up delay is over, but not everything that is tracked is known. */
-  | { readonly kind: 'initialize'; readonly startAt: Instant | undefined; readonly heldUp?: true }
-  | BackupState
-  | { readonly kind: 'master'; readonly mastership: Mastership }
-  | { readonly kind: 'fault'; readonly causes: readonly FaultCause[]; readonly startAt: Instant | undefined };
-
-/** What the inputs come down to, once the situation has been updated from them. */
-type Happening =
-  /** `interface` is absent when it was something else that changed. */
-  | { readonly kind: 'changed'; readonly interface?: InterfaceChange }
-  | { readonly kind: 'advert'; readonly heard: Heard }
-  | { readonly kind: 'relinquish' }
-  | RoutingInput
-  | { readonly kind: 'timeout' };
 
 /** One virtual router: RFC 9568 section 6.4, with keepalived's fault state, tracking and announcements. */
 export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   readonly #situation: Situation;
   readonly #counters: RouterCounters = newCounters();
-  readonly #rejections = new Rejections(this.#counters);
-  readonly #authenticator: Authenticator;
+  readonly #receiver: Receiver;
   readonly #transmitter: Transmitter;
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
   #since: Instant;
-  #outputs: VrrpOutput[] = [];
+  readonly #outbox = new Outbox();
 
   /** Does nothing before its first `configure`; what it should know of interfaces is to be told before that. */
   constructor(settings: VirtualRouterSettings, now: Instant, surroundings: Surroundings = noSurroundings) {
     this.#situation = new Situation(settings);
-    this.#authenticator = new Authenticator(surroundings);
-    this.#transmitter = new Transmitter(this.#situation, this.#authenticator, this.#counters);
+    const authenticator = new Authenticator(surroundings);
+    this.#transmitter = new Transmitter(this.#situation, authenticator, this.#counters);
+    this.#receiver = new Receiver(this.#situation, authenticator, this.#counters, this.#outbox);
     this.#since = now;
   }
 
@@ -74,6 +58,24 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   get state(): RouterStateName {
     return this.#state.kind;
+  }
+
+  /** Something of its own, not of its sync group, keeps it from taking part. */
+  get failing(): boolean {
+    return (
+      this.#configured && this.#situation.causes.some((cause) => isFailure(cause) && cause.kind !== 'group-member')
+    );
+  }
+
+  /** Nothing but its sync group keeps it from starting. */
+  get ready(): boolean {
+    if (this.#state.kind !== 'initialize' || this.failing) return true;
+    return this.#state.heldUp === true && this.#situation.causes.length === 0;
+  }
+
+  /** Its wait for a master is over, and it waits for the rest of its sync group. */
+  get wantsMaster(): boolean {
+    return this.#state.kind === 'backup' && this.#state.wantsMaster;
   }
 
   handle(input: RouterInput, now: Instant): readonly VrrpOutput[] {
@@ -101,8 +103,14 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       case 'packet':
         this.#receive(input, now);
         break;
+      case 'group':
+        if (this.#situation.takeGroup(input)) this.#step({ kind: 'changed' }, now);
+        break;
       case 'relinquish':
-        this.#step({ kind: 'relinquish' }, now);
+      case 'lead':
+      case 'yield':
+      case 'announce':
+        this.#step(input, now);
         break;
       case 'stop':
         this.#stop(input.mode, 'stopped', now);
@@ -113,14 +121,14 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       default:
         input satisfies never;
     }
-    return this.#flush();
+    return this.#outbox.take();
   }
 
   timeout(now: Instant): readonly VrrpOutput[] {
     const deadline = this.nextDeadline();
     if (deadline === undefined || now < deadline) return [];
-    this.#step({ kind: 'timeout' }, now);
-    return this.#flush();
+    this.#step({ kind: 'timeout', late: between(deadline, now) }, now);
+    return this.#outbox.take();
   }
 
   nextDeadline(): Instant | undefined {
@@ -129,7 +137,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       case 'initialize':
         return state.heldUp === true ? undefined : state.startAt;
       case 'backup':
-        return masterDownAt(state, this.#situation);
+        return state.wantsMaster ? undefined : masterDownAt(state, this.#situation);
       case 'master':
         return state.mastership.nextDeadline();
       case 'fault':
@@ -143,6 +151,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     return routerSnapshot({
       situation: this.#situation,
       state: state.kind,
+      wantsMaster: this.wantsMaster,
       since: epochMillis(this.#since),
       causes: state.kind === 'fault' ? state.causes : [],
       master: this.#master(),
@@ -162,53 +171,52 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
           case 'changed':
           case 'timeout':
             return this.#startIfDue(state.startAt, now);
-          case 'advert':
-          case 'relinquish':
-          case 'routing':
+          default:
             return;
         }
-        break;
       case 'backup':
         switch (happening.kind) {
           case 'changed':
             return this.#faultIfCaused(now);
           case 'timeout':
-            // The master fell silent: RFC 9568 section 6.4.2.
-            return this.#becomeMaster('master-down', now);
+            return this.#masterFellSilent(state, happening.late, now);
           case 'advert':
             return this.#heardAsBackup(state, happening.heard, now);
-          case 'relinquish':
-          case 'routing':
+          case 'lead':
+            return this.#becomeMaster(state.wantsMaster ? 'master-down' : 'group', now);
+          default:
             return;
         }
-        break;
       case 'master':
         switch (happening.kind) {
           case 'changed':
             this.#faultIfCaused(now);
-            if (this.#state.kind === 'master') this.#push(state.mastership.checkAddresses(happening.interface, now));
+            if (this.#state.kind === 'master')
+              this.#outbox.push(state.mastership.checkAddresses(happening.interface, now));
             return;
           case 'timeout':
-            return this.#push(state.mastership.timeout(now));
+            return this.#masterTimeout(state.mastership, happening.late, now);
           case 'advert':
             return this.#heardAsMaster(state.mastership, happening.heard, now);
           case 'relinquish':
             return this.#handOver(now);
           case 'routing':
-            return this.#push(state.mastership.takeRouting(happening, now));
+            return this.#outbox.push(state.mastership.takeRouting(happening, now));
+          case 'yield':
+            return this.#stepDown(undefined, 'group', now);
+          case 'announce':
+            return this.#outbox.push(state.mastership.announceAgain(happening.asked, now));
+          case 'lead':
+            return;
         }
         break;
       case 'fault':
         switch (happening.kind) {
           case 'changed':
             return this.#leaveFaultIfCleared(state.causes, state.startAt, now);
-          case 'timeout':
-          case 'advert':
-          case 'relinquish':
-          case 'routing':
+          default:
             return;
         }
-        break;
       default:
         state satisfies never;
     }
@@ -230,12 +238,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       : settings.addresses.filter((one) => !before.addresses.some((other) => sameAddress(one, other)));
     const removed = before.addresses.filter((one) => !settings.addresses.some((other) => sameAddress(one, other)));
     if (first) this.#state = { kind: 'initialize', startAt };
-    if (this.#state.kind === 'master') this.#push(this.#state.mastership.reconfigured(before, added, removed, now));
+    if (this.#state.kind === 'master')
+      this.#outbox.push(this.#state.mastership.reconfigured(before, added, removed, now));
     else {
       // What is residual goes before we speak.
       const unwanted = this.#wantsAddresses() ? removed : [...added, ...(first ? [] : removed)];
-      if (first) this.#push(removeRouting(settings.routing ?? []));
-      this.#push(removeResidual(settings.name, unwanted, this.#situation.interfaces));
+      if (first) this.#outbox.push(removeRouting(settings.routing ?? []));
+      this.#outbox.push(removeResidual(settings.name, unwanted, this.#situation.interfaces));
     }
     // Not `changed`: what was just added is not yet read back.
     this.#observe();
@@ -246,17 +255,17 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #startIfDue(startAt: Instant | undefined, now: Instant): void {
-    const causes = this.#situation.causes();
+    const { settings } = this;
+    const { causes, group, priority } = this.#situation;
     // What has not told anything yet is no fault, but there is no start without it.
     if (causes.some(isFailure)) return this.#enterFault(causes, startAt, now);
     if (startAt === undefined || now < startAt) return;
-    if (causes.length > 0) {
+    if (causes.length > 0 || (settings.syncGroup !== undefined && group === undefined)) {
       this.#state = { kind: 'initialize', startAt, heldUp: true };
       return;
     }
-    const { settings } = this;
-    // RFC 9568 section 6.4.1: the address owner does not wait.
-    if (this.#situation.priority === OWNER_PRIORITY) return this.#becomeMaster('owner', now);
+    // RFC 9568 section 6.4.1: the address owner does not wait, except for a group whose other members have to.
+    if (priority === OWNER_PRIORITY && group?.mixed !== true) return this.#becomeMaster('owner', now);
     const first = settings.startState === 'master' && settings.standing === 'normal';
     this.#becomeBackup({ from: now, length: first ? 'first' : 'down' }, undefined, 'started', now);
   }
@@ -264,7 +273,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   #stop(mode: 'release' | 'leave', reason: StateReason, now: Instant): void {
     if (!this.#configured) return;
     if (mode === 'release') this.#giveUpAddresses(now);
-    this.#enter({ kind: 'initialize', startAt: undefined }, reason, now);
+    this.#enter({ kind: 'initialize', startAt: undefined }, reason, now, mode);
     this.#configured = false;
   }
 
@@ -276,8 +285,21 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#state = next;
     const { master } = next;
     if (master === undefined || master.address === state.master?.address) return;
-    this.#rejections.forgetReports();
-    this.#report({ kind: 'master-learned', instance: this.settings.name, master });
+    this.#receiver.forgetReports();
+    this.#outbox.report({ kind: 'master-learned', instance: this.settings.name, master });
+  }
+
+  /** RFC 9568 section 6.4.2, but not blindly, and with its sync group or not at all. */
+  #masterFellSilent(state: BackupState, late: Duration, now: Instant): void {
+    const { settings, priority, group } = this.#situation;
+    if (late > masterDownInterval(settings, priority, state.masterInterval)) {
+      // Whoever is master now had no chance to tell: hear it first.
+      this.#outbox.report({ kind: 'overslept', instance: settings.name, state: 'backup', late });
+      this.#state = { ...state, wait: { from: now, length: 'first' } };
+      return;
+    }
+    if (group === undefined) return this.#becomeMaster('master-down', now);
+    this.#state = { ...state, wantsMaster: true };
   }
 
   #becomeBackup(wait: Wait, heard: Heard | undefined, reason: StateReason, now: Instant): void {
@@ -289,41 +311,61 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
    * connections that are open end here, those that are not go there. When nobody speaks, the addresses never leave.
    */
   #handOver(now: Instant): void {
-    this.#push([holdConnections(this.settings), ...this.#transmitter.parting(now)]);
+    this.#outbox.push([holdConnections(this.settings), ...this.#transmitter.parting(now)]);
     this.#becomeBackup({ from: now, length: 'down' }, undefined, 'relinquished', now);
     if (this.#state.kind === 'backup') this.#state = { ...this.#state, handingOver: true };
   }
 
   #endHandOver(): void {
-    this.#push([...removeAddresses(this.settings), releaseConnections(this.settings)]);
+    this.#outbox.push([...removeAddresses(this.settings), releaseConnections(this.settings)]);
   }
 
   // Master
 
   #becomeMaster(reason: StateReason, now: Instant): void {
     const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, now);
-    if (this.#state.kind === 'backup' && this.#state.handingOver) this.#push([releaseConnections(this.settings)]);
+    if (this.#state.kind === 'backup' && this.#state.handingOver)
+      this.#outbox.push([releaseConnections(this.settings)]);
     this.#counters.becameMaster++;
-    this.#push(mastership.begin(now));
+    this.#outbox.push(mastership.begin(now));
     this.#enter({ kind: 'master', mastership }, reason, now);
   }
 
   #heardAsMaster(mastership: Mastership, heard: Heard, now: Instant): void {
     const { advert, source } = heard;
-    if (advert.priority === 0) return this.#push(mastership.heardParting(now));
+    if (advert.priority === 0) return this.#outbox.push(mastership.heardParting(now));
     const { settings, priority, source: own } = this.#situation;
     const higher =
       advert.priority > priority || (advert.priority === priority && own !== undefined && compareIp(source, own) > 0);
-    if (!higher) return this.#push(mastership.heardLower({ address: source, priority: advert.priority }, now));
-    if (settings.higherPrioSendAdvert) this.#push(this.#transmitter.advert(now));
-    this.#push(removeAddresses(settings));
-    this.#becomeBackup({ from: now, length: 'down' }, heard, 'higher-priority', now);
+    // It overslept, so the other is the master by right; taking over from it is preemption.
+    if (!higher && mastership.doubting && !settings.preempt) return this.#stepDown(heard, 'overslept', now);
+    if (!higher) {
+      this.#outbox.push(mastership.heardLower({ address: source, priority: advert.priority }, now));
+      return this.#outbox.notify(settings, 'MASTER_RX_LOWER_PRI', priority);
+    }
+    if (settings.higherPrioSendAdvert) this.#outbox.push(this.#transmitter.advert(now));
+    this.#stepDown(heard, 'higher-priority', now);
+  }
+
+  #masterTimeout(mastership: Mastership, late: Duration, now: Instant): void {
+    const { settings } = this;
+    const { timerExpiredBackup: adverts, preempt, advertInterval } = settings;
+    if (adverts === undefined || preempt || late <= adverts * advertInterval)
+      return this.#outbox.push(mastership.timeout(now));
+    this.#outbox.report({ kind: 'overslept', instance: settings.name, state: 'master', late });
+    this.#stepDown(undefined, 'overslept', now);
+  }
+
+  /** To backup without a priority 0: somebody else is the master, or may be. */
+  #stepDown(heard: Heard | undefined, reason: StateReason, now: Instant): void {
+    this.#outbox.push(removeAddresses(this.settings));
+    this.#becomeBackup({ from: now, length: 'down' }, heard, reason, now);
   }
 
   // Fault
 
   #faultIfCaused(now: Instant): void {
-    const causes = this.#situation.causes().filter(isFailure);
+    const causes = this.#situation.causes.filter(isFailure);
     if (causes.length > 0) this.#enterFault(causes, now, now);
   }
 
@@ -333,11 +375,11 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #leaveFaultIfCleared(before: readonly FaultCause[], startAt: Instant | undefined, now: Instant): void {
-    const causes = this.#situation.causes();
+    const { causes } = this.#situation;
     if (causes.length > 0) {
       if (sameCauses(before, causes)) return;
       this.#state = { kind: 'fault', causes, startAt };
-      this.#report({ kind: 'fault-causes-changed', instance: this.settings.name, causes });
+      this.#outbox.report({ kind: 'fault-causes-changed', instance: this.settings.name, causes });
       return;
     }
     if (startAt !== undefined && now < startAt)
@@ -350,44 +392,41 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #observe(): void {
     const change = this.#situation.observe();
-    if (change !== undefined) this.#report({ kind: 'priority-changed', instance: this.settings.name, ...change });
+    if (change === undefined) return;
+    const { settings } = this;
+    this.#outbox.report({ kind: 'priority-changed', instance: settings.name, ...change });
+    if (settings.notify?.priorityChanges === true)
+      this.#outbox.notify(settings, this.#state.kind === 'master' ? 'MASTER_PRIORITY' : 'BACKUP_PRIORITY', change.to);
   }
 
   #receive(packet: ReceivedPacket, now: Instant): void {
     if (!this.#configured || this.#state.kind === 'initialize') return;
-    const received = receiveAdvert(packet, this.settings, this.#situation.source, this.#authenticator, now);
-    if (!received.ok) return this.#reject(received.error, packet.source);
-    const advert = received.value;
-    this.#counters.advertsReceived++;
-    if (advert.priority === 0) this.#counters.priorityZeroReceived++;
-    const known = this.#state.kind === 'backup' && this.#state.master?.address === packet.source;
-    const unchecked = this.settings.skipCheckAdvAddr && known;
-    const mismatch = unchecked ? undefined : addressListMismatch(advert, this.settings);
-    this.#step({ kind: 'advert', heard: { advert, source: packet.source } }, now);
+    const heard = this.#receiver.take(
+      packet,
+      now,
+      this.#state.kind === 'backup' ? this.#state.master?.address : undefined,
+    );
+    if (heard === undefined) return;
+    this.#step({ kind: 'advert', heard }, now);
     // After the step, which forgets what was reported when it learns a new master.
-    if (mismatch !== undefined) this.#reject(mismatch, packet.source);
-  }
-
-  #reject(error: PacketError | AddressListMismatch, source: IpAddress): void {
-    const report = this.#rejections.add(this.settings.name, error, source);
-    if (report !== undefined) this.#report(report);
+    if (heard.mismatch !== undefined) this.#receiver.reject(heard.mismatch, packet.source);
   }
 
   /** What a router does that stops being master for a reason of its own. */
   #giveUpAddresses(now: Instant): void {
     if (this.#state.kind === 'master') {
-      this.#push([...this.#transmitter.parting(now), ...removeAddresses(this.settings)]);
+      this.#outbox.push([...this.#transmitter.parting(now), ...removeAddresses(this.settings)]);
     } else if (this.#state.kind === 'backup' && this.#state.handingOver) this.#endHandOver();
   }
 
-  #enter(state: RouterState, reason: StateReason, now: Instant): void {
+  #enter(state: RouterState, reason: StateReason, now: Instant, mode?: 'release' | 'leave'): void {
     const from = this.#state.kind;
     if (from === 'master') this.#counters.releasedMaster++;
     this.#state = state;
     this.#since = now;
-    this.#rejections.forgetReports();
+    this.#receiver.forgetReports();
     const master = this.#master();
-    this.#report({
+    this.#outbox.report({
       kind: 'state-changed',
       instance: this.settings.name,
       from,
@@ -397,6 +436,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       ...(state.kind === 'fault' ? { causes: state.causes } : {}),
       ...(master === undefined ? {} : { master }),
     });
+    // What stays as it is ends for nobody.
+    const told = mode === 'leave' ? undefined : notifyState(state.kind, reason);
+    if (told !== undefined) this.#outbox.notify(this.settings, told, this.#situation.priority);
   }
 
   #wantsAddresses(): boolean {
@@ -408,19 +450,5 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     const { source, priority } = this.#situation;
     if (this.#state.kind !== 'master' || source === undefined) return undefined;
     return { address: source, priority };
-  }
-
-  #push(outputs: readonly VrrpOutput[]): void {
-    this.#outputs.push(...outputs);
-  }
-
-  #report(event: VrrpEvent): void {
-    this.#outputs.push({ kind: 'event', event });
-  }
-
-  #flush(): VrrpOutput[] {
-    const outputs = this.#outputs;
-    this.#outputs = [];
-    return outputs;
   }
 }

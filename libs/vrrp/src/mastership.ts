@@ -23,6 +23,8 @@ export class Mastership {
   readonly #routing: RoutingUpkeep;
   /** When the last periodic advert was due. */
   #advertFrom: Instant;
+  /** Its last advert was due so long ago that another may be the master; until the next one. */
+  #doubting = false;
   #lower: { readonly address: IpAddress; readonly at: Instant } | undefined;
 
   constructor(situation: Situation, transmitter: Transmitter, counters: RouterCounters, now: Instant) {
@@ -47,6 +49,10 @@ export class Mastership {
     return [...outputs, ...this.#announce(now)];
   }
 
+  get doubting(): boolean {
+    return this.#doubting;
+  }
+
   nextDeadline(): Instant | undefined {
     return earliest(
       after(this.#advertFrom, this.#situation.settings.advertInterval),
@@ -61,9 +67,15 @@ export class Mastership {
     const interval = this.#situation.settings.advertInterval;
     const due = after(this.#advertFrom, interval);
     if (now >= due) {
-      outputs.push(...this.#transmitter.advert(now));
+      const late = between(due, now);
+      const { settings, priority } = this.#situation;
+      this.#doubting = !this.#doubting && late > masterDownInterval(settings, priority, interval);
+      // Another may be the master by now; it has one interval to say so.
+      if (this.#doubting)
+        outputs.push({ kind: 'event', event: { kind: 'overslept', instance: settings.name, state: 'master', late } });
+      else outputs.push(...this.#transmitter.advert(now));
       // Keep the beat after a small delay; after a long one do not send a burst.
-      this.#advertFrom = between(due, now) < interval ? due : now;
+      this.#advertFrom = late < interval ? due : now;
     }
     outputs.push(...this.#announce(now), ...this.#upkeep.due(now), ...this.#routing.due(now));
     return outputs;
@@ -108,6 +120,14 @@ export class Mastership {
     this.#lower = { address: master.address, at: now };
     this.#announcements.lowerPriority(settings.garp, now);
     return [...outputs, ...this.#announce(now)];
+  }
+
+  /** All addresses once more: asked for, or another member of the sync group heard a lower priority. */
+  announceAgain(asked: boolean, now: Instant): VrrpOutput[] {
+    const { settings } = this.#situation;
+    if (asked) this.#announcements.some(inTableOrder(settings.addresses), settings.garp, now);
+    else this.#announcements.lowerPriority(settings.garp, now);
+    return this.#announce(now);
   }
 
   /** `changed` is the interface that is another now, if it was one. */

@@ -1,8 +1,8 @@
 import type { Duration, Instant } from '@keepfleet/machine';
 import type { Family, IpAddress } from '@keepfleet/wire';
 import type { PacketErrorKind } from './errors.ts';
-import type { TrackerType, VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
 import type { RoutingEntry } from './routing.ts';
+import type { ScriptCommand, TrackerType, VirtualAddress, VirtualRouterSettings, VrrpSettings } from './settings.ts';
 
 /** keepalived's vocabulary; RFC 9568 says Active for master. */
 export type RouterStateName = 'initialize' | 'backup' | 'master' | 'fault';
@@ -92,6 +92,13 @@ export type RouterInput =
   | { readonly kind: 'remove' }
   /** Virtual addresses of every instance of the node, which are no source of adverts. */
   | { readonly kind: 'virtual-addresses'; readonly addresses: readonly IpAddress[] }
+  /** What its sync group says; one that is in a group starts only after it. `mixed`: not all or none own their addresses. */
+  | { readonly kind: 'group'; readonly mixed: boolean; readonly fault?: string }
+  /** Its sync group is master from now on, or is not any more. */
+  | { readonly kind: 'lead' }
+  | { readonly kind: 'yield' }
+  /** Announce all addresses once more: `asked` for, or because another member of its sync group heard a lower priority. */
+  | { readonly kind: 'announce'; readonly asked: boolean }
   | InterfaceInput
   | InterfaceGoneInput
   | SocketInput
@@ -100,7 +107,11 @@ export type RouterInput =
   | ReceivedPacket
   | StopInput;
 
-export type VrrpCommand = { readonly kind: 'relinquish'; readonly instance: string };
+export type VrrpCommand = {
+  /** Hand over, or announce the addresses again; of a sync group all do. */
+  readonly kind: 'relinquish' | 'announce';
+  readonly instance: string;
+};
 
 /** What the VRRP of a node is told. */
 export type VrrpInput =
@@ -122,6 +133,7 @@ export type VrrpOutput =
   | { readonly kind: 'add-routing'; readonly entries: readonly RoutingEntry[] }
   | { readonly kind: 'remove-routing'; readonly entries: readonly RoutingEntry[] }
   | AnnounceOutput
+  | NotifyOutput
   | HoldOutput
   /** The hold on these addresses ends, if it has not by itself. */
   | { readonly kind: 'release-connections'; readonly addresses: readonly IpAddress[] }
@@ -135,6 +147,24 @@ export interface HoldOutput {
   readonly kind: 'hold-connections';
   readonly addresses: readonly IpAddress[];
   readonly duration: Duration;
+}
+
+/** keepalived's words for the FIFO and for the arguments of scripts. */
+export type NotifyState =
+  'MASTER' | 'BACKUP' | 'FAULT' | 'STOP' | 'DELETED' | 'MASTER_RX_LOWER_PRI' | 'MASTER_PRIORITY' | 'BACKUP_PRIORITY';
+
+export interface Notification {
+  readonly type: 'INSTANCE' | 'GROUP';
+  readonly name: string;
+  readonly state: NotifyState;
+  /** Effective; 0 for a group. */
+  readonly priority: number;
+}
+
+/** A line for every FIFO, and commands to start, in this order and without waiting for them. */
+export interface NotifyOutput extends Notification {
+  readonly kind: 'notify';
+  readonly commands: readonly ScriptCommand[];
 }
 
 export interface SendOutput {
@@ -167,6 +197,10 @@ export type StateReason =
   | 'master-down'
   | 'higher-priority'
   | 'relinquished'
+  /** Another member of its sync group became master, or is not any more. */
+  | 'group'
+  /** It was held up for so long that another may be the master. */
+  | 'overslept'
   | 'fault'
   | 'fault-cleared';
 
@@ -177,12 +211,16 @@ export type FaultCause =
   | { readonly kind: 'tracked-interface-missing'; readonly interface: string }
   | { readonly kind: 'tracked-interface-down'; readonly interface: string }
   | { readonly kind: 'no-source-address'; readonly interface: string }
+  /** unicast_fault_no_peer, and there is no unicast_peer. */
+  | { readonly kind: 'no-unicast-peer'; readonly interface: string }
   /** The driver could not open its socket: deaf, it would think that nobody else is there. */
   | { readonly kind: 'no-socket'; readonly interface: string }
   /** A tracker without weight failed. */
   | { readonly kind: 'tracker-down'; readonly tracker: TrackerType; readonly name: string }
   /** A tracker without weight has not told anything yet; keeps an instance from starting, not from going on. */
-  | { readonly kind: 'tracker-unknown'; readonly tracker: TrackerType; readonly name: string };
+  | { readonly kind: 'tracker-unknown'; readonly tracker: TrackerType; readonly name: string }
+  /** Another member of its sync group is in fault. */
+  | { readonly kind: 'group-member'; readonly group: string; readonly instance: string };
 
 /** What an operator should be able to read afterwards; every one is worth a log line and goes to the controller. */
 export type VrrpEvent =
@@ -219,6 +257,15 @@ export type VrrpEvent =
   | { readonly kind: 'address-missing'; readonly instance: string; readonly address: VirtualAddress }
   | { readonly kind: 'routing-missing'; readonly instance: string; readonly entry: RoutingEntry }
   | { readonly kind: 'routing-restored'; readonly instance: string; readonly entry: RoutingEntry }
+  /** The reader of a pipe does not keep up, and lines are lost; once until it takes lines again. Made by the driver. */
+  | { readonly kind: 'fifo-overflow'; readonly path: string; readonly dropped: number }
+  /** A timer ran later than the master-down time (or as timer_expired_backup says): others may have taken over meanwhile. */
+  | {
+      readonly kind: 'overslept';
+      readonly instance: string;
+      readonly state: 'backup' | 'master';
+      readonly late: Duration;
+    }
   | { readonly kind: 'fault-causes-changed'; readonly instance: string; readonly causes: readonly FaultCause[] };
 
 export interface MasterView {

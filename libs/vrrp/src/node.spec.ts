@@ -86,7 +86,9 @@ describe('the virtual routers of a node', () => {
     expect(outputs).toMatchObject([
       { kind: 'send' },
       { kind: 'event', event: { instance: 'VI_2', to: 'initialize', reason: 'removed' } },
+      { kind: 'notify', name: 'VI_2', state: 'DELETED' },
       { kind: 'event', event: { instance: 'VI_6', to: 'backup' } },
+      { kind: 'notify', name: 'VI_6', state: 'BACKUP' },
     ]);
     expect(Object.keys(states(node))).toEqual(['VI_6', 'VI_1']);
   });
@@ -132,8 +134,10 @@ describe('the virtual routers of a node', () => {
     const node = nodeOf(settingsOf(one, two));
     expect(node.handle({ kind: 'stop', mode: 'release' }, NOW).map((output) => output.kind)).toEqual([
       'event',
+      'notify',
       'send',
       'event',
+      'notify',
     ]);
     expect(node.nextDeadline()).toBeUndefined();
   });

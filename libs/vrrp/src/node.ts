@@ -1,18 +1,22 @@
 import { type Instant, type Machine, after, earliest } from '@keepfleet/machine';
 import { type Family, type IpAddress, familyOf, unhex } from '@keepfleet/wire';
 import { type Surroundings, messageOffset, noSurroundings } from './authentication.ts';
+import { InterfaceDelays } from './interface-delays.ts';
 import { VirtualRouter } from './machine.ts';
 import type {
   InterfaceState,
   ReceivedPacket,
   RouterInput,
+  RouterStateName,
   TrackerInput,
   VrrpCommand,
   VrrpInput,
   VrrpOutput,
 } from './messages.ts';
+import { notification, notifyState } from './notifications.ts';
 import { VRRP_TTL, peekVrid } from './packet.ts';
 import { mcastGroup } from './reception.ts';
+import { SyncGroup } from './sync-group.ts';
 import { type VirtualRouterSettings, type VrrpSettings, wireInterface } from './settings.ts';
 import type { VrrpSnapshot } from './snapshot.ts';
 import { trackerKey } from './tracking.ts';
@@ -37,7 +41,9 @@ const MAX_REPORTED_VRIDS = 255;
 export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #settings: VrrpSettings | undefined;
   #routers = new Map<string, VirtualRouter>();
+  #groups = new Map<string, SyncGroup>();
   readonly #interfaces = new Map<string, InterfaceState>();
+  readonly #delays = new InterfaceDelays();
   /** What each tracker said last: instances that come later are told. */
   readonly #trackers = new Map<string, TrackerInput>();
   #startAt: Instant | undefined;
@@ -58,9 +64,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       case 'command':
         return this.#command(input.command, now);
       case 'interface':
-        this.#interfaces.set(input.interface.name, input.interface);
-        return [...this.#statics.interfaceChanged(input.interface.name, now), ...this.#tellAll(input, now)];
+        return this.#interface(this.#delays.take(input.interface, now), now);
       case 'interface-gone':
+        this.#delays.gone(input.name);
         this.#interfaces.delete(input.name);
         return this.#tellAll(input, now);
       case 'tracker':
@@ -73,9 +79,11 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       case 'packet':
         return this.#packet(input, now);
       case 'stop': {
-        const outputs = this.#tellAll(input, now);
+        const outputs = this.#tellRouters(input, now);
+        if (input.mode === 'release') for (const group of this.#groups.values()) outputs.push(...group.stop());
         if (input.mode === 'release') outputs.push(...this.#statics.release());
         this.#routers = new Map();
+        this.#groups = new Map();
         this.#settings = undefined;
         return outputs;
       }
@@ -85,14 +93,26 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   }
 
   timeout(now: Instant): readonly VrrpOutput[] {
-    return [...this.#statics.due(now), ...[...this.#routers.values()].flatMap((router) => router.timeout(now))];
+    const outputs = [...this.#statics.due(now)];
+    outputs.push(...this.#delays.due(now).flatMap((state) => this.#interface(state, now)));
+    for (const router of this.#routers.values()) {
+      const own = router.timeout(now);
+      outputs.push(...own, ...this.#together(router, own, now));
+    }
+    return outputs;
   }
 
   nextDeadline(): Instant | undefined {
     return earliest(
       this.#statics.nextDeadline(),
+      this.#delays.nextDeadline(),
       ...Array.from(this.#routers.values(), (router) => router.nextDeadline()),
     );
+  }
+
+  /** In configuration order. */
+  states(): RouterStateName[] {
+    return Array.from(this.#routers.values(), (router) => router.state);
   }
 
   /** Whether a command of this name would find its instance. */
@@ -129,6 +149,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   snapshot(epochMillis: (instant: Instant) => number): VrrpSnapshot {
     return {
       ...(this.#settings?.revision === undefined ? {} : { revision: this.#settings.revision }),
+      syncGroups: Array.from(this.#groups.values(), (group) => group.snapshot()),
       instances: Array.from(this.#routers.values(), (router) => router.snapshot(epochMillis)),
       unknownVrids: this.#unknownVrids,
     };
@@ -137,6 +158,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #configure(settings: VrrpSettings, now: Instant): VrrpOutput[] {
     // The delay counts from the start of the process, not from a reload.
     const startAt = (this.#startAt ??= after(now, settings.startupDelay));
+    this.#delays.configure(settings.interfaceDelays ?? []);
     const before = this.#routers;
     const wanted = new Set(settings.instances.map((instance) => instance.name));
     const outputs: VrrpOutput[] = [];
@@ -150,12 +172,48 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       ]),
     );
     const virtual = settings.instances.flatMap((instance) => instance.addresses.map((one) => one.address));
-    outputs.push(...this.#tellAll({ kind: 'virtual-addresses', addresses: virtual }, now));
+    outputs.push(...this.#tellRouters({ kind: 'virtual-addresses', addresses: virtual }, now));
     for (const instance of settings.instances) {
       const router = this.#routers.get(instance.name);
       if (router !== undefined) outputs.push(...router.handle({ kind: 'configure', settings: instance, startAt }, now));
     }
+    this.#configureGroups(settings);
+    outputs.push(...this.#settleAll(now));
+    if (before.size > 0 && settings.notifyOnReload === true) outputs.push(...this.#presentStates());
     return outputs;
+  }
+
+  /** Lines for the FIFOs alone: nothing has happened that a script should be run for. */
+  #presentStates(): VrrpOutput[] {
+    const line = (type: 'INSTANCE' | 'GROUP', name: string, state: RouterStateName, priority: number) => {
+      const word = notifyState(state, 'started');
+      return word === undefined ? [] : [notification({ type, name, state: word, priority }, undefined)];
+    };
+    const { instances, syncGroups } = this.snapshot(() => 0);
+    return [
+      ...instances.flatMap(({ name, state, effectivePriority }) => line('INSTANCE', name, state, effectivePriority)),
+      ...syncGroups.flatMap(({ name, state }) => line('GROUP', name, state, 0)),
+    ];
+  }
+
+  #configureGroups({ syncGroups = [] }: VrrpSettings): void {
+    const before = this.#groups;
+    this.#groups = new Map(
+      syncGroups.map((settings) => {
+        const group = before.get(settings.name) ?? new SyncGroup(settings);
+        group.configure(
+          settings,
+          settings.members.flatMap((name) => this.#routers.get(name) ?? []),
+        );
+        return [settings.name, group];
+      }),
+    );
+  }
+
+  #interface(state: InterfaceState, now: Instant): VrrpOutput[] {
+    this.#interfaces.set(state.name, state);
+    const input = { kind: 'interface', interface: state } as const;
+    return [...this.#statics.interfaceChanged(state.name, now), ...this.#tellAll(input, now)];
   }
 
   #newRouter(settings: VrrpSettings['instances'][number], now: Instant): VirtualRouter {
@@ -167,7 +225,10 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
 
   #command(command: VrrpCommand, now: Instant): VrrpOutput[] {
     const router = this.#routers.get(command.instance);
-    return router === undefined ? [] : [...router.handle({ kind: command.kind }, now)];
+    if (router === undefined) return [];
+    const members = this.#groupOf(router.settings)?.members ?? [router];
+    const input: RouterInput = command.kind === 'announce' ? { kind: 'announce', asked: true } : { kind: command.kind };
+    return [...members.flatMap((member) => member.handle(input, now)), ...this.#settleAll(now)];
   }
 
   #packet(packet: ReceivedPacket, now: Instant): VrrpOutput[] {
@@ -179,7 +240,11 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     );
     // Too short to have a VRID: each of them counts it.
     const concerned = vrid === undefined ? here : here.filter(({ settings }) => settings.vrid === vrid);
-    if (concerned.length > 0) return concerned.flatMap((router) => router.handle(packet, now));
+    if (concerned.length > 0)
+      return concerned.flatMap((router) => {
+        const own = router.handle(packet, now);
+        return [...own, ...this.#together(router, own, now)];
+      });
     this.#unknownVrids++;
     const key = `${packet.interface}/${family}/${vrid}`;
     const silent = this.#settings?.logUnknownVrids !== true || this.#reportedVrids.size >= MAX_REPORTED_VRIDS;
@@ -190,7 +255,29 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     ];
   }
 
+  /** What the other members of a router's sync group do about what it did. */
+  #together(router: VirtualRouter, own: readonly VrrpOutput[], now: Instant): VrrpOutput[] {
+    const group = this.#groupOf(router.settings);
+    if (group === undefined) return [];
+    const disputed = own.some((output) => output.kind === 'notify' && output.state === 'MASTER_RX_LOWER_PRI');
+    const others = disputed ? group.members.filter((member) => member !== router) : [];
+    const announced = others.flatMap((member) => member.handle({ kind: 'announce', asked: false }, now));
+    return [...announced, ...group.settle(router, now)];
+  }
+
+  #groupOf({ syncGroup }: VirtualRouterSettings): SyncGroup | undefined {
+    return syncGroup === undefined ? undefined : this.#groups.get(syncGroup);
+  }
+
+  #settleAll(now: Instant): VrrpOutput[] {
+    return [...this.#groups.values()].flatMap((group) => group.settle(undefined, now));
+  }
+
   #tellAll(input: RouterInput, now: Instant): VrrpOutput[] {
+    return [...this.#tellRouters(input, now), ...this.#settleAll(now)];
+  }
+
+  #tellRouters(input: RouterInput, now: Instant): VrrpOutput[] {
     return [...this.#routers.values()].flatMap((router) => router.handle(input, now));
   }
 }

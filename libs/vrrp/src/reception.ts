@@ -1,11 +1,12 @@
 import { toSeconds } from '@keepfleet/machine';
 import type { Instant } from '@keepfleet/machine';
 import { type IpAddress, type Result, err, ok } from '@keepfleet/wire';
-import { type Authenticator, wantedAuthType } from './authentication.ts';
-import type { AddressListMismatch, PacketError } from './errors.ts';
+import { type Authenticator, type Opened, wantedAuthType } from './authentication.ts';
+import type { AddressListMismatch, DecodeError, PacketError } from './errors.ts';
 import type { ReceivedPacket } from './messages.ts';
 import { type Advert, GROUP_IPV4, GROUP_IPV6, VRRP_TTL, decodeAdvert, passwordData } from './packet.ts';
 import type { UnicastPeer, VirtualRouterSettings } from './settings.ts';
+import type { Situation } from './situation.ts';
 
 /** The multicast group of an instance; undefined when it speaks to unicast peers. */
 export function mcastGroup(settings: VirtualRouterSettings): IpAddress | undefined {
@@ -16,19 +17,18 @@ export function mcastGroup(settings: VirtualRouterSettings): IpAddress | undefin
 /** The checks on receipt of RFC 9568 section 7.1 and RFC 3768 section 7.1 against one instance's settings. */
 export function receiveAdvert(
   packet: ReceivedPacket,
-  settings: VirtualRouterSettings,
-  ownSource: IpAddress | undefined,
+  situation: Situation,
   authenticator: Authenticator,
   now: Instant,
 ): Result<Advert, PacketError> {
-  if (packet.source === ownSource) return err({ kind: 'own-source', source: packet.source });
+  const { settings } = situation;
+  if (packet.source === situation.source) return err({ kind: 'own-source', source: packet.source });
   const peer = settings.unicast?.peers.find((candidate) => candidate.address === packet.source);
   const lifetime = ttlError(packet.ttl, settings, peer);
   if (lifetime !== undefined) return err(lifetime);
   const opened = authenticator.open(packet, settings, now);
   if (!opened.ok) return opened;
-  const { bytes, covered } = opened.value;
-  const decoded = decodeAdvert(bytes, packet, { v3ChecksumAsV2: settings.v3ChecksumAsV2, covered });
+  const decoded = decode(packet, opened.value, situation);
   if (!decoded.ok) return decoded;
   const advert = decoded.value;
   if (advert.version !== settings.version)
@@ -53,6 +53,20 @@ export function receiveAdvert(
   if (settings.unicast?.checkSource === true && peer === undefined)
     return err({ kind: 'unknown-peer', source: packet.source });
   return ok(advert);
+}
+
+/** keepalived up to 1.3.6 computes the checksum of version 3 as if unicast went to the group; it is heard, and answered so. */
+function decode(packet: ReceivedPacket, { bytes, covered }: Opened, situation: Situation): Result<Advert, DecodeError> {
+  const { settings } = situation;
+  const rule = { v3ChecksumAsV2: settings.v3ChecksumAsV2, covered };
+  const decoded = decodeAdvert(bytes, packet, rule);
+  const { oldChecksum = 'auto' } = settings.unicast ?? { oldChecksum: 'never' };
+  const perhapsOld = settings.version === 3 && settings.family === 'ipv4' && oldChecksum !== 'never';
+  if (decoded.ok || decoded.error.kind !== 'checksum' || !perhapsOld) return decoded;
+  const old = decodeAdvert(bytes, { source: packet.source, destination: GROUP_IPV4 }, rule);
+  if (!old.ok) return decoded;
+  situation.oldUnicastChecksum = true;
+  return old;
 }
 
 /** Whether an advert lists other addresses than configured here; the order does not matter. */

@@ -12,6 +12,7 @@ import { type Interfaces, isInstalled, isUp, trackerKey } from './tracking.ts';
 export interface RouterView {
   readonly situation: Situation;
   readonly state: RouterStateName;
+  readonly wantsMaster: boolean;
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly causes: readonly FaultCause[];
@@ -39,7 +40,7 @@ export function routerSnapshot(view: RouterView): RouterSnapshot {
     state: view.state,
     since: view.since,
     initialState: settings.startState,
-    wantedState: view.state,
+    wantedState: view.wantsMaster ? 'master' : view.state,
     causes: view.causes,
     basePriority: settings.priority,
     effectivePriority,

@@ -8,6 +8,8 @@ export interface VrrpSettings {
   readonly revision?: string;
   /** No advert is believed and no transition made before this much time has passed since the first configure; 0 = none. */
   readonly startupDelay: Duration;
+  /** Nor before so much time has passed since the start of the system. */
+  readonly delayAfterBoot?: Duration;
   /** Report adverts for a VRID that no instance has. */
   readonly logUnknownVrids: boolean;
   /** In configuration order, which is the order of the SNMP tables. */
@@ -17,6 +19,20 @@ export interface VrrpSettings {
   readonly staticRouting?: readonly RoutingEntry[];
   readonly scheduling?: Scheduling;
   readonly firewall?: FirewallSettings;
+  readonly syncGroups?: readonly SyncGroupSettings[];
+  readonly interfaceDelays?: readonly InterfaceDelay[];
+  readonly scripts?: readonly ScriptTrackerSettings[];
+  readonly files?: readonly FileTrackerSettings[];
+  readonly processes?: readonly ProcessTrackerSettings[];
+  readonly notifyFifos?: readonly FifoSettings[];
+  /** Tell the states of all instances and groups again after a reload. */
+  readonly notifyOnReload?: boolean;
+  /** Who commands run as that name nobody; default: keepalived_script if there is such a user, else root. */
+  readonly scriptUser?: { readonly user: string; readonly group?: string };
+  /** Run nothing as root that somebody else could have changed. */
+  readonly scriptSecurity?: boolean;
+  /** Gaps between announcements that several interfaces share. */
+  readonly garpGroups?: readonly GarpGroup[];
 }
 
 /** How the kernel is to run the process. */
@@ -41,6 +57,96 @@ export interface FirewallSettings {
   readonly table: string;
   readonly priority: number;
   readonly counters: boolean;
+}
+
+/** An interface counts as up (or down) only after it has been so for so long. */
+export interface InterfaceDelay {
+  readonly interface: string;
+  readonly up: Duration;
+  readonly down: Duration;
+}
+
+/** One vrrp_script. */
+export interface ScriptTrackerSettings {
+  readonly name: string;
+  readonly command: ScriptCommand;
+  readonly interval: Duration;
+  /** A run that takes longer has failed, and is ended. */
+  readonly timeout: Duration;
+  /** Successes in a row that make it up. */
+  readonly rise: number;
+  /** Failures in a row that make it down. */
+  readonly fall: number;
+  /** Down until it has succeeded `rise` times, rather than unknown until its first result. */
+  readonly initiallyFailed: boolean;
+}
+
+/** One track_file. */
+export interface FileTrackerSettings {
+  readonly name: string;
+  readonly path: string;
+  /** What it is to hold at the start: where there is none, or in any case. */
+  readonly initial?: { readonly value: number; readonly overwrite: boolean };
+}
+
+/** One vrrp_track_process. */
+export interface ProcessTrackerSettings {
+  readonly name: string;
+  /** The program and the parameters that it must have; without any, all do. */
+  readonly command: readonly string[];
+  readonly parameters: 'exact' | 'initial' | 'partial';
+  /** Compare the program with its path. */
+  readonly fullCommand: boolean;
+  /** So many must run, and not more than `quorumMax`. */
+  readonly quorum: number;
+  readonly quorumMax?: number;
+  readonly forkDelay: Duration;
+  readonly terminateDelay: Duration;
+}
+
+/** A pipe that gets a line for every notification. */
+export interface FifoSettings {
+  readonly path: string;
+  readonly user?: string;
+  readonly group?: string;
+  /** Reads it; started with the path as its last argument, and again when it ends. */
+  readonly script?: ScriptCommand;
+}
+
+export interface GarpGroup {
+  readonly interfaces: readonly string[];
+  readonly interval?: Duration;
+  readonly gnaInterval?: Duration;
+}
+
+/** One vrrp_sync_group: its members are masters together or not at all. Its trackers are in the members' settings. */
+export interface SyncGroupSettings {
+  readonly name: string;
+  /** Instances whose `syncGroup` this is, in the order of the configuration. */
+  readonly members: readonly string[];
+  readonly notify?: NotifySettings;
+}
+
+/** What is run when an instance or a sync group gets into a state. */
+export interface NotifySettings {
+  readonly master?: ScriptCommand;
+  readonly backup?: ScriptCommand;
+  readonly fault?: ScriptCommand;
+  readonly stop?: ScriptCommand;
+  /** Without it, `fault` is run. */
+  readonly deleted?: ScriptCommand;
+  readonly masterRxLowerPri?: ScriptCommand;
+  /** On every change, with four more arguments: INSTANCE or GROUP, the name, the state, the priority. */
+  readonly any?: ScriptCommand;
+  /** Tell changes of the effective priority. */
+  readonly priorityChanges?: boolean;
+}
+
+export interface ScriptCommand {
+  readonly argv: readonly string[];
+  /** Who it runs as; default: the script user. */
+  readonly user?: string;
+  readonly group?: string;
 }
 
 /** One vrrp_instance. */
@@ -96,12 +202,21 @@ export interface VirtualRouterSettings {
   readonly lowerPrioNoAdvert: boolean;
   /** Master: send one more advert before yielding to a higher priority. */
   readonly higherPrioSendAdvert: boolean;
+  /** The configured source address has to be on the interface; without it the instance is in fault. */
+  readonly trackSource?: boolean;
+  /** It is to have unicast peers and has none, which is a fault; otherwise it speaks to the group. */
+  readonly needsPeers?: boolean;
+  /** With priority 255, hear nobody. */
+  readonly ownerIgnoreAdverts?: boolean;
+  /** Without preemption: a master whose timer ran later than so many advert intervals becomes backup. */
+  readonly timerExpiredBackup?: number;
   /** Version 3 over IPv4: compute the checksum without pseudo-header, and do not reject a mismatch. */
   readonly v3ChecksumAsV2: boolean;
   /** Accept_Mode of RFC 9568; shown by SNMP. */
   readonly accept: boolean;
-  /** Name of its sync group, if any; shown, and coordinated by the node. */
+  /** Name of its sync group, if any. */
   readonly syncGroup?: string;
+  readonly notify?: NotifySettings;
 }
 
 export type Standing = 'normal' | 'last-resort';
@@ -220,6 +335,8 @@ export interface UnicastSettings {
   readonly ttl?: number;
   /** Drop adverts from addresses that are not peers. */
   readonly checkSource?: boolean;
+  /** Version 3 over IPv4 with the checksum of keepalived up to 1.3.6: send it, never take it, or follow the peer (the default). */
+  readonly oldChecksum?: 'auto' | 'always' | 'never';
 }
 
 export interface UnicastPeer {
@@ -333,7 +450,21 @@ export function checkSettings(settings: VrrpSettings): Result<VrrpSettings, Sett
     }
     identities.set(identity, instance.name);
   }
+  const wrong = groupProblem(settings);
+  if (wrong !== undefined) return err({ kind: 'bad-settings', ...wrong });
   return ok(settings);
+}
+
+function groupProblem({ instances, syncGroups = [] }: VrrpSettings) {
+  const groupOf = new Map<string, string>();
+  for (const { name, members } of syncGroups) for (const member of members) groupOf.set(member, name);
+  for (const instance of instances) {
+    const group = groupOf.get(instance.name);
+    if (group === instance.syncGroup) continue;
+    const reason = `${instance.syncGroup ?? 'none'} here, but it is a member of ${group ?? 'none'}`;
+    return { instance: instance.name, field: 'syncGroup', reason };
+  }
+  return undefined;
 }
 
 const MAX_V2_SECONDS = 255;

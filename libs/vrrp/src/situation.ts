@@ -24,13 +24,25 @@ export interface InterfaceChange {
   readonly previous: InterfaceState | undefined;
 }
 
+/** What a router's sync group said last. */
+export interface GroupNews {
+  /** Some members own their addresses and some do not. */
+  readonly mixed: boolean;
+  /** The member that is in fault. */
+  readonly fault?: string;
+}
+
 /** What a router was told of its node, and what follows from that: its priority, its source, what keeps it in fault. */
 export class Situation {
+  /** A peer was heard that computes the checksum of unicast adverts as keepalived did up to 1.3.6. */
+  oldUnicastChecksum = false;
   readonly #interfaces = new Map<string, InterfaceState>();
   readonly #trackers = new Map<string, TrackerInput>();
   #settings: VirtualRouterSettings;
   #virtual: ReadonlySet<IpAddress> = new Set();
   #deaf = false;
+  #group: GroupNews | undefined;
+  #causes: readonly FaultCause[] = [];
   #priority: number;
   #source: IpAddress | undefined;
 
@@ -61,8 +73,19 @@ export class Situation {
     return this.#source;
   }
 
+  /** Undefined until the router's sync group, if it has one, has spoken. */
+  get group(): GroupNews | undefined {
+    return this.#group;
+  }
+
+  /** What keeps it from taking part, as of the last {@link Situation.observe}. */
+  get causes(): readonly FaultCause[] {
+    return this.#causes;
+  }
+
   /** `first`: the router starts, and what its priority was before is of no interest. */
   configure(settings: VirtualRouterSettings, first: boolean): void {
+    if (settings.syncGroup !== this.#settings.syncGroup) this.#group = undefined;
     this.#settings = settings;
     if (first) this.#priority = settings.priority;
   }
@@ -92,16 +115,21 @@ export class Situation {
     this.#virtual = new Set(addresses);
   }
 
-  /** Brings source and priority up to date; a priority that is another now is returned with the one before. */
+  /** Whether that is news. */
+  takeGroup({ mixed, fault }: GroupNews): boolean {
+    const before = this.#group;
+    this.#group = { mixed, ...(fault === undefined ? {} : { fault }) };
+    return before === undefined || before.mixed !== mixed || before.fault !== fault;
+  }
+
+  /** Brings source, causes and priority up to date; a priority that is another now is returned with the one before. */
   observe(): { readonly from: number; readonly to: number } | undefined {
-    this.#source = this.#sourceNow() ?? this.#source;
+    const source = this.#sourceNow();
+    this.#source = source ?? this.#source;
+    this.#causes = faultCauses(this, source, this.#deaf);
     const from = this.#priority;
     this.#priority = effectivePriority(this.#settings, this.#interfaces, this.#trackers);
     return this.#priority === from ? undefined : { from, to: this.#priority };
-  }
-
-  causes(): FaultCause[] {
-    return faultCauses(this.#settings, this.#interfaces, this.#trackers, this.#sourceNow(), this.#deaf);
   }
 
   #sourceNow(): IpAddress | undefined {

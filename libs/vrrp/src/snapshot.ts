@@ -9,10 +9,22 @@ export interface VrrpSnapshot {
   readonly revision?: string;
   /** In configuration order: the index of vrrpInstanceTable is the position plus one. */
   readonly instances: readonly RouterSnapshot[];
+  /** In configuration order. */
+  readonly syncGroups: readonly SyncGroupSnapshot[];
   /** Adverts for a VRID that no instance has. */
   readonly unknownVrids: number;
+  /** Absent where nothing writes them. */
+  readonly notifyFifos?: readonly FifoSnapshot[];
   /** How late the process's timers ran; absent where nothing measures it. */
   readonly lateness?: LatenessSnapshot;
+}
+
+export interface FifoSnapshot {
+  readonly path: string;
+  /** Lines. */
+  readonly written: number;
+  /** Lines lost because the reader does not keep up. */
+  readonly dropped: number;
 }
 
 /** Microseconds between a deadline and the moment it was served. */
@@ -22,6 +34,12 @@ export interface LatenessSnapshot {
   /** Deadlines served later than 100 ms. */
   readonly late: number;
   readonly deadlines: number;
+}
+
+export interface SyncGroupSnapshot {
+  readonly name: string;
+  readonly members: readonly string[];
+  readonly state: RouterStateName;
 }
 
 export interface RouterSnapshot {

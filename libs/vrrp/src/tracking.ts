@@ -38,11 +38,16 @@ export function effectivePriority(settings: VirtualRouterSettings, interfaces: I
   return Math.min(Math.max(priority, 1), HIGHEST_TRACKED);
 }
 
+export interface Circumstances {
+  readonly settings: VirtualRouterSettings;
+  readonly interfaces: Interfaces;
+  readonly trackers: Trackers;
+  readonly group: { readonly fault?: string } | undefined;
+}
+
 /** Everything that forbids the instance to take part, most fundamental first. */
 export function faultCauses(
-  settings: VirtualRouterSettings,
-  interfaces: Interfaces,
-  trackers: Trackers,
+  { settings, interfaces, trackers, group }: Circumstances,
   source: IpAddress | undefined,
   deaf: boolean,
 ): FaultCause[] {
@@ -70,7 +75,10 @@ export function faultCauses(
   }
   if (own !== undefined && source === undefined)
     causes.push({ kind: 'no-source-address', interface: settings.interface });
+  if (settings.needsPeers === true) causes.push({ kind: 'no-unicast-peer', interface: settings.interface });
   if (own !== undefined && deaf) causes.push({ kind: 'no-socket', interface: settings.interface });
+  if (group?.fault !== undefined)
+    causes.push({ kind: 'group-member', group: settings.syncGroup ?? '', instance: group.fault });
   return causes;
 }
 
@@ -90,8 +98,12 @@ export function sourceAddress(
   virtual: ReadonlySet<IpAddress>,
 ): IpAddress | undefined {
   const configured = settings.unicast?.source ?? settings.mcastSource;
-  if (configured !== undefined) return configured;
-  return interfaces.get(settings.interface)?.addresses.find(({ address, tentative }) => {
+  const own = interfaces.get(settings.interface)?.addresses;
+  if (configured !== undefined) {
+    const there = settings.trackSource !== true || own?.some((one) => one.address === configured) === true;
+    return there ? configured : undefined;
+  }
+  return own?.find(({ address, tentative }) => {
     if (virtual.has(address) || tentative === true) return false;
     if (settings.family === 'ipv4') return !address.includes(':');
     return settings.unicast === undefined ? isLinkLocal(address) : address.includes(':');
@@ -113,7 +125,8 @@ function trackerWeight(tracked: TrackedObject, trackers: Trackers): number {
   if (tracked.weight === 0) return 0;
   const state = stateOf(tracked, trackers);
   if (state === 'unknown') return 0;
-  if (tracked.type === 'file') return Math.max(fileWeight(tracked, trackers), LEAST_FILE_WEIGHT);
+  // What is a fault already need not lower the priority too.
+  if (tracked.type === 'file') return failed(tracked, trackers) ? 0 : fileWeight(tracked, trackers);
   const good = (state === 'up') !== (tracked.reverse ?? false);
   return (tracked.weight > 0 ? good : !good) ? tracked.weight : 0;
 }

@@ -2,13 +2,14 @@ import { type Instant, centis, toSeconds } from '@keepfleet/machine';
 import { type IpAddress, hex } from '@keepfleet/wire';
 import { type Authenticator, wantedAuthType } from './authentication.ts';
 import type { SendOutput } from './messages.ts';
-import { type Advert, NO_AUTH_DATA, VRRP_TTL, encodeAdvert, passwordData } from './packet.ts';
+import { type Advert, GROUP_IPV4, NO_AUTH_DATA, VRRP_TTL, encodeAdvert, passwordData } from './packet.ts';
 import { advertisedAddresses, mcastGroup } from './reception.ts';
 import { type VirtualRouterSettings, wireInterface } from './settings.ts';
 import type { Situation } from './situation.ts';
 import type { RouterCounters } from './stats.ts';
 
 interface Encoded {
+  readonly old: boolean;
   readonly settings: VirtualRouterSettings;
   readonly source: IpAddress;
   readonly priority: number;
@@ -41,19 +42,21 @@ export class Transmitter {
   }
 
   #send(priority: number, now: Instant): readonly SendOutput[] {
-    const { settings, source } = this.#situation;
+    const { settings, source, oldUnicastChecksum } = this.#situation;
+    const old = oldUnicastChecksum || settings.unicast?.oldChecksum === 'always';
     // Without an address to send from there never was an advert, so there is no parting one either.
     if (source === undefined) return [];
     const signer = this.#authenticator.signer(settings, now);
     if (signer !== undefined) {
-      const outputs = advertOutputs(settings, source, priority, signer);
+      const outputs = advertOutputs(settings, source, priority, old, signer);
       this.#counters.advertsSent += outputs.length;
       return outputs;
     }
     let encoded = this.#encoded;
     // Settings are never changed in place, so other settings are another object.
-    if (encoded?.settings !== settings || encoded.source !== source || encoded.priority !== priority) {
-      encoded = { settings, source, priority, outputs: advertOutputs(settings, source, priority) };
+    const same = encoded?.settings === settings && encoded.source === source && encoded.priority === priority;
+    if (encoded === undefined || !same || encoded.old !== old) {
+      encoded = { settings, source, priority, old, outputs: advertOutputs(settings, source, priority, old) };
       this.#encoded = encoded;
     }
     this.#counters.advertsSent += encoded.outputs.length;
@@ -66,14 +69,17 @@ function advertOutputs(
   settings: VirtualRouterSettings,
   source: IpAddress,
   priority: number,
+  old: boolean,
   signer?: ReturnType<Authenticator['signer']>,
 ): SendOutput[] {
   const advert = advertOf(settings, priority);
   const group = mcastGroup(settings);
   const destinations = group === undefined ? (settings.unicast?.peers ?? []).map((peer) => peer.address) : [group];
+  const oldGroup = old && group === undefined && settings.family === 'ipv4' ? GROUP_IPV4 : undefined;
   return destinations.map((destination) => {
     const path = { source, destination };
-    const bytes = encodeAdvert(advert, path, { v3ChecksumAsV2: settings.v3ChecksumAsV2 });
+    const summed = oldGroup === undefined ? path : { source, destination: oldGroup };
+    const bytes = encodeAdvert(advert, summed, { v3ChecksumAsV2: settings.v3ChecksumAsV2 });
     const signed = signer?.(bytes, path) ?? { bytes };
     return {
       kind: 'send',

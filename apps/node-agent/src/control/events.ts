@@ -103,6 +103,25 @@ export function vrrpEventText(event: VrrpEvent): EventText {
         `${event.entry.kind} ${event.entry.text} had been removed and was put back`,
         { [event.entry.kind]: event.entry.text },
       );
+    case 'fifo-overflow':
+      return text(
+        'error',
+        'vrrp.fifo-overflow',
+        event.path,
+        `full: its reader does not keep up, and ${event.dropped} notifications are lost so far; see whether it still runs`,
+        { dropped: String(event.dropped) },
+      );
+    case 'overslept': {
+      const seconds = (event.late / 1_000_000).toFixed(1);
+      const what =
+        event.state === 'master'
+          ? 'another router may be the master by now, so it listens for one interval before it speaks again'
+          : 'the master had no chance to be heard, so it listens for one interval before it takes over';
+      return text('warning', 'vrrp.overslept', event.instance, `held up for ${seconds} s as ${event.state}: ${what}`, {
+        state: event.state,
+        seconds,
+      });
+    }
     case 'fault-causes-changed':
       return text('error', 'vrrp.fault', event.instance, event.causes.map(causeText).join(', '), {});
   }
@@ -205,6 +224,8 @@ const REASONS: Readonly<Record<Extract<VrrpEvent, { kind: 'state-changed' }>['re
   'master-down': 'no advert from a master in time',
   'higher-priority': 'a router of higher priority advertises',
   relinquished: 'told to hand over',
+  group: 'follows its sync group',
+  overslept: 'was held up for so long that another router may be the master',
   fault: 'cannot work',
   'fault-cleared': 'nothing in its way any more',
 };
@@ -231,10 +252,14 @@ export function causeText(cause: FaultCause): string {
       return `tracked interface ${cause.interface} is down`;
     case 'no-source-address':
       return `interface ${cause.interface} has no address to send from`;
+    case 'group-member':
+      return `${cause.instance} of its sync group ${cause.group} is in fault`;
     case 'tracker-down':
       return `${TRACKER_NAMES[cause.tracker]} ${cause.name} has failed`;
     case 'tracker-unknown':
       return `${TRACKER_NAMES[cause.tracker]} ${cause.name} has not told anything yet`;
+    case 'no-unicast-peer':
+      return 'unicast_fault_no_peer is set and there is no unicast_peer';
     case 'no-socket':
       return `no socket could be opened on interface ${cause.interface}; see the agent log for what the kernel said`;
   }

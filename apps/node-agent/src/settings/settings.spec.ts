@@ -89,6 +89,7 @@ describe('settings of the vrrp process', () => {
           lowerPrioNoAdvert: false,
           higherPrioSendAdvert: false,
           v3ChecksumAsV2: false,
+          ownerIgnoreAdverts: false,
           accept: true,
         },
       ],

@@ -1,5 +1,6 @@
 import type {
   KeepalivedConfig,
+  NotifyCommands,
   RouteLine,
   RuleLine,
   SyncGroup,
@@ -9,9 +10,12 @@ import type {
   VrrpInstance,
 } from '@keepfleet/config';
 import { micros } from '@keepfleet/machine';
+import { supportSettings, trackedObjects } from './tracker-settings.ts';
 import type {
+  NotifySettings,
   RoutingEntry,
   Scheduling,
+  SyncGroupSettings,
   TrackedInterface,
   UnicastSettings,
   VirtualAddress as AddressSettings,
@@ -31,7 +35,9 @@ export function vrrpSettings(config: KeepalivedConfig): VrrpSettings {
   return {
     startupDelay: micros(config.globalDefs.startupDelay),
     logUnknownVrids: config.globalDefs.logUnknownVrids,
-    instances: config.vrrpInstances.map((instance) => routerSettings(instance, groupOf.get(instance.name))),
+    instances: config.vrrpInstances.map((instance) => routerSettings(instance, groupOf.get(instance.name), config)),
+    ...supportSettings(config),
+    ...(config.syncGroups.length === 0 ? {} : { syncGroups: config.syncGroups.map(groupSettings) }),
     ...(config.staticAddresses.length === 0
       ? {}
       : { staticAddresses: config.staticAddresses.map((address) => addressSettings(address, false)) }),
@@ -41,7 +47,11 @@ export function vrrpSettings(config: KeepalivedConfig): VrrpSettings {
   };
 }
 
-function routerSettings(instance: VrrpInstance, group: SyncGroup | undefined): VirtualRouterSettings {
+function routerSettings(
+  instance: VrrpInstance,
+  group: SyncGroup | undefined,
+  config: KeepalivedConfig,
+): VirtualRouterSettings {
   const { authentication, sourceAddress, garp, hmac, virtualInterface, addressInterfaces } = instance;
   const unicast = unicastSettings(instance);
   const routing = routingEntries(instance.routes, instance.rules);
@@ -71,12 +81,12 @@ function routerSettings(instance: VrrpInstance, group: SyncGroup | undefined): V
           addressInterfaces: addressInterfaces.map((made) => ({ ...virtualInterfaceSettings(made), base: made.base })),
         }),
     ...(routing.length === 0 ? {} : { routing }),
-    ...(instance.promoteSecondaries ? { promoteSecondaries: true } : {}),
     addresses: [
       ...instance.addresses.map((address) => addressSettings(address, true)),
       ...instance.excludedAddresses.map((address) => addressSettings(address, false)),
     ],
     trackInterfaces: trackedInterfaces(instance, group),
+    ...trackedObjects(instance, group, config),
     dontTrackPrimary: !instance.trackPrimary,
     preempt: instance.preempt,
     preemptDelay: micros(instance.preemptDelay),
@@ -98,7 +108,13 @@ function routerSettings(instance: VrrpInstance, group: SyncGroup | undefined): V
     lowerPrioNoAdvert: instance.lowerPriorityNoAdvert,
     higherPrioSendAdvert: instance.higherPrioritySendAdvert,
     v3ChecksumAsV2: instance.v3ChecksumAsV2,
+    ownerIgnoreAdverts: instance.ownerIgnoreAdverts,
+    ...(instance.timerExpiredBackup === undefined ? {} : { timerExpiredBackup: instance.timerExpiredBackup }),
+    ...(instance.promoteSecondaries ? { promoteSecondaries: true } : {}),
+    ...(instance.trackSource ? { trackSource: true } : {}),
+    ...(instance.unicastFaultNoPeer && unicast === undefined ? { needsPeers: true } : {}),
     accept: instance.accept,
+    ...notifySettings(instance.notify),
     ...(group === undefined ? {} : { syncGroup: group.name }),
   };
 }
@@ -118,6 +134,18 @@ function trackedInterface({ name, weight, reverse }: TrackedName): TrackedInterf
   return { name, ...(weight === undefined ? {} : { weight }), ...(reverse ? { reverse } : {}) };
 }
 
+function groupSettings({ name, members, notify }: SyncGroup): SyncGroupSettings {
+  return { name, members, ...notifySettings(notify) };
+}
+
+function notifySettings({ masterHeardLowerPriority, ...commands }: NotifyCommands): { notify?: NotifySettings } {
+  const notify: NotifySettings = {
+    ...commands,
+    ...(masterHeardLowerPriority === undefined ? {} : { masterRxLowerPri: masterHeardLowerPriority }),
+  };
+  return Object.keys(notify).length === 0 ? {} : { notify };
+}
+
 function unicastSettings(instance: VrrpInstance): UnicastSettings | undefined {
   if (instance.unicastPeers.length === 0) return undefined;
   return {
@@ -125,6 +153,7 @@ function unicastSettings(instance: VrrpInstance): UnicastSettings | undefined {
     peers: instance.unicastPeers.map(({ address, minTtl, maxTtl }) => ({ address, minTtl, maxTtl })),
     ttl: instance.unicastTtl,
     checkSource: instance.checkUnicastSource,
+    oldChecksum: instance.oldUnicastChecksum,
   };
 }
 

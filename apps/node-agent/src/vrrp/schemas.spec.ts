@@ -103,6 +103,7 @@ const full: VirtualRouterSettings = {
   syncGroup: 'G1',
   routing: [route, rule],
   promoteSecondaries: true,
+  notify: { master: { argv: ['/bin/true'], user: 'nobody' }, any: { argv: ['/bin/tell', 'x'] }, priorityChanges: true },
 };
 /** What would make `full` another kind of router. */
 const virtual: Partial<VirtualRouterSettings> = {
@@ -163,6 +164,37 @@ const settings: VrrpSettings = {
     processName: 'vrrp-7',
   },
   firewall: { table: 'keepfleet', priority: -1, counters: true },
+  syncGroups: [{ name: 'G1', members: ['VI_1', 'VI_2'], notify: { fault: { argv: ['/bin/false'] } } }],
+  interfaceDelays: [{ interface: 'eth0', up: seconds(1), down: seconds(2) }],
+  scripts: [
+    {
+      name: 'check',
+      command: { argv: ['/bin/true'] },
+      interval: seconds(1),
+      timeout: seconds(1),
+      rise: 1,
+      fall: 2,
+      initiallyFailed: true,
+    },
+  ],
+  files: [{ name: 'f', path: '/run/f', initial: { value: -3, overwrite: true } }],
+  processes: [
+    {
+      name: 'p',
+      command: ['haproxy', '-f'],
+      parameters: 'initial',
+      fullCommand: false,
+      quorum: 1,
+      quorumMax: 3,
+      forkDelay: seconds(1),
+      terminateDelay: seconds(2),
+    },
+  ],
+  notifyFifos: [{ path: '/run/fifo', user: 'nobody', group: 'nogroup', script: { argv: ['/bin/cat'] } }],
+  notifyOnReload: true,
+  scriptUser: { user: 'nobody', group: 'nogroup' },
+  scriptSecurity: true,
+  garpGroups: [{ interfaces: ['eth0'], interval: seconds(1), gnaInterval: seconds(2) }],
 };
 
 /** Through the link: as JSON, and read by the schema. */
@@ -212,6 +244,13 @@ function eventful(): { events: VrrpEvent[]; node: VrrpNode } {
   lan.input('N2', front(false));
   lan.input('N2', { kind: 'routing', missing: [route], present: [] });
   lan.input('N2', { kind: 'routing', missing: [], present: [route] });
+  lan.pause('N1');
+  lan.run(seconds(20));
+  lan.resume('N1');
+  lan.pause('N2');
+  lan.run(seconds(20));
+  lan.resume('N2');
+  lan.run(seconds(1));
   lan.partition(['N1'], ['N2']);
   lan.run(seconds(10));
   lan.heal();
@@ -253,12 +292,14 @@ describe('what passes between control and vrrp', () => {
   it('keeps every field of every kind of event, and of the snapshot after them', () => {
     const { events, node } = eventful();
     const kinds = vrrpEventSchema as unknown as { options: { shape: { kind: { value: string } } }[] };
+    events.push({ kind: 'fifo-overflow', path: '/run/fifo', dropped: 1 });
     expect([...new Set(events.map(({ kind }) => kind))].sort()).toEqual(
       kinds.options.map(({ shape }) => shape.kind.value).sort(),
     );
     for (const event of events) expect(passed(vrrpEventSchema, event)).toEqual(event);
     const lateness = { last: seconds(0), worst: seconds(1), late: 1, deadlines: 7 };
-    const snapshot = { ...node.snapshot((at: Instant) => at - instant(0)), lateness };
+    const notifyFifos = [{ path: '/run/fifo', written: 5, dropped: 1 }];
+    const snapshot = { notifyFifos, ...node.snapshot((at: Instant) => at - instant(0)), lateness };
     expect(passed(vrrpSnapshotSchema, snapshot)).toEqual(snapshot);
   });
 });

@@ -1,8 +1,15 @@
 import {
   type FaultCause,
   type HmacSettings,
+  type FifoSettings,
+  type FileTrackerSettings,
+  type GarpGroup,
   type MasterView,
+  type NotifySettings,
+  type ProcessTrackerSettings,
   type RouterSnapshot,
+  type ScriptCommand,
+  type ScriptTrackerSettings,
   type VirtualAddress,
   type VirtualRouterSettings,
   type VrrpCommand,
@@ -58,6 +65,58 @@ const hmacSettings: z.ZodType<HmacSettings> = z.object({
 });
 
 const trackerType = z.enum(['script', 'file', 'process', 'bfd']);
+const scriptCommand: z.ZodType<ScriptCommand> = z.object({
+  argv: z.array(z.string()).min(1),
+  user: optional(z.string()),
+  group: optional(z.string()),
+});
+const name = z.string();
+const interfaceDelay = z.object({ interface: z.string(), up: duration, down: duration });
+const scriptTracker: z.ZodType<ScriptTrackerSettings> = z.object({
+  name,
+  command: scriptCommand,
+  interval: duration,
+  timeout: duration,
+  rise: z.int().min(1),
+  fall: z.int().min(1),
+  initiallyFailed: z.boolean(),
+});
+const fileTracker: z.ZodType<FileTrackerSettings> = z.object({
+  name,
+  path: z.string(),
+  initial: optional(z.object({ value: z.int(), overwrite: z.boolean() })),
+});
+const processTracker: z.ZodType<ProcessTrackerSettings> = z.object({
+  name,
+  command: z.array(z.string()).min(1),
+  parameters: z.enum(['exact', 'initial', 'partial']),
+  fullCommand: z.boolean(),
+  quorum: count,
+  quorumMax: optional(count),
+  forkDelay: duration,
+  terminateDelay: duration,
+});
+const fifo: z.ZodType<FifoSettings> = z.object({
+  path: z.string(),
+  user: optional(z.string()),
+  group: optional(z.string()),
+  script: optional(scriptCommand),
+});
+const garpGroup: z.ZodType<GarpGroup> = z.object({
+  interfaces: z.array(z.string()),
+  interval: optional(duration),
+  gnaInterval: optional(duration),
+});
+const notify: z.ZodType<NotifySettings> = z.object({
+  master: optional(scriptCommand),
+  backup: optional(scriptCommand),
+  fault: optional(scriptCommand),
+  stop: optional(scriptCommand),
+  deleted: optional(scriptCommand),
+  masterRxLowerPri: optional(scriptCommand),
+  any: optional(scriptCommand),
+  priorityChanges: optional(z.boolean()),
+});
 const trackedObject = z.object({
   type: trackerType,
   name: z.string(),
@@ -116,6 +175,7 @@ const virtualRouterSettings: z.ZodType<VirtualRouterSettings> = z.object({
       ),
       ttl: optional(z.int().min(0).max(255)),
       checkSource: optional(z.boolean()),
+      oldChecksum: optional(z.enum(['auto', 'always', 'never'])),
     }),
   ),
   mcastSource: optional(address),
@@ -123,14 +183,20 @@ const virtualRouterSettings: z.ZodType<VirtualRouterSettings> = z.object({
   skipCheckAdvAddr: z.boolean(),
   lowerPrioNoAdvert: z.boolean(),
   higherPrioSendAdvert: z.boolean(),
+  trackSource: optional(z.boolean()),
+  needsPeers: optional(z.boolean()),
+  ownerIgnoreAdverts: optional(z.boolean()),
+  timerExpiredBackup: optional(z.int().min(1).max(254)),
   v3ChecksumAsV2: z.boolean(),
   accept: z.boolean(),
   syncGroup: optional(z.string()),
+  notify: optional(notify),
 });
 
 export const vrrpSettingsSchema: z.ZodType<VrrpSettings> = z.object({
   revision: optional(z.string()),
   startupDelay: duration,
+  delayAfterBoot: optional(duration),
   logUnknownVrids: z.boolean(),
   instances: z.array(virtualRouterSettings),
   staticAddresses: optional(z.array(virtualAddress)),
@@ -147,10 +213,20 @@ export const vrrpSettingsSchema: z.ZodType<VrrpSettings> = z.object({
     }),
   ),
   firewall: optional(z.object({ table: z.string(), priority: z.int(), counters: z.boolean() })),
+  syncGroups: optional(z.array(z.object({ name: z.string(), members: z.array(z.string()), notify: optional(notify) }))),
+  interfaceDelays: optional(z.array(interfaceDelay)),
+  scripts: optional(z.array(scriptTracker)),
+  files: optional(z.array(fileTracker)),
+  processes: optional(z.array(processTracker)),
+  notifyFifos: optional(z.array(fifo)),
+  notifyOnReload: optional(z.boolean()),
+  scriptUser: optional(z.object({ user: z.string(), group: optional(z.string()) })),
+  scriptSecurity: optional(z.boolean()),
+  garpGroups: optional(z.array(garpGroup)),
 });
 
 export const vrrpCommandSchema: z.ZodType<VrrpCommand> = z.object({
-  kind: z.literal('relinquish'),
+  kind: z.enum(['relinquish', 'announce']),
   instance: z.string(),
 });
 
@@ -164,11 +240,13 @@ const faultCause: z.ZodType<FaultCause> = z.discriminatedUnion('kind', [
       'tracked-interface-missing',
       'tracked-interface-down',
       'no-source-address',
+      'no-unicast-peer',
       'no-socket',
     ]),
     interface: z.string(),
   }),
   z.object({ kind: z.enum(['tracker-down', 'tracker-unknown']), tracker: trackerType, name: z.string() }),
+  z.object({ kind: z.literal('group-member'), group: z.string(), instance: z.string() }),
 ]);
 
 const master: z.ZodType<MasterView> = z.object({ address, priority: count });
@@ -244,7 +322,9 @@ const routerSnapshot: z.ZodType<RouterSnapshot> = z.object({
 export const vrrpSnapshotSchema: z.ZodType<VrrpSnapshot> = z.object({
   revision: optional(z.string()),
   instances: z.array(routerSnapshot),
+  syncGroups: z.array(z.object({ name: z.string(), members: z.array(z.string()), state: stateName })),
   unknownVrids: count,
+  notifyFifos: optional(z.array(z.object({ path: z.string(), written: count, dropped: count }))),
   lateness: optional(z.object({ last: duration, worst: duration, late: count, deadlines: count })),
 });
 
@@ -265,6 +345,8 @@ export const vrrpEventSchema: z.ZodType<VrrpEvent> = z.discriminatedUnion('kind'
       'master-down',
       'higher-priority',
       'relinquished',
+      'group',
+      'overslept',
       'fault',
       'fault-cleared',
     ]),
@@ -288,5 +370,12 @@ export const vrrpEventSchema: z.ZodType<VrrpEvent> = z.discriminatedUnion('kind'
   z.object({ kind: z.literal('address-missing'), instance, address: virtualAddress }),
   z.object({ kind: z.literal('routing-missing'), instance, entry: routingEntry }),
   z.object({ kind: z.literal('routing-restored'), instance, entry: routingEntry }),
+  z.object({ kind: z.literal('fifo-overflow'), path: z.string(), dropped: count }),
+  z.object({
+    kind: z.literal('overslept'),
+    instance,
+    state: z.enum(['backup', 'master']),
+    late: duration,
+  }),
   z.object({ kind: z.literal('fault-causes-changed'), instance, causes: z.array(faultCause) }),
 ]);

@@ -19,6 +19,7 @@ import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { VirtualAddresses } from './addresses.ts';
 import { Announcer } from './announcer.ts';
+import { ScriptRunner } from '../scripts/script-runner.ts';
 import { ConnectionHold } from './connection-hold.ts';
 import { Firewall } from './firewall.ts';
 import { InterfaceTable } from './interfaces.ts';
@@ -26,8 +27,10 @@ import { LATE, Lateness } from './lateness.ts';
 import { ProcessScheduling } from './scheduling.ts';
 import { VirtualRouting } from './routing.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
+import { Notifier } from './notifier.ts';
 import { SocketPool } from './sockets.ts';
 import { VirtualInterfaces } from './virtual-interfaces.ts';
+import { TrackerPool } from './trackers/index.ts';
 import { WallClock, monotonicNow } from '../wall-clock.ts';
 
 export interface VrrpProcessListener {
@@ -40,6 +43,8 @@ export interface VrrpProcessListener {
 
 /** A socket that could not be opened is tried again after this. */
 const RETRY_MS = 1_000;
+/** How long scripts may hold up the end of the process; those that take longer go on without it. */
+const SCRIPTS_END_MS = 1_000;
 
 /** The driver of {@link VrrpNode}: sockets, addresses, interfaces and one timer. */
 export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, VrrpSnapshot> {
@@ -56,6 +61,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   readonly #routing: VirtualRouting;
   readonly #firewall: Firewall;
   readonly #hold: ConnectionHold;
+  readonly #scripts = new ScriptRunner();
+  readonly #notifier: Notifier;
+  readonly #trackers: TrackerPool;
   readonly #lateness = new Lateness();
   readonly #scheduling: ProcessScheduling;
   readonly #clock = new WallClock();
@@ -103,6 +111,8 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#routing = new VirtualRouting(this.#rtnetlink, (name) => linkOf(name)?.index, log);
     this.#firewall = new Firewall(log);
     this.#scheduling = new ProcessScheduling(log);
+    this.#notifier = new Notifier(this.#scripts, (event) => this.#tell(event), log);
+    this.#trackers = new TrackerPool(this.#scripts, (input) => this.#give(input), log);
   }
 
   /** To be called once, before anything else. */
@@ -126,6 +136,10 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     // Before the routers hear of it, for whom a missing interface is a fault.
     this.#filter('now');
     const made = this.#virtual.ensure(this.#wantedInterfaces) ? this.#interfaces.read() : [];
+    this.#scripts.configure(settings);
+    this.#notifier.configure(settings);
+    // Files and processes are known before the instances start that depend on them.
+    this.#trackers.configure(settings);
     this.#give(...made, { kind: 'configure', settings });
     this.#virtual.prune(this.#wantedInterfaces);
     return undefined;
@@ -151,12 +165,13 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#interfaces.close();
     this.#announcer.close();
     this.#rtnetlink.close();
-    this.#listener?.stopped();
+    this.#trackers.close();
+    void this.#notifier.close(SCRIPTS_END_MS).then(() => this.#listener?.stopped());
   }
 
   snapshot(): VrrpSnapshot {
     const snapshot = this.#node.snapshot((at) => this.#clock.epochMillis(at));
-    return { ...snapshot, lateness: this.#lateness.snapshot() };
+    return { ...snapshot, notifyFifos: this.#notifier.snapshot(), lateness: this.#lateness.snapshot() };
   }
 
   /** One input after the other, each with its consequences: what an output changes in the kernel is read back as an input. */
@@ -207,6 +222,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
           break;
         case 'announce':
           this.#announcer.announce(output);
+          break;
+        case 'notify':
+          this.#notifier.notify(output);
           break;
         case 'hold-connections':
           this.#hold.hold(output.addresses, output.duration);

@@ -77,6 +77,13 @@ export interface GlobalSettings {
   skipCheckAdvertAddresses: boolean;
   strict: boolean;
   startupDelay: number;
+  delayAfterBoot: number;
+  notifyPriorityChanges: boolean;
+  notifyFifo: { path: string; owner?: Account };
+  notifyFifoScript: Command;
+  vrrpNotifyFifo: { path: string; owner?: Account };
+  vrrpNotifyFifoScript: Command;
+  notifyOnReload: boolean;
   logUnknownVrids: boolean;
   vrrpProcessName: string;
   vrrpNice: number;
@@ -128,9 +135,6 @@ const list = pending<Draft<GlobalSettings>>(words);
 const bufferSize = pending<Draft<GlobalSettings>>(integer(0, LONGEST));
 const program = pending<Draft<GlobalSettings>>(command);
 const statsInterval = seconds(0.001, 30);
-const fifo = pending<Draft<GlobalSettings>>(
-  syntax('PATH [USER [GROUP]]', '/run/x.fifo', (args: Arguments) => [args.need('a path'), ...words(args)]),
-);
 /** What the kernel keeps of a name. */
 const processName = syntax('NAME', 'vrrp', (args: Arguments) => {
   const found = args.need('a name');
@@ -256,15 +260,15 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   vrrp_down_timer_adverts: sets('downTimerAdverts', integer(1, 100)),
   vrrp_lower_prio_no_advert: sets('lowerPriorityNoAdvert', boolean),
   vrrp_higher_prio_send_advert: sets('higherPrioritySendAdvert', boolean),
-  vrrp_owner_ignore_adverts: kept(sets('ownerIgnoreAdverts', boolean)),
+  vrrp_owner_ignore_adverts: sets('ownerIgnoreAdverts', boolean),
   v3_checksum_as_v2: sets('v3ChecksumAsV2', boolean),
   vrrp_check_unicast_src: fixes('checkUnicastSource', true),
   vrrp_skip_check_adv_addr: sets('skipCheckAdvertAddresses', boolean),
   vrrp_strict: sets('strict', boolean),
   vrrp_startup_delay: sets('startupDelay', seconds(0.001)),
-  vrrp_delay_after_boot: pending(seconds(0)),
+  vrrp_delay_after_boot: sets('delayAfterBoot', seconds(0)),
   log_unknown_vrids: fixes('logUnknownVrids', true),
-  vrrp_notify_priority_changes: yesNo,
+  vrrp_notify_priority_changes: sets('notifyPriorityChanges', boolean),
   vrrp_rx_bufs_policy: name,
   vrrp_rx_bufs_multiplier: pending(integer(1, LONGEST)),
   vrrp_iptables: list,
@@ -278,13 +282,13 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   nftables_ipvs_start_fwmark: pending(integer(1, LONGEST)),
   vmac_prefix: sets('vmacPrefix', word('a name')),
   vmac_addr_prefix: sets('vmacAddressPrefix', word('a name')),
-  notify_fifo: fifo,
-  notify_fifo_script: program,
-  vrrp_notify_fifo: fifo,
-  vrrp_notify_fifo_script: program,
+  notify_fifo: sets('notifyFifo', fifoOf),
+  notify_fifo_script: sets('notifyFifoScript', command),
+  vrrp_notify_fifo: sets('vrrpNotifyFifo', fifoOf),
+  vrrp_notify_fifo_script: sets('vrrpNotifyFifoScript', command),
   lvs_notify_fifo: sets('lvsNotifyFifo', fifoOf),
   lvs_notify_fifo_script: sets('lvsNotifyFifoScript', command),
-  fifo_write_vrrp_states_on_reload: flagOnly,
+  fifo_write_vrrp_states_on_reload: fixes('notifyOnReload', true),
   lvs_timeouts: sets('lvsTimeouts', lvsTimeouts),
   lvs_flush: fixes('lvsFlush', true),
   lvs_flush_on_stop: flushOnStop,

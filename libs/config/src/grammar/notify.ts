@@ -1,5 +1,5 @@
 import { type Command, boolean, command } from './readers.ts';
-import { type Draft, type Row, type Table, pending, sets } from './rows.ts';
+import { type Draft, type Row, type Table, sets } from './rows.ts';
 
 /** Commands run on a change of state, as written. */
 export interface NotifySettings {
@@ -8,17 +8,18 @@ export interface NotifySettings {
   fault: Command;
   stop: Command;
   any: Command;
+  priorityChanges: boolean;
 }
 
-/** The keywords that instances and sync groups share. Commands are kept in the model; running them comes later. */
+/** The keywords that instances and sync groups share. */
 export function notifyRows<T extends NotifySettings>(): Table<Draft<T>> {
   return {
-    notify_master: kept(sets<T, 'master'>('master', command)),
-    notify_backup: kept(sets<T, 'backup'>('backup', command)),
-    notify_fault: kept(sets<T, 'fault'>('fault', command)),
-    notify_stop: kept(sets<T, 'stop'>('stop', command)),
-    notify: kept(sets<T, 'any'>('any', command)),
-    notify_priority_changes: pending(boolean),
+    notify_master: sets<T, 'master'>('master', command),
+    notify_backup: sets<T, 'backup'>('backup', command),
+    notify_fault: sets<T, 'fault'>('fault', command),
+    notify_stop: sets<T, 'stop'>('stop', command),
+    notify: sets<T, 'any'>('any', command),
+    notify_priority_changes: sets<T, 'priorityChanges'>('priorityChanges', boolean),
   };
 }
 

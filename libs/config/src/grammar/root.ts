@@ -4,9 +4,8 @@ import type { RouteLine } from '../model/routing.ts';
 import { type AddressLine, addressLine } from './address-line.ts';
 import type { Arguments } from './context.ts';
 import { type GlobalSettings, globalDefs } from './global-defs.ts';
-import { kept } from './notify.ts';
 import { type Form, syntax } from './form.ts';
-import { type Reader, integer, interfaceName, optionalPort, seconds, word, words } from './readers.ts';
+import { type Reader, integer, interfaceName, optionalPort, word, words } from './readers.ts';
 import {
   type Draft,
   type Row,
@@ -22,7 +21,17 @@ import {
 import { routeLine } from './route-line.ts';
 import { type RuleDraft, ruleLine } from './rule-line.ts';
 import { type GroupSettings, vrrpSyncGroup } from './sync-group.ts';
-import { type ScriptSettings, type TrackFileSettings, bfdInstance, trackFile, trackProcess } from './tracking.ts';
+import { type ScriptSettings, bfdInstance } from './tracking.ts';
+import {
+  type FileSettings,
+  type GarpGroupSettings,
+  type InterfaceDelayLine,
+  type ProcessSettings,
+  garpGroup,
+  interfaceDelay,
+  trackFile,
+  trackProcess,
+} from './tracked-objects.ts';
 import { groupMember, type VirtualServerSettings, virtualServer } from './virtual-server.ts';
 import { type InstanceSettings, vrrpInstance } from './vrrp-instance.ts';
 import { vrrpScript } from './tracking.ts';
@@ -36,8 +45,11 @@ export interface ConfigDraft {
   readonly instances: Named<InstanceSettings>[];
   readonly groups: Named<GroupSettings>[];
   readonly scripts: Named<ScriptSettings>[];
-  readonly trackFiles: Named<TrackFileSettings>[];
+  readonly trackFiles: Named<FileSettings>[];
   readonly ssl: Draft<SslSettings>;
+  readonly processes: Named<ProcessSettings>[];
+  readonly garpGroups: Draft<GarpGroupSettings>[];
+  readonly interfaceDelays: InterfaceDelayLine[];
   readonly virtualServers: (Draft<VirtualServerSettings> & { readonly target: TargetDraft })[];
   readonly virtualServerGroups: VirtualServerGroup[];
   readonly staticAddresses: AddressLine[];
@@ -75,31 +87,6 @@ const SSL: Table<Draft<SslSettings>> = {
   key: sets('key', word('a path')),
 };
 
-const garpGroup: Table<object> = {
-  garp_interval: pending(seconds(0)),
-  gna_interval: pending(seconds(0)),
-  interface: pending(interfaceName),
-  interfaces: pendingItems(interfaceName),
-};
-
-const trackedFile: RootRow = {
-  block: 'required',
-  implemented: true,
-  form: NAME,
-  contents: trackFile,
-  read(config, args, block) {
-    const { at } = args;
-    const name = args.need('a name');
-    const settings = draft<TrackFileSettings>(at);
-    if (block !== undefined) readBlock(trackFile, settings, block, args.diagnostics);
-    if (name === undefined) return;
-    if (settings.set.file === undefined)
-      args.diagnostics.error('missing-setting', at, `track_file ${name.text} has no file`, 'add: file PATH');
-    config.otherNames.add(name.text);
-    config.trackFiles.push({ ...settings, name: name.text });
-  },
-};
-
 export const root: Table<ConfigDraft> = {
   global_defs: {
     block: 'required',
@@ -110,8 +97,7 @@ export const root: Table<ConfigDraft> = {
     },
   },
   vrrp_instance: named(vrrpInstance, (config) => config.instances),
-  // The members are told their group; nothing keeps them together yet.
-  vrrp_sync_group: kept(named(vrrpSyncGroup, (config) => config.groups)),
+  vrrp_sync_group: named(vrrpSyncGroup, (config) => config.groups),
   vrrp_script: named(vrrpScript, (config) => config.scripts),
   virtual_server: {
     block: 'required',
@@ -141,14 +127,17 @@ export const root: Table<ConfigDraft> = {
   static_ipaddress: items(addressLine, (config) => config.staticAddresses),
   static_routes: items(routeLine, (config) => config.staticRoutes),
   static_rules: items(ruleLine, (config) => config.staticRules),
-  track_file: trackedFile,
-  vrrp_track_file: deprecated(trackedFile, 'track_file'),
-  vrrp_track_process: other(trackProcess),
+  track_file: named(trackFile, (config) => config.trackFiles),
+  vrrp_track_file: deprecated(
+    named(trackFile, (config) => config.trackFiles),
+    'track_file',
+  ),
+  vrrp_track_process: named(trackProcess, (config) => config.processes),
   bfd_instance: other(bfdInstance, MAX_BFD_NAME),
-  garp_group: pendingBlock(words, garpGroup),
+  garp_group: unnamed(garpGroup, (config) => config.garpGroups),
   track_group: pendingBlock(word('a name'), { group: pendingItems(word('a name')) }),
   linkbeat_interfaces: pendingItems(interfaceLine),
-  interface_up_down_delays: pendingItems(interfaceLine),
+  interface_up_down_delays: { ...items(interfaceDelay, (config) => config.interfaceDelays), implemented: true },
   SSL: {
     block: 'required',
     implemented: true,
@@ -178,6 +167,22 @@ function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named
       const settings = draft<T>(at);
       if (block !== undefined) readBlock(table, settings, block, args.diagnostics);
       if (name !== undefined) listOf(config).push({ ...settings, name: name.text });
+    },
+  };
+}
+
+/** A block of which a name, if there is one, does not matter. */
+function unnamed<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Draft<T>[]): RootRow {
+  return {
+    block: 'required',
+    implemented: true,
+    ...(words.form === undefined ? {} : { form: words.form }),
+    contents: table,
+    read(config, args, block) {
+      const settings = draft<T>(args.at);
+      words(args);
+      if (block !== undefined) readBlock(table, settings, block, args.diagnostics);
+      listOf(config).push(settings);
     },
   };
 }

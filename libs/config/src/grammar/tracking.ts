@@ -1,20 +1,7 @@
 import type { TrackedName } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
 import { described, syntax } from './form.ts';
-import {
-  type Command,
-  account,
-  boolean,
-  command,
-  integer,
-  oneOf,
-  optional,
-  seconds,
-  wholeNumber,
-  word,
-  words,
-} from './readers.ts';
-import { kept } from './notify.ts';
+import { type Command, account, boolean, command, integer, seconds, wholeNumber, word } from './readers.ts';
 import { type Draft, type Table, fixes, pending, sets } from './rows.ts';
 
 /** keepalived takes one more than has effect. */
@@ -64,9 +51,8 @@ export interface ScriptSettings {
 
 const MANY = 0x7fff_ffff;
 
-/** Scripts are in the model; running them comes later. */
 export const vrrpScript: Table<Draft<ScriptSettings>> = {
-  script: kept(sets('command', command)),
+  script: sets('command', command),
   interval: sets('interval', seconds(0.001)),
   timeout: sets('timeout', seconds(0)),
   weight: sets('weight', weight),
@@ -74,34 +60,6 @@ export const vrrpScript: Table<Draft<ScriptSettings>> = {
   fall: sets('fall', integer(1, MANY)),
   user: sets('user', account),
   init_fail: fixes('initiallyFailed', true),
-};
-
-const delay = pending<object>(seconds(0.000001, 3600));
-
-export const trackProcess: Table<object> = {
-  process: pending(
-    syntax('COMMAND [ARGUMENT …]', '/bin/true x', (args: Arguments) => [args.need('a command'), ...words(args)]),
-  ),
-  param_match: pending(optional(oneOf('initial', 'partial'), 'initial')),
-  weight: pending(weight),
-  quorum: pending(integer(1, 65_535)),
-  quorum_max: pending(integer(0, 65_535)),
-  delay,
-  fork_delay: delay,
-  terminate_delay: delay,
-  full_command: pending(),
-};
-
-/** The settings of `track_file` as written. */
-export interface TrackFileSettings {
-  file: string;
-  weight: Weight;
-}
-
-export const trackFile: Table<Draft<TrackFileSettings>> = {
-  file: sets('file', word('a path')),
-  weight: sets('weight', weight),
-  init_file: pending(words),
 };
 
 const MAX_MILLIS = 4_294_967;

@@ -83,6 +83,9 @@ export interface InstanceSettings extends NotifySettings {
   masterHeardLowerPriority: Command;
   smtpAlert: boolean;
   forceIpv6: boolean;
+  oldUnicastChecksum: 'always' | 'never';
+  trackSource: boolean;
+  timerExpiredBackup: number;
 }
 
 type InstanceDraft = Draft<InstanceSettings>;
@@ -90,7 +93,10 @@ type InstanceDraft = Draft<InstanceSettings>;
 const LONGEST = 0xffff_ffff;
 const MAX_PASSWORD = 8;
 const garpExtraInterface = pending<InstanceDraft>(words);
-const timerExpired = pending<InstanceDraft>(optional(integer(1, 254), 1));
+const timerExpired: Row<InstanceDraft> = sets('timerExpiredBackup', optional(integer(1, 254), 1));
+const oldChecksum = syntax('[never]', 'never', (args: Arguments): 'always' | 'never' =>
+  args.takeIf('never') ? 'never' : 'always',
+);
 
 const authentication: Table<InstanceDraft> = {
   auth_type: sets('authType', oneOf('PASS', 'AH')),
@@ -163,17 +169,17 @@ export const vrrpInstance: Table<InstanceDraft> = {
   promote_secondaries: fixes('promoteSecondaries', true),
   unicast_src_ip: sets('unicastSource', addressWithoutPrefix),
   unicast_peer: collects('unicastPeers', unicastPeer),
-  unicast_fault_no_peer: kept(fixes('unicastFaultNoPeer', true)),
+  unicast_fault_no_peer: fixes('unicastFaultNoPeer', true),
   check_unicast_src: fixes('checkUnicastSource', true),
   unicast_ttl: sets('unicastTtl', integer(0, 255)),
-  old_unicast_checksum: pending(optional(oneOf('never'), 'never')),
+  old_unicast_checksum: sets('oldUnicastChecksum', oldChecksum),
   mcast_src_ip: sets('multicastSource', addressWithoutPrefix),
   mcast_dst_ip: sets('multicastGroup', address),
-  track_src_ip: pending(),
+  track_src_ip: fixes('trackSource', true),
   track_interface: collects('trackInterfaces', trackedName),
-  track_script: kept(collects('trackScripts', trackedName)),
-  track_file: kept(collects('trackFiles', trackedName)),
-  track_process: kept(collects('trackProcesses', trackedName)),
+  track_script: collects('trackScripts', trackedName),
+  track_file: collects('trackFiles', trackedName),
+  track_process: collects('trackProcesses', trackedName),
   track_bfd: kept(collects('trackBfd', trackedName)),
   dont_track_primary: fixes('trackPrimary', false),
   preempt: fixes('preempt', true),
@@ -183,7 +189,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   no_accept: fixes('accept', false),
   strict_mode: sets('strict', boolean),
   skip_check_adv_addr: sets('skipCheckAdvertAddresses', boolean),
-  owner_ignore_adverts: kept(sets('ownerIgnoreAdverts', boolean)),
+  owner_ignore_adverts: sets('ownerIgnoreAdverts', boolean),
   lower_prio_no_advert: sets('lowerPriorityNoAdvert', boolean),
   higher_prio_send_advert: sets('higherPrioritySendAdvert', boolean),
   garp_master_delay: sets('garpMasterDelay', seconds(0)),
@@ -206,8 +212,8 @@ export const vrrpInstance: Table<InstanceDraft> = {
   v3_checksum_as_v2: sets('v3ChecksumAsV2', boolean),
   linkbeat_use_polling: deprecated(pending(), 'linkbeat_interfaces at the top level'),
   debug: pending(integer(0, 4)),
-  notify_deleted: kept(sets('deleted', command)),
-  notify_master_rx_lower_pri: kept(sets('masterHeardLowerPriority', command)),
+  notify_deleted: sets('deleted', command),
+  notify_master_rx_lower_pri: sets('masterHeardLowerPriority', command),
   smtp_alert: kept(sets('smtpAlert', boolean)),
   lvs_sync_daemon_interface: deprecated(pending(word('an interface')), 'lvs_sync_daemon in global_defs'),
   kernel_rx_buf_size: pending(integer(0, LONGEST)),

@@ -44,6 +44,7 @@ function read({ block }: Entry, text: string) {
       virtualServers: [],
       virtualServerGroups: [],
     },
+    ...{ processes: [], garpGroups: [], interfaceDelays: [] },
     ...{ staticAddresses: [], staticRoutes: [], staticRules: [] },
   };
   const lines = text.split('\n').map((line, i) => SourceText.written('t', i + 1, line));

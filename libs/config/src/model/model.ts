@@ -14,6 +14,9 @@ export interface KeepalivedConfig {
   readonly trackFiles: readonly TrackFile[];
   /** `SSL`: what checkers over TLS present and believe. */
   readonly ssl: SslDefaults;
+  readonly trackProcesses: readonly TrackProcess[];
+  readonly garpGroups: readonly GarpGroup[];
+  readonly interfaceDelays: readonly InterfaceDelay[];
   readonly virtualServerGroups: readonly VirtualServerGroup[];
   readonly virtualServers: readonly VirtualServer[];
   readonly staticAddresses: readonly VirtualAddress[];
@@ -29,6 +32,8 @@ export interface TrackFile {
   /** The number is multiplied by it; default 1. */
   readonly weight: number;
   readonly reverse: boolean;
+  /** `init_file` */
+  readonly initial?: { readonly value: number; readonly overwrite: boolean };
 }
 
 /** The block `SSL`. */
@@ -95,6 +100,14 @@ export interface GlobalDefs {
   readonly strict: boolean;
   /** No advert is believed and no transition made until then; default 0. Raising it delays every takeover after a start. */
   readonly startupDelay: Micros;
+  /** Not before so long after the start of the system either; default 0. */
+  readonly delayAfterBoot: Micros;
+  /** `notify_fifo`: lines of every kind of event. */
+  readonly notifyFifo?: NotifyFifo;
+  /** `vrrp_notify_fifo`: lines of VRRP alone. */
+  readonly vrrpNotifyFifo?: NotifyFifo;
+  /** `fifo_write_vrrp_states_on_reload` */
+  readonly notifyOnReload: boolean;
   /** Report adverts of routers that no instance has. */
   readonly logUnknownVrids: boolean;
   /** How the vrrp process runs. */
@@ -200,6 +213,8 @@ export interface NotifyCommands {
   /** `notify`: on every change, with the new state behind its arguments. */
   readonly any?: Command;
   readonly masterHeardLowerPriority?: Command;
+  /** Lines for changes of the priority too. */
+  readonly priorityChanges?: boolean;
 }
 
 /** A router that adverts are sent to and taken from, with the TTLs its adverts may have. */
@@ -277,6 +292,12 @@ export interface VrrpInstance {
   readonly higherPrioritySendAdvert: boolean;
   /** The address list of a master is compared once, not in every advert. */
   readonly skipCheckAdvertAddresses: boolean;
+  /** Fault while the interface does not have the configured source address. */
+  readonly trackSource: boolean;
+  /** Checksum of version 3 unicast of keepalived up to 1.3.6: sent, never taken, or after the peer (`auto`, the default). */
+  readonly oldUnicastChecksum: 'auto' | 'always' | 'never';
+  /** Advert intervals that a timer may run late before a master that does not preempt becomes backup. */
+  readonly timerExpiredBackup?: number;
   /** With priority 255, hear nobody. */
   readonly ownerIgnoreAdverts: boolean;
   /** Checksum of version 3 over IPv4 without pseudo-header, for peers that compute it so. */
@@ -345,4 +366,37 @@ export interface VrrpScript {
   readonly fall: number;
   /** It counts as failed until it has succeeded `rise` times. */
   readonly initiallyFailed: boolean;
+}
+
+/** `vrrp_track_process`: processes that must run. */
+export interface TrackProcess {
+  readonly name: string;
+  readonly at: Position;
+  /** The program, and the parameters that it must have. */
+  readonly command: readonly string[];
+  readonly parameters: 'exact' | 'initial' | 'partial';
+  /** 0 (the default): a fault without them. */
+  readonly weight: number;
+  readonly reverse: boolean;
+  /** Default 1. */
+  readonly quorum: number;
+  readonly quorumMax?: number;
+  readonly forkDelay: Micros;
+  readonly terminateDelay: Micros;
+  readonly fullCommand: boolean;
+}
+
+/** `garp_group`: interfaces that share gaps between announcements. */
+export interface GarpGroup {
+  readonly interfaces: readonly string[];
+  /** Missing: that of vrrp_garp_interval. */
+  readonly arpInterval?: Micros;
+  readonly neighbourInterval?: Micros;
+}
+
+/** A line of `interface_up_down_delays`. */
+export interface InterfaceDelay {
+  readonly interface: string;
+  readonly up: Micros;
+  readonly down: Micros;
 }

@@ -2,7 +2,7 @@ import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { GlobalSettings } from '../grammar/global-defs.ts';
 import type { ConfigDraft } from '../grammar/root.ts';
 import type { Draft } from '../grammar/rows.ts';
-import type { SyncGroup, VrrpInstance, VrrpScript } from './model.ts';
+import type { SyncGroup, TrackFile, TrackProcess, VrrpInstance, VrrpScript } from './model.ts';
 import type { TrackedName } from './parts.ts';
 import { notifyCommands, place } from './resolve-vrrp.ts';
 
@@ -119,18 +119,25 @@ export function resolveScripts(
   });
 }
 
+interface Tracked {
+  readonly scripts: readonly VrrpScript[];
+  readonly files: readonly TrackFile[];
+  readonly processes: readonly TrackProcess[];
+}
+
 /** Reports what is tracked and does not exist. Interfaces are the system's, so they are not looked up here. */
 export function checkTracking(
   owners: readonly (VrrpInstance | SyncGroup)[],
-  scripts: readonly VrrpScript[],
+  { scripts, files, processes }: Tracked,
   otherNames: ReadonlySet<string>,
   diagnostics: Diagnostics,
 ): void {
-  const scriptNames = new Set(scripts.map((script) => script.name));
+  const names = (list: readonly { readonly name: string }[]) => new Set(list.map(({ name }) => name));
+  const [scriptNames, fileNames, processNames] = [names(scripts), names(files), names(processes)];
   for (const owner of owners) {
     report(owner.name, 'vrrp_script', owner.trackScripts, scriptNames, diagnostics);
-    report(owner.name, 'track_file', owner.trackFiles, otherNames, diagnostics);
-    report(owner.name, 'vrrp_track_process', owner.trackProcesses, otherNames, diagnostics);
+    report(owner.name, 'track_file', owner.trackFiles, fileNames, diagnostics);
+    report(owner.name, 'vrrp_track_process', owner.trackProcesses, processNames, diagnostics);
     report(owner.name, 'bfd_instance', owner.trackBfd, otherNames, diagnostics);
   }
 }

@@ -195,12 +195,26 @@ function resolveInstance(
     higherPrioritySendAdvert:
       !strict && (set.higherPrioritySendAdvert ?? globals.set.higherPrioritySendAdvert ?? false),
     skipCheckAdvertAddresses: set.skipCheckAdvertAddresses ?? globals.set.skipCheckAdvertAddresses ?? false,
+    trackSource: set.trackSource ?? false,
+    oldUnicastChecksum: set.oldUnicastChecksum ?? 'auto',
+    ...resolveTimerExpired(draft, preempt, warn),
     ownerIgnoreAdverts: strict || (set.ownerIgnoreAdverts ?? globals.set.ownerIgnoreAdverts ?? false),
     v3ChecksumAsV2: set.v3ChecksumAsV2 ?? globals.set.v3ChecksumAsV2 ?? false,
     garp: resolveGarp(draft, globals, strict),
-    notify: notifyCommands(set),
+    notify: notifyCommands(set, globals.set.notifyPriorityChanges),
     smtpAlert: set.smtpAlert ?? globals.set.smtpAlertVrrp ?? globals.set.smtpAlert ?? false,
   };
+}
+
+function resolveTimerExpired(
+  { set: { timerExpiredBackup } }: InstanceDraft,
+  preempt: boolean,
+  warn: (field: keyof InstanceSettings, message: string, hint?: string) => void,
+): Pick<VrrpInstance, 'timerExpiredBackup'> {
+  if (timerExpiredBackup === undefined) return {};
+  if (!preempt) return { timerExpiredBackup };
+  warn('timerExpiredBackup', 'timer_expired_backup has no effect without nopreempt', 'add nopreempt');
+  return {};
 }
 
 function resolveVersion(draft: InstanceDraft, globals: GlobalDraft, family: Family, diagnostics: Diagnostics): 2 | 3 {
@@ -345,7 +359,8 @@ function resolveGarp({ set }: InstanceDraft, { set: globals }: GlobalDraft, stri
 }
 
 /** The commands that are set, by their model names. */
-export function notifyCommands(set: Partial<NotifyCommands>): NotifyCommands {
+export function notifyCommands(set: Partial<NotifyCommands>, tellsPriorities = false): NotifyCommands {
+  const priorityChanges = set.priorityChanges ?? tellsPriorities;
   const { master, backup, fault, stop, deleted, any, masterHeardLowerPriority } = set;
   return {
     ...(master === undefined ? {} : { master }),
@@ -355,6 +370,7 @@ export function notifyCommands(set: Partial<NotifyCommands>): NotifyCommands {
     ...(deleted === undefined ? {} : { deleted }),
     ...(any === undefined ? {} : { any }),
     ...(masterHeardLowerPriority === undefined ? {} : { masterHeardLowerPriority }),
+    ...(priorityChanges ? { priorityChanges } : {}),
   };
 }
 

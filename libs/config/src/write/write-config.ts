@@ -1,5 +1,5 @@
 import { MULTICAST_GROUP4, MULTICAST_GROUP6 } from '../model/resolve-vrrp.ts';
-import type { GlobalDefs, KeepalivedConfig, ProcessSettings, SslDefaults, TrackFile } from '../model/model.ts';
+import type { GlobalDefs, KeepalivedConfig, ProcessSettings, SslDefaults } from '../model/model.ts';
 import type { PassedLine } from '../model/parts.ts';
 import {
   type Line,
@@ -14,6 +14,7 @@ import {
   wordsText,
 } from './text.ts';
 import { serverGroupLines, virtualServerLines } from './write-lvs.ts';
+import { fileLines, fifoLines, garpGroupLines, interfaceDelayLines, trackProcessLines } from './write-trackers.ts';
 import { addressBlock, block, groupLines, instanceLines, scriptLines } from './write-vrrp.ts';
 
 /**
@@ -33,8 +34,11 @@ export function writeKeepalivedConfig(config: KeepalivedConfig): string {
     ...addressBlock('static_ipaddress', config.staticAddresses),
     ...statics('static_routes', config.staticRoutes),
     ...statics('static_rules', config.staticRules),
+    ...interfaceDelayLines(config.interfaceDelays),
+    ...config.garpGroups.map(garpGroupLines),
     ...config.scripts.map(scriptLines),
-    ...config.trackFiles.map(trackFileLines),
+    ...config.trackFiles.map(fileLines),
+    ...config.trackProcesses.map(trackProcessLines),
     ...sslLines(config.ssl),
     ...config.vrrpInstances.map((instance) => instanceLines(instance, globalDefs)),
     ...config.syncGroups.map((group) => groupLines(group, globalDefs)),
@@ -90,6 +94,10 @@ function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): rea
     ...when(defs.multicastGroup6 !== MULTICAST_GROUP6, `vrrp_mcast_group6 ${defs.multicastGroup6}`),
     ...when(defs.strict, 'vrrp_strict'),
     ...when(defs.startupDelay > 0, `vrrp_startup_delay ${secondsText(defs.startupDelay)}`),
+    ...when(defs.delayAfterBoot > 0, `vrrp_delay_after_boot ${secondsText(defs.delayAfterBoot)}`),
+    ...fifoLines('notify_fifo', defs.notifyFifo),
+    ...fifoLines('vrrp_notify_fifo', defs.vrrpNotifyFifo),
+    ...when(defs.notifyOnReload, 'fifo_write_vrrp_states_on_reload'),
     ...when(defs.logUnknownVrids, 'log_unknown_vrids'),
     ...processLines('vrrp', defs.vrrpProcess),
     ...processLines('checker', defs.checkerProcess),
@@ -147,13 +155,6 @@ function processLines(prefix: 'vrrp' | 'checker', settings: ProcessSettings): re
 function flushLines({ lvsFlushOnStop }: GlobalDefs): readonly Line[] {
   if (lvsFlushOnStop === 'no') return [];
   return [lvsFlushOnStop === 'services' ? 'lvs_flush_on_stop VS' : 'lvs_flush_on_stop'];
-}
-
-function trackFileLines({ name, path, weight, reverse }: TrackFile): Line {
-  return [
-    `track_file ${wordText(name)}`,
-    [`file ${wordText(path)}`, ...when(weight !== 1 || reverse, `weight ${weight}${reverse ? ' reverse' : ''}`)],
-  ];
 }
 
 function sslLines({ password, ca, certificate, key }: SslDefaults): readonly Line[] {

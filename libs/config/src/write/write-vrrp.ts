@@ -55,6 +55,10 @@ export function instanceLines(instance: VrrpInstance, globals: GlobalDefs): Line
       ...when(!strict && instance.lowerPriorityNoAdvert, 'lower_prio_no_advert on'),
       ...when(instance.higherPrioritySendAdvert, 'higher_prio_send_advert on'),
       ...when(instance.skipCheckAdvertAddresses, 'skip_check_adv_addr on'),
+      ...when(instance.trackSource, 'track_src_ip'),
+      ...when(instance.oldUnicastChecksum === 'always', 'old_unicast_checksum'),
+      ...when(instance.oldUnicastChecksum === 'never', 'old_unicast_checksum never'),
+      ...optional('timer_expired_backup', instance.timerExpiredBackup, String),
       ...when(!strict && instance.ownerIgnoreAdverts, 'owner_ignore_adverts on'),
       ...when(instance.v3ChecksumAsV2, 'v3_checksum_as_v2 on'),
       `garp_master_delay ${secondsText(garp.masterDelay)}`,
@@ -218,6 +222,7 @@ function notifyLines(notify: NotifyCommands): readonly Line[] {
     ...optional('notify_deleted', notify.deleted, commandText),
     ...optional('notify', notify.any, commandText),
     ...optional('notify_master_rx_lower_pri', notify.masterHeardLowerPriority, commandText),
+    ...when(notify.priorityChanges === true, 'notify_priority_changes on'),
   ];
 }
 

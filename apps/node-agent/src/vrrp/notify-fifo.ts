@@ -1,0 +1,114 @@
+import { chownSync, closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { isLinuxError, makeFifo } from '@keepfleet/linux';
+import type { FifoSettings, FifoSnapshot } from '@keepfleet/vrrp';
+import { errorText } from '../error-text.ts';
+import type { Log } from '../log.ts';
+import { findAccount } from '../scripts/accounts.ts';
+import type { RunningScript, ScriptRunner } from '../scripts/script-runner.ts';
+
+const MODE = 0o600;
+const SCRIPT_RESTART_MS = 1_000;
+
+/** A named pipe for lines of notification. A reader that does not keep up loses lines, and nobody waits for it. */
+export class NotifyFifo {
+  readonly #settings: FifoSettings;
+  readonly #log: Log;
+  readonly #scripts: ScriptRunner;
+  readonly #ours: boolean;
+  #descriptor: number | undefined;
+  #written = 0;
+  #dropped = 0;
+  #dropping = false;
+  #script: RunningScript | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(settings: FifoSettings, scripts: ScriptRunner, log: Log) {
+    this.#settings = settings;
+    this.#scripts = scripts;
+    this.#log = log;
+    this.#ours = this.#open();
+    this.#runScript();
+  }
+
+  get settings(): FifoSettings {
+    return this.#settings;
+  }
+
+  /** Whether it went into the pipe; one that is dropped is counted, and the first in a row is reported by the caller. */
+  write(line: string): 'written' | 'dropped' | 'still-dropping' {
+    try {
+      if (this.#descriptor === undefined) return this.#drop();
+      writeSync(this.#descriptor, line);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN'))
+        this.#log.error({ err: error, fifo: this.#settings.path }, `${this.#settings.path}: ${errorText(error)}`);
+      return this.#drop();
+    }
+    this.#written++;
+    if (this.#dropping)
+      this.#log.info(
+        { fifo: this.#settings.path },
+        `${this.#settings.path} takes lines again; ${this.#dropped} are lost`,
+      );
+    this.#dropping = false;
+    return 'written';
+  }
+
+  snapshot(): FifoSnapshot {
+    return { path: this.#settings.path, written: this.#written, dropped: this.#dropped };
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#restart);
+    this.#script?.kill('SIGTERM');
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+    if (this.#ours) rmSync(this.#settings.path, { force: true });
+  }
+
+  #drop(): 'dropped' | 'still-dropping' {
+    this.#dropped++;
+    const first = !this.#dropping;
+    this.#dropping = true;
+    return first ? 'dropped' : 'still-dropping';
+  }
+
+  /** Makes the pipe where there is none, and tells whether it did. */
+  #open(): boolean {
+    const { path, user, group } = this.#settings;
+    let made = false;
+    try {
+      try {
+        makeFifo(path, MODE);
+        made = true;
+      } catch (error) {
+        if (!isLinuxError(error, 'EEXIST')) throw error;
+      }
+      if (!statSync(path).isFIFO()) throw new Error('there is something else of that name, not a named pipe');
+      // Open for reading too: a pipe without a reader would refuse every line, and lose those for one that comes later.
+      this.#descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    } catch (error) {
+      this.#log.error({ err: error, fifo: path }, `no notifications to ${path}: ${errorText(error)}`);
+    }
+    if (made && user !== undefined)
+      findAccount(user, group)
+        .then(({ uid, gid }) => chownSync(path, uid, gid))
+        .catch((error: unknown) => this.#log.error({ err: error, fifo: path }, `${path}: ${errorText(error)}`));
+    return made;
+  }
+
+  #runScript(): void {
+    const { script, path } = this.#settings;
+    if (script === undefined || this.#closed) return;
+    const running = this.#scripts.run({ ...script, argv: [...script.argv, path] });
+    this.#script = running;
+    void running.end.then((end) => {
+      if (this.#closed || this.#script !== running) return;
+      const how = end.kind === 'refused' ? end.reason : `it ended (${end.signal ?? `exit code ${end.code}`})`;
+      this.#log.warn({ fifo: path, script: script.argv[0] }, `${script.argv[0]} for ${path}: ${how}; started again`);
+      this.#restart = setTimeout(() => this.#runScript(), SCRIPT_RESTART_MS);
+    });
+  }
+}

@@ -1,0 +1,106 @@
+import { type Duration, type Instant, type Machine, after, earliest, seconds } from '@keepfleet/machine';
+import type { TrackerState } from './messages.ts';
+import type { ScriptTrackerSettings } from './settings.ts';
+
+export type ScriptInput =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'stop' }
+  /** The run has ended; `succeeded` is exit code 0. */
+  | { readonly kind: 'exited'; readonly succeeded: boolean };
+
+export type ScriptOutput =
+  | { readonly kind: 'run' }
+  | { readonly kind: 'kill'; readonly signal: 'SIGTERM' | 'SIGKILL' }
+  | { readonly kind: 'state'; readonly state: TrackerState }
+  /** The interval is over, and the last run is not. */
+  | { readonly kind: 'overrun' };
+
+/** From the polite signal to the other. */
+const GRACE = seconds(2);
+
+interface Run {
+  readonly endBy: Instant;
+  /** Signals sent; its result is already known to be failure. */
+  signals: number;
+}
+
+/** When a vrrp_script runs, how long it may take, and what its results come to: rise, fall and init_fail. */
+export class ScriptMonitor implements Machine<ScriptInput, ScriptOutput> {
+  readonly #settings: ScriptTrackerSettings;
+  #state: TrackerState;
+  /** Results in a row that speak against the present state. */
+  #against = 0;
+  #nextRun: Instant | undefined;
+  #run: Run | undefined;
+
+  constructor(settings: ScriptTrackerSettings) {
+    this.#settings = settings;
+    this.#state = settings.initiallyFailed ? 'down' : 'unknown';
+  }
+
+  get state(): TrackerState {
+    return this.#state;
+  }
+
+  handle(input: ScriptInput, now: Instant): readonly ScriptOutput[] {
+    switch (input.kind) {
+      case 'start':
+        return [{ kind: 'state', state: this.#state }, ...this.#start(now)];
+      case 'stop': {
+        this.#nextRun = undefined;
+        const running = this.#run !== undefined;
+        this.#run = undefined;
+        return running ? [{ kind: 'kill', signal: 'SIGTERM' }] : [];
+      }
+      case 'exited': {
+        const run = this.#run;
+        this.#run = undefined;
+        // One that was ended for its slowness has been counted.
+        return run === undefined || run.signals > 0 ? [] : this.#count(input.succeeded);
+      }
+    }
+  }
+
+  timeout(now: Instant): readonly ScriptOutput[] {
+    const outputs: ScriptOutput[] = [];
+    const run = this.#run;
+    if (run !== undefined && this.#killAt(run) <= now) {
+      run.signals++;
+      outputs.push({ kind: 'kill', signal: run.signals === 1 ? 'SIGTERM' : 'SIGKILL' });
+      if (run.signals === 1) outputs.push(...this.#count(false));
+    }
+    if (this.#nextRun !== undefined && this.#nextRun <= now) outputs.push(...this.#start(now));
+    return outputs;
+  }
+
+  nextDeadline(): Instant | undefined {
+    return earliest(this.#nextRun, this.#run === undefined ? undefined : this.#killAt(this.#run));
+  }
+
+  #start(now: Instant): ScriptOutput[] {
+    this.#nextRun = after(now, this.#settings.interval);
+    if (this.#run !== undefined) return [{ kind: 'overrun' }];
+    this.#run = { endBy: after(now, this.#settings.timeout), signals: 0 };
+    return [{ kind: 'run' }];
+  }
+
+  #killAt({ endBy, signals }: Run): Instant {
+    return after(endBy, (signals * GRACE) as Duration);
+  }
+
+  #count(succeeded: boolean): ScriptOutput[] {
+    const result = succeeded ? 'up' : 'down';
+    if (result === this.#state) {
+      this.#against = 0;
+      return [];
+    }
+    this.#against++;
+    const { rise, fall } = this.#settings;
+    // keepalived: the very first result counts at once.
+    const wanted = this.#state === 'unknown' ? 1 : succeeded ? rise : fall;
+    if (this.#against < wanted) return [];
+    this.#against = 0;
+    this.#state = result;
+    return [{ kind: 'state', state: result }];
+  }
+}
