@@ -1,5 +1,6 @@
 import { type Instant, after, earliest } from '@keepfleet/machine';
-import { type Family, familyOf } from '@keepfleet/wire';
+import { familyOf } from '@keepfleet/wire';
+import type { AnnounceGaps } from './announce-gaps.ts';
 import type { AnnounceOutput } from './messages.ts';
 import { type GarpSettings, type VirtualAddress, sameAddress } from './settings.ts';
 
@@ -17,8 +18,12 @@ export class Announcements {
   #sets: AnnouncementSet[] = [];
   #refreshAt: Instant | undefined;
   #lowerPriorityAgain: Instant | undefined;
-  readonly #queues: Record<Family, VirtualAddress[]> = { ipv4: [], ipv6: [] };
-  readonly #freeAt: Record<Family, Instant | undefined> = { ipv4: undefined, ipv6: undefined };
+  #queue: VirtualAddress[] = [];
+  readonly #gaps: AnnounceGaps;
+
+  constructor(gaps: AnnounceGaps) {
+    this.#gaps = gaps;
+  }
 
   /** The router became master. */
   start(garp: GarpSettings, now: Instant): void {
@@ -46,8 +51,8 @@ export class Announcements {
 
   nextDeadline(): Instant | undefined {
     const sets = this.#sets.map((set) => set.at);
-    const waiting = (family: Family) => (this.#queues[family].length > 0 ? this.#freeAt[family] : undefined);
-    return earliest(...sets, this.#refreshAt, this.#lowerPriorityAgain, waiting('ipv4'), waiting('ipv6'));
+    const waiting = this.#queue.map((one) => this.#gaps.freeAt(one.interface, familyOf(one.address)));
+    return earliest(...sets, this.#refreshAt, this.#lowerPriorityAgain, ...waiting);
   }
 
   /** What is to be announced now, of the addresses that the router has. */
@@ -67,19 +72,27 @@ export class Announcements {
           : addresses.filter(
               (one) => set.addresses !== 'all' && set.addresses.some((other) => sameAddress(one, other)),
             );
-      for (let round = 0; round < set.repeat; round++)
-        for (const address of wanted) this.#queues[familyOf(address.address)].push(address);
+      for (let round = 0; round < set.repeat; round++) for (const address of wanted) this.#queue.push(address);
     }
     this.#sets = this.#sets.filter((one) => one.at > now);
-    return [...this.#drain('ipv4', garp.interval, now), ...this.#drain('ipv6', garp.gnaInterval, now)];
+    return this.#drain(garp, now);
   }
 
-  #drain(family: Family, gap: GarpSettings['interval'], now: Instant): AnnounceOutput[] {
-    const queue = this.#queues[family];
-    const freeAt = this.#freeAt[family];
-    if (queue.length === 0 || (freeAt !== undefined && freeAt > now)) return [];
-    const sent = gap === 0 ? queue.splice(0) : queue.splice(0, 1);
-    this.#freeAt[family] = after(now, gap);
-    return sent.map(({ interface: name, address }) => ({ kind: 'announce', family, interface: name, address }));
+  #drain(garp: GarpSettings, now: Instant): AnnounceOutput[] {
+    const sent: AnnounceOutput[] = [];
+    const left: VirtualAddress[] = [];
+    for (const one of this.#queue) {
+      const { interface: name, address } = one;
+      const family = familyOf(address);
+      const freeAt = this.#gaps.freeAt(name, family);
+      if (freeAt !== undefined && freeAt > now) {
+        left.push(one);
+        continue;
+      }
+      sent.push({ kind: 'announce', family, interface: name, address });
+      this.#gaps.sent(name, family, garp, now);
+    }
+    this.#queue = left;
+    return sent.sort((a, b) => a.family.localeCompare(b.family));
   }
 }

@@ -7,6 +7,7 @@ import {
   removeResidual,
   removeRouting,
 } from './address-release.ts';
+import { AnnounceGaps } from './announce-gaps.ts';
 import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
 import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
 import { Mastership } from './mastership.ts';
@@ -38,13 +39,20 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   readonly #counters: RouterCounters = newCounters();
   readonly #receiver: Receiver;
   readonly #transmitter: Transmitter;
+  readonly #gaps: AnnounceGaps;
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
   #since: Instant;
   readonly #outbox = new Outbox();
 
   /** Does nothing before its first `configure`; what it should know of interfaces is to be told before that. */
-  constructor(settings: VirtualRouterSettings, now: Instant, surroundings: Surroundings = noSurroundings) {
+  constructor(
+    settings: VirtualRouterSettings,
+    now: Instant,
+    surroundings: Surroundings = noSurroundings,
+    gaps = new AnnounceGaps(),
+  ) {
+    this.#gaps = gaps;
     this.#situation = new Situation(settings);
     const authenticator = new Authenticator(surroundings);
     this.#transmitter = new Transmitter(this.#situation, authenticator, this.#counters);
@@ -323,7 +331,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   // Master
 
   #becomeMaster(reason: StateReason, now: Instant): void {
-    const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, now);
+    const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, this.#gaps, now);
     if (this.#state.kind === 'backup' && this.#state.handingOver)
       this.#outbox.push([releaseConnections(this.settings)]);
     this.#counters.becameMaster++;

@@ -1,6 +1,7 @@
 import { type Instant, after, between, earliest } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
 import { AddressUpkeep } from './address-upkeep.ts';
+import type { AnnounceGaps } from './announce-gaps.ts';
 import { Announcements } from './announcements.ts';
 import type { MasterView, RoutingInput, VrrpOutput } from './messages.ts';
 import { type VirtualAddress, type VirtualRouterSettings, inTableOrder } from './settings.ts';
@@ -18,7 +19,7 @@ export class Mastership {
   readonly #situation: Situation;
   readonly #transmitter: Transmitter;
   readonly #counters: RouterCounters;
-  readonly #announcements = new Announcements();
+  readonly #announcements: Announcements;
   readonly #upkeep: AddressUpkeep;
   readonly #routing: RoutingUpkeep;
   /** When the last periodic advert was due. */
@@ -27,7 +28,14 @@ export class Mastership {
   #doubting = false;
   #lower: { readonly address: IpAddress; readonly at: Instant } | undefined;
 
-  constructor(situation: Situation, transmitter: Transmitter, counters: RouterCounters, now: Instant) {
+  constructor(
+    situation: Situation,
+    transmitter: Transmitter,
+    counters: RouterCounters,
+    gaps: AnnounceGaps,
+    now: Instant,
+  ) {
+    this.#announcements = new Announcements(gaps);
     this.#situation = situation;
     this.#transmitter = transmitter;
     this.#counters = counters;

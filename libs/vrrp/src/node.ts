@@ -1,6 +1,7 @@
-import { type Instant, type Machine, after, earliest } from '@keepfleet/machine';
+import { type Instant, type Machine, after, earliest, instant } from '@keepfleet/machine';
 import { type Family, type IpAddress, familyOf, unhex } from '@keepfleet/wire';
 import { type Surroundings, messageOffset, noSurroundings } from './authentication.ts';
+import { AnnounceGaps } from './announce-gaps.ts';
 import { InterfaceDelays } from './interface-delays.ts';
 import { VirtualRouter } from './machine.ts';
 import type {
@@ -44,6 +45,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #groups = new Map<string, SyncGroup>();
   readonly #interfaces = new Map<string, InterfaceState>();
   readonly #delays = new InterfaceDelays();
+  readonly #gaps = new AnnounceGaps();
   /** What each tracker said last: instances that come later are told. */
   readonly #trackers = new Map<string, TrackerInput>();
   #startAt: Instant | undefined;
@@ -157,8 +159,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
 
   #configure(settings: VrrpSettings, now: Instant): VrrpOutput[] {
     // The delay counts from the start of the process, not from a reload.
-    const startAt = (this.#startAt ??= after(now, settings.startupDelay));
+    const startAt = (this.#startAt ??= firstStart(settings, now));
     this.#delays.configure(settings.interfaceDelays ?? []);
+    this.#gaps.configure(settings.garpGroups ?? []);
     const before = this.#routers;
     const wanted = new Set(settings.instances.map((instance) => instance.name));
     const outputs: VrrpOutput[] = [];
@@ -217,7 +220,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   }
 
   #newRouter(settings: VrrpSettings['instances'][number], now: Instant): VirtualRouter {
-    const router = new VirtualRouter(settings, now, this.#surroundings);
+    const router = new VirtualRouter(settings, now, this.#surroundings, this.#gaps);
     for (const state of this.#interfaces.values()) router.handle({ kind: 'interface', interface: state }, now);
     for (const tracker of this.#trackers.values()) router.handle(tracker, now);
     return router;
@@ -284,4 +287,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
 
 function signsHeader({ version, auth }: VirtualRouterSettings): boolean {
   return version === 2 && auth?.type === 'ah';
+}
+
+/** The driver's instants count from the start of the system, so a delay after that is an instant. */
+function firstStart({ startupDelay, delayAfterBoot }: VrrpSettings, now: Instant): Instant {
+  return instant(Math.max(after(now, startupDelay), delayAfterBoot ?? 0));
 }

@@ -8,6 +8,7 @@ import {
   type VrrpOutput,
   checkSettings,
   decodeAdvert,
+  defaultGarp,
   encodeAdvert,
   virtualRouter,
 } from './index.ts';
@@ -244,5 +245,50 @@ describe('settings of sync groups', () => {
   it('agree on both sides', () => {
     expect(checkSettings(settings('VI_1')).ok).toBe(true);
     expect(checkSettings(settings())).toMatchObject({ error: { instance: 'VI_1', field: 'syncGroup' } });
+  });
+});
+
+describe('garp groups', () => {
+  it('share one gap between the interfaces of several routers', () => {
+    const node = new VrrpNode();
+    const instances = [1, 2].map((number) =>
+      virtualRouter({
+        name: `VI_${number}`,
+        vrid: number,
+        interface: `eth${number}`,
+        priority: 255,
+        garp: { ...defaultGarp, delay: seconds(0), repeat: 1 },
+        addresses: [
+          { address: ip(`198.51.100.${number}`), prefix: 24, interface: `eth${number}`, advertised: true, scope: 0 },
+        ],
+      }),
+    );
+    for (const index of [1, 2]) {
+      const addresses = [{ address: ip(`192.0.2.${index}`), prefix: 24 }];
+      node.handle({ kind: 'interface', interface: { name: `eth${index}`, index, up: true, addresses } }, instant(0));
+    }
+    const announced = (outputs: readonly VrrpOutput[]) =>
+      outputs.flatMap((output) => (output.kind === 'announce' ? [output.address] : []));
+    const garpGroups = [{ interfaces: ['eth1', 'eth2'], interval: seconds(0.5) }];
+    const settings = { startupDelay: seconds(0), logUnknownVrids: false, instances, garpGroups };
+    expect(announced(node.handle({ kind: 'configure', settings }, instant(0)))).toEqual(['198.51.100.1']);
+    expect(node.nextDeadline()).toBe(seconds(0.5));
+    expect(announced(node.timeout(instant(seconds(0.5))))).toEqual(['198.51.100.2']);
+  });
+});
+
+describe('a delay after boot', () => {
+  it('counts from the start of the system', () => {
+    const node = new VrrpNode();
+    const addresses = [{ address: ip('192.0.2.1'), prefix: 24 }];
+    const up = { kind: 'interface', interface: { name: 'eth1', index: 1, up: true, addresses } } as const;
+    node.handle(up, instant(seconds(5)));
+    const alone = virtualRouter({ name: 'VI_1', vrid: 1, interface: 'eth1' });
+    const settings = { startupDelay: seconds(0), logUnknownVrids: false, instances: [alone] };
+    node.handle({ kind: 'configure', settings: { ...settings, delayAfterBoot: seconds(8) } }, instant(seconds(5)));
+    expect(node.states()).toEqual(['initialize']);
+    expect(node.nextDeadline()).toBe(seconds(8));
+    node.timeout(instant(seconds(8)));
+    expect(node.states()).toEqual(['backup']);
   });
 });
