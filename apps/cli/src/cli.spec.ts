@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { fleet, model } from '@keepfleet/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Answer, Command } from './command.ts';
+import type { Answer, Command, LocalCommand } from './command.ts';
 import { Controller, findController } from './connection.ts';
 import { Failure, exitCodes } from './failure.ts';
 import { endpoint, program } from './program.ts';
@@ -120,7 +120,11 @@ async function keepfleet(...words: string[]): Promise<Answer & { progress: strin
     into.push(text);
     if (end === 'never') interrupt();
   };
-  const run = async (command: Command) => {
+  const run = async (command: Command | LocalCommand) => {
+    if ('runLocally' in command) {
+      answer = await command.runLocally();
+      return;
+    }
     answer = await command.run(controller, {
       item: (_, text) => show(items, text),
       progress: (text) => show(progress, text),

@@ -21,3 +21,8 @@ export interface Command {
   readonly asks?: 'gossip';
   run(controller: Controller, console: Console): Promise<Answer>;
 }
+
+/** A command that needs no controller: it works with files, or with the agent on this node. */
+export interface LocalCommand {
+  runLocally(): Promise<Answer>;
+}

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import type { Command, Console } from './command.ts';
+import type { Answer, Command, Console, LocalCommand } from './command.ts';
 import { Controller, findController, findGossip } from './connection.ts';
 import { Failure, exitCodes } from './failure.ts';
 import { type GlobalFlags, program } from './program.ts';
@@ -18,17 +18,24 @@ function consoleFor(output: GlobalFlags['output']): Console {
   };
 }
 
-async function run(command: Command, flags: GlobalFlags): Promise<void> {
+async function run(command: Command | LocalCommand, flags: GlobalFlags): Promise<void> {
+  if ('runLocally' in command) {
+    print(await command.runLocally(), flags);
+    return;
+  }
   const find = command.asks === 'gossip' || flags.agent !== undefined ? findGossip : findController;
   const controller = new Controller(find(flags, process.env));
   try {
-    const answer = await command.run(controller, consoleFor(flags.output));
-    const text = flags.output === 'json' ? jsonText(answer.data) : answer.text;
-    if (text !== '') process.stdout.write(`${text}\n`);
-    process.exitCode = answer.exitCode ?? exitCodes.ok;
+    print(await command.run(controller, consoleFor(flags.output)), flags);
   } finally {
     controller.close();
   }
+}
+
+function print(answer: Answer, { output }: GlobalFlags): void {
+  const text = output === 'json' ? jsonText(answer.data) : answer.text;
+  if (text !== '') process.stdout.write(`${text}\n`);
+  process.exitCode = answer.exitCode ?? exitCodes.ok;
 }
 
 function jsonText(data: unknown): string {

@@ -1,12 +1,20 @@
 import { isIP } from 'node:net';
 import { hostname, userInfo } from 'node:os';
 import { Command as Parser, InvalidArgumentError, Option } from 'commander';
-import type { Command } from './command.ts';
+import type { Command, LocalCommand } from './command.ts';
+import {
+  ConfigCheckCommand,
+  type ConfigFlags,
+  ConfigFormatCommand,
+  ConfigLanguageCommand,
+  type FormatFlags,
+} from './commands/config.ts';
 import { EventsCommand } from './commands/events.ts';
 import { DoctorCommand, ForgetCommand, MembersCommand } from './commands/gossip.ts';
 import { ChangeKeyCommand, KeysCommand, RotateCommand, newKey } from './commands/keys.ts';
 import { AttachCommand, CancelCommand, OperateCommand, type OperateOptions } from './commands/operate.ts';
 import { NodesCommand, OperationsCommand, RoutersCommand, ServicesCommand, StatusCommand } from './commands/show.ts';
+import { ReloadCommand } from './commands/reload.ts';
 import type { ConnectionFlags } from './connection.ts';
 
 export interface GlobalFlags extends ConnectionFlags {
@@ -27,7 +35,10 @@ interface ServerAddress {
 }
 
 /** The command line as data: `start` is called once with the command that the words name. */
-export function program(version: string, start: (command: Command, flags: GlobalFlags) => Promise<void>): Parser {
+export function program(
+  version: string,
+  start: (command: Command | LocalCommand, flags: GlobalFlags) => Promise<void>,
+): Parser {
   const root = new Parser('keepfleet')
     .description('See and change a fleet of VRRP routers and IPVS load balancers.')
     .version(version)
@@ -49,7 +60,7 @@ export function program(version: string, start: (command: Command, flags: Global
     )
     .showHelpAfterError('(try --help)')
     .exitOverride();
-  const go = (command: Command) => start(command, root.opts<GlobalFlags>());
+  const go = (command: Command | LocalCommand) => start(command, root.opts<GlobalFlags>());
 
   root
     .command('status')
@@ -81,6 +92,8 @@ export function program(version: string, start: (command: Command, flags: Global
   addGossip(root, go);
   addDrain(root, go);
   addSet(root, go);
+  addConfig(root, go);
+  addReload(root, go);
   const operations = root
     .command('operations')
     .description('operations and their progress')
@@ -147,7 +160,7 @@ function addGossip(root: Parser, go: Go): void {
     .action((options: { force?: boolean }) => go(new RotateCommand({ force: options.force === true, actor: actor() })));
 }
 
-type Go = (command: Command) => Promise<void>;
+type Go = (command: Command | LocalCommand) => Promise<void>;
 
 function addDrain(root: Parser, go: Go): void {
   const drain = root
@@ -171,6 +184,61 @@ function addDrain(root: Parser, go: Go): void {
     .action((server: ServerAddress, flags: OperationFlags) =>
       go(new OperateCommand({ $case: 'undrainServer', value: server }, options(flags))),
     );
+}
+
+function addConfig(root: Parser, go: Go): void {
+  const config = root.command('config').description('keepalived.conf files, without a controller and without an agent');
+  config
+    .command('check <file>')
+    .description('exit 0 clean, 4 errors, 5 warnings, 6 warnings of the safety of scripts, 7 cannot be read')
+    .option('-i, --config-id <id>', 'what @ID lines are compared with; default the host name up to its first dot')
+    .option('-e, --all-config', 'every include must find what it names')
+    .option('--facts <file>', 'what keepfleet-agent --host-facts printed on the node that it is for')
+    .action((file: string, flags: ConfigFlags & { facts?: string; allConfig?: boolean }) =>
+      go(new ConfigCheckCommand(file, flags)),
+    );
+  config
+    .command('fmt <file>')
+    .description('print a file in its one form, with every default written out and its comments kept')
+    .option('-i, --config-id <id>', 'what @ID lines are compared with; default the host name up to its first dot')
+    .option('-w, --write', 'into the file itself')
+    .option('--check', 'print nothing, exit 1 if it would change')
+    .option('--expand', 'write includes, definitions and repetitions out')
+    .action((file: string, flags: FormatFlags) => go(new ConfigFormatCommand(file, flags)));
+  config
+    .command('language')
+    .description('every keyword with its parameters; -o json for editors')
+    .action(() => go(new ConfigLanguageCommand()));
+}
+
+function addReload(root: Parser, go: Go): void {
+  const local = (name: string, description: string) =>
+    root
+      .command(name)
+      .description(description)
+      .option('--run-dir <dir>', "the agent's run directory on this node", '/run/keepfleet');
+  local('reload', 'let the agent on this node read its configuration again')
+    .option('--confirm <time>', 'take it back unless `keepfleet confirm` comes within 60s, 5m or 1h', seconds, 0)
+    .action(({ confirm, runDir }: { confirm: number; runDir: string }) =>
+      go(new ReloadCommand({ kind: 'reload', confirmSeconds: confirm }, runDir)),
+    );
+  local('confirm', 'keep what a reload with --confirm has put in force').action(({ runDir }: { runDir: string }) =>
+    go(new ReloadCommand({ kind: 'confirm' }, runDir)),
+  );
+  local('revert', 'take a reload with --confirm back at once').action(({ runDir }: { runDir: string }) =>
+    go(new ReloadCommand({ kind: 'revert' }, runDir)),
+  );
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3_600 };
+const LONGEST_CONFIRM_S = 86_400;
+
+/** "60", "60s", "5m" or "1h". */
+export function seconds(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,5})([smh]?)$/.exec(text) ?? [];
+  const value = Number(digits) * (UNITS[unit] ?? Number.NaN);
+  if (!(value >= 1 && value <= LONGEST_CONFIRM_S)) throw new InvalidArgumentError(`${text} is no time from 1s to 24h`);
+  return value;
 }
 
 function addSet(root: Parser, go: Go): void {

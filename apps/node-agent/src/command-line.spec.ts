@@ -30,6 +30,20 @@ describe('the command line', () => {
     expect(parseCommandLine(args)).toEqual(expected);
   });
 
+  const test = { kind: 'config-test', file: '/c', allIncludes: false, json: false };
+  it.each([
+    [['-t', '-f', '/c'], test],
+    [['--config-test', '--use-file=/c'], test],
+    [['--config-test=/c'], test],
+    [['-t', '--config', '/c', '-e', '--json'], { ...test, allIncludes: true, json: true }],
+    [['-t', '-f', '/c', '-i', 'l7', '-g', '/log'], { ...test, configId: 'l7', messages: '/log' }],
+    [['-d', '-f', '/c'], { ...test, kind: 'dump-conf' }],
+    [['--host-facts', '-f', '/c'], { ...test, kind: 'host-facts' }],
+    [['--describe-language'], { kind: 'language' }],
+  ])('%j only looks', (args, expected) => {
+    expect(parseCommandLine(args)).toEqual(expected);
+  });
+
   it.each([
     [['--nonsense'], /^Unknown option '--nonsense' \(see --help\)$/],
     [['--config'], /--config/],

@@ -1,8 +1,8 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import packageFile from '../package.json' with { type: 'json' };
-import { type CommandLine, HELP, parseCommandLine } from './command-line.ts';
+import { type CommandLine, type ConfigTestLine, HELP, parseCommandLine } from './command-line.ts';
 import type { RoleOptions } from './options.ts';
 import { outliveStraySignals } from './stray-signals.ts';
 
@@ -31,6 +31,36 @@ switch (command.kind) {
     const { usable, lines } = checkConfiguration(command.paths.config);
     process.stdout.write(`${lines.join('\n')}\n`);
     if (!usable) process.exitCode = FAILED;
+    break;
+  }
+  case 'config-test': {
+    const { configTestText, testConfiguration } = await import('./control/config-test.ts');
+    const test = testConfiguration(command.file, command);
+    tell(command, command.json ? `${JSON.stringify(test, undefined, 2)}\n` : configTestText(test));
+    process.exitCode ??= test.exitCode;
+    break;
+  }
+  case 'dump-conf':
+  case 'host-facts': {
+    const { readConfiguration, diagnosticLines } = await import('./control/configuration.ts');
+    const reading = readConfiguration(command.file, command);
+    if (!reading.ok) {
+      fail([...diagnosticLines(reading.diagnostics), reading.reason].join('\n'), FAILED);
+      break;
+    }
+    const { config } = reading.configuration;
+    if (command.kind === 'dump-conf') {
+      const { dumpConfiguration } = await import('./control/config-test.ts');
+      tell(command, command.json ? `${JSON.stringify(config, undefined, 2)}\n` : dumpConfiguration(config));
+    } else {
+      const { gatherHostFacts } = await import('./control/host-facts.ts');
+      tell(command, `${JSON.stringify(gatherHostFacts(config), undefined, 2)}\n`);
+    }
+    break;
+  }
+  case 'language': {
+    const { describeLanguage } = await import('@keepfleet/config');
+    process.stdout.write(`${JSON.stringify(describeLanguage(), undefined, 2)}\n`);
     break;
   }
   case 'run':
@@ -82,6 +112,18 @@ function makeRunDirectory(path: string): void {
 
 function isInUse(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'in-use';
+}
+
+/** To stdout, or into the file that was asked for. */
+function tell({ messages }: ConfigTestLine, text: string): void {
+  if (messages === undefined) process.stdout.write(text);
+  else {
+    try {
+      writeFileSync(messages, text);
+    } catch (error) {
+      fail(`the messages cannot be written: ${error instanceof Error ? error.message : String(error)}`, FAILED);
+    }
+  }
 }
 
 function fail(message: string, exitCode: number): void {

@@ -57,6 +57,14 @@ export type DiagnosticKind =
   | 'missing-setting'
   /** A name that nothing in the file defines. */
   | 'unresolved-reference'
+  /** An interface that the node does not have. */
+  | 'host-interface'
+  /** A user or a group that the node does not have. */
+  | 'host-user'
+  /** A program that the node does not have or cannot run. */
+  | 'host-program'
+  /** A program that runs as root and that others may change. */
+  | 'host-security'
   /** There is more of this severity than is kept. */
   | 'more';
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type DiagnosticKind,
+  type Limits,
   VOCABULARY,
   filesInMemory,
   formatDiagnostic,
@@ -9,11 +10,15 @@ import {
   parseKeepalivedConfig,
 } from './index.ts';
 
-function parse(text: string, more: { configId?: string; files?: Record<string, string> } = {}) {
+function parse(
+  text: string,
+  more: { configId?: string; files?: Record<string, string>; limits?: Partial<Limits> } = {},
+) {
   return parseKeepalivedConfig({
     file: '/etc/keepalived/keepalived.conf',
     text,
     ...(more.configId === undefined ? {} : { configId: more.configId }),
+    ...(more.limits === undefined ? {} : { limits: more.limits }),
     ...(more.files === undefined ? {} : { loader: filesInMemory(more.files) }),
   });
 }
@@ -205,7 +210,7 @@ describe('any text', () => {
 
   it('is read to an end although its definitions explode', () => {
     const lines = Array.from({ length: 30 }, (_, i) => `$D${i}= \\\n$D${i + 1} \\\n$D${i + 1}\n`);
-    const { diagnostics } = parse(`${lines.join('')}$D30=x\n$D0\n`);
+    const { diagnostics } = parse(`${lines.join('')}$D30=x\n$D0\n`, { limits: { expandedLines: 20_000 } });
     expect(diagnostics.map(({ kind }) => kind)).toContain('expansion-limit');
   }, 60_000);
 });

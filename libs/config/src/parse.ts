@@ -2,15 +2,18 @@ import { Diagnostics, type Diagnostic, withSourceLines } from './diagnostics.ts'
 import type { GlobalSettings } from './grammar/global-defs.ts';
 import { type ConfigDraft, root } from './grammar/root.ts';
 import { draft, readStatements } from './grammar/rows.ts';
+import { crossChecks } from './model/cross-checks.ts';
 import type { GlobalDefs, KeepalivedConfig, ProcessSettings } from './model/model.ts';
 import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
 import { RulePriorities } from './model/rule-priorities.ts';
 import { resolveFifo, resolveFiles, resolveGarpGroups, resolveProcesses } from './model/resolve-trackers.ts';
 import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
-import { Secrets } from './secrets.ts';
-import { type FileLoader, type LoadedFile, noFiles } from './syntax/files.ts';
-import { type PreprocessOptions, Preprocessor } from './syntax/preprocess.ts';
+import { Secrets, secretsPassing } from './secrets.ts';
+import { type FileLoader, noFiles } from './syntax/files.ts';
+import { DEFAULT_LIMITS, type Limits } from './syntax/limits.ts';
+import { repeatableRandom } from './syntax/random.ts';
+import { Preprocessor } from './syntax/preprocess.ts';
 import { topStatements } from './syntax/tree.ts';
 
 export interface ParseInput {
@@ -23,6 +26,10 @@ export interface ParseInput {
   readonly configId?: string;
   /** Values of `${_ENV NAME}`; default none. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Other limits than those of DEFAULT_LIMITS. */
+  readonly limits?: Partial<Limits>;
+  /** Every include must find something that can be read, as with keepalived's -e. */
+  readonly allIncludes?: boolean;
   /** Source of `${_RANDOM}`, a whole number from `low` to `high`; the default repeats itself, so that a text always means the same. */
   readonly random?: (low: number, high: number) => number;
 }
@@ -40,9 +47,13 @@ const SNMP_STATISTICS_AGE = 5_000_000;
 /** Reads a keepalived.conf. Any text gives a model and diagnostics; nothing is thrown. */
 export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   const diagnostics = new Diagnostics();
-  const record = recorded(input);
-  const preprocessor = new Preprocessor(record.options, diagnostics);
-  const statements = topStatements(preprocessor.lines(input.file, input.text), diagnostics);
+  const { configId = '', loader = noFiles, environment = {}, random = repeatableRandom(), allIncludes = false } = input;
+  const limits = { ...DEFAULT_LIMITS, ...input.limits };
+  const options = { configId, loader, environment, random, allIncludes, limits };
+  const preprocessor = new Preprocessor(options, diagnostics);
+  const secrets = new Set<string>();
+  const read = topStatements(preprocessor.lines(input.file, input.text), diagnostics, limits.blockDepth);
+  const statements = secretsPassing(read, secrets);
   const config: ConfigDraft = {
     globals: draft<GlobalSettings>({ file: input.file, line: 1, column: 1 }),
     instances: [],
@@ -62,41 +73,11 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   };
   readStatements(root, config, statements, diagnostics);
   const resolved = resolve(config, diagnostics);
+  crossChecks(resolved, config, diagnostics);
   const found = diagnostics.all();
   if (found.length === 0) return { config: resolved, diagnostics: found };
   const { sources } = preprocessor;
-  // What was read is gone; its secrets are found by reading it once more.
-  const aside = new Diagnostics();
-  const again = topStatements(new Preprocessor(record.replay(), aside).lines(input.file, input.text), aside);
-  return { config: resolved, diagnostics: withSourceLines(found, sources, Secrets.of(again, sources.values())) };
-}
-
-/** What comes from outside, kept so that a second reading is of the same files and numbers. */
-function recorded(input: ParseInput): { options: PreprocessOptions; replay: () => PreprocessOptions } {
-  const { configId = '', loader = noFiles, environment = {}, random = repeatableRandom() } = input;
-  const files: (readonly LoadedFile[])[] = [];
-  const numbers: number[] = [];
-  const keep = <T>(list: T[], value: T): T => {
-    list.push(value);
-    return value;
-  };
-  return {
-    options: {
-      configId,
-      environment,
-      loader: { load: (pattern, including) => keep(files, loader.load(pattern, including)) },
-      random: (low, high) => keep(numbers, random(low, high)),
-    },
-    replay: () => {
-      let [file, number] = [0, 0];
-      return {
-        configId,
-        environment,
-        loader: { load: () => files[file++] ?? [] },
-        random: () => numbers[number++] ?? 0,
-      };
-    },
-  };
+  return { config: resolved, diagnostics: withSourceLines(found, sources, Secrets.of(secrets, sources.values())) };
 }
 
 /** Whether a running node may take the result over. */
@@ -229,6 +210,12 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     ...(set.lvsReceiveBuffer === undefined ? {} : { lvsReceiveBuffer: set.lvsReceiveBuffer }),
     lvsDrift: set.lvsDrift ?? 'repair',
     lvsForeign: set.lvsForeign ?? 'leave',
+    reload: {
+      ...(set.reloadCheck === undefined ? {} : { check: set.reloadCheck }),
+      ...(set.reloadTimeFile === undefined ? {} : { timeFile: set.reloadTimeFile }),
+      repeat: set.reloadRepeat ?? false,
+      ...(set.reloadFile === undefined ? {} : { file: set.reloadFile }),
+    },
   };
 }
 
@@ -251,14 +238,5 @@ function processSettings(set: {
     realTimeLimit: set.limit ?? REAL_TIME_LIMIT,
     noSwap: set.noSwap ?? false,
     cpus: set.cpus ?? [],
-  };
-}
-
-/** A linear congruential generator with the constants of ISO C's example; good enough for `${_RANDOM}`. */
-function repeatableRandom(): (low: number, high: number) => number {
-  let state = 1;
-  return (low, high) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
-    return low + ((state >> 8) % (high - low + 1));
   };
 }

@@ -37,10 +37,8 @@ export class Secrets {
     this.#names = names;
   }
 
-  /** `texts` are the files as written, `statements` what became of them by includes and definitions. */
-  static of(statements: Iterable<Statement>, texts: Iterable<string>): Secrets {
-    const values = new Set<string>();
-    collectFromStatements(statements, values);
+  /** `texts` are the files as written, `values` what {@link secretsPassing} saw of what became of them. */
+  static of(values: Set<string>, texts: Iterable<string>): Secrets {
     const names = new Set<string>();
     const definitions = new Map<string, string[]>();
     for (const text of texts) collectFromText(text, values, names, definitions);
@@ -87,6 +85,15 @@ export class Secrets {
   }
 }
 
+/** The text of a configuration without what its secret keywords say. */
+export function maskSecrets(text: string): string {
+  const lines = Secrets.of(new Set(), [text]);
+  return text
+    .split('\n')
+    .map((line) => lines.maskLine(line))
+    .join('\n');
+}
+
 /** Index behind the keyword whose parameters are secret. */
 function secretStart(line: string): number | undefined {
   const match = SECRET_ON_LINE.exec(line);
@@ -95,18 +102,34 @@ function secretStart(line: string): number | undefined {
   return line.slice(end).trim() === '' ? undefined : end;
 }
 
-function collectFromStatements(statements: Iterable<Statement>, values: Set<string>): void {
+/** Hands the statements on and keeps the secrets in them: nobody else holds all of a large file at once. */
+export function* secretsPassing(statements: Iterable<Statement>, values: Set<string>): Generator<Statement> {
   let previous: Statement | undefined;
   for (const statement of statements) {
     if (previous !== undefined) collectFromStatement(previous, statement, values);
+    yield statement;
     previous = statement;
   }
   if (previous !== undefined) collectFromStatement(previous, undefined, values);
 }
 
+/** Whether a word may be what {@link SECRET_WORD} or `key` is; most are not by their first character. */
+function mayName(text: string): boolean {
+  switch (text.charCodeAt(0) | 0x20) {
+    case 0x61: // a
+    case 0x63: // c
+    case 0x6b: // k
+    case 0x70: // p
+      return true;
+    default:
+      return false;
+  }
+}
+
 function collectFromStatement({ words, block }: Statement, next: Statement | undefined, values: Set<string>): void {
   const first = words.findIndex(
-    ({ text }, index) => SECRET_WORD.test(text) || (text === 'key' && KEY_PARAMETER.test(words[index + 1]?.text ?? '')),
+    ({ text }, index) =>
+      mayName(text) && (SECRET_WORD.test(text) || (text === 'key' && KEY_PARAMETER.test(words[index + 1]?.text ?? ''))),
   );
   if (first >= 0) {
     const parameters = words.slice(first + 1);
@@ -115,7 +138,11 @@ function collectFromStatement({ words, block }: Statement, next: Statement | und
     const strays = parameters.length > 0 ? [] : [...(next?.words ?? []), ...wordsWithin(block?.statements)];
     for (const { text } of strays) if (!/^auth_/.test(text)) addWord(text, values);
   }
-  if (block !== undefined) collectFromStatements(block.statements, values);
+  const inner = block?.statements ?? [];
+  for (let i = 0; i < inner.length; i++) {
+    const statement = inner[i];
+    if (statement !== undefined) collectFromStatement(statement, inner[i + 1], values);
+  }
 }
 
 function wordsWithin(statements: readonly Statement[] | undefined): Statement['words'][number][] {

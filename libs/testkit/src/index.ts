@@ -5,5 +5,6 @@
 export * from './agenda.ts';
 export * from './fuzz.ts';
 export * from './lan.ts';
+export * from './lines.ts';
 export * from './random.ts';
 export * from './wait.ts';

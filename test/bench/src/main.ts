@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measureConfig } from './config.ts';
 import { measureHandOver } from './failover.ts';
 import { measureGossip } from './gossip.ts';
 import { measureIpvs } from './ipvs.ts';
@@ -22,6 +23,7 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   stop      gap at a client when the master is asked to end
   jitter    regularity of adverts, processor time and memory with 1 and 64 instances
   memory    memory of every process at rest
+  config    125,000 lines read, checked and compared, beside keepalived -t
   gossip    kill -9 of a member among 3, 10 and 32, beside serf, and simulated fleets; about four minutes
   ipvs      tables of 5,000 and 36,800 real servers in a guest: programming, one change, dump
 
@@ -51,6 +53,7 @@ const parts: Readonly<Record<string, Part>> = {
   failover: (runs) => measureHandOver('crash', runs, progress),
   stop: (runs) => measureHandOver('stop', runs, progress),
   jitter: () => measureJitter(progress),
+  config: (runs) => Promise.resolve(measureConfig(runs, progress, BUILT)),
   memory: async () => {
     const result = await measureMemory(progress);
     notes.push(...result.notes);

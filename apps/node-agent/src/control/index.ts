@@ -2,7 +2,7 @@ import { dumpAtSignals } from './dump-signals.ts';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type AgentFile, formatDiagnostic } from '@keepfleet/config';
+import type { AgentFile } from '@keepfleet/config';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
 import { lockPidFile, missingCapabilities } from '@keepfleet/linux';
@@ -21,16 +21,20 @@ import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
 import { writeFileAtomically } from './atomic-file.ts';
-import { diagnosticLines, readConfiguration } from './configuration.ts';
+import { diagnosticLines } from './configuration.ts';
 import { errorText } from '../error-text.ts';
 import { Mailer, alertOf } from '../mail/index.ts';
 import { gossipOptions, memberEventText, wireMembers } from './membership.ts';
 import { GossipDesk } from './gossip-desk.ts';
 import { LocalSocket } from './local-socket.ts';
+import { LastGoodStore } from './last-good.ts';
 import { ControlNode } from './node.ts';
 import { OverrideStore } from './override-store.ts';
 import { Ownership } from './ownership.ts';
 import { Processes } from './processes.ts';
+import { ReloadClock } from './reload-time.ts';
+import { reloadService } from './reload-service.ts';
+import { Reloader, type ReloaderOptions } from './reloader.ts';
 import { EventSpool } from './spool.ts';
 import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.ts';
 
@@ -94,6 +98,9 @@ class Control {
   readonly #told = new Set<string>();
   #gossipRetry: NodeJS.Timeout | undefined;
   #reload: NodeJS.Timeout | undefined;
+  readonly #lastGood: LastGoodStore;
+  readonly #reloader: Reloader;
+  readonly #clock: ReloadClock;
   #ending = false;
 
   constructor(options: RoleOptions, agentFile: AgentFile) {
@@ -101,6 +108,7 @@ class Control {
     this.#mailer = new Mailer(options.log);
     this.#agentFile = agentFile;
     this.#name = agentFile.node ?? hostname().split('.')[0] ?? 'node';
+    this.#lastGood = new LastGoodStore(options.stateDirectory);
     this.#refuseToStartBlind();
     this.#spool = new EventSpool(join(options.stateDirectory, 'spool'));
     this.#node = new ControlNode({
@@ -134,7 +142,6 @@ class Control {
       ownership: this.#ownership,
       note: (event) => this.#node.note(event),
     });
-    this.#localSocket = new LocalSocket(options.runDirectory, desk);
     this.#node.gossip = desk;
     this.#node.claims = () => this.#ownership.claims();
     this.#node.routersChanged = (routers) => this.#ownership.update(routers);
@@ -153,11 +160,29 @@ class Control {
       listener: this.#node.lvsListener,
     });
     this.#node.link(this.#vrrp.link, this.#lvs.link);
+    this.#clock = new ReloadClock(() => this.#reloadNow(), options.log);
+    this.#reloader = new Reloader({
+      ...this.#reloading(),
+      defaultReloadFile: join(options.runDirectory, 'keepalived.reload'),
+      target: {
+        configure: (configuration) => {
+          this.#mailer.configure(configuration.config.globalDefs);
+          return this.#node.configure(configuration);
+        },
+        refusal: () => this.#node.refusal(),
+        refuseConfiguration: (reason) => this.#node.refuseConfiguration(reason),
+        note: (event) => this.#node.note(event),
+      },
+      log: options.log,
+      inForce: ({ config }) => this.#clock.follow(config.globalDefs.reload),
+    });
+    const reloads = reloadService(this.#reloader, this.#reloading().path, this.#lastGood);
+    this.#localSocket = new LocalSocket(options.runDirectory, desk, reloads);
   }
 
   async run(): Promise<void> {
     const ended = this.#signals();
-    this.#readConfiguration();
+    this.#reloader.start().catch((error: unknown) => this.#sayReloadFailed(error));
     this.#startSnmp();
     await this.#startLocalSocket();
     this.#startMetrics();
@@ -168,6 +193,8 @@ class Control {
     this.#options.log.info({ how }, how === 'stop' ? 'stopping: handing over' : 'ending; VRRP and IPVS go on');
     this.#ending = true;
     clearTimeout(this.#reload);
+    this.#reloader.close();
+    this.#clock.close();
     clearTimeout(this.#gossipRetry);
     this.#uplink?.close();
     await Promise.all([this.#metrics?.close(), how === 'stop' ? this.#gossip?.leave() : undefined]);
@@ -186,43 +213,25 @@ class Control {
     this.#spool.close();
   }
 
-  /** A file with errors must not stop what runs; where nothing runs, saying so and ending is all there is to do. */
+  /** A file with errors must not stop what runs; where nothing runs and nothing good is kept, saying so and ending is all there is to do. */
   #refuseToStartBlind(): void {
-    const reading = readConfiguration(this.#configPath(), this.#agentFile.configId);
+    const reading = Reloader.atStart(this.#reloading());
     const running = (['vrrp', 'lvs'] as const).some((role) => existsSync(socketPath(this.#options.runDirectory, role)));
     if (reading.ok || running) return;
     throw new Error([...diagnosticLines(reading.diagnostics), reading.reason].join('\n'));
   }
 
-  #configPath(): string {
-    return this.#agentFile.paths.keepalivedConf ?? this.#options.config;
+  #reloading(): Pick<ReloaderOptions, 'path' | 'reading' | 'lastGood'> {
+    const path = this.#agentFile.paths.keepalivedConf ?? this.#options.config;
+    return { path, reading: { configId: this.#agentFile.configId }, lastGood: this.#lastGood };
   }
 
-  #readConfiguration(): void {
-    const reading = readConfiguration(this.#configPath(), this.#agentFile.configId);
-    const { diagnostics } = reading.ok ? reading.configuration : reading;
-    const level = reading.ok ? 'warn' : 'error';
-    for (const line of diagnosticLines(diagnostics)) this.#options.log[level]({}, line);
-    if (!reading.ok) {
-      const first = diagnostics.find((diagnostic) => diagnostic.severity === 'error');
-      this.#node.refuseConfiguration(
-        first === undefined ? reading.reason : `${reading.reason}, the first: ${formatDiagnostic(first)}`,
-      );
-      return;
-    }
-    const { hash, config } = reading.configuration;
-    this.#mailer.configure(config.globalDefs);
-    this.#node.configure(reading.configuration).then(
-      (missing) =>
-        this.#options.log.info(
-          { hash, missing },
-          missing === undefined
-            ? 'the configuration is in force'
-            : `the configuration is not wholly in force: ${missing}`,
-        ),
-      (error: unknown) =>
-        this.#options.log.error({ hash }, `the configuration could not be put in force: ${errorText(error)}`),
-    );
+  #reloadNow(): void {
+    this.#reloader.reload().catch((error: unknown) => this.#sayReloadFailed(error));
+  }
+
+  #sayReloadFailed(error: unknown): void {
+    this.#options.log.error({}, `the configuration could not be put in force: ${errorText(error)}`);
   }
 
   /** What supervising either process has in common. */
@@ -363,6 +372,10 @@ class Control {
     const snmp = this.#snmp?.status();
     return [
       ...this.#ownership.problems(),
+      ...(this.#lastGood.problem === undefined ? [] : [this.#lastGood.problem]),
+      ...(this.#reloader.fromLastGood
+        ? ['config: the last good configuration is in force, not what the file says']
+        : []),
       ...(this.#gossipProblem === undefined ? [] : [this.#gossipProblem]),
       ...this.#mailer.problems,
       ...(snmp?.agentx === undefined || snmp.agentx.state === 'serving'
@@ -403,7 +416,7 @@ class Control {
       if (this.#ending) return;
       this.#reload ??= setTimeout(() => {
         this.#reload = undefined;
-        this.#readConfiguration();
+        this.#reloadNow();
       }, RELOAD_DELAY_MS);
     });
     return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Server, ServerCredentials, type handleUnaryCall, status } from '@grpc/grpc-js';
-import { gossip as wire } from '@keepfleet/rpc';
+import { local, gossip as wire } from '@keepfleet/rpc';
 import { errorText } from '../error-text.ts';
 import { type GossipDesk, GossipRefusal } from './gossip-desk.ts';
 
@@ -15,7 +15,7 @@ export class LocalSocket {
   readonly #server = new Server({ 'grpc.max_receive_message_length': LARGEST_REQUEST });
   readonly #path: string;
 
-  constructor(runDirectory: string, desk: GossipDesk) {
+  constructor(runDirectory: string, desk: GossipDesk, reloads: local.LocalServer) {
     this.#path = join(runDirectory, LOCAL_SOCKET);
     const implementation: wire.GossipServer = {
       listMembers: unary(() => desk.members()),
@@ -28,6 +28,7 @@ export class LocalSocket {
       listClaims: unary(() => desk.claims()),
     };
     this.#server.addService(wire.GossipService, implementation);
+    this.#server.addService(local.LocalService, reloads);
   }
 
   /** Rejects when the socket cannot be made; what an agent before us left behind is removed, since we hold its pid file. */

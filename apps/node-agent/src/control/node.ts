@@ -97,6 +97,8 @@ export class ControlNode implements CommandTarget {
   readonly #waiting = new Set<() => void>();
   readonly #history = new RouterHistory();
   readonly #notifications = new Notifications(this.#history);
+  /** The revisions that the processes were given last. */
+  #wanted: Readonly<Record<Role, string>> | undefined;
   #expiry: NodeJS.Timeout | undefined;
   members: readonly model.Member[] = [];
   /** What gossip says of the virtual routers that this node carries. */
@@ -184,6 +186,7 @@ export class ControlNode implements CommandTarget {
     this.#armExpiry();
     const vrrpRevision = revisionOf(settings.vrrp);
     const lvsRevision = revisionOf(settings.lvs);
+    this.#wanted = { vrrp: vrrpRevision, lvs: lvsRevision };
     this.#vrrpLink?.configure(vrrpRevision, { ...settings.vrrp, revision: vrrpRevision });
     this.#lvsLink?.configure(lvsRevision, settings.lvs);
     this.#options.changed();
@@ -194,6 +197,14 @@ export class ControlNode implements CommandTarget {
     this.#options.changed();
     const reasons = missing.filter((one) => one !== undefined);
     return reasons.length === 0 ? undefined : reasons.join('; ');
+  }
+
+  /** Why a process did not take what it was given last. */
+  refusal(): string | undefined {
+    const refused = [this.#vrrp.refusal, this.#lvs.refusal].find(
+      (one) => one !== undefined && (one.revision === this.#wanted?.vrrp || one.revision === this.#wanted?.lvs),
+    );
+    return refused?.reason;
   }
 
   refusalOf(change: OverrideChange): string | undefined {

@@ -78,7 +78,7 @@ describe('settings of the vrrp process', () => {
             repeat: 5,
             refresh: 0,
             refreshRepeat: 1,
-            lowerPrioDelay: 1_000_000,
+            lowerPrioDelay: 5_000_000,
             lowerPrioRepeat: 5,
             interval: 0,
             gnaInterval: 0,

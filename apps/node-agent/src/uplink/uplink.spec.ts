@@ -130,7 +130,7 @@ describe('the uplink', () => {
   it('sends events in order and forgets them when they are acknowledged', async () => {
     for (let i = 0; i < 600; i++) occur(`e${i}`);
     start();
-    await vi.waitFor(() => expect(spool.acknowledged).toBe(600));
+    await vi.waitFor(() => expect(spool.acknowledged).toBe(600), { timeout: 60_000 });
     expect(listener.events()).toEqual(Array.from({ length: 600 }, (_, i) => BigInt(i + 1)));
   });
 

@@ -21,10 +21,11 @@ import {
   word,
   words,
 } from './readers.ts';
+import { type ReloadSettings, reloadRows } from './reload.ts';
 import { type Draft, type Table, collects, deprecated, fixes, own, pending, sets } from './rows.ts';
 
 /** The settings of `global_defs` as written. */
-export interface GlobalSettings {
+export interface GlobalSettings extends ReloadSettings {
   routerId: string;
   notificationEmail: readonly string[];
   notificationEmailFrom: string;
@@ -321,12 +322,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   lvs_netlink_monitor_rcv_bufs_force: yesNo,
   process_monitor_rcv_bufs_force: yesNo,
   umask: pending(syntax('MASK …', '022', (args: Arguments) => [args.need('a mask'), ...words(args)])),
-  random_seed: pending(integer(0, LONGEST)),
-  reload_check_config: list,
-  reload_time_file: path,
-  reload_repeat: flagOnly,
-  reload_file: list,
-  include_check: list,
+  ...reloadRows<GlobalSettings>(),
   config_save_dir: path,
   tmp_config_directory: path,
   data_use_instance: yesNo,

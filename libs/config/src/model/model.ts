@@ -143,6 +143,7 @@ export interface GlobalDefs {
   readonly lvsDrift: 'repair' | 'report';
   /** What becomes of services that somebody else made; default leave. */
   readonly lvsForeign: 'leave' | 'remove';
+  readonly reload: ReloadDefs;
 }
 
 /** `lvs_timeouts` in whole seconds; 0 leaves the kernel's. */
@@ -181,6 +182,18 @@ export interface SnmpKeywords {
   readonly serviceInterval: Micros;
   /** The same for real servers; default that of virtual servers. */
   readonly serverInterval: Micros;
+}
+
+/** When and how the file is read anew; '' stands for a place that the node chooses. */
+export interface ReloadDefs {
+  /** `reload_check_config`: a warning keeps a file from being taken too; messages go into this file. */
+  readonly check?: string;
+  /** `reload_time_file`: when to read the file anew. */
+  readonly timeFile?: string;
+  /** `reload_repeat`: a time without a date holds for every day. */
+  readonly repeat: boolean;
+  /** `reload_file`: is there while the file is read and put in force. */
+  readonly file?: string;
 }
 
 /** Schedule of gratuitous ARP and unsolicited neighbour advertisements. Raising a repeat costs broadcasts on every takeover. */

@@ -137,8 +137,12 @@ function resolveInstance(
     );
     return false;
   });
-  if (unicastPeers.length === 0 && set.unicastSource !== undefined) {
-    warn('unicastSource', 'there is no unicast_peer, so adverts go to the multicast group', 'name the peers');
+  if (unicastPeers.length === 0 && (set.unicastSource ?? set.unicastPeers) !== undefined) {
+    warn(
+      set.unicastSource === undefined ? 'unicastPeers' : 'unicastSource',
+      'there is no unicast_peer, so adverts go to the multicast group',
+      'name the peers',
+    );
   }
   for (const field of ['unicastSource', 'multicastSource', 'multicastGroup'] as const) {
     const value = set[field];
@@ -351,8 +355,15 @@ function resolveGarp({ set }: InstanceDraft, { set: globals }: GlobalDraft, stri
     masterRepeat,
     masterRefresh: set.garpMasterRefresh ?? globals.garpMasterRefresh ?? 0,
     masterRefreshRepeat: set.garpMasterRefreshRepeat ?? globals.garpMasterRefreshRepeat ?? 1,
-    lowerPriorityDelay: set.garpLowerPriorityDelay ?? globals.garpLowerPriorityDelay ?? masterDelay,
-    lowerPriorityRepeat: strict ? 0 : (set.garpLowerPriorityRepeat ?? globals.garpLowerPriorityRepeat ?? masterRepeat),
+    // Not the instance's own master delay: keepalived's preset is made of global_defs alone.
+    lowerPriorityDelay:
+      set.garpLowerPriorityDelay ??
+      globals.garpLowerPriorityDelay ??
+      globals.garpMasterDelay ??
+      (least ? 0 : 5 * SECOND),
+    lowerPriorityRepeat: strict
+      ? 0
+      : (set.garpLowerPriorityRepeat ?? globals.garpLowerPriorityRepeat ?? globals.garpMasterRepeat ?? (least ? 1 : 5)),
     arpInterval: globals.garpInterval ?? 0,
     neighbourInterval: globals.gnaInterval ?? 0,
   };

@@ -49,7 +49,7 @@ describe('defaults of an instance', () => {
     ['state MASTER', { initialState: 'master', priority: 255 }],
     ['priority 255', { initialState: 'master', priority: 255 }],
     ['state MASTER\n priority 150', { initialState: 'master', priority: 150 }],
-    ['garp_master_delay 2\n garp_master_repeat 3', { garp: { lowerPriorityDelay: 2_000_000, lowerPriorityRepeat: 3 } }],
+    ['garp_master_delay 2\n garp_master_repeat 3', { garp: { lowerPriorityDelay: 5_000_000, lowerPriorityRepeat: 5 } }],
     ['strict_mode', { accept: false, lowerPriorityNoAdvert: true, garp: { lowerPriorityRepeat: 0 } }],
     ['preempt_delay 0.5', { preemptDelay: 500_000 }],
   ])('%j', (inner, expected) => {
@@ -218,8 +218,8 @@ describe('unicast', () => {
 
   it.each([
     ['unicast_src_ip 192.0.2.2', ['ignored']],
-    ['unicast_peer {\n 2001:db8::2\n }', ['bad-value']],
-    ['unicast_peer {\n here\n }', ['bad-value']],
+    ['unicast_peer {\n 2001:db8::2\n }', ['bad-value', 'ignored']],
+    ['unicast_peer {\n here\n }', ['bad-value', 'ignored']],
     ['mcast_src_ip 2001:db8::2', ['bad-value']],
   ])('%j is reported', (inner, problems) => {
     expect(parse(instance(`${VIP}\n ${inner}`)).problems).toEqual(problems);

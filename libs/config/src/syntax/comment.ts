@@ -5,15 +5,20 @@ import type { SourceText } from './source-text.ts';
  * (a password `abc!def` is `abc`), unless a backslash stands before them.
  */
 export function withoutComment(line: SourceText): SourceText {
-  const { text } = line;
+  const start = commentStart(line.text);
+  return (start === undefined ? line : line.slice(0, start)).trim();
+}
+
+/** Where the comment of a line begins, if it has one. */
+export function commentStart(text: string): number | undefined {
   let quoted = false;
   for (let i = 0; i < text.length; i++) {
     const character = text[i];
     if (character === '\\') i++;
     else if (character === '"') quoted = !quoted;
-    else if (!quoted && (character === '#' || character === '!')) return line.slice(0, i).trim();
+    else if (!quoted && (character === '#' || character === '!')) return i;
   }
-  return line.trim();
+  return undefined;
 }
 
 /** The line with `\#` and `\!` outside double quotes as the characters they stand for; the last step before words. */

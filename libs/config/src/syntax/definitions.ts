@@ -18,15 +18,19 @@ const REFERENCE = /\$(?:\{([A-Za-z_]\w*)((?:[ \t]+[^\s{}]+)*)\}|([A-Za-z_]\w*)(?
 export const DEFINITION = /^\$([A-Za-z_]\w*)=(.*)$/;
 
 /** Every use in a text, defined or not, from left to right. */
-export function* references(text: string): Generator<Reference> {
-  for (const match of text.matchAll(REFERENCE)) {
-    const name = match[1] ?? match[3] ?? '';
-    yield {
+export function references(text: string): readonly Reference[] {
+  const found: Reference[] = [];
+  REFERENCE.lastIndex = 0;
+  for (let match = REFERENCE.exec(text); match !== null; match = REFERENCE.exec(text)) {
+    found.push({
       start: match.index,
       end: match.index + match[0].length,
-      name,
-      parameters: (match[2] ?? '').split(/[ \t]+/).filter((word) => word !== ''),
+      name: match[1] ?? match[3] ?? '',
+      parameters: match[2] === undefined || match[2] === '' ? NO_PARAMETERS : match[2].trim().split(/[ \t]+/),
       braced: match[1] !== undefined,
-    };
+    });
   }
+  return found;
 }
+
+const NO_PARAMETERS: readonly string[] = [];

@@ -2,11 +2,11 @@
 export type LoadedFile =
   { readonly path: string; readonly text: string } | { readonly path: string; readonly unreadable: string };
 
-/** How the parser reaches other files. The caller knows the disk, the glob rules of `{a,b}` and `*`, and what may be read. */
+/** How the parser reaches other files. The caller knows the disk, its wildcards, and what may be read; `{a,b}` is worked out before. */
 export interface FileLoader {
   /**
-   * The regular, non-executable files that a pattern names, in the order of their names; none when nothing matches. A
-   * relative pattern starts at the directory of the including file.
+   * The files that a pattern names, in the order of their names; none when nothing matches. One that is no regular,
+   * non-executable file is unreadable. A relative pattern starts at the directory of the including file.
    */
   load(pattern: string, includingFile: string): readonly LoadedFile[];
 }

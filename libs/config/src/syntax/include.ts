@@ -1,30 +1,103 @@
-/** What an include insists on; `include` itself insists on nothing. */
+/** What an include insists on. */
 export interface IncludeRules {
-  readonly keyword: string;
-  /** Every file that matches can be read. */
+  /** Every file that is there can be read. */
   readonly read: boolean;
-  /** Something matches. */
+  /** Something matches; a pattern with wildcards or `{a,b}` may match nothing. */
   readonly match: boolean;
   /** Something matches a pattern with wildcards. */
   readonly wildcard: boolean;
-  /** Something matches a pattern with `{a,b}`. */
+  /** Something matches each of `{a,b}`. */
   readonly braces: boolean;
 }
 
-const NOTHING = { read: false, match: false, wildcard: false, braces: false };
+export const NOTHING: IncludeRules = { read: false, match: false, wildcard: false, braces: false };
+export const EVERYTHING: IncludeRules = { read: true, match: true, wildcard: true, braces: true };
 
-const RULES: readonly IncludeRules[] = [
-  { keyword: 'include', ...NOTHING },
-  { keyword: 'includer', ...NOTHING, read: true },
-  { keyword: 'includem', ...NOTHING, match: true },
-  { keyword: 'includew', ...NOTHING, wildcard: true },
-  { keyword: 'includeb', ...NOTHING, braces: true },
-  { keyword: 'includea', read: true, match: true, wildcard: true, braces: true },
-];
+/** `include` itself goes by include_check. */
+const RULES = new Map<string, IncludeRules | 'as include_check says'>([
+  ['include', 'as include_check says'],
+  ['includer', { ...NOTHING, read: true }],
+  ['includem', { ...NOTHING, match: true }],
+  ['includew', { ...NOTHING, wildcard: true }],
+  ['includeb', { ...NOTHING, braces: true }],
+  ['includea', EVERYTHING],
+]);
 
-/** The rules of a line that is an include, or undefined when it is something else. */
-export function includeRules(text: string): IncludeRules | undefined {
+export interface Include {
+  readonly keyword: string;
+  readonly rules: IncludeRules;
+}
+
+/** A line that is an include, with what it insists on, or undefined when it is something else. */
+export function includeOf(text: string, checks: IncludeRules): Include | undefined {
   if (!text.startsWith('include')) return undefined;
-  const word = /^\S+/.exec(text)?.[0];
-  return RULES.find((rules) => rules.keyword === word);
+  const keyword = /^\S+/.exec(text)?.[0] ?? '';
+  const rules = RULES.get(keyword);
+  if (rules === undefined) return undefined;
+  return { keyword, rules: typeof rules === 'string' ? checks : rules };
+}
+
+const CHECKS = { read: 'read', match: 'match', wildcard_match: 'wildcard', brace_match: 'braces' } as const;
+export const INCLUDE_CHECKS: readonly string[] = Object.keys(CHECKS);
+
+/** The rules of `include` behind an `include_check` line: everything without words, `+` and `-` change what was, a bare word begins anew. */
+export function includeChecks(text: string, before: IncludeRules): IncludeRules | undefined {
+  const [keyword, ...words] = text.split(/\s+/);
+  if (keyword !== 'include_check') return undefined;
+  if (words.length === 0) return EVERYTHING;
+  let rules = /^[+-]/.test(words[0] ?? '') ? before : NOTHING;
+  for (const word of words) {
+    const name = word.replace(/^[+-]/, '');
+    const check = Object.entries(CHECKS).find(([known]) => known === name)?.[1];
+    if (check !== undefined) rules = { ...rules, [check]: !word.startsWith('-') };
+  }
+  return rules;
+}
+
+/** How a pattern may fail to match. */
+export type PatternKind = 'plain' | 'wildcard' | 'braces';
+
+export function patternKind(alternative: string, hadBraces: boolean): PatternKind {
+  return /[*?[]/.test(alternative) ? 'wildcard' : hadBraces ? 'braces' : 'plain';
+}
+
+/** Whether that nothing matches is against the rules. */
+export function mustMatch(kind: PatternKind, rules: IncludeRules): boolean {
+  return kind === 'braces' ? rules.braces : rules.wildcard || (kind === 'plain' && rules.match);
+}
+
+/** Whether that a file cannot be read is against the rules. */
+export function mustRead(rules: IncludeRules): boolean {
+  return rules.read || rules.match || rules.wildcard || rules.braces;
+}
+
+/** More alternatives than this are left as they are, so that `{a,b}{a,b}…` does not double without end. */
+const MAX_ALTERNATIVES = 256;
+
+/** A pattern for each of `{a,b}`, nested ones too; braces that do not pair stay as they are. */
+export function alternatives(pattern: string): readonly string[] {
+  let found = [pattern];
+  for (let i = 0; i < found.length && found.length <= MAX_ALTERNATIVES;) {
+    const expanded = expandFirst(found[i] ?? '');
+    if (expanded === undefined) i++;
+    else found = [...found.slice(0, i), ...expanded, ...found.slice(i + 1)];
+  }
+  return found.slice(0, MAX_ALTERNATIVES);
+}
+
+function expandFirst(pattern: string): readonly string[] | undefined {
+  const open = pattern.indexOf('{');
+  if (open < 0) return undefined;
+  const parts: string[] = [''];
+  let depth = 0;
+  for (let i = open; i < pattern.length; i++) {
+    const character = pattern[i] ?? '';
+    if (character === '{' && depth++ === 0) continue;
+    if (character === '}' && --depth === 0) {
+      return parts.map((part) => pattern.slice(0, open) + part + pattern.slice(i + 1));
+    }
+    if (character === ',' && depth === 1) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return undefined;
 }

@@ -2,14 +2,19 @@ import type { Diagnostics } from '../diagnostics.ts';
 import { withoutComment } from './comment.ts';
 import { SourceText } from './source-text.ts';
 
-/** keepalived's line buffer, for a line as written and after substitution. */
-export const MAX_LINE_BYTES = 1024;
-
 /** What makes a line more than words and braces between blanks. */
 const SPECIAL = /["'#!\\$@~\0\r\u0080-\uffff]/;
 
+/** What the preprocessor itself looks at. */
+const DIRECTIVE = /^(?:include|random_seed)/;
+
 /** The lines of a file without their comments; lines that keepalived cannot hold are reported and left out. */
-export function* physicalLines(file: string, text: string, diagnostics: Diagnostics): Generator<SourceText> {
+export function* physicalLines(
+  file: string,
+  text: string,
+  lineBytes: number,
+  diagnostics: Diagnostics,
+): Generator<SourceText> {
   let number = 0;
   let start = 0;
   while (start < text.length) {
@@ -18,7 +23,7 @@ export function* physicalLines(file: string, text: string, diagnostics: Diagnost
     number++;
     const written = text.slice(start, end);
     start = end + 1;
-    if (written.length < MAX_LINE_BYTES && !SPECIAL.test(written)) {
+    if (written.length < lineBytes && !SPECIAL.test(written)) {
       yield SourceText.written(file, number, written).trim();
       continue;
     }
@@ -27,23 +32,19 @@ export function* physicalLines(file: string, text: string, diagnostics: Diagnost
     if (raw.includes('\0')) {
       const at = line.position(raw.indexOf('\0'));
       diagnostics.error('binary-line', at, 'the line has a NUL byte and is dropped');
-    } else if (fits(line, diagnostics)) yield marked(line);
+    } else if (fits(line, lineBytes, diagnostics)) yield marked(line);
   }
 }
 
 /** Whether a line has nothing for the preprocessor to do: most of a large file are such. */
 export function isPlain(text: string): boolean {
-  return !SPECIAL.test(text) && !text.startsWith('include');
+  return !SPECIAL.test(text) && !DIRECTIVE.test(text);
 }
 
 /** Whether keepalived could hold the line; that it could not is reported. */
-export function fits(line: SourceText, diagnostics: Diagnostics): boolean {
-  if (utf8Length(line.text) < MAX_LINE_BYTES) return true;
-  diagnostics.error(
-    'line-too-long',
-    line.position(),
-    `the line has more than ${MAX_LINE_BYTES - 1} bytes and is dropped`,
-  );
+export function fits(line: SourceText, lineBytes: number, diagnostics: Diagnostics): boolean {
+  if (isShorter(line.text, lineBytes)) return true;
+  diagnostics.error('line-too-long', line.position(), `the line has more than ${lineBytes - 1} bytes and is dropped`);
   return false;
 }
 
@@ -83,12 +84,13 @@ export function continuation(source: Iterator<SourceText>, first: SourceText): s
   return lines;
 }
 
-function utf8Length(text: string): number {
-  if (text.length * 3 < MAX_LINE_BYTES) return text.length;
+function isShorter(text: string, limit: number): boolean {
+  if (text.length * 3 < limit) return true;
+  if (text.length >= limit) return false;
   let bytes = 0;
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
     bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   }
-  return bytes;
+  return bytes < limit;
 }

@@ -2,7 +2,18 @@ import type { Diagnostics } from '../diagnostics.ts';
 import { withoutComment, withoutEscapes } from './comment.ts';
 import { DEFINITION, type DefinitionValue, type Reference, references } from './definitions.ts';
 import { type FileLoader, directoryOf } from './files.ts';
-import { includeRules } from './include.ts';
+import {
+  EVERYTHING,
+  type Include,
+  type IncludeRules,
+  NOTHING,
+  alternatives,
+  includeChecks,
+  includeOf,
+  mustMatch,
+  mustRead,
+  patternKind,
+} from './include.ts';
 import {
   HIDDEN_BACKSLASH,
   continuation,
@@ -12,16 +23,13 @@ import {
   physicalLines,
   unclosed,
 } from './physical-lines.ts';
+import type { Limits } from './limits.ts';
+import { type Random, repeatableRandom } from './random.ts';
 import { type Bindings, isRepeat, parametersEnd, readRepeat } from './repeat.ts';
 import { SourceText } from './source-text.ts';
 
-/** Lines that definitions and repetitions may make in one parse; a runaway definition ends here. */
-export const MAX_EXPANDED_LINES = 1_000_000;
 /** Substitutions that may lie behind one line; a definition that uses itself ends here. */
 const MAX_SUBSTITUTIONS = 1_000;
-const MAX_INCLUDE_DEPTH = 32;
-/** Files that one parse reads; files that include each other twice would double with each level. */
-const MAX_INCLUDES = 10_000;
 /** Upper end of a `${_RANDOM}` that names none. */
 const MAX_RANDOM = 32_767;
 
@@ -33,6 +41,9 @@ export interface PreprocessOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** A number of the closed range, for `${_RANDOM}`. */
   readonly random: (low: number, high: number) => number;
+  /** Every include must find and read all it names, until an include_check says otherwise: keepalived's -e. */
+  readonly allIncludes: boolean;
+  readonly limits: Limits;
 }
 
 /** A line with the variables of the repetitions around it. */
@@ -61,16 +72,20 @@ export class Preprocessor {
   readonly sources = new Map<string, string>();
   #expandedLines = 0;
   #includes = 0;
+  #includeChecks: IncludeRules;
+  /** From `random_seed` on. */
+  #seeded: Random | undefined;
 
   constructor(options: PreprocessOptions, diagnostics: Diagnostics) {
     this.#options = options;
     this.#diagnostics = diagnostics;
+    this.#includeChecks = options.allIncludes ? EVERYTHING : NOTHING;
   }
 
   /** The lines of a file with everything that it includes. */
   *lines(file: string, text: string, depth = 0): Generator<SourceText> {
     this.sources.set(file, text);
-    const source = physicalLines(file, text, this.#diagnostics);
+    const source = physicalLines(file, text, this.#options.limits.lineBytes, this.#diagnostics);
     for (const first of source) {
       if (isPlain(first.text)) {
         if (first.text !== '') yield first;
@@ -137,20 +152,22 @@ export class Preprocessor {
         );
       }
       line = withoutComment(line.replace(reference.start, end, head));
-      if (!fits(line, this.#diagnostics)) return;
+      if (!fits(line, this.#options.limits.lineBytes, this.#diagnostics)) return;
       if (more.length > 0) {
         const column = from.column(reference.start);
-        const lines = more.map((entry) => ({
-          text: SourceText.substituted(from.file, from.line, entry, column),
-          bindings,
-        }));
-        stack.push({ lines: lines.values(), substitutions });
+        stack.push({ lines: furtherLines(more, from, column, bindings), substitutions });
       }
     }
     if (line.text === '') return;
-    const include = includeRules(line.text);
-    if (include === undefined) yield withoutEscapes(line);
-    else yield* this.#include(line, include.keyword, depth);
+    const include = includeOf(line.text, this.#includeChecks);
+    if (include !== undefined) {
+      yield* this.#include(line, include, depth);
+      return;
+    }
+    this.#includeChecks = includeChecks(line.text, this.#includeChecks) ?? this.#includeChecks;
+    const seed = /^random_seed\s+(\d{1,10})\s*$/.exec(line.text)?.[1];
+    if (seed !== undefined) this.#seeded = repeatableRandom(Number(seed));
+    yield withoutEscapes(line);
   }
 
   /** The rest of an `@ID` or `@^ID` line, or undefined when it is for other nodes. */
@@ -174,7 +191,7 @@ export class Preprocessor {
       const reference = this.#firstReference(current, bindings, close < 0 ? current.text.length : close);
       if (reference === undefined || reference.value.length > 1) break;
       current = current.replace(reference.start, reference.end, reference.value[0] ?? '');
-      if (!fits(current, this.#diagnostics)) return;
+      if (!fits(current, this.#options.limits.lineBytes, this.#diagnostics)) return;
     }
     const repeat = readRepeat(current.text);
     if (!repeat.ok) {
@@ -231,7 +248,7 @@ export class Preprocessor {
   #randomValue(parameters: readonly string[]): DefinitionValue | undefined {
     const [low = 0, high = MAX_RANDOM] = parameters.map(Number);
     if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high)) return undefined;
-    return [String(this.#options.random(Math.min(low, high), Math.max(low, high)))];
+    return [String((this.#seeded ?? this.#options.random)(Math.min(low, high), Math.max(low, high)))];
   }
 
   #environmentValue(name: string | undefined): DefinitionValue | undefined {
@@ -252,65 +269,76 @@ export class Preprocessor {
   }
 
   /** Files stand where their include stands, inside a block too. */
-  *#include(line: SourceText, keyword: string, depth: number): Generator<SourceText> {
+  *#include(line: SourceText, { keyword, rules }: Include, depth: number): Generator<SourceText> {
     const pattern = line.text
       .slice(keyword.length)
       .trim()
       .replace(/^"(.*)"$/, '$1');
     const at = line.position();
+    const { limits } = this.#options;
     if (pattern === '') {
       this.#diagnostics.error('missing-parameter', at, `${keyword} needs the path of a file`);
       return;
     }
-    if (depth >= MAX_INCLUDE_DEPTH) {
-      this.#diagnostics.error('include', at, `includes are nested more than ${MAX_INCLUDE_DEPTH} deep at "${pattern}"`);
-      return;
-    }
-    if (++this.#includes > MAX_INCLUDES) {
-      if (this.#includes === MAX_INCLUDES + 1)
-        this.#diagnostics.error('include', at, `there are more than ${MAX_INCLUDES} includes; the rest is left out`);
-      return;
-    }
-    const rules = includeRules(line.text);
-    const files = this.#options.loader.load(pattern, line.file);
-    if (files.length === 0) {
-      const required = rules?.match === true || (rules?.wildcard === true && /[*?[]/.test(pattern));
-      this.#diagnostics[required || (rules?.braces === true && pattern.includes('{')) ? 'error' : 'warning'](
+    if (depth >= limits.includeDepth) {
+      this.#diagnostics.error(
         'include',
         at,
-        `${keyword}: no file matches "${pattern}"`,
+        `includes are nested more than ${limits.includeDepth} deep at "${pattern}"`,
       );
+      return;
     }
-    for (const file of files) {
-      if (!('unreadable' in file)) yield* this.lines(file.path, file.text, depth + 1);
-      else {
-        this.#diagnostics[rules?.read === true ? 'error' : 'warning'](
-          'include',
-          at,
-          `${keyword}: cannot read "${file.path}": ${file.unreadable}`,
-        );
+    const report = (isError: boolean, message: string) =>
+      this.#diagnostics[isError ? 'error' : 'warning']('include', at, `${keyword}: ${message}`);
+    const paths = alternatives(pattern);
+    for (const path of paths) {
+      if (++this.#includes > limits.includes) {
+        if (this.#includes === limits.includes + 1)
+          report(true, `there are more than ${limits.includes} includes; the rest is left out`);
+        return;
+      }
+      const files = this.#options.loader.load(path, line.file);
+      if (files.length === 0) {
+        const kind = patternKind(path, paths.length > 1);
+        const isError = mustMatch(kind, rules);
+        // A directory for later files is a usual thing.
+        if (isError || kind !== 'wildcard') report(isError, `no file matches "${path}"`);
+      }
+      for (const file of files) {
+        if (!('unreadable' in file)) yield* this.lines(file.path, file.text, depth + 1);
+        else report(mustRead(rules), `cannot read "${file.path}": ${file.unreadable}`);
       }
     }
   }
 
   #mayExpand(line: SourceText, count: number): boolean {
     const before = this.#expandedLines;
+    const most = this.#options.limits.expandedLines;
     this.#expandedLines += count;
-    if (this.#expandedLines <= MAX_EXPANDED_LINES) return true;
-    if (before <= MAX_EXPANDED_LINES) {
+    if (this.#expandedLines <= most) return true;
+    if (before <= most) {
       this.#diagnostics.error(
         'expansion-limit',
         line.position(),
-        `definitions and repetitions make more than ${MAX_EXPANDED_LINES} lines; the rest is dropped`,
+        `definitions and repetitions make more than ${most} lines; the rest is dropped`,
       );
     }
     return false;
   }
 }
 
+function* furtherLines(
+  texts: readonly string[],
+  { file, line }: SourceText,
+  column: number,
+  bindings: Bindings | undefined,
+): Generator<Pending> {
+  for (const text of texts) yield { text: SourceText.substituted(file, line, text, column), bindings };
+}
+
 function bound(text: string, bindings: Bindings): string {
   let result = text;
-  for (const reference of [...references(text)].reverse()) {
+  for (const reference of references(text).toReversed()) {
     const value = bindings.get(reference.name);
     if (value !== undefined) result = result.slice(0, reference.start) + value + result.slice(reference.end);
   }

@@ -1,4 +1,5 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import type { SourceText } from './source-text.ts';
 import { type Word, pieces } from './words.ts';
 
@@ -27,8 +28,13 @@ export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics)
  * together with its block. A `{` belongs to the statement before it, on the same line or on an earlier one. A statement
  * of the top level comes as soon as it is whole, so that a large file is never in memory as a tree.
  */
-export function* topStatements(lines: Iterable<SourceText>, diagnostics: Diagnostics): Generator<Statement> {
+export function* topStatements(
+  lines: Iterable<SourceText>,
+  diagnostics: Diagnostics,
+  deepest = DEFAULT_LIMITS.blockDepth,
+): Generator<Statement> {
   const open: { block: Block; owner: Statement | undefined }[] = [];
+  let tooDeep = 0;
   /** What a `{` would belong to; at the top level it is not handed out yet. */
   let last: Statement | undefined;
   for (const line of lines) {
@@ -44,6 +50,10 @@ export function* topStatements(lines: Iterable<SourceText>, diagnostics: Diagnos
         words = [];
       }
       if (piece.kind === 'open') {
+        if (open.length >= deepest) {
+          if (tooDeep++ === 0) reportDepth(piece.at, deepest, diagnostics);
+          continue;
+        }
         const block: Block = { open: piece.at, statements: [] };
         if (last === undefined) {
           diagnostics.error(
@@ -54,6 +64,10 @@ export function* topStatements(lines: Iterable<SourceText>, diagnostics: Diagnos
         } else last.block = block;
         open.push({ block, owner: last });
         last = undefined;
+        continue;
+      }
+      if (tooDeep > 0) {
+        tooDeep--;
         continue;
       }
       const closed = open.pop();
@@ -80,6 +94,15 @@ export function* topStatements(lines: Iterable<SourceText>, diagnostics: Diagnos
   if (innermost !== undefined) reportOpen(open, innermost.block.open, diagnostics);
   const unfinished = open.length === 0 ? last : open[0]?.owner;
   if (unfinished !== undefined) yield unfinished;
+}
+
+function reportDepth(at: Position, deepest: number, diagnostics: Diagnostics): void {
+  diagnostics.error(
+    'unexpected-open',
+    at,
+    `blocks are nested more than ${deepest} deep; those within count as one with what they hold`,
+    'look above for missing "}"',
+  );
 }
 
 function statementOf(words: readonly Word[], block: Block | undefined): Statement | undefined {

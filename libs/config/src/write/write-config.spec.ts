@@ -57,13 +57,9 @@ vrrp_instance V {
   });
 
   const corpus = confFiles(CORPUS);
-  it.skipIf(corpus.length === 0)(
-    `of each of ${corpus.length} real files gives its model again`,
-    () => {
-      for (const name of corpus) expectSame(read(readFileSync(`${CORPUS}/${name}`, 'utf8')));
-    },
-    120_000,
-  );
+  it(`of each of ${corpus.length} real files gives its model again`, () => {
+    for (const name of corpus) expectSame(read(readFileSync(`${CORPUS}/${name}`, 'utf8')));
+  }, 120_000);
 
   it('keeps every word of a command and of a name, whatever it is made of', () => {
     const odd = fc.string({
@@ -77,10 +73,10 @@ vrrp_instance V {
         const config = { ...model, scripts: script === undefined ? [] : [{ ...script, command: { argv } }] };
         expect(read(writeKeepalivedConfig(config)).scripts[0]?.command.argv).toEqual(argv);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
     expect(commandWords("a\\\\ '' b")).toEqual(['a\\', '', 'b']);
-  });
+  }, 60_000);
 });
 
 /** Lines that the grammar's own forms make, in the blocks the model holds. */

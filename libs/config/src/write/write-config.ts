@@ -1,6 +1,7 @@
 import { MULTICAST_GROUP4, MULTICAST_GROUP6 } from '../model/resolve-vrrp.ts';
 import type { GlobalDefs, KeepalivedConfig, ProcessSettings, SslDefaults } from '../model/model.ts';
 import type { PassedLine } from '../model/parts.ts';
+import { keepComments } from './comments.ts';
 import {
   type Line,
   accountText,
@@ -18,11 +19,11 @@ import { fileLines, fifoLines, garpGroupLines, interfaceDelayLines, trackProcess
 import { addressBlock, block, groupLines, instanceLines, scriptLines } from './write-vrrp.ts';
 
 /**
- * The keepalived.conf of a model: one form for all files that mean the same, without includes, definitions and comments.
- * Parsing it gives the same model. What the model does not hold (blocks and checkers without effect yet) is not in it, and
- * secrets are.
+ * The keepalived.conf of a model: one form for all files that mean the same, without includes and definitions, and with
+ * the comments of the source where that is given. Parsing it gives the same model. What the model does not hold (blocks
+ * and checkers without effect yet) is not in it, and secrets are.
  */
-export function writeKeepalivedConfig(config: KeepalivedConfig): string {
+export function writeKeepalivedConfig(config: KeepalivedConfig, source?: string): string {
   const { globalDefs } = config;
   const statics = (keyword: string, lines: readonly PassedLine[]) =>
     block(
@@ -45,7 +46,8 @@ export function writeKeepalivedConfig(config: KeepalivedConfig): string {
     ...config.virtualServerGroups.map(serverGroupLines),
     ...config.virtualServers.map((service) => virtualServerLines(service, globalDefs)),
   ];
-  return lines.map((line) => formatLines([line])).join('\n');
+  const written = lines.map((line) => formatLines([line])).join('\n');
+  return source === undefined ? written : keepComments(written, source);
 }
 
 function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): readonly Line[] {
@@ -119,6 +121,7 @@ function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): rea
     ...optional('lvs_netlink_cmd_rcv_bufs', defs.lvsReceiveBuffer, String),
     ...when(defs.lvsDrift !== 'repair', `lvs_drift ${defs.lvsDrift}`),
     ...when(defs.lvsForeign !== 'leave', `lvs_foreign ${defs.lvsForeign}`),
+    ...reloadLines(defs),
     ...when(garp !== undefined && garp.arpInterval > 0, `vrrp_garp_interval ${secondsText(garp?.arpInterval ?? 0)}`),
     ...when(
       garp !== undefined && garp.neighbourInterval > 0,
@@ -165,4 +168,14 @@ function sslLines({ password, ca, certificate, key }: SslDefaults): readonly Lin
     ...optional('key', key, wordText),
   ];
   return when(lines.length > 0, ['SSL', lines]);
+}
+
+function reloadLines({ reload }: GlobalDefs): readonly Line[] {
+  const pathText = (path: string) => (path === '' ? '' : wordText(path));
+  return [
+    ...optional('reload_check_config', reload.check, pathText),
+    ...optional('reload_time_file', reload.timeFile, wordText),
+    ...when(reload.repeat, 'reload_repeat'),
+    ...optional('reload_file', reload.file, pathText),
+  ].map((line) => (typeof line === 'string' ? line.trimEnd() : line));
 }

@@ -3,6 +3,10 @@ import type { GlobalDefs, NotifyCommands, SyncGroup, VrrpInstance, VrrpScript } 
 import type { TrackedName, VirtualAddress } from '../model/parts.ts';
 import { type Line, commandText, onOff, optional, secondsText, when, wordText, wordsText } from './text.ts';
 
+/** What holds where neither the instance nor global_defs, which is written without them, has other values. */
+const LOWER_PRIORITY_DELAY = 5_000_000;
+const LOWER_PRIORITY_REPEAT = 5;
+
 export function instanceLines(instance: VrrpInstance, globals: GlobalDefs): Line {
   const { strict, garp, priority, family, unicastPeers, sourceAddress, authentication } = instance;
   const group = family === 'ipv4' ? globals.multicastGroup4 : globals.multicastGroup6;
@@ -66,11 +70,11 @@ export function instanceLines(instance: VrrpInstance, globals: GlobalDefs): Line
       ...when(garp.masterRefresh > 0, `garp_master_refresh ${secondsText(garp.masterRefresh)}`),
       ...when(garp.masterRefreshRepeat !== 1, `garp_master_refresh_repeat ${garp.masterRefreshRepeat}`),
       ...when(
-        garp.lowerPriorityDelay !== garp.masterDelay,
+        garp.lowerPriorityDelay !== LOWER_PRIORITY_DELAY,
         `garp_lower_prio_delay ${secondsText(garp.lowerPriorityDelay)}`,
       ),
       ...when(
-        !strict && garp.lowerPriorityRepeat !== garp.masterRepeat,
+        !strict && garp.lowerPriorityRepeat !== LOWER_PRIORITY_REPEAT,
         `garp_lower_prio_repeat ${garp.lowerPriorityRepeat}`,
       ),
       ...addressBlock('virtual_ipaddress', instance.addresses, instance),

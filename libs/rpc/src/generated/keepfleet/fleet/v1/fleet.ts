@@ -1440,10 +1440,10 @@ export const GossipClaim: MessageFns<GossipClaim> = {
     if (message.claim !== undefined) {
       obj.claim = RouterClaim.toJSON(message.claim);
     }
-    if (message.toldBy !== "") {
+    if (message.toldBy !== undefined) {
       obj.toldBy = message.toldBy;
     }
-    if (message.ageMs !== 0n) {
+    if (message.ageMs !== undefined) {
       obj.ageMs = message.ageMs.toString();
     }
     return obj;

@@ -463,19 +463,19 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
 
   toJSON(message: ListMembersResponse): unknown {
     const obj: any = {};
-    if (message.source !== "") {
+    if (message.source !== undefined) {
       obj.source = message.source;
     }
     if (message.members?.length) {
       obj.members = message.members.map((e) => MemberRow.toJSON(e));
     }
-    if (message.health !== 0) {
+    if (message.health !== undefined) {
       obj.health = Math.round(message.health);
     }
-    if (message.queued !== 0) {
+    if (message.queued !== undefined) {
       obj.queued = Math.round(message.queued);
     }
-    if (message.encrypted !== false) {
+    if (message.encrypted !== undefined) {
       obj.encrypted = message.encrypted;
     }
     if (message.counters) {
@@ -581,10 +581,10 @@ export const ListMembersResponse_CountersEntry: MessageFns<ListMembersResponse_C
 
   toJSON(message: ListMembersResponse_CountersEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== 0n) {
+    if (message.value !== undefined) {
       obj.value = message.value.toString();
     }
     return obj;
@@ -860,16 +860,16 @@ export const MemberRow: MessageFns<MemberRow> = {
 
   toJSON(message: MemberRow): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.port !== 0) {
+    if (message.port !== undefined) {
       obj.port = Math.round(message.port);
     }
-    if (message.status !== "") {
+    if (message.status !== undefined) {
       obj.status = message.status;
     }
     if (message.tags) {
@@ -884,19 +884,19 @@ export const MemberRow: MessageFns<MemberRow> = {
     if (message.since !== undefined) {
       obj.since = message.since.toISOString();
     }
-    if (message.how !== "") {
+    if (message.how !== undefined) {
       obj.how = message.how;
     }
-    if (message.by !== "") {
+    if (message.by !== undefined) {
       obj.by = message.by;
     }
     if (message.suspectedBy?.length) {
       obj.suspectedBy = message.suspectedBy;
     }
-    if (message.roundTripUs !== 0) {
+    if (message.roundTripUs !== undefined) {
       obj.roundTripUs = Math.round(message.roundTripUs);
     }
-    if (message.estimatedUs !== 0) {
+    if (message.estimatedUs !== undefined) {
       obj.estimatedUs = Math.round(message.estimatedUs);
     }
     if (message.seenBy) {
@@ -1013,10 +1013,10 @@ export const MemberRow_TagsEntry: MessageFns<MemberRow_TagsEntry> = {
 
   toJSON(message: MemberRow_TagsEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -1098,10 +1098,10 @@ export const MemberRow_SeenByEntry: MessageFns<MemberRow_SeenByEntry> = {
 
   toJSON(message: MemberRow_SeenByEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -1261,7 +1261,7 @@ export const ExamineResponse: MessageFns<ExamineResponse> = {
 
   toJSON(message: ExamineResponse): unknown {
     const obj: any = {};
-    if (message.source !== "") {
+    if (message.source !== undefined) {
       obj.source = message.source;
     }
     if (message.findings?.length) {
@@ -1366,13 +1366,13 @@ export const Finding: MessageFns<Finding> = {
 
   toJSON(message: Finding): unknown {
     const obj: any = {};
-    if (message.severity !== 0) {
+    if (message.severity !== undefined) {
       obj.severity = severityToJSON(message.severity);
     }
-    if (message.subject !== "") {
+    if (message.subject !== undefined) {
       obj.subject = message.subject;
     }
-    if (message.message !== "") {
+    if (message.message !== undefined) {
       obj.message = message.message;
     }
     return obj;
@@ -1491,19 +1491,19 @@ export const Way: MessageFns<Way> = {
 
   toJSON(message: Way): unknown {
     const obj: any = {};
-    if (message.from !== "") {
+    if (message.from !== undefined) {
       obj.from = message.from;
     }
-    if (message.to !== "") {
+    if (message.to !== undefined) {
       obj.to = message.to;
     }
-    if (message.udp !== 0) {
+    if (message.udp !== undefined) {
       obj.udp = verdictToJSON(message.udp);
     }
-    if (message.tcp !== 0) {
+    if (message.tcp !== undefined) {
       obj.tcp = verdictToJSON(message.tcp);
     }
-    if (message.large !== 0) {
+    if (message.large !== undefined) {
       obj.large = verdictToJSON(message.large);
     }
     return obj;
@@ -1655,25 +1655,25 @@ export const MemberHealth: MessageFns<MemberHealth> = {
 
   toJSON(message: MemberHealth): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.answered !== false) {
+    if (message.answered !== undefined) {
       obj.answered = message.answered;
     }
-    if (message.version !== "") {
+    if (message.version !== undefined) {
       obj.version = message.version;
     }
-    if (message.health !== 0) {
+    if (message.health !== undefined) {
       obj.health = Math.round(message.health);
     }
-    if (message.queued !== 0) {
+    if (message.queued !== undefined) {
       obj.queued = Math.round(message.queued);
     }
-    if (message.clockSkewMs !== 0n) {
+    if (message.clockSkewMs !== undefined) {
       obj.clockSkewMs = message.clockSkewMs.toString();
     }
-    if (message.alive !== 0) {
+    if (message.alive !== undefined) {
       obj.alive = Math.round(message.alive);
     }
     return obj;
@@ -1786,16 +1786,16 @@ export const ChangeKeysRequest: MessageFns<ChangeKeysRequest> = {
 
   toJSON(message: ChangeKeysRequest): unknown {
     const obj: any = {};
-    if (message.operation !== 0) {
+    if (message.operation !== undefined) {
       obj.operation = keyOperationToJSON(message.operation);
     }
-    if (message.key.length !== 0) {
+    if (message.key !== undefined) {
       obj.key = base64FromBytes(message.key);
     }
-    if (message.actor !== "") {
+    if (message.actor !== undefined) {
       obj.actor = message.actor;
     }
-    if (message.fingerprint !== "") {
+    if (message.fingerprint !== undefined) {
       obj.fingerprint = message.fingerprint;
     }
     return obj;
@@ -1943,7 +1943,7 @@ export const ChangeKeysResponse: MessageFns<ChangeKeysResponse> = {
 
   toJSON(message: ChangeKeysResponse): unknown {
     const obj: any = {};
-    if (message.source !== "") {
+    if (message.source !== undefined) {
       obj.source = message.source;
     }
     if (message.members?.length) {
@@ -2058,10 +2058,10 @@ export const ChangeKeysResponse_RefusedEntry: MessageFns<ChangeKeysResponse_Refu
 
   toJSON(message: ChangeKeysResponse_RefusedEntry): unknown {
     const obj: any = {};
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
-    if (message.value !== "") {
+    if (message.value !== undefined) {
       obj.value = message.value;
     }
     return obj;
@@ -2173,7 +2173,7 @@ export const KeyRow: MessageFns<KeyRow> = {
 
   toJSON(message: KeyRow): unknown {
     const obj: any = {};
-    if (message.fingerprint !== "") {
+    if (message.fingerprint !== undefined) {
       obj.fingerprint = message.fingerprint;
     }
     if (message.on?.length) {
@@ -2182,7 +2182,7 @@ export const KeyRow: MessageFns<KeyRow> = {
     if (message.primaryOn?.length) {
       obj.primaryOn = message.primaryOn;
     }
-    if (message.key !== "") {
+    if (message.key !== undefined) {
       obj.key = message.key;
     }
     return obj;
@@ -2278,13 +2278,13 @@ export const ForgetMemberRequest: MessageFns<ForgetMemberRequest> = {
 
   toJSON(message: ForgetMemberRequest): unknown {
     const obj: any = {};
-    if (message.name !== "") {
+    if (message.name !== undefined) {
       obj.name = message.name;
     }
-    if (message.prune !== false) {
+    if (message.prune !== undefined) {
       obj.prune = message.prune;
     }
-    if (message.actor !== "") {
+    if (message.actor !== undefined) {
       obj.actor = message.actor;
     }
     return obj;
@@ -2473,7 +2473,7 @@ export const ListClaimsResponse: MessageFns<ListClaimsResponse> = {
 
   toJSON(message: ListClaimsResponse): unknown {
     const obj: any = {};
-    if (message.source !== "") {
+    if (message.source !== undefined) {
       obj.source = message.source;
     }
     if (message.routers?.length) {
@@ -2606,16 +2606,16 @@ export const ClaimedRouter: MessageFns<ClaimedRouter> = {
 
   toJSON(message: ClaimedRouter): unknown {
     const obj: any = {};
-    if (message.vrid !== 0) {
+    if (message.vrid !== undefined) {
       obj.vrid = Math.round(message.vrid);
     }
-    if (message.family !== 0) {
+    if (message.family !== undefined) {
       obj.family = familyToJSON(message.family);
     }
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.verdict !== "") {
+    if (message.verdict !== undefined) {
       obj.verdict = message.verdict;
     }
     if (message.since !== undefined) {

@@ -4156,22 +4156,22 @@ export const RouterClaim: MessageFns<RouterClaim> = {
 
   toJSON(message: RouterClaim): unknown {
     const obj: any = {};
-    if (message.vrid !== 0) {
+    if (message.vrid !== undefined) {
       obj.vrid = Math.round(message.vrid);
     }
-    if (message.family !== 0) {
+    if (message.family !== undefined) {
       obj.family = familyToJSON(message.family);
     }
-    if (message.address !== "") {
+    if (message.address !== undefined) {
       obj.address = message.address;
     }
-    if (message.node !== "") {
+    if (message.node !== undefined) {
       obj.node = message.node;
     }
-    if (message.state !== 0) {
+    if (message.state !== undefined) {
       obj.state = routerStateToJSON(message.state);
     }
-    if (message.priority !== 0) {
+    if (message.priority !== undefined) {
       obj.priority = Math.round(message.priority);
     }
     if (message.since !== undefined) {
@@ -4180,7 +4180,7 @@ export const RouterClaim: MessageFns<RouterClaim> = {
     if (message.heardAt !== undefined) {
       obj.heardAt = message.heardAt.toISOString();
     }
-    if (message.member !== "") {
+    if (message.member !== undefined) {
       obj.member = message.member;
     }
     return obj;

@@ -1,0 +1,53 @@
+import { Metadata, type ServiceError, credentials, status } from '@grpc/grpc-js';
+import { local } from '@keepfleet/rpc';
+import type { Answer, LocalCommand } from '../command.ts';
+import { Failure, exitCodes } from '../failure.ts';
+
+/** A reload waits for both processes, and another reload may be before it. */
+const CALL_TIMEOUT_MS = 60_000;
+
+export type ReloadRequest =
+  { readonly kind: 'reload'; readonly confirmSeconds: number } | { readonly kind: 'confirm' | 'revert' };
+
+/** Asks the agent on this node to read its configuration again, to keep what it read, or to take it back. */
+export class ReloadCommand implements LocalCommand {
+  readonly #request: ReloadRequest;
+  readonly #runDirectory: string;
+
+  constructor(request: ReloadRequest, runDirectory: string) {
+    this.#request = request;
+    this.#runDirectory = runDirectory;
+  }
+
+  async runLocally(): Promise<Answer> {
+    const socket = `${this.#runDirectory}/agent.sock`;
+    const client = new local.LocalClient(`unix:${socket}`, credentials.createInsecure());
+    try {
+      const result = await new Promise<local.ReloadResult>((resolve, reject) => {
+        const done = (error: ServiceError | null, value: local.ReloadResult) =>
+          error === null ? resolve(value) : reject(explain(error, socket));
+        const options = { deadline: Date.now() + CALL_TIMEOUT_MS };
+        const request = this.#request;
+        if (request.kind === 'reload')
+          client.reload({ confirmSeconds: request.confirmSeconds }, new Metadata(), options, done);
+        else client[request.kind]({}, new Metadata(), options, done);
+      });
+      return {
+        data: local.ReloadResult.toJSON(result),
+        exitCode: result.done ? exitCodes.ok : exitCodes.failed,
+        text: [...result.messages, `${result.done ? '' : 'not done: '}${result.detail}`].join('\n'),
+      };
+    } finally {
+      client.close();
+    }
+  }
+}
+
+function explain(error: ServiceError, socket: string): Failure {
+  if (error.code !== status.UNAVAILABLE) return new Failure(error.details, exitCodes.failed, error);
+  return new Failure(
+    `no agent answers at ${socket}: is it running, is this root, and is its --run-dir another?`,
+    exitCodes.unreachable,
+    error,
+  );
+}

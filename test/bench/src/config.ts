@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type KeepalivedConfig, checkHost, diffConfigs, parseKeepalivedConfig } from '@keepfleet/config';
+import { type Measure, spread } from './table.ts';
+
+/** The size of a user's configuration whose reload killed keepalived. */
+const SERVICES = 2_300;
+const REAL_SERVERS = 37_000;
+const TIMEOUT_MS = 120_000;
+
+/**
+ * A configuration of 125,000 lines. As a process: from exec to the verdict, beside `keepalived -t`. In the agent, where
+ * the parser has run before: reading, checking, and the difference to what runs with one line changed.
+ */
+export function measureConfig(runs: number, progress: (text: string) => void, agent: string): readonly Measure[] {
+  const directory = mkdtempSync(join(tmpdir(), 'kf-bench-config-'));
+  const space = `kf-bench-${process.pid}-config`;
+  execFileSync('ip', ['netns', 'add', space]);
+  try {
+    const file = join(directory, 'keepalived.conf');
+    const text = largeConfiguration();
+    writeFileSync(file, text);
+    const lines = text.split('\n').length - 1;
+    const [ours, theirs]: [Sample[], Sample[]] = [[], []];
+    const inside: { parse: number; check: number; diff: number }[] = [];
+    let before = parse(file, text);
+    for (let run = 0; run < runs; run++) {
+      theirs.push(timed(['ip', 'netns', 'exec', space, 'keepalived', '-t', '-f', file]));
+      ours.push(timed([process.execPath, agent, '--config-test', '--log-file', '/dev/null', '-f', file]));
+      // The weight of one real server in the middle.
+      const changed = text.replace('10.5.9.7 80 {\n        weight 6', `10.5.9.7 80 {\n        weight ${100 + run}`);
+      const [began, cpu] = [performance.now(), process.cpuUsage()];
+      const next = parse(file, changed);
+      const parsed = performance.now();
+      checkHost(next, { interfaces: [], users: {}, groups: {}, programs: {} });
+      const checked = performance.now();
+      const { changed: services } = diffConfigs(before, next).virtualServers;
+      inside.push({ parse: parsed - began, check: checked - parsed, diff: performance.now() - checked });
+      if (services.length !== 1) throw new Error(`${services.length} services differ instead of one`);
+      before = next;
+      const used = process.cpuUsage(cpu);
+      progress(
+        `config ${run + 1}/${runs}: keepfleet ${ours.at(-1)?.wall} ms, again ${Math.round(parsed - began)} ms (${Math.round((used.user + used.system) / 1_000)} ms of processor), keepalived ${theirs.at(-1)?.wall} ms`,
+      );
+    }
+    const wall = theirs.map((one) => one.wall);
+    const cpu = theirs.map((one) => one.cpu);
+    return [
+      spread(
+        `config: ${lines} lines, exec to verdict, ms`,
+        ours.map((one) => one.wall),
+        wall,
+      ),
+      spread(
+        '  processor time of that, ms',
+        ours.map((one) => one.cpu),
+        cpu,
+      ),
+      spread(
+        '  read, check and diff at a reload beside keepalived -t, ms',
+        inside.map(({ parse: reading, check, diff }) => reading + check + diff),
+        wall,
+      ),
+      spread(
+        '  of that the difference of one line, ms',
+        inside.map(({ diff }) => diff),
+        wall,
+      ),
+    ];
+  } finally {
+    execFileSync('ip', ['netns', 'delete', space]);
+    rmSync(directory, { recursive: true });
+  }
+}
+
+interface Sample {
+  readonly wall: number;
+  /** User and system time of the program with its children. */
+  readonly cpu: number;
+}
+
+function timed(command: readonly string[]): Sample {
+  const script = 'TIMEFORMAT="%R %U %S"; { time "$@" > /dev/null 2>&1; } 2>&1; exit 0';
+  const answer = execFileSync('bash', ['-c', script, 'timed', ...command], { encoding: 'utf8', timeout: TIMEOUT_MS });
+  const [real = NaN, user = NaN, system = NaN] = answer.trim().split(' ').map(Number);
+  return { wall: Math.round(real * 1_000), cpu: Math.round((user + system) * 1_000) };
+}
+
+function parse(file: string, text: string): KeepalivedConfig {
+  const { config, diagnostics } = parseKeepalivedConfig({ file, text });
+  const [first] = diagnostics;
+  if (first !== undefined) throw new Error(`the configuration has findings, the first: ${first.message}`);
+  return config;
+}
+
+function largeConfiguration(): string {
+  const lines: string[] = [];
+  for (let service = 0; service < SERVICES; service++) {
+    const net = `${service >> 8}.${service & 0xff}`;
+    lines.push(
+      `virtual_server 10.10${net}.1 80 {`,
+      '    delay_loop 10',
+      '    lb_algo wrr',
+      '    lb_kind DR',
+      '    protocol TCP',
+    );
+    const until = Math.round(((service + 1) * REAL_SERVERS) / SERVICES);
+    const from = Math.round((service * REAL_SERVERS) / SERVICES);
+    for (let server = 0; server < until - from; server++) {
+      lines.push(
+        `    real_server 10.${net}.${server + 2} 80 {`,
+        `        weight ${server + 1}`,
+        '        TCP_CHECK { }',
+        '    }',
+      );
+    }
+    lines.push('}');
+  }
+  return `${lines.join('\n')}\n`;
+}
