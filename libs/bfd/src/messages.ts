@@ -1,7 +1,7 @@
 import type { IpAddress } from '@keepfleet/wire';
 import type { DiscardKind } from './errors.ts';
 import type { SessionState } from './packet.ts';
-import type { BfdSettings, Hops, SessionSettings } from './settings.ts';
+import type { BfdSettings, Hops } from './settings.ts';
 
 /** A received UDP payload. */
 export interface ReceivedPacket {
@@ -33,7 +33,12 @@ export type BfdOutput = SendOutput | { readonly kind: 'event'; readonly event: B
 
 export interface SendOutput {
   readonly kind: 'send';
-  readonly session: SessionSettings;
+  readonly session: string;
+  readonly hops: Hops;
+  /** Missing: the kernel's choice. */
+  readonly source?: IpAddress;
+  readonly destination: IpAddress;
+  readonly ttl: number;
   /** Hexadecimal. */
   readonly bytes: string;
 }

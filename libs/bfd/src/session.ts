@@ -62,9 +62,9 @@ export class Session {
   /** The interval that `transmitAt` was worked out from. */
   #scheduledBy: Duration | undefined;
   #sentAt: Instant | undefined;
-  #sentContent = '';
+  #sentContent: PacketContent | undefined;
+  /** When the last packet came; undefined once its silence has lasted for the detection time. */
   #heardAt: Instant | undefined;
-  #expiresAt: Instant | undefined;
   readonly #counters = newCounters();
   readonly #reported = new Set<DiscardKind>();
 
@@ -136,7 +136,6 @@ export class Session {
     this.#counters.packetsReceived++;
     const outputs = this.#follow(packet.state, now);
     this.#heardAt = now;
-    this.#expiresAt = after(now, this.#detectionTime());
     // At once, whatever the transmission timer says (section 6.8.7).
     if (packet.poll) outputs.push(this.#send({ poll: false, final: true }, now));
     return ok([...outputs, ...this.#keepUp(now)]);
@@ -156,7 +155,8 @@ export class Session {
 
   timeout(now: Instant): BfdOutput[] {
     const outputs: BfdOutput[] = [];
-    if (this.#expiresAt !== undefined && this.#expiresAt <= now) outputs.push(...this.#expire(now));
+    const expiresAt = this.#expiresAt();
+    if (expiresAt !== undefined && expiresAt <= now) outputs.push(...this.#expire(now));
     if (this.#transmitAt !== undefined && this.#transmitAt <= now) {
       outputs.push(this.#send({ poll: this.#polling, final: false }, now));
       this.#transmitAt = undefined;
@@ -165,7 +165,7 @@ export class Session {
   }
 
   nextDeadline(): Instant | undefined {
-    return earliest(this.#transmitAt, this.#expiresAt);
+    return earliest(this.#transmitAt, this.#expiresAt());
   }
 
   snapshot(epochMillis: (instant: Instant) => number): SessionSnapshot {
@@ -216,17 +216,18 @@ export class Session {
   }
 
   #expire(now: Instant): BfdOutput[] {
+    const silence = this.#heardAt === undefined ? undefined : between(this.#heardAt, now);
     // In every state: who is silent for so long may come back as another (bfd.RemoteDiscr, section 6.8.1).
-    this.#expiresAt = undefined;
+    this.#heardAt = undefined;
     this.#remote.discriminator = 0;
     this.#polling = false;
     this.#pollAgain = false;
     this.#inForce = this.#advertised;
     if (this.#state !== 'up' && this.#state !== 'init') return [];
-    return [this.#become('down', DETECTION_TIME_EXPIRED, 'detection-time', now)];
+    return [this.#become('down', DETECTION_TIME_EXPIRED, 'detection-time', now, silence)];
   }
 
-  #become(to: SessionState, diagnostic: number, reason: StateReason, now: Instant): BfdOutput {
+  #become(to: SessionState, diagnostic: number, reason: StateReason, now: Instant, silence?: Duration): BfdOutput {
     const from = this.#state;
     this.#state = to;
     this.#since = now;
@@ -237,8 +238,6 @@ export class Session {
     } else if (from === 'up') this.#counters.down++;
     this.#agree();
     const { name, neighbor } = this.#settings;
-    const silence =
-      reason === 'detection-time' && this.#heardAt !== undefined ? between(this.#heardAt, now) : undefined;
     return {
       kind: 'event',
       event: {
@@ -304,6 +303,11 @@ export class Session {
     return detectionTime(this.#remote.detectMult, this.#inForce.requiredMinRx, this.#remote.minTx);
   }
 
+  /** Counted from the last packet with the detection time of now: a longer interval of ours slows the neighbour at once. */
+  #expiresAt(): Instant | undefined {
+    return this.#heardAt === undefined ? undefined : after(this.#heardAt, this.#detectionTime());
+  }
+
   /** Whether packets are sent by the clock, RFC 5880 section 6.8.7. */
   #transmits(): boolean {
     const remote = this.#remote;
@@ -330,7 +334,7 @@ export class Session {
 
   /** Between the periodic packets one goes out when it says something else than the last one did (section 6.8.7). */
   #sendIfNews(now: Instant): BfdOutput[] {
-    if (!this.#transmits() || JSON.stringify(this.#content()) === this.#sentContent) return [];
+    if (!this.#transmits() || sameContent(this.#content(), this.#sentContent)) return [];
     // Polls go with the periodic packets only (section 6.5).
     return [this.#send({ poll: false, final: false }, now)];
   }
@@ -355,10 +359,31 @@ export class Session {
   #send(flags: { readonly poll: boolean; readonly final: boolean }, now: Instant): BfdOutput {
     const content = this.#content();
     this.#sentAt = now;
-    this.#sentContent = JSON.stringify(content);
+    this.#sentContent = content;
     this.#counters.packetsSent++;
-    return { kind: 'send', session: this.#settings, bytes: hex(encodePacket({ ...content, ...flags })) };
+    const { name, hops, source, neighbor, ttl } = this.#settings;
+    return {
+      kind: 'send',
+      session: name,
+      hops,
+      ...(source === undefined ? {} : { source }),
+      destination: neighbor,
+      ttl,
+      bytes: hex(encodePacket({ ...content, ...flags })),
+    };
   }
+}
+
+/** As far as what we send can differ. */
+function sameContent(next: PacketContent, last: PacketContent | undefined): boolean {
+  return (
+    next.state === last?.state &&
+    next.diagnostic === last.diagnostic &&
+    next.yourDiscriminator === last.yourDiscriminator &&
+    next.desiredMinTx === last.desiredMinTx &&
+    next.requiredMinRx === last.requiredMinRx &&
+    next.detectMult === last.detectMult
+  );
 }
 
 function structuredCounters(counters: SessionSnapshot['counters']): SessionSnapshot['counters'] {

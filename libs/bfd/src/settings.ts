@@ -65,7 +65,7 @@ export function checkSettings(settings: BfdSettings): Result<BfdSettings, Settin
 }
 
 /** What a session is about; another one is another session. */
-export function pathOf({ neighbor, source, hops }: SessionSettings): string {
+export function pathOf({ neighbor, source, hops }: Pick<SessionSettings, 'neighbor' | 'source' | 'hops'>): string {
   return `${hops} ${source ?? '*'} ${neighbor}`;
 }
 
