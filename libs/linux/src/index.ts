@@ -44,3 +44,4 @@ export {
   type RawIpSettings,
   type ReceivedPacket,
 } from './socket/raw-ip-socket.ts';
+export { type ReceivedDatagram, UdpSocket, type UdpListener, type UdpSettings } from './socket/udp-socket.ts';
