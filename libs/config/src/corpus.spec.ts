@@ -14,7 +14,6 @@ const DEVIATIONS: Readonly<Record<string, string>> = {
   '004': 'whether a route can be tracked is not looked at yet',
   '014': 'the script is not on the host that made the verdict',
   '018': 'the script is not on the host that made the verdict',
-  '055': 'bfd_instance is not kept yet, so its missing neighbour is not noticed',
   '090': 'we say that the 1 of "nopreempt 1" has no effect',
   '104': 'the script is not on the host that made the verdict',
   '107': 'we say that includes match nothing, as warnings',

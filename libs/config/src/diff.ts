@@ -19,6 +19,7 @@ export interface ConfigDiff {
   readonly vrrpInstances: ListDiff;
   readonly syncGroups: ListDiff;
   readonly scripts: ListDiff;
+  readonly bfdInstances: ListDiff;
   readonly virtualServerGroups: ListDiff;
   readonly virtualServers: ListDiff;
   /** Whether static addresses, routes or rules differ. */
@@ -31,6 +32,7 @@ export function diffConfigs(previous: KeepalivedConfig, next: KeepalivedConfig):
     vrrpInstances: diffLists(previous.vrrpInstances, next.vrrpInstances, ({ name }) => name),
     syncGroups: diffLists(previous.syncGroups, next.syncGroups, ({ name }) => name),
     scripts: diffLists(previous.scripts, next.scripts, ({ name }) => name),
+    bfdInstances: diffLists(previous.bfdInstances, next.bfdInstances, ({ name }) => name),
     virtualServerGroups: diffLists(previous.virtualServerGroups, next.virtualServerGroups, ({ name }) => name),
     virtualServers: diffLists(previous.virtualServers, next.virtualServers, ({ key }) => key),
     statics:
@@ -41,7 +43,14 @@ export function diffConfigs(previous: KeepalivedConfig, next: KeepalivedConfig):
 }
 
 export function isEmptyDiff(diff: ConfigDiff): boolean {
-  const lists = [diff.vrrpInstances, diff.syncGroups, diff.scripts, diff.virtualServerGroups, diff.virtualServers];
+  const lists = [
+    diff.vrrpInstances,
+    diff.syncGroups,
+    diff.scripts,
+    diff.bfdInstances,
+    diff.virtualServerGroups,
+    diff.virtualServers,
+  ];
   return (
     diff.globalDefs.length === 0 &&
     !diff.statics &&

@@ -4,6 +4,7 @@ import { type ConfigDraft, root } from './grammar/root.ts';
 import { draft, readStatements } from './grammar/rows.ts';
 import { crossChecks } from './model/cross-checks.ts';
 import type { GlobalDefs, KeepalivedConfig, ProcessSettings } from './model/model.ts';
+import { checkBfdTracking, resolveBfd } from './model/resolve-bfd.ts';
 import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
 import { RulePriorities } from './model/rule-priorities.ts';
@@ -59,6 +60,7 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
     instances: [],
     groups: [],
     scripts: [],
+    bfdInstances: [],
     trackFiles: [],
     ssl: draft({ file: input.file, line: 1, column: 1 }),
     processes: [],
@@ -69,7 +71,6 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
     staticAddresses: [],
     staticRoutes: [],
     staticRules: [],
-    otherNames: new Set(),
   };
   readStatements(root, config, statements, diagnostics);
   const resolved = resolve(config, diagnostics);
@@ -93,7 +94,9 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
   const trackFiles = resolveFiles(config, diagnostics);
   const trackProcesses = resolveProcesses(config, diagnostics);
   const tracked = { scripts, files: trackFiles, processes: trackProcesses };
-  checkTracking([...vrrpInstances, ...syncGroups], tracked, config.otherNames, diagnostics);
+  checkTracking([...vrrpInstances, ...syncGroups], tracked, diagnostics);
+  const bfdInstances = resolveBfd(config.bfdInstances, diagnostics);
+  checkBfdTracking([...vrrpInstances, ...syncGroups], bfdInstances, diagnostics);
   const priorities = new RulePriorities();
   const staticRules = config.staticRules.map((rule) => priorities.complete(rule, diagnostics));
   const virtualServerGroups = resolveServerGroups(config.virtualServerGroups, diagnostics);
@@ -102,6 +105,7 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
     vrrpInstances,
     syncGroups,
     scripts,
+    bfdInstances,
     trackFiles,
     ssl: config.ssl.set,
     trackProcesses,

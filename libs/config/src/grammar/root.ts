@@ -18,10 +18,11 @@ import {
   readItems,
   sets,
 } from './rows.ts';
+import { type BfdSettings, bfdInstance } from './bfd-instance.ts';
 import { routeLine } from './route-line.ts';
 import { type RuleDraft, ruleLine } from './rule-line.ts';
 import { type GroupSettings, vrrpSyncGroup } from './sync-group.ts';
-import { type ScriptSettings, bfdInstance } from './tracking.ts';
+import { type ScriptSettings } from './tracking.ts';
 import {
   type FileSettings,
   type GarpGroupSettings,
@@ -45,6 +46,7 @@ export interface ConfigDraft {
   readonly instances: Named<InstanceSettings>[];
   readonly groups: Named<GroupSettings>[];
   readonly scripts: Named<ScriptSettings>[];
+  readonly bfdInstances: Named<BfdSettings>[];
   readonly trackFiles: Named<FileSettings>[];
   readonly ssl: Draft<SslSettings>;
   readonly processes: Named<ProcessSettings>[];
@@ -55,8 +57,6 @@ export interface ConfigDraft {
   readonly staticAddresses: AddressLine[];
   readonly staticRoutes: RouteLine[];
   readonly staticRules: RuleDraft[];
-  /** Names of objects that are read and not kept, so that references to them are not reported. */
-  readonly otherNames: Set<string>;
 }
 
 /** A fwmark's family may be known only by the real servers. */
@@ -133,7 +133,7 @@ export const root: Table<ConfigDraft> = {
     'track_file',
   ),
   vrrp_track_process: named(trackProcess, (config) => config.processes),
-  bfd_instance: other(bfdInstance, MAX_BFD_NAME),
+  bfd_instance: named(bfdInstance, (config) => config.bfdInstances, MAX_BFD_NAME),
   garp_group: unnamed(garpGroup, (config) => config.garpGroups),
   track_group: pendingBlock(word('a name'), { group: pendingItems(word('a name')) }),
   linkbeat_interfaces: pendingItems(interfaceLine),
@@ -155,7 +155,11 @@ export const root: Table<ConfigDraft> = {
   child_wait_time: pending(integer(0, 0x7fff_ffff)),
 };
 
-function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named<T>[]): RootRow {
+function named<T>(
+  table: Table<Draft<T>>,
+  listOf: (config: ConfigDraft) => Named<T>[],
+  longestName = Infinity,
+): RootRow {
   return {
     block: 'required',
     implemented: true,
@@ -166,7 +170,9 @@ function named<T>(table: Table<Draft<T>>, listOf: (config: ConfigDraft) => Named
       const name = args.need('a name');
       const settings = draft<T>(at);
       if (block !== undefined) readBlock(table, settings, block, args.diagnostics);
-      if (name !== undefined) listOf(config).push({ ...settings, name: name.text });
+      if (name === undefined) return;
+      if (name.text.length > longestName) args.bad(name, `a name of at most ${longestName} characters`);
+      else listOf(config).push({ ...settings, name: name.text });
     },
   };
 }
@@ -194,23 +200,6 @@ function items<I>(item: Reader<I>, listOf: (config: ConfigDraft) => I[]): RootRo
     implemented: true,
     ...(item.form === undefined ? {} : { items: item.form }),
     read: (config, args, block) => void listOf(config).push(...readItems(block, args.diagnostics, item)),
-  };
-}
-
-/** An object that is read, checked and not kept. */
-function other(table: Table<object>, longestName = Infinity): RootRow {
-  return {
-    block: 'required',
-    implemented: false,
-    form: NAME,
-    contents: table,
-    read(config, args, block) {
-      const name = args.need('a name');
-      if (block !== undefined) readBlock(table, {}, block, args.diagnostics);
-      if (name === undefined) return;
-      if (name.text.length > longestName) args.bad(name, `a name of at most ${longestName} characters`);
-      else config.otherNames.add(name.text);
-    },
   };
 }
 

@@ -33,7 +33,7 @@ export const vrrpSyncGroup: Table<Draft<GroupSettings>> = {
   track_script: collects('trackScripts', trackedName),
   track_file: collects('trackFiles', trackedName),
   track_process: collects('trackProcesses', trackedName),
-  track_bfd: kept(collects('trackBfd', trackedName)),
+  track_bfd: collects('trackBfd', trackedName),
   sync_group_tracking_weight: fixes('trackingWeight', true),
   global_tracking: deprecated(fixes('trackingWeight', true), 'sync_group_tracking_weight'),
 };

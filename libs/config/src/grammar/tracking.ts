@@ -1,8 +1,8 @@
 import type { TrackedName } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
-import { described, syntax } from './form.ts';
-import { type Command, account, boolean, command, integer, seconds, wholeNumber, word } from './readers.ts';
-import { type Draft, type Table, fixes, pending, sets } from './rows.ts';
+import { syntax } from './form.ts';
+import { type Command, account, command, integer, seconds, wholeNumber } from './readers.ts';
+import { type Draft, type Table, fixes, sets } from './rows.ts';
 
 /** keepalived takes one more than has effect. */
 const MAX_WEIGHT = 254;
@@ -60,28 +60,4 @@ export const vrrpScript: Table<Draft<ScriptSettings>> = {
   fall: sets('fall', integer(1, MANY)),
   user: sets('user', account),
   init_fail: fixes('initiallyFailed', true),
-};
-
-const MAX_MILLIS = 4_294_967;
-const milliseconds = (low: number) =>
-  pending<object>(described({ kind: 'seconds', low, high: MAX_MILLIS, unit: 'ms' }, seconds(low, MAX_MILLIS)));
-const hops = pending<object>(integer(1, 255));
-const peer = pending<object>(word('an address'));
-
-export const bfdInstance: Table<object> = {
-  neighbor_ip: peer,
-  neighbour_ip: peer,
-  source_ip: peer,
-  min_rx: milliseconds(1),
-  min_tx: milliseconds(1),
-  idle_tx: milliseconds(1000),
-  multiplier: hops,
-  passive: pending(),
-  ttl: hops,
-  hoplimit: hops,
-  max_hops: pending(integer(-1, 255)),
-  multihop: pending(boolean),
-  weight: pending(weight),
-  vrrp: pending(),
-  checker: pending(),
 };

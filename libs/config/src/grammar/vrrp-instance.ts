@@ -180,7 +180,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   track_script: collects('trackScripts', trackedName),
   track_file: collects('trackFiles', trackedName),
   track_process: collects('trackProcesses', trackedName),
-  track_bfd: kept(collects('trackBfd', trackedName)),
+  track_bfd: collects('trackBfd', trackedName),
   dont_track_primary: fixes('trackPrimary', false),
   preempt: fixes('preempt', true),
   nopreempt: fixes('preempt', false),

@@ -34,12 +34,13 @@ function read({ block }: Entry, text: string) {
   const diagnostics = new Diagnostics();
   const set: Record<string, unknown> = {};
   const target = {
-    ...{ at, set, places: {}, globals: { at, set: {}, places: {} }, otherNames: new Set<string>() },
+    ...{ at, set, places: {}, globals: { at, set: {}, places: {} } },
     ...{
       instances: [],
       groups: [],
       scripts: [],
       trackFiles: [],
+      bfdInstances: [],
       ssl: { at, set: {}, places: {} },
       virtualServers: [],
       virtualServerGroups: [],

@@ -11,6 +11,7 @@ export interface KeepalivedConfig {
   readonly vrrpInstances: readonly VrrpInstance[];
   readonly syncGroups: readonly SyncGroup[];
   readonly scripts: readonly VrrpScript[];
+  readonly bfdInstances: readonly BfdInstance[];
   readonly trackFiles: readonly TrackFile[];
   /** `SSL`: what checkers over TLS present and believe. */
   readonly ssl: SslDefaults;
@@ -412,4 +413,36 @@ export interface InterfaceDelay {
   readonly interface: string;
   readonly up: Micros;
   readonly down: Micros;
+}
+
+/** `bfd_instance`: a session with a neighbour that says whether there is a way to it. */
+export interface BfdInstance {
+  readonly name: string;
+  readonly at: Position;
+  readonly neighbor: IpAddress;
+  /** Default: the kernel's choice. */
+  readonly source?: IpAddress;
+  /** The least time between two packets of the neighbour; default 10 ms. */
+  readonly minRx: Micros;
+  /** The time between two packets of ours while the session is up; default 10 ms. */
+  readonly minTx: Micros;
+  /** The time between two packets of ours while it is not; default 1 s, and never less. */
+  readonly idleTx: Micros;
+  /** Packets missed in a row that are a failure, 1..255; default 5. */
+  readonly multiplier: number;
+  /** The neighbour has to begin. */
+  readonly passive: boolean;
+  /** `ttl` or `hoplimit`, 1..255; what its absence means is up to who runs it. */
+  readonly ttl?: number;
+  /** The greatest loss of TTL of a packet that is believed; default 0, 255 believes all. */
+  readonly maxHops: number;
+  /** Over several hops (port 4784) instead of one (port 3784). */
+  readonly multihop: boolean;
+  /** Weight of the trackers that have none of their own; default 0: a failure is a fault. */
+  readonly weight: number;
+  readonly reverse: boolean;
+  /** VRRP instances may track it. */
+  readonly forVrrp: boolean;
+  /** BFD_CHECK may ask it. */
+  readonly forChecker: boolean;
 }

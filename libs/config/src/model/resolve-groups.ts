@@ -129,7 +129,6 @@ interface Tracked {
 export function checkTracking(
   owners: readonly (VrrpInstance | SyncGroup)[],
   { scripts, files, processes }: Tracked,
-  otherNames: ReadonlySet<string>,
   diagnostics: Diagnostics,
 ): void {
   const names = (list: readonly { readonly name: string }[]) => new Set(list.map(({ name }) => name));
@@ -138,7 +137,6 @@ export function checkTracking(
     report(owner.name, 'vrrp_script', owner.trackScripts, scriptNames, diagnostics);
     report(owner.name, 'track_file', owner.trackFiles, fileNames, diagnostics);
     report(owner.name, 'vrrp_track_process', owner.trackProcesses, processNames, diagnostics);
-    report(owner.name, 'bfd_instance', owner.trackBfd, otherNames, diagnostics);
   }
 }
 

@@ -162,11 +162,12 @@ describe('any model', () => {
         instance,
         lines('vrrp_script', /^$/),
         lines('vrrp_sync_group', /^$/),
+        lines('bfd_instance', /^$/),
         fc.array(service, { maxLength: 2 }),
       )
       .map(
-        ([globals, one, script, group, services]) =>
-          `global_defs {\n${globals}}\n${one}vrrp_script S {\nscript /bin/true\n${script}}\nvrrp_sync_group SG {\ngroup {\nI\n}\n${group}}\nvirtual_server_group G {\n192.0.2.1-9 80\nfwmark 9 inet\n}\nstatic_ipaddress {\n192.0.2.77\n}\nstatic_routes {\n192.0.2.0/24 via 192.0.2.254 dev eth0 mtu lock 1400\n}\nstatic_rules {\nfrom 192.0.2.0/24 table 9\n}\n${services.join('')}`,
+        ([globals, one, script, group, bfd, services]) =>
+          `global_defs {\n${globals}}\n${one}vrrp_script S {\nscript /bin/true\n${script}}\nbfd_instance B {\nneighbor_ip 192.0.2.9\n${bfd}}\nvrrp_sync_group SG {\ngroup {\nI\n}\n${group}}\nvirtual_server_group G {\n192.0.2.1-9 80\nfwmark 9 inet\n}\nstatic_ipaddress {\n192.0.2.77\n}\nstatic_routes {\n192.0.2.0/24 via 192.0.2.254 dev eth0 mtu lock 1400\n}\nstatic_rules {\nfrom 192.0.2.0/24 table 9\n}\n${services.join('')}`,
       );
     let usable = 0;
     fc.assert(

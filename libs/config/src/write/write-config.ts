@@ -14,6 +14,7 @@ import {
   wordText,
   wordsText,
 } from './text.ts';
+import { bfdLines } from './write-bfd.ts';
 import { serverGroupLines, virtualServerLines } from './write-lvs.ts';
 import { fileLines, fifoLines, garpGroupLines, interfaceDelayLines, trackProcessLines } from './write-trackers.ts';
 import { addressBlock, block, groupLines, instanceLines, scriptLines } from './write-vrrp.ts';
@@ -41,6 +42,7 @@ export function writeKeepalivedConfig(config: KeepalivedConfig, source?: string)
     ...config.trackFiles.map(fileLines),
     ...config.trackProcesses.map(trackProcessLines),
     ...sslLines(config.ssl),
+    ...config.bfdInstances.map(bfdLines),
     ...config.vrrpInstances.map((instance) => instanceLines(instance, globalDefs)),
     ...config.syncGroups.map((group) => groupLines(group, globalDefs)),
     ...config.virtualServerGroups.map(serverGroupLines),
