@@ -14,5 +14,5 @@ export * from './packet.ts';
 export { Session } from './session.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';
-export { type DiscardCounters, type SessionCounters } from './stats.ts';
+export { type DiscardCounters, type SessionCounters, noDiscards } from './stats.ts';
 export { detectionTime, jittered, transmitInterval } from './timing.ts';

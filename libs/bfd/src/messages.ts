@@ -67,6 +67,7 @@ export type BfdEvent =
       /** Values of the Diag field: ours now, and what the neighbour said last. */
       readonly diagnostic: number;
       readonly remoteDiagnostic: number;
+      readonly remoteState: SessionState;
       /** Microseconds of silence when the detection time was over. */
       readonly silence?: number;
     }

@@ -108,7 +108,8 @@ export class Session {
   }
 
   pathDown(now: Instant): BfdOutput[] {
-    if (this.#state !== 'up' && this.#state !== 'init') return [];
+    // Not in Init: a neighbour that we hear and cannot answer would bring it back again and again.
+    if (this.#state !== 'up') return [];
     return [this.#become('down', PATH_DOWN, 'path-down', now), ...this.#keepUp(now)];
   }
 
@@ -249,6 +250,7 @@ export class Session {
         reason,
         diagnostic,
         remoteDiagnostic: this.#remote.diagnostic,
+        remoteState: this.#remote.state,
         ...(silence === undefined ? {} : { silence }),
       },
     };
