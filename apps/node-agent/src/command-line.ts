@@ -19,7 +19,7 @@ export interface ConfigTestLine {
 }
 
 export type CommandLine =
-  | { readonly kind: 'run'; readonly role: 'control' | 'vrrp' | 'lvs'; readonly paths: Paths }
+  | { readonly kind: 'run'; readonly role: 'control' | 'vrrp' | 'lvs' | 'bfd'; readonly paths: Paths }
   | { readonly kind: 'check'; readonly paths: Paths }
   | ({ readonly kind: 'config-test' | 'dump-conf' | 'host-facts' } & ConfigTestLine)
   | { readonly kind: 'language' | 'help' | 'version' }
@@ -108,8 +108,8 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   };
   if (values.check) return { kind: 'check', paths };
   const { role } = values;
-  if (role !== 'control' && role !== 'vrrp' && role !== 'lvs')
-    return { kind: 'mistake', message: `no role '${role}': control, vrrp or lvs (see --help)` };
+  if (role !== 'control' && role !== 'vrrp' && role !== 'lvs' && role !== 'bfd')
+    return { kind: 'mistake', message: `no role '${role}': control, vrrp, lvs or bfd (see --help)` };
   return { kind: 'run', role, paths };
 }
 

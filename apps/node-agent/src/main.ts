@@ -94,6 +94,8 @@ async function run({ role, paths }: Run): Promise<void> {
       return (await import('./vrrp/index.ts')).runVrrp(options);
     case 'lvs':
       return (await import('./lvs/index.ts')).runLvs(options);
+    case 'bfd':
+      return (await import('./bfd/index.ts')).runBfd(options);
   }
 }
 

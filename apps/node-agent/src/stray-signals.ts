@@ -1,6 +1,6 @@
 import type { Log } from './log.ts';
 
-type Role = 'control' | 'vrrp' | 'lvs';
+type Role = 'control' | 'vrrp' | 'lvs' | 'bfd';
 
 /**
  * Signals that mean nothing to a role, and whose default would end it (or, SIGUSR1, open Node's debugger): sent by habits
@@ -11,6 +11,7 @@ const STRAY: Readonly<Record<Role, readonly NodeJS.Signals[]>> = {
   control: ['SIGHUP', 'SIGUSR1', 'SIGUSR2'],
   vrrp: ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'],
   lvs: ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'],
+  bfd: ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'],
 };
 
 /** To be called before anything else that takes time. */

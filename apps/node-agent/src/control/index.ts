@@ -2,6 +2,7 @@ import { dumpAtSignals } from './dump-signals.ts';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { BfdCommand, BfdEvent, BfdSettings, BfdSnapshot } from '@keepfleet/bfd';
 import type { AgentFile } from '@keepfleet/config';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
@@ -11,6 +12,7 @@ import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfl
 import { credentials } from '@grpc/grpc-js';
 import { type Gossip, type GossipEvent, describeProblem, startGossip } from '../gossip/index.ts';
 import { type Role, socketPath } from '../link/index.ts';
+import { bfdEventSchema, bfdSnapshotSchema } from '../bfd/schemas.ts';
 import { lvsEventSchema, lvsSnapshotSchema } from '../lvs/schemas.ts';
 import { DEFAULT_AGENT_CONFIG, type RoleOptions } from '../options.ts';
 import { MetricsServer, exposition } from '../metrics/index.ts';
@@ -83,6 +85,9 @@ class Control {
   readonly #mailer: Mailer;
   readonly #vrrp: SupervisedProcess<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
   readonly #lvs: SupervisedProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
+  #bfd: SupervisedProcess<BfdSettings, BfdCommand, BfdSnapshot, BfdEvent> | undefined;
+  /** Of a bfd process that nothing is left for. */
+  #bfdStopping: Promise<void> | undefined;
   #snmp: SnmpService | undefined;
   /** Told once the rows are those after the event. */
   #toTell: Notification[] = [];
@@ -167,7 +172,8 @@ class Control {
       target: {
         configure: (configuration) => {
           this.#mailer.configure(configuration.config.globalDefs);
-          return this.#node.configure(configuration);
+          this.#node.take(configuration);
+          return this.#apply();
         },
         refusal: () => this.#node.refusal(),
         refuseConfiguration: (reason) => this.#node.refuseConfiguration(reason),
@@ -201,8 +207,9 @@ class Control {
     await this.#gossip?.close();
     this.#ownership.close();
     this.#localSocket.close();
-    if (how === 'stop') await Promise.all([this.#vrrp.stop('release'), this.#lvs.stop('release')]);
-    else for (const one of [this.#vrrp, this.#lvs]) one.detach();
+    const processes = [this.#vrrp, this.#lvs, ...(this.#bfd === undefined ? [] : [this.#bfd])];
+    if (how === 'stop') await Promise.all([...processes.map((one) => one.stop('release')), this.#bfdStopping]);
+    else for (const one of processes) one.detach();
     // Managers are told of the hand-over too.
     for (const notification of this.#toTell.splice(0)) this.#snmp?.notify(notification);
     await this.#snmp?.close();
@@ -216,7 +223,9 @@ class Control {
   /** A file with errors must not stop what runs; where nothing runs and nothing good is kept, saying so and ending is all there is to do. */
   #refuseToStartBlind(): void {
     const reading = Reloader.atStart(this.#reloading());
-    const running = (['vrrp', 'lvs'] as const).some((role) => existsSync(socketPath(this.#options.runDirectory, role)));
+    const running = (['vrrp', 'lvs', 'bfd'] as const).some((role) =>
+      existsSync(socketPath(this.#options.runDirectory, role)),
+    );
     if (reading.ok || running) return;
     throw new Error([...diagnosticLines(reading.diagnostics), reading.reason].join('\n'));
   }
@@ -232,6 +241,41 @@ class Control {
 
   #sayReloadFailed(error: unknown): void {
     this.#options.log.error({}, `the configuration could not be put in force: ${errorText(error)}`);
+  }
+
+  /** Puts in force what the node has taken; the answer says what is missing. */
+  async #apply(): Promise<string | undefined> {
+    this.#startBfd();
+    const missing = await this.#node.apply();
+    this.#endBfd();
+    return missing;
+  }
+
+  /** The bfd process runs while there is a bfd_instance; one of an earlier configuration is there too until it is told. */
+  #startBfd(): void {
+    if (this.#ending || this.#bfdStopping !== undefined) return;
+    const { runDirectory } = this.#options;
+    if (this.#bfd === undefined && (this.#node.wantsBfd || existsSync(socketPath(runDirectory, 'bfd')))) {
+      this.#bfd = new SupervisedProcess({
+        ...this.#supervision('bfd'),
+        snapshot: bfdSnapshotSchema,
+        event: bfdEventSchema,
+        listener: this.#node.bfdListener,
+      });
+    }
+    this.#node.bfd = this.#bfd?.link;
+  }
+
+  #endBfd(): void {
+    const leaving = this.#bfd;
+    if (this.#ending || this.#node.wantsBfd || leaving === undefined) return;
+    this.#bfd = undefined;
+    this.#node.bfd = undefined;
+    this.#bfdStopping = leaving.stop('release').then(() => {
+      this.#bfdStopping = undefined;
+      // A configuration that came meanwhile may want it again.
+      if (this.#node.wantsBfd) this.#apply().catch((error: unknown) => this.#sayReloadFailed(error));
+    });
   }
 
   /** What supervising either process has in common. */

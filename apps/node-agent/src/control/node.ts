@@ -1,10 +1,12 @@
 import type { DumpSource } from './dump-signals.ts';
 import { createHash } from 'node:crypto';
+import { type BfdCommand, type BfdEvent, type BfdSettings, type BfdSnapshot, diagnosticText } from '@keepfleet/bfd';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
 import type { MibRows, Notification } from '@keepfleet/mib';
 import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
+import { bfdEventText } from '../bfd/event-text.ts';
 import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { lvsOutcomeSchema } from '../lvs/schemas.ts';
@@ -34,6 +36,7 @@ const EXPIRY_LOOK_MS = 60_000;
 
 export type VrrpLink = LinkClient<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
 export type LvsLink = LinkClient<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
+export type BfdLink = LinkClient<BfdSettings, BfdCommand, BfdSnapshot, BfdEvent>;
 
 export interface NodeOptions {
   readonly name: string;
@@ -94,6 +97,15 @@ export class ControlNode implements CommandTarget {
     silentSince: undefined,
     heardAt: 0,
   };
+  #bfdLink: BfdLink | undefined;
+  readonly #bfd: Half<BfdSnapshot> = {
+    snapshot: undefined,
+    hello: undefined,
+    applied: undefined,
+    refusal: undefined,
+    silentSince: undefined,
+    heardAt: 0,
+  };
   readonly #waiting = new Set<() => void>();
   readonly #history = new RouterHistory();
   readonly #notifications = new Notifications(this.#history);
@@ -121,6 +133,11 @@ export class ControlNode implements CommandTarget {
     this.#lvsLink = lvs;
   }
 
+  /** The bfd process is there only while there is something to do for it. */
+  set bfd(link: BfdLink | undefined) {
+    this.#bfdLink = link;
+  }
+
   /** What the link to the vrrp process tells. */
   readonly vrrpListener: LinkListener<VrrpSnapshot, VrrpEvent> = this.#watched(
     this.#listener(
@@ -145,12 +162,23 @@ export class ControlNode implements CommandTarget {
     (event) => this.#tell((config) => this.#notifications.ofLvs(event, config)),
   );
 
-  /** Takes a configuration and puts it in force. */
-  async configure(configuration: Configuration): Promise<string | undefined> {
+  readonly bfdListener: LinkListener<BfdSnapshot, BfdEvent> = this.#listener(
+    'bfd',
+    this.#bfd,
+    bfdEventText,
+    () => undefined,
+  );
+
+  /** Whether the configuration asks for a bfd process. */
+  get wantsBfd(): boolean {
+    return (this.#configured?.bfd.sessions.length ?? 0) > 0;
+  }
+
+  /** Takes a configuration; {@link apply} puts it in force. */
+  take(configuration: Configuration): void {
     this.#configured = nodeSettings(configuration.config);
     this.#configuration = configuration;
     this.#configProblem = undefined;
-    return this.apply();
   }
 
   /** Says that a newer configuration was not taken; what runs goes on. */
@@ -189,10 +217,13 @@ export class ControlNode implements CommandTarget {
     this.#wanted = { vrrp: vrrpRevision, lvs: lvsRevision };
     this.#vrrpLink?.configure(vrrpRevision, { ...settings.vrrp, revision: vrrpRevision });
     this.#lvsLink?.configure(lvsRevision, settings.lvs);
+    const bfdRevision = revisionOf(settings.bfd);
+    this.#bfdLink?.configure(bfdRevision, { ...settings.bfd, revision: bfdRevision });
     this.#options.changed();
     const missing = await Promise.all([
       this.#inForce('vrrp', this.#vrrp, vrrpRevision),
       this.#inForce('lvs', this.#lvs, lvsRevision),
+      this.#bfdLink === undefined ? undefined : this.#inForce('bfd', this.#bfd, bfdRevision),
     ]);
     this.#options.changed();
     const reasons = missing.filter((one) => one !== undefined);
@@ -321,6 +352,7 @@ export class ControlNode implements CommandTarget {
     if (this.#expiry !== undefined) clearTimeout(this.#expiry);
     this.#vrrpLink?.close();
     this.#lvsLink?.close();
+    this.#bfdLink?.close();
   }
 
   #view(): NodeView {
@@ -338,6 +370,7 @@ export class ControlNode implements CommandTarget {
         ...(this.#configProblem === undefined ? [] : [`config: ${this.#configProblem}`]),
         ...this.#halfProblems('vrrp', this.#vrrp),
         ...this.#halfProblems('lvs', this.#lvs),
+        ...(this.#bfdLink === undefined ? [] : [...this.#halfProblems('bfd', this.#bfd), ...this.#lostSessions()]),
         ...this.#withoutEffect.map(
           (override) =>
             `override ${override.id} has no effect: ${describeChange(override.change)}, which the configuration does not have`,
@@ -361,6 +394,14 @@ export class ControlNode implements CommandTarget {
             `${role}: its process (${half.hello.pid}) has said nothing since ${new Date(half.silentSince).toISOString()}, and its state is as old: it is stopped or held up; \`kill -CONT ${half.hello.pid}\` lets a stopped one go on, \`kill -9 ${half.hello.pid}\` has it started anew`,
           ];
     return [...silent, ...half.hello.problems.map((problem) => `${role}: ${problem}`), ...refused];
+  }
+
+  #lostSessions(): string[] {
+    const lost = this.#bfd.snapshot?.sessions.filter(({ state }) => state !== 'up') ?? [];
+    return lost.map(
+      ({ name, neighbor, state, since, diagnostic, remoteDiagnostic }) =>
+        `bfd: session ${name} with ${neighbor} is ${state} since ${new Date(since).toISOString()}: ${diagnosticText(diagnostic)} (neighbour: ${diagnosticText(remoteDiagnostic)})`,
+    );
   }
 
   #effectiveSettings(): NodeSettings | undefined {

@@ -7,7 +7,7 @@ import type { ProcessState } from './supervise.ts';
 /** The processes of this node as the fleet sees them, and the events that their comings and goings are. */
 export class Processes {
   readonly #startedAt = new Date();
-  readonly #restarts: Record<Role, number> = { vrrp: 0, lvs: 0 };
+  readonly #restarts: Record<Role, number> = { vrrp: 0, lvs: 0, bfd: 0 };
   readonly #states: Partial<Record<Role, ProcessState>> = {};
 
   /** Takes a new state of a process; the answer is worth telling. */
@@ -36,7 +36,10 @@ export class Processes {
       problems: [],
       restarts: 0,
     };
-    return [own, this.#process('vrrp'), this.#process('lvs')];
+    // There only with a bfd_instance.
+    const bfd = this.#states.bfd;
+    const hasBfd = bfd !== undefined && bfd.kind !== 'stopped';
+    return [own, this.#process('vrrp'), this.#process('lvs'), ...(hasBfd ? [this.#process('bfd')] : [])];
   }
 
   #process(role: Role): model.Process {

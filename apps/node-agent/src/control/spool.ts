@@ -24,7 +24,7 @@ const COMPACT_AFTER = 2_000;
 /** A disk that refuses the whole file is asked again after so many times the time that it took to refuse. */
 const PAUSE_FACTOR = 10;
 
-const originSchema = z.object({ role: z.enum(['vrrp', 'lvs']), incarnation: z.string(), seq: z.int() });
+const originSchema = z.object({ role: z.enum(['vrrp', 'lvs', 'bfd']), incarnation: z.string(), seq: z.int() });
 
 export const nodeEventSchema = z.object({
   sequence: z.int().positive(),

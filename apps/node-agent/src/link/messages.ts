@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * The words between the control process and the vrrp and lvs processes: one JSON text a line over a UNIX socket. What
+ * The words between the control process and the vrrp, lvs and bfd processes: one JSON text a line over a UNIX socket. What
  * settings, commands, snapshots and events hold is the matter of each role, which gives the schemas of its own.
  *
  *   control                                   process
@@ -16,7 +16,7 @@ import { z } from 'zod';
  *      | <-------------------------------- done |
  *      | stop ---------------------------------> |
  */
-export type Role = 'vrrp' | 'lvs';
+export type Role = 'vrrp' | 'lvs' | 'bfd';
 
 /** `release` hands over and takes away what the process put in place, `leave` leaves everything as it is. */
 export type StopMode = 'release' | 'leave';
@@ -24,7 +24,7 @@ export type StopMode = 'release' | 'leave';
 /** What a command came to. */
 export type Outcome = { readonly ok: true; readonly value?: unknown } | { readonly ok: false; readonly reason: string };
 
-const role = z.enum(['vrrp', 'lvs']);
+const role = z.enum(['vrrp', 'lvs', 'bfd']);
 const outcome = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), value: z.unknown().optional() }),
   z.object({ ok: z.literal(false), reason: z.string() }),

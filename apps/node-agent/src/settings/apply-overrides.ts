@@ -1,3 +1,4 @@
+import type { BfdSettings } from '@keepfleet/bfd';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsSettings } from '@keepfleet/ipvs';
 import type { VrrpSettings } from '@keepfleet/vrrp';
@@ -8,6 +9,7 @@ import type { Override, OverrideChange } from './override.ts';
 export interface NodeSettings {
   readonly vrrp: VrrpSettings;
   readonly lvs: LvsSettings<CheckerSettings>;
+  readonly bfd: BfdSettings;
 }
 
 export interface Overridden {

@@ -29,13 +29,13 @@ interface Known {
 }
 
 /**
- * The scripts, files and processes of an instance and of its group. A group keeps its members together, so weights, which
+ * The scripts, files, processes and BFD sessions of an instance and of its group. A group keeps its members together, so weights, which
  * would part them, count only with sync_group_tracking_weight. What does not exist is left out: it was reported.
  */
 export function trackedObjects(
   instance: VrrpInstance,
   group: SyncGroup | undefined,
-  { scripts, trackFiles, trackProcesses }: KeepalivedConfig,
+  { scripts, trackFiles, trackProcesses, bfdInstances }: KeepalivedConfig,
 ): { trackers?: readonly TrackedObject[] } {
   const weightsCount = group === undefined || group.trackingWeight;
   const of = (
@@ -53,10 +53,12 @@ export function trackedObjects(
       return [{ type, name: tracked.name, weight, ...(reverse ? { reverse } : {}) }];
     });
   };
+  const sessions = bfdInstances.filter(({ forVrrp }) => forVrrp);
   const trackers = [
     ...of('script', scripts, instance.trackScripts, group?.trackScripts ?? []),
     ...of('file', trackFiles, instance.trackFiles, group?.trackFiles ?? []),
     ...of('process', trackProcesses, instance.trackProcesses, group?.trackProcesses ?? []),
+    ...of('bfd', sessions, instance.trackBfd, group?.trackBfd ?? []),
   ].filter(({ weight }) => weightsCount || weight === 0);
   return trackers.length === 0 ? {} : { trackers };
 }

@@ -1,5 +1,6 @@
 import { missingCapabilities, nameProcess, setTimerSlack } from '@keepfleet/linux';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
+import { trackingSessions } from '../bfd/session-tracking.ts';
 import { LinkServer } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { VrrpProcess } from './vrrp-process.ts';
@@ -24,19 +25,25 @@ export async function runVrrp(options: VrrpOptions): Promise<void> {
   // Node rounds timers to milliseconds; the kernel need not add its 50 µs.
   setTimerSlack(1);
   const vrrp = new VrrpProcess(log);
-  const link = await LinkServer.listen<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>(vrrp, options);
+  const tracking = trackingSessions(vrrp, {
+    ...options,
+    sessions: ({ instances }) =>
+      instances.flatMap(({ trackers = [] }) => trackers.flatMap(({ type, name }) => (type === 'bfd' ? [name] : []))),
+    tell: (name, { state }) => vrrp.track({ kind: 'tracker', tracker: 'bfd', name, state }),
+  });
+  const link = await LinkServer.listen<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>(tracking, options);
   const stopped = new Promise<void>((resolve) =>
     vrrp.start({ event: (event) => link.event(event), changed: () => link.changed(), stopped: resolve }),
   );
   const release = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'handing over and stopping');
-    vrrp.stop('release');
+    tracking.stop('release');
   };
   process.on('SIGTERM', release);
   process.on('SIGINT', release);
   log.info({ incarnation: link.incarnation }, 'the vrrp process is up');
   if (options.settings !== undefined) {
-    const answer = vrrp.configure(options.settings);
+    const answer = await tracking.configure(options.settings);
     if (answer !== undefined) throw new Error(answer.refused);
   }
   await stopped;

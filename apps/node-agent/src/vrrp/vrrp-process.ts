@@ -3,6 +3,7 @@ import { Rtnetlink, writeSysctl } from '@keepfleet/linux';
 import { type Instant, between, instant, toMillis } from '@keepfleet/machine';
 import {
   type ReceivedPacket,
+  type TrackerInput,
   VrrpNode,
   type VrrpCommand,
   type VrrpEvent,
@@ -149,6 +150,11 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     if (!this.#node.has(command.instance)) return { ok: false, reason: `there is no instance ${command.instance}` };
     this.#give({ kind: 'command', command });
     return { ok: true };
+  }
+
+  /** What a watcher beside this process found. */
+  track(result: TrackerInput): void {
+    this.#give(result);
   }
 
   stop(mode: StopMode): void {
