@@ -1,6 +1,7 @@
 import { nameProcess } from '@keepfleet/linux';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import { trackingSessions } from '../bfd/session-tracking.ts';
 import { LinkServer } from '../link/index.ts';
 import type { RoleOptions } from '../options.ts';
 import { LvsProcess } from './lvs-process.ts';
@@ -14,7 +15,18 @@ export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'versio
   const { log } = options;
   nameProcess('keepfleet-lvs');
   const lvs = new LvsProcess(new Ownership(options.runDirectory, log), log);
-  const server = await LinkServer.listen<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>(lvs, options);
+  const tracking = trackingSessions<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot>(lvs, {
+    ...options,
+    sessions: checkedSessions,
+    // What is not known changes no verdict: the last one stays.
+    tell: (name, { state }) => {
+      if (state !== 'unknown') lvs.bfdSessions.set(name, state === 'up');
+    },
+  });
+  const server = await LinkServer.listen<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>(
+    tracking,
+    options,
+  );
   await new Promise<void>((resolve) => {
     lvs.start({
       event: (event) => {
@@ -25,9 +37,16 @@ export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'versio
       problems: (problems) => (server.problems = problems),
       stopped: resolve,
     });
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => lvs.stop('release'));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => tracking.stop('release'));
   });
   await server.close();
+}
+
+/** Sessions that a BFD_CHECK asks for. */
+function checkedSessions({ virtualServers }: LvsSettings<CheckerSettings>): string[] {
+  return virtualServers.flatMap(({ realServers }) =>
+    realServers.flatMap(({ checkers }) => checkers.flatMap((check) => (check.kind === 'bfd' ? [check.name] : []))),
+  );
 }
 
 const levels: Readonly<Record<LvsEvent['kind'], 'info' | 'warn' | 'error'>> = {
