@@ -146,6 +146,7 @@ export class ControlNode implements CommandTarget {
       vrrpEventText,
       () => this.#tellMasters(),
       (event, at) => {
+        this.#happened(event);
         this.#history.event(event, at);
         this.#tell((config) => this.#notifications.ofVrrp(event, config, at));
       },
@@ -159,13 +160,17 @@ export class ControlNode implements CommandTarget {
       this.#toldMasters = undefined;
       this.#tellMasters();
     },
-    (event) => this.#tell((config) => this.#notifications.ofLvs(event, config)),
+    (event) => {
+      this.#happened(event);
+      this.#tell((config) => this.#notifications.ofLvs(event, config));
+    },
   );
 
   readonly bfdListener: LinkListener<BfdSnapshot, BfdEvent> = this.#listener(
     'bfd',
     this.#bfd,
     bfdEventText,
+    () => undefined,
     () => undefined,
   );
 
@@ -453,7 +458,11 @@ export class ControlNode implements CommandTarget {
     };
   }
 
-  #listener<Snapshot, Event extends VrrpEvent | LvsEvent>(
+  #happened(event: VrrpEvent | LvsEvent): void {
+    if (this.#configuration !== undefined) this.#options.happened(event, this.#configuration);
+  }
+
+  #listener<Snapshot, Event>(
     role: Role,
     half: Half<Snapshot>,
     textOf: (event: Event) => EventText,
@@ -502,7 +511,6 @@ export class ControlNode implements CommandTarget {
       },
       event: (event, at, position) => {
         const news = this.note(textOf(event), new Date(at), { role, ...position });
-        if (news && this.#configuration !== undefined) this.#options.happened(event, this.#configuration);
         if (news) alsoTell(event, at);
         changed();
       },
