@@ -219,10 +219,10 @@ export class ControlNode implements CommandTarget {
     this.#armExpiry();
     const vrrpRevision = revisionOf(settings.vrrp);
     const lvsRevision = revisionOf(settings.lvs);
-    this.#wanted = { vrrp: vrrpRevision, lvs: lvsRevision };
+    const bfdRevision = revisionOf(settings.bfd);
+    this.#wanted = { vrrp: vrrpRevision, lvs: lvsRevision, bfd: bfdRevision };
     this.#vrrpLink?.configure(vrrpRevision, { ...settings.vrrp, revision: vrrpRevision });
     this.#lvsLink?.configure(lvsRevision, settings.lvs);
-    const bfdRevision = revisionOf(settings.bfd);
     this.#bfdLink?.configure(bfdRevision, { ...settings.bfd, revision: bfdRevision });
     this.#options.changed();
     const missing = await Promise.all([
@@ -237,8 +237,9 @@ export class ControlNode implements CommandTarget {
 
   /** Why a process did not take what it was given last. */
   refusal(): string | undefined {
-    const refused = [this.#vrrp.refusal, this.#lvs.refusal].find(
-      (one) => one !== undefined && (one.revision === this.#wanted?.vrrp || one.revision === this.#wanted?.lvs),
+    const wanted = Object.values(this.#wanted ?? {});
+    const refused = [this.#vrrp.refusal, this.#lvs.refusal, this.#bfd.refusal].find(
+      (one) => one !== undefined && wanted.includes(one.revision),
     );
     return refused?.reason;
   }
