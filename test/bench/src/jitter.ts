@@ -21,7 +21,7 @@ interface Observed {
 
 export async function measureJitter(progress: (text: string) => void): Promise<Measure[]> {
   const measures: Measure[] = [];
-  for (const count of [1, 64]) {
+  for (const count of [1, 64, 255]) {
     const instances: Instances = { count, version: 3, advertMs: ADVERT_MS, priority: 200, garpDelay: 1 };
     const observed: Partial<Record<Program, Observed>> = {};
     for (const program of ['ours', 'theirs'] as const) {

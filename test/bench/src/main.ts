@@ -21,7 +21,7 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   start     exec to the first advert on the wire
   failover  kill -9 and loss of the link of the master, to the first answer of the next one
   stop      gap at a client when the master is asked to end
-  jitter    regularity of adverts, processor time and memory with 1 and 64 instances
+  jitter    regularity of adverts, processor time and memory with 1, 64 and 255 instances
   memory    memory of every process at rest
   config    125,000 lines read, checked and compared, beside keepalived -t
   gossip    kill -9 of a member among 3, 10 and 32, beside serf, and simulated fleets; about four minutes

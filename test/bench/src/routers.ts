@@ -18,9 +18,11 @@ export interface Instances {
   readonly garpDelay?: number;
 }
 
+const MOST_OF_FIRST = 150;
+
 /** Instance n, from 1 on, has VRID n and this address. */
 export function virtualAddress(n: number): string {
-  return `192.0.2.${100 + n}`;
+  return n <= MOST_OF_FIRST ? `192.0.2.${100 + n}` : `198.51.100.${n - MOST_OF_FIRST}`;
 }
 
 /** The same keepalived.conf for both programs. */
