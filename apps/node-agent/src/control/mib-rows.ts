@@ -195,7 +195,10 @@ function instanceRow(router: RouterSnapshot, sources: Sources): InstanceRow {
     smtpAlert: configured?.smtpAlert ?? false,
     scripts: scriptRows(configured?.notify ?? {}),
     accept: router.version === 3 ? router.accept : null,
-    promoteSecondaries: promoted?.kind === 'vrrp-promote-secondaries' && promoted.promoteSecondaries,
+    promoteSecondaries:
+      promoted?.kind === 'vrrp-promote-secondaries'
+        ? promoted.promoteSecondaries
+        : (configured?.promoteSecondaries ?? false),
     useLinkbeat: false,
     notifyDeleted: configured?.notify.deleted !== undefined,
     multicastGroup: router.mcastGroup ?? null,
