@@ -42,7 +42,16 @@ function captured(file: string): {
     'vrrp.checksum.status',
     '_ws.malformed',
   ];
-  const options = ['-o', 'vrrp.v3_checksum_as_in_v2:FALSE', '-Y', 'vrrp', '-T', 'fields', '-E', 'separator=,'];
+  const options = [
+    '-o',
+    'vrrp.v3_checksum_as_in_v2:FALSE',
+    '-Y',
+    'vrrp && !icmp && !icmpv6',
+    '-T',
+    'fields',
+    '-E',
+    'separator=,',
+  ];
   return sh('tshark', '-r', file, ...options, ...fields.flatMap((field) => ['-e', field]))
     .trim()
     .split('\n')
@@ -144,6 +153,7 @@ export async function scenario(variant: Variant, oursHigher: boolean): Promise<v
     if (lowWays !== undefined)
       assert.deepEqual(lowWays.filter(isWorking), ['backup', ...Array(3).fill(['master', 'backup']).flat()]);
     const packets = captured(capture);
+    const routed = variant.unicast === true && variant.family === 'ipv6';
     const sources = new Set(packets.map(({ source }) => source));
     assert.equal(sources.size, 2);
     for (const source of sources) {
@@ -152,7 +162,8 @@ export async function scenario(variant: Variant, oursHigher: boolean): Promise<v
       for (const packet of sent)
         assert.deepEqual(
           { ttl: packet.ttl, checksum: packet.checksum, malformed: packet.malformed },
-          { ttl: 255, checksum: '1', malformed: false },
+          // Unicast by IPv6 keepalived sends with the kernel's hop limit, 64, and nobody minds.
+          { ttl: routed && packet.host === 'theirs' ? packet.ttl : 255, checksum: '1', malformed: false },
           `${source}: ${JSON.stringify(packet)}`,
         );
     }

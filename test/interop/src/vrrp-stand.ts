@@ -190,7 +190,7 @@ export class Control {
         await once(attempt, 'connect');
         return attempt;
       },
-      { deadline: 10_000, what: 'the process link' },
+      { deadline: 60_000, what: 'the process link' },
     );
     return new Control(socket);
   }
@@ -201,7 +201,7 @@ export class Control {
 
   /** The first message, from number `from` on, for which `wanted` holds. */
   message(what: string, wanted: (message: ProcessMessage) => boolean, from = 0): Promise<ProcessMessage> {
-    return waitFor(() => this.messages.slice(from).find(wanted), { deadline: 15_000, what });
+    return waitFor(() => this.messages.slice(from).find(wanted), { deadline: 60_000, what });
   }
 
   event(kind: string, from = 0): Promise<ProcessMessage> {
