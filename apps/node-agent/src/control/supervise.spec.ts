@@ -86,8 +86,9 @@ describe('supervision', () => {
 
   it('survives kill -9 of control, whose successor adopts it and restarts it as its own', TIMEOUT, async () => {
     const control = spawn(process.execPath, [join(FIXTURES, 'idle-control.ts'), runDirectory], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    if (control.pid !== undefined) pids.add(control.pid);
     const [line] = (await once(control.stdout, 'data')) as [Buffer];
     const pid = Number(line.toString());
     pids.add(pid);
