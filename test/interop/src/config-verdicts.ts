@@ -54,16 +54,16 @@ interface Explanation {
 
 /** What keepalived says and we do not. */
 export const THEIRS_ONLY: readonly Explanation[] = [
+  {
+    text: /already exists and is not a private macvlan/,
+    why: 'the namespace has an interface of each name, that of a virtual MAC too',
+  },
   { text: /^Unknown keyword '\}'$/, why: 'the end of a block that is skipped as a whole here' },
   { text: /^Unknown keyword '\\'$/, why: 'it makes words of the backslashes that end comments' },
   { text: /^Config files missing '\S*[*?[]/, why: 'a directory for later files may be empty' },
   {
     text: /^WARNING - interface \S+ for vrrp_instance/,
     why: 'an instance with an error is left out before the host is looked at',
-  },
-  {
-    text: /^Rule has no preference|^Invalid rule|^VRRP parsed invalid IP/,
-    why: 'the meaning of rule lines is not read yet',
   },
   {
     text: /^Warning - cannot track route|^Route cannot be tracked|for routes is deprecated/,
@@ -78,7 +78,6 @@ export const THEIRS_ONLY: readonly Explanation[] = [
   },
   { text: /Initial state master is incompatible with AH/, why: 'AH is not carried out, which is said instead' },
   { text: /^Invalid smtp server/, why: 'the name of a mail server is looked up when there is mail' },
-  { text: /specified for linkbeat interface/, why: 'linkbeat_interfaces has no effect yet, which is said instead' },
   {
     text: /IPv4 ipvlan requires|promote_secondaries is automatically/,
     why: 'use_ipvlan and promote_secondaries have no effect yet, which is said instead',
@@ -96,11 +95,6 @@ export const OURS_ONLY: readonly (Explanation & { readonly kind: DiagnosticKind 
     text: /has no program/,
     why: 'keepalived looks only for scripts that are tracked, and finds out about the others when they are to run',
   },
-  {
-    kind: 'host-user',
-    text: /this node has no (user|group)/,
-    why: 'keepalived takes a user that there is not for another in silence',
-  },
   { kind: 'deprecated', text: /^"(host|lvs_flush_onstop)" is deprecated/, why: 'keepalived takes it in silence' },
   {
     kind: 'extra-parameter',
@@ -112,8 +106,6 @@ export const OURS_ONLY: readonly (Explanation & { readonly kind: DiagnosticKind 
     text: /has \S+ already; this line has no effect/,
     why: 'keepalived takes the first and drops the other in silence',
   },
-  { kind: 'ignored', text: /authentication has no effect/, why: 'keepalived drops it in silence' },
-  { kind: 'ignored', text: /preempt_delay has no effect with strict mode/, why: 'keepalived drops it in silence' },
   { kind: 'ignored', text: /nothing tracks vrrp_script/, why: 'keepalived says it only in its log' },
   {
     kind: 'bad-value',
