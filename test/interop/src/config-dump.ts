@@ -74,7 +74,11 @@ function factsOf(instance: VrrpInstance, group: string | undefined, weights: boo
     Wantstate: instance.initialState.toUpperCase(),
     Interface: instance.interface,
     ...(unicastPeers.length > 0
-      ? { 'Unicast TTL': String(instance.unicastTtl), peers: unicastPeers.map(peerText) }
+      ? {
+          // It prints no hop limit.
+          ...(family === 'ipv4' ? { 'Unicast TTL': String(instance.unicastTtl) } : {}),
+          peers: unicastPeers.map(peerText),
+        }
       : { 'Multicast address': String(instance.multicastGroup) }),
     'Gratuitous ARP delay': String(garp.masterDelay / SECOND),
     'Gratuitous ARP repeat': String(garp.masterRepeat),

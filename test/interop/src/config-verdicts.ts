@@ -43,6 +43,11 @@ export const PAIRINGS: readonly Pairing[] = [
   { theirs: /^Warning - quorum \d+ for/, kind: 'adjusted', ours: /can never be reached/ },
   { theirs: /tracked interface weight due to SYNC group/, kind: 'ignored', ours: /has no effect in the sync group/ },
   { theirs: /is configured on VRRP instance and sync group/, kind: 'duplicate', ours: /is tracked by the sync group/ },
+  {
+    theirs: /^Configuration error: BFD instance \S+ has no neighbor/,
+    kind: 'missing-setting',
+    ours: /has no neighbor_ip/,
+  },
   { theirs: /^Unable to set uid\/gid for script/, kind: 'host-user', ours: /this node has no user/ },
   { theirs: /^Unable to set default user/, kind: 'bad-value', ours: /for "enable_script_security"/ },
 ];
@@ -69,7 +74,6 @@ export const THEIRS_ONLY: readonly Explanation[] = [
     text: /^Warning - cannot track route|^Route cannot be tracked|for routes is deprecated/,
     why: 'the meaning of route lines is not read yet',
   },
-  { text: /BFD instance \S+ has no neighbor address set/, why: 'bfd_instance is not kept yet' },
   { text: /no (scheduler|forwarding method) set, setting default/, why: 'a documented default is no fault' },
   { text: /^iptables not supported/, why: 'about the programs on its host' },
   {
@@ -105,6 +109,11 @@ export const OURS_ONLY: readonly (Explanation & { readonly kind: DiagnosticKind 
     kind: 'duplicate',
     text: /has \S+ already; this line has no effect/,
     why: 'keepalived takes the first and drops the other in silence',
+  },
+  {
+    kind: 'unresolved-reference',
+    text: /there is no usable bfd_instance/,
+    why: 'keepalived drops the tracking of a bfd_instance that it has disabled in silence',
   },
   { kind: 'ignored', text: /nothing tracks vrrp_script/, why: 'keepalived says it only in its log' },
   {
