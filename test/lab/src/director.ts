@@ -25,7 +25,7 @@ export interface DirectorSettings {
 }
 
 /** A guest is up after 2 to 5 seconds; under load, or on a machine without CPU to spare, it takes longer. */
-const bootMilliseconds = 60_000;
+const bootMilliseconds = 180_000;
 
 /** One director: boots it, talks to its steward, freezes it, takes its power away. */
 export class Director implements LabHost {

@@ -15,7 +15,7 @@ import { Requests, type Listener } from './requests.ts';
 import type { LabStatus } from './status.ts';
 
 export interface ExecOptions {
-  /** Milliseconds; then the command is killed and its code is 124. Default: 60 s. */
+  /** Milliseconds; then the command is killed and its code is 124. Default: 180 s. */
   timeout?: number;
 }
 
@@ -37,7 +37,7 @@ export interface WaitOptions {
   every?: number;
 }
 
-const execMilliseconds = 60_000;
+const execMilliseconds = 180_000;
 
 /** No lab, or one that cannot do what was asked; the message says what to do. */
 export class LabError extends Error {
@@ -145,7 +145,7 @@ export class Lab {
   async waitFor<T>(
     what: string,
     probe: () => Promise<T | undefined | false> | T | undefined | false,
-    { timeout = 30_000, every = 100 }: WaitOptions = {},
+    { timeout = 90_000, every = 100 }: WaitOptions = {},
   ): Promise<T> {
     const deadline = Date.now() + timeout;
     let last: unknown;

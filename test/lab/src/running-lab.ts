@@ -34,7 +34,7 @@ import type { LabStatus } from './status.ts';
 import { interfaceUp } from './templates.ts';
 
 /** From the start of the agents to the first answer; three times what an election at advert_int 2 and a check take. */
-const serveMilliseconds = 60_000;
+const serveMilliseconds = 240_000;
 
 /** A stamp whose set-up ended earlier than this is of one that nobody started a lab after. */
 const setupMilliseconds = 20_000;

@@ -6,7 +6,7 @@ import { killGroup, startGuest } from './guest.ts';
 import { memoryDirectory, usableCpus } from './kernel.ts';
 
 export interface GuestOptions {
-  /** Milliseconds from its start; then the guest is killed and this rejects. Default: 60 s. */
+  /** Milliseconds from its start; then the guest is killed and this rejects. Default: 180 s. */
   timeout?: number;
   /** Default: 512. */
   megabytes?: number;
@@ -31,7 +31,7 @@ export interface GuestRun {
  * first in PATH, and has no network but its loopback; it may make namespaces and links as it likes.
  */
 export async function runInGuest(script: string, options: GuestOptions = {}): Promise<GuestRun> {
-  const { timeout = 60_000, megabytes = 512, cpu = usableCpus().at(-1) ?? 0, files = {} } = options;
+  const { timeout = 180_000, megabytes = 512, cpu = usableCpus().at(-1) ?? 0, files = {} } = options;
   const directory = await mkdtemp(join(tmpdir(), 'kf-guest-'));
   try {
     await writeFile(join(directory, 'script'), script);

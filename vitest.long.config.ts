@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+/** Proofs against live peers that take too long for every check, or have not passed on a quiet machine yet. */
+export const beyondContinuousChecks = [
+  'test/interop/src/bfd-peers.interop.ts',
+  'test/interop/src/bfd-tracking.interop.ts',
+  'test/interop/src/checks-keepalived.interop.ts',
+  'test/interop/src/gossip-agents.interop.ts',
+  'test/interop/src/reload-storm.interop.ts',
+  'test/interop/src/snmp-keepalived.interop.ts',
+];
+
+/** `npm run long -- FILE`: these, one after the other. */
+export default defineConfig({
+  test: {
+    include: beyondContinuousChecks,
+    fileParallelism: false,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
+  },
+});
