@@ -83,10 +83,10 @@ export class LvsAgent {
     this.snapshot = undefined;
     this.events.length = 0;
     await waitFor(() => this.#connect(), {
-      deadline: 20_000,
+      deadline: 120_000,
       what: `a socket of the lvs process: ${this.log.join('\n')}`,
     });
-    await waitFor(() => this.hello, { deadline: 5_000, what: 'a hello' });
+    await waitFor(() => this.hello, { deadline: 60_000, what: 'a hello' });
     this.#send({ type: 'resume', incarnation: String(this.hello?.['incarnation']), after: 0 });
   }
 
@@ -96,7 +96,7 @@ export class LvsAgent {
     const revision = `r${this.#ids}`;
     this.#send({ type: 'configure', revision, settings });
     return waitFor(() => this.#answers.find((answer) => answer['revision'] === revision), {
-      deadline: 10_000,
+      deadline: 60_000,
       what: 'an answer to configure',
     });
   }
@@ -106,7 +106,7 @@ export class LvsAgent {
     const id = `c${this.#ids}`;
     this.#send({ type: 'command', id, command });
     const answer = await waitFor(() => this.#answers.find((one) => one['id'] === id), {
-      deadline: 10_000,
+      deadline: 60_000,
       what: 'an answer to a command',
     });
     return answer['outcome'];
@@ -137,12 +137,12 @@ export class LvsAgent {
   }
 
   /** Waits until the snapshot is as wanted. */
-  seen(what: string, condition: (snapshot: Snapshot) => unknown, deadline = 15_000): Promise<unknown> {
+  seen(what: string, condition: (snapshot: Snapshot) => unknown, deadline = 90_000): Promise<unknown> {
     return waitFor(() => this.snapshot && Boolean(condition(this.snapshot)), { deadline, what });
   }
 
   eventSeen(what: string, condition: (event: Event) => boolean): Promise<Event> {
-    return waitFor(() => this.events.find(condition), { deadline: 15_000, what });
+    return waitFor(() => this.events.find(condition), { deadline: 90_000, what });
   }
 
   async #connect(): Promise<boolean> {

@@ -183,7 +183,7 @@ async function underKeepalived(stand: LvsStand): Promise<Map<string, string>> {
         last = now;
         return now !== '' && performance.now() - since > 2_500 && now;
       },
-      { deadline: 20_000, what: `keepalived settled ${state}`, every: 250 },
+      { deadline: 120_000, what: `keepalived settled ${state}`, every: 250 },
     );
     tables.set(state, table);
   });
@@ -206,7 +206,7 @@ export const besideKeepalived: Step = {
     await agent.configure(settings);
     await walk(stand, async (state) => {
       try {
-        await waitFor(() => wholeTable() === expected.get(state), { deadline: 10_000, what: state, every: 200 });
+        await waitFor(() => wholeTable() === expected.get(state), { deadline: 60_000, what: state, every: 200 });
       } catch (error) {
         if (!(error instanceof WaitTimeout)) throw error;
         assert.equal(wholeTable(), expected.get(state), state);

@@ -64,7 +64,7 @@ function poolHas(server: string): boolean {
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  await waitFor(condition, { deadline: 15_000, what, every: 100 });
+  await waitFor(condition, { deadline: 90_000, what, every: 100 });
 }
 
 /** A client connection through the VIP, opened and kept with half a request sent. */
@@ -279,7 +279,7 @@ export const steps: readonly Step[] = [
       );
       assert.match(await connection.finish(), /200 OK/);
       await waitFor(async () => (await count()).total.active === 0, {
-        deadline: 15_000,
+        deadline: 90_000,
         what: 'no connection left',
         every: 200,
       });

@@ -68,7 +68,7 @@ export class LvsStand {
     const pid = this.#servers.get(`w${last}`) ?? 0;
     process.kill(-pid, 'SIGKILL');
     await waitFor(() => this.fetch(`http://192.168.1.${last}/`, []) === undefined, {
-      deadline: 5_000,
+      deadline: 60_000,
       what: `the end of w${last}`,
     });
   }
