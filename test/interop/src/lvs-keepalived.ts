@@ -148,6 +148,8 @@ function wholeTable(): string {
     ...ipvsadm('-Ln', '--thresholds')
       .split('\n')
       .filter((line) => /->.* \d/.test(line))
+      // Without the counts of connections: a server that comes back has those that it had, for as long as they last.
+      .map((line) => line.replace(/(?:\s+\d+){2}\s*$/, ''))
       .sort(),
   ].join('\n');
 }

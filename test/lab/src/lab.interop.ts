@@ -185,6 +185,6 @@ describe('runInGuest', () => {
   });
 
   it('kills one that does not end', async () => {
-    await expect(runInGuest('echo begun; sleep 600', { timeout: 6_000 })).rejects.toThrow(/after 6 s.*\n.*begun/);
+    await expect(runInGuest('echo begun; sleep 600', { timeout: 40_000 })).rejects.toThrow(/after 40 s.*\n.*begun/);
   });
 });
