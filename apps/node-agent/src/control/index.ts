@@ -88,6 +88,8 @@ class Control {
   #bfd: SupervisedProcess<BfdSettings, BfdCommand, BfdSnapshot, BfdEvent> | undefined;
   /** Of a bfd process that nothing is left for. */
   #bfdStopping: Promise<void> | undefined;
+  /** Its watch would keep a process alive that has ended everything else. */
+  #endDumps: (() => void) | undefined;
   #snmp: SnmpService | undefined;
   /** Told once the rows are those after the event. */
   #toTell: Notification[] = [];
@@ -218,6 +220,7 @@ class Control {
     if (this.#gather !== undefined) clearTimeout(this.#gather);
     this.#snmpNumbers.write();
     this.#spool.close();
+    this.#endDumps?.();
   }
 
   /** A file with errors must not stop what runs; where nothing runs and nothing good is kept, saying so and ending is all there is to do. */
@@ -455,7 +458,7 @@ class Control {
 
   /** Resolves when the node is told to end: `stop` hands over, `leave` ends this process alone. */
   #signals(): Promise<'stop' | 'leave'> {
-    dumpAtSignals(() => this.#node.dumpSource(), this.#options.log);
+    this.#endDumps = dumpAtSignals(() => this.#node.dumpSource(), this.#options.log);
     process.on('SIGHUP', () => {
       if (this.#ending) return;
       this.#reload ??= setTimeout(() => {
