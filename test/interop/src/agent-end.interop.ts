@@ -1,0 +1,55 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from '@keepfleet/testkit';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+const agent = fileURLToPath(new URL('../../../bin/keepfleet-agent', import.meta.url));
+const configuration =
+  'vrrp_instance V1 {\n interface lo\n virtual_router_id 9\n virtual_ipaddress { 192.0.2.100/24 }\n}\n';
+const deadline = 60_000;
+const namespace = `kf-end-${process.pid}`;
+
+let directory: string;
+let child: ChildProcess;
+let said = '';
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'kf-end-'));
+  execFileSync('ip', ['netns', 'add', namespace]);
+  execFileSync('ip', ['-n', namespace, 'link', 'set', 'lo', 'up']);
+  writeFileSync(join(directory, 'keepalived.conf'), configuration);
+  writeFileSync(join(directory, 'agent.yaml'), 'node: L1\n');
+  const options = [
+    '--config',
+    'keepalived.conf',
+    '--agent-config',
+    'agent.yaml',
+    '--run-dir',
+    'run',
+    '--state-dir',
+    'state',
+  ];
+  const words = options.map((word) => (word.startsWith('--') ? word : join(directory, word)));
+  child = spawn('ip', ['netns', 'exec', namespace, agent, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (said += text.toString()));
+});
+
+afterEach(() => {
+  for (const pid of execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).split('\n'))
+    if (pid !== '') process.kill(Number(pid), 'SIGKILL');
+  execFileSync('ip', ['netns', 'delete', namespace]);
+  rmSync(directory, { recursive: true });
+});
+
+it.each(['SIGTERM', 'SIGQUIT'] as const)('an agent ends at %s, with 0', async (signal) => {
+  await waitFor(() => said.includes('the configuration is in force'), { deadline, what: `a start; it said: ${said}` });
+  const file = join(directory, 'run/control.pid');
+  expect(existsSync(file)).toBe(true);
+  process.kill(Number(readFileSync(file, 'utf8')), signal);
+  await waitFor(() => child.exitCode !== null || child.signalCode !== null, { deadline, what: 'its end' });
+  expect([child.exitCode, child.signalCode], said).toEqual([0, null]);
+});
