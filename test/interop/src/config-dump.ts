@@ -27,6 +27,8 @@ export function dumpedInstances(lines: readonly string[]): Readonly<Record<strin
   if (start < 0) return undefined;
   for (const line of lines.slice(start + 1)) {
     if (line.startsWith('------<')) break;
+    // Every line of the section is indented; one that is not was logged by another of its processes in between.
+    if (!line.startsWith(' ')) continue;
     const name = /^ VRRP Instance = (.*)$/.exec(line)?.[1];
     if (name !== undefined) {
       current = instances[name] = {};

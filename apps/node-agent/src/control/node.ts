@@ -568,10 +568,14 @@ export class ControlNode implements CommandTarget {
     const told = JSON.stringify(instances);
     if (told === this.#toldMasters) return;
     this.#toldMasters = told;
-    void this.#lvsLink?.command({ kind: 'masters', instances }).then((outcome) => {
-      // Told again with the next report of the vrrp process.
-      if (!outcome.ok && this.#toldMasters === told) this.#toldMasters = undefined;
-    });
+    // Told again with the next report of the vrrp process.
+    const again = () => {
+      if (this.#toldMasters === told) this.#toldMasters = undefined;
+    };
+    // A link that is lost or closed meanwhile is no error: whoever is at its end next is told.
+    this.#lvsLink?.command({ kind: 'masters', instances }).then((outcome) => {
+      if (!outcome.ok) again();
+    }, again);
   }
 
   #tell(notificationsOf: (config: Configuration['config']) => readonly Notification[]): void {
