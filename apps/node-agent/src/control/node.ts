@@ -1,5 +1,4 @@
 import type { DumpSource } from './dump-signals.ts';
-import { createHash } from 'node:crypto';
 import { type BfdCommand, type BfdEvent, type BfdSettings, type BfdSnapshot, diagnosticText } from '@keepfleet/bfd';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
@@ -7,7 +6,7 @@ import type { MibRows, Notification } from '@keepfleet/mib';
 import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import { bfdEventText } from '../bfd/event-text.ts';
-import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
+import type { LinkClient, LinkListener, Outcome } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { lvsOutcomeSchema } from '../lvs/schemas.ts';
 import {
@@ -24,14 +23,13 @@ import { configuredValue, describeChange, refusalOf } from './changes.ts';
 import { errorText } from '../error-text.ts';
 import { type EventText, lvsEventText, vrrpEventText } from './events.ts';
 import { mibRows } from './mib-rows.ts';
+import { NodeProcess } from './node-process.ts';
 import { Notifications } from './notifications.ts';
 import { RouterHistory } from './router-history.ts';
 import { type NodeView, nodeState } from './node-state.ts';
 import type { OverrideStore } from './override-store.ts';
 import type { EventOrigin, EventSpool } from './spool.ts';
 
-/** How long a change may take until the processes have it in force. An SNMP manager's SET fails by itself after 4 s. */
-const APPLY_TIMEOUT_MS = 3_000;
 const EXPIRY_LOOK_MS = 60_000;
 
 export type VrrpLink = LinkClient<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
@@ -52,18 +50,6 @@ export interface NodeOptions {
   readonly notify: (notification: Notification) => void;
 }
 
-interface Half<Snapshot> {
-  snapshot: Snapshot | undefined;
-  hello: Hello | undefined;
-  /** Revision that the process has in force, and why it refused another. */
-  applied: string | undefined;
-  refusal: { revision: string; reason: string } | undefined;
-  /** Since when the process has said nothing, milliseconds since 1970; undefined while it speaks. */
-  silentSince: number | undefined;
-  /** When the snapshot was made. */
-  heardAt: number;
-}
-
 /**
  * What a node is to be, and what it is: configuration with overrides on their way to the vrrp and lvs processes, their
  * snapshots and events on their way to SNMP and the controller. Knows nothing of how any of them are reached.
@@ -79,38 +65,11 @@ export class ControlNode implements CommandTarget {
   /** The masters that the lvs process was told of last. */
   #toldMasters: string | undefined;
   #configProblem: string | undefined;
-  #vrrpLink: VrrpLink | undefined;
-  #lvsLink: LvsLink | undefined;
-  readonly #vrrp: Half<VrrpSnapshot> = {
-    snapshot: undefined,
-    hello: undefined,
-    applied: undefined,
-    refusal: undefined,
-    silentSince: undefined,
-    heardAt: 0,
-  };
-  readonly #lvs: Half<LvsSnapshot> = {
-    snapshot: undefined,
-    hello: undefined,
-    applied: undefined,
-    refusal: undefined,
-    silentSince: undefined,
-    heardAt: 0,
-  };
-  #bfdLink: BfdLink | undefined;
-  readonly #bfd: Half<BfdSnapshot> = {
-    snapshot: undefined,
-    hello: undefined,
-    applied: undefined,
-    refusal: undefined,
-    silentSince: undefined,
-    heardAt: 0,
-  };
-  readonly #waiting = new Set<() => void>();
+  readonly #vrrp: NodeProcess<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
+  readonly #lvs: NodeProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
+  readonly #bfd: NodeProcess<BfdSettings, BfdCommand, BfdSnapshot, BfdEvent>;
   readonly #history = new RouterHistory();
   readonly #notifications = new Notifications(this.#history);
-  /** The revisions that the processes were given last. */
-  #wanted: Readonly<Record<Role, string>> | undefined;
   #expiry: NodeJS.Timeout | undefined;
   members: readonly model.Member[] = [];
   /** What gossip says of the virtual routers that this node carries. */
@@ -126,53 +85,63 @@ export class ControlNode implements CommandTarget {
     this.#options = options;
     this.overrides = options.overrides;
     this.commands = new Commands(this);
-  }
-
-  link(vrrp: VrrpLink, lvs: LvsLink): void {
-    this.#vrrpLink = vrrp;
-    this.#lvsLink = lvs;
-  }
-
-  /** The bfd process is there only while there is something to do for it. */
-  set bfd(link: BfdLink | undefined) {
-    this.#bfdLink = link;
-  }
-
-  /** What the link to the vrrp process tells. */
-  readonly vrrpListener: LinkListener<VrrpSnapshot, VrrpEvent> = this.#watched(
-    this.#listener(
-      'vrrp',
-      this.#vrrp,
-      vrrpEventText,
-      () => this.#tellMasters(),
-      (event, at) => {
+    const common = {
+      log: options.log,
+      note: this.note.bind(this),
+      changed: options.changed,
+    };
+    this.#vrrp = new NodeProcess({
+      ...common,
+      role: 'vrrp',
+      textOf: vrrpEventText,
+      heard: ({ instances }) => {
+        this.#tellMasters();
+        this.routersChanged(instances);
+      },
+      happened: (event: VrrpEvent, at) => {
         this.#happened(event);
         this.#history.event(event, at);
         this.#tell((config) => this.#notifications.ofVrrp(event, config, at));
       },
-    ),
-  );
-  readonly lvsListener: LinkListener<LvsSnapshot, LvsEvent> = this.#listener(
-    'lvs',
-    this.#lvs,
-    lvsEventText,
-    () => {
-      this.#toldMasters = undefined;
-      this.#tellMasters();
-    },
-    (event) => {
-      this.#happened(event);
-      this.#tell((config) => this.#notifications.ofLvs(event, config));
-    },
-  );
+      disconnected: () => this.routersChanged([]),
+    });
+    this.#lvs = new NodeProcess({
+      ...common,
+      role: 'lvs',
+      textOf: lvsEventText,
+      connected: () => {
+        this.#toldMasters = undefined;
+        this.#tellMasters();
+      },
+      happened: (event: LvsEvent) => {
+        this.#happened(event);
+        this.#tell((config) => this.#notifications.ofLvs(event, config));
+      },
+    });
+    this.#bfd = new NodeProcess({ ...common, role: 'bfd', textOf: bfdEventText });
+  }
 
-  readonly bfdListener: LinkListener<BfdSnapshot, BfdEvent> = this.#listener(
-    'bfd',
-    this.#bfd,
-    bfdEventText,
-    () => undefined,
-    () => undefined,
-  );
+  link(vrrp: VrrpLink, lvs: LvsLink): void {
+    this.#vrrp.link = vrrp;
+    this.#lvs.link = lvs;
+  }
+
+  /** The bfd process is there only while there is something to do for it. */
+  set bfd(link: BfdLink | undefined) {
+    this.#bfd.link = link;
+  }
+
+  get vrrpListener(): LinkListener<VrrpSnapshot, VrrpEvent> {
+    return this.#vrrp.listener;
+  }
+
+  get lvsListener(): LinkListener<LvsSnapshot, LvsEvent> {
+    return this.#lvs.listener;
+  }
+
+  get bfdListener(): LinkListener<BfdSnapshot, BfdEvent> {
+    return this.#bfd.listener;
+  }
 
   /** Whether the configuration asks for a bfd process. */
   get wantsBfd(): boolean {
@@ -217,18 +186,15 @@ export class ControlNode implements CommandTarget {
     const settings = this.#effectiveSettings();
     if (settings === undefined) return 'no configuration is in force on this node; see its problems';
     this.#armExpiry();
-    const vrrpRevision = revisionOf(settings.vrrp);
-    const lvsRevision = revisionOf(settings.lvs);
-    const bfdRevision = revisionOf(settings.bfd);
-    this.#wanted = { vrrp: vrrpRevision, lvs: lvsRevision, bfd: bfdRevision };
-    this.#vrrpLink?.configure(vrrpRevision, { ...settings.vrrp, revision: vrrpRevision });
-    this.#lvsLink?.configure(lvsRevision, settings.lvs);
-    this.#bfdLink?.configure(bfdRevision, { ...settings.bfd, revision: bfdRevision });
+    const { vrrp, lvs, bfd } = settings;
+    this.#vrrp.configure((revision) => ({ ...vrrp, revision }));
+    this.#lvs.configure(() => lvs);
+    this.#bfd.configure((revision) => ({ ...bfd, revision }));
     this.#options.changed();
     const missing = await Promise.all([
-      this.#inForce('vrrp', this.#vrrp, vrrpRevision),
-      this.#inForce('lvs', this.#lvs, lvsRevision),
-      this.#bfdLink === undefined ? undefined : this.#inForce('bfd', this.#bfd, bfdRevision),
+      this.#vrrp.inForce(),
+      this.#lvs.inForce(),
+      this.#bfd.link === undefined ? undefined : this.#bfd.inForce(),
     ]);
     this.#options.changed();
     const reasons = missing.filter((one) => one !== undefined);
@@ -237,11 +203,7 @@ export class ControlNode implements CommandTarget {
 
   /** Why a process did not take what it was given last. */
   refusal(): string | undefined {
-    const wanted = Object.values(this.#wanted ?? {});
-    const refused = [this.#vrrp.refusal, this.#lvs.refusal, this.#bfd.refusal].find(
-      (one) => one !== undefined && wanted.includes(one.revision),
-    );
-    return refused?.reason;
+    return this.#vrrp.refusal ?? this.#lvs.refusal ?? this.#bfd.refusal;
   }
 
   refusalOf(change: OverrideChange): string | undefined {
@@ -257,14 +219,12 @@ export class ControlNode implements CommandTarget {
     return this.#configured?.vrrp.instances.map((instance) => instance.name) ?? [];
   }
 
-  async relinquish(instance: string): Promise<Outcome> {
-    if (this.#vrrpLink === undefined) return { ok: false, reason: 'the vrrp process is not running' };
-    return this.#vrrpLink.command({ kind: 'relinquish', instance });
+  relinquish(instance: string): Promise<Outcome> {
+    return this.#vrrp.command({ kind: 'relinquish', instance });
   }
 
   async countConnections(command: Extract<LvsCommand, { kind: 'connections' }>): Promise<LvsOutcome> {
-    if (this.#lvsLink === undefined) return { ok: false, reason: 'the lvs process is not running' };
-    const outcome = await this.#lvsLink.command(command);
+    const outcome = await this.#lvs.command(command);
     if (!outcome.ok) return outcome;
     const answer = lvsOutcomeSchema.safeParse(outcome.value);
     return answer.success
@@ -296,20 +256,8 @@ export class ControlNode implements CommandTarget {
   }
 
   /** Resolves when both processes have told their state, or after so many milliseconds. */
-  heardBoth(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(check);
-        resolve();
-      };
-      const check = () => {
-        if (this.#vrrp.snapshot !== undefined && this.#lvs.snapshot !== undefined) end();
-      };
-      const timer = setTimeout(end, timeoutMs);
-      this.#waiting.add(check);
-      check();
-    });
+  async heardBoth(timeoutMs: number): Promise<void> {
+    await Promise.all([this.#vrrp.heard(timeoutMs), this.#lvs.heard(timeoutMs)]);
   }
 
   /** `upTimeZero`: where sysUpTime is zero, milliseconds since 1970. */
@@ -335,8 +283,8 @@ export class ControlNode implements CommandTarget {
   /** For the metrics: of a process that is silent there is nothing to tell. */
   heard(): { readonly vrrp: VrrpSnapshot | undefined; readonly lvs: LvsSnapshot | undefined } {
     return {
-      vrrp: this.#vrrp.silentSince === undefined ? this.#vrrp.snapshot : undefined,
-      lvs: this.#lvs.silentSince === undefined ? this.#lvs.snapshot : undefined,
+      vrrp: this.#vrrp.current,
+      lvs: this.#lvs.current,
     };
   }
 
@@ -356,9 +304,9 @@ export class ControlNode implements CommandTarget {
 
   close(): void {
     if (this.#expiry !== undefined) clearTimeout(this.#expiry);
-    this.#vrrpLink?.close();
-    this.#lvsLink?.close();
-    this.#bfdLink?.close();
+    this.#vrrp.link?.close();
+    this.#lvs.link?.close();
+    this.#bfd.link?.close();
   }
 
   #view(): NodeView {
@@ -374,9 +322,9 @@ export class ControlNode implements CommandTarget {
       configHash: this.#configuration?.hash ?? '',
       problems: [
         ...(this.#configProblem === undefined ? [] : [`config: ${this.#configProblem}`]),
-        ...this.#halfProblems('vrrp', this.#vrrp),
-        ...this.#halfProblems('lvs', this.#lvs),
-        ...(this.#bfdLink === undefined ? [] : [...this.#halfProblems('bfd', this.#bfd), ...this.#lostSessions()]),
+        ...this.#vrrp.problems,
+        ...this.#lvs.problems,
+        ...(this.#bfd.link === undefined ? [] : [...this.#bfd.problems, ...this.#lostSessions()]),
         ...this.#withoutEffect.map(
           (override) =>
             `override ${override.id} has no effect: ${describeChange(override.change)}, which the configuration does not have`,
@@ -388,18 +336,6 @@ export class ControlNode implements CommandTarget {
         ...this.otherProblems(),
       ],
     };
-  }
-
-  #halfProblems(role: Role, half: Half<unknown>): string[] {
-    if (half.hello === undefined) return [`${role}: its process is not connected`];
-    const refused = half.refusal === undefined ? [] : [`${role}: settings were refused: ${half.refusal.reason}`];
-    const silent =
-      half.silentSince === undefined
-        ? []
-        : [
-            `${role}: its process (${half.hello.pid}) has said nothing since ${new Date(half.silentSince).toISOString()}, and its state is as old: it is stopped or held up; \`kill -CONT ${half.hello.pid}\` lets a stopped one go on, \`kill -9 ${half.hello.pid}\` has it started anew`,
-          ];
-    return [...silent, ...half.hello.problems.map((problem) => `${role}: ${problem}`), ...refused];
   }
 
   #lostSessions(): string[] {
@@ -417,136 +353,8 @@ export class ControlNode implements CommandTarget {
     return settings;
   }
 
-  /** Waits until the process has the revision; the answer says why it has not. */
-  #inForce(role: Role, half: Half<unknown>, revision: string): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      const end = (answer: string | undefined) => {
-        clearTimeout(timer);
-        this.#waiting.delete(check);
-        resolve(answer);
-      };
-      const check = () => {
-        if (half.applied === revision) end(undefined);
-        else if (half.refusal?.revision === revision) end(`the ${role} process refused it: ${half.refusal.reason}`);
-        else if (half.silentSince !== undefined)
-          end(
-            `kept, but the ${role} process does not answer: it is stopped or held up; it gets the change when it goes on`,
-          );
-      };
-      const timer = setTimeout(
-        () =>
-          end(
-            `kept, but the ${role} process ${half.hello === undefined ? 'is not running; it gets the change when it is back' : 'has not confirmed it'}`,
-          ),
-        APPLY_TIMEOUT_MS,
-      );
-      this.#waiting.add(check);
-      check();
-    });
-  }
-
-  #watched(listener: LinkListener<VrrpSnapshot, VrrpEvent>): LinkListener<VrrpSnapshot, VrrpEvent> {
-    return {
-      ...listener,
-      snapshot: (snapshot, at) => {
-        listener.snapshot(snapshot, at);
-        this.routersChanged(snapshot.instances);
-      },
-      disconnected: (reason) => {
-        listener.disconnected(reason);
-        this.routersChanged([]);
-      },
-    };
-  }
-
   #happened(event: VrrpEvent | LvsEvent): void {
     if (this.#configuration !== undefined) this.#options.happened(event, this.#configuration);
-  }
-
-  #listener<Snapshot, Event>(
-    role: Role,
-    half: Half<Snapshot>,
-    textOf: (event: Event) => EventText,
-    heard: () => void,
-    alsoTell: (event: Event, at: number) => void,
-  ): LinkListener<Snapshot, Event> {
-    const changed = () => {
-      for (const check of this.#waiting) check();
-      this.#options.changed();
-    };
-    return {
-      connected: (hello) => {
-        if (half.hello?.incarnation !== hello.incarnation) half.applied = undefined;
-        half.hello = hello;
-        half.applied = hello.revision ?? undefined;
-        this.#options.log.info(
-          { role, processPid: hello.pid, revision: hello.revision },
-          `the ${role} process is connected`,
-        );
-        if (role === 'lvs') heard();
-        changed();
-      },
-      snapshot: (snapshot, at) => {
-        half.snapshot = snapshot;
-        half.heardAt = at;
-        if (role === 'vrrp') heard();
-        changed();
-      },
-      problems: (problems) => {
-        if (half.hello !== undefined) half.hello = { ...half.hello, problems: [...problems] };
-        changed();
-      },
-      silent: (isSilent) => {
-        half.silentSince = isSilent ? half.heardAt : undefined;
-        const pid = String(half.hello?.pid);
-        this.note({
-          severity: isSilent ? 'error' : 'info',
-          kind: 'agent.process',
-          subject: role,
-          message: isSilent
-            ? `the ${role} process (${pid}) says nothing any more: it is stopped or held up, and what is shown of it is old`
-            : `the ${role} process (${pid}) speaks again`,
-          attributes: { state: isSilent ? 'silent' : 'up' },
-        });
-        changed();
-      },
-      event: (event, at, position) => {
-        const news = this.note(textOf(event), new Date(at), { role, ...position });
-        if (news) alsoTell(event, at);
-        changed();
-      },
-      missed: (count) =>
-        this.note({
-          severity: 'error',
-          kind: 'agent.events-missed',
-          subject: role,
-          message: `${count} events of the ${role} process were dropped: control was away for longer than it keeps them`,
-          attributes: { count: String(count) },
-        }),
-      applied: (revision) => {
-        half.applied = revision;
-        half.refusal = undefined;
-        changed();
-      },
-      refused: (revision, reason) => {
-        half.refusal = { revision, reason };
-        this.note({
-          severity: 'error',
-          kind: 'config.refused',
-          subject: role,
-          message: `the ${role} process refused its settings: ${reason}`,
-          attributes: {},
-        });
-        changed();
-      },
-      disconnected: () => {
-        half.hello = undefined;
-        half.snapshot = undefined;
-        half.applied = undefined;
-        half.silentSince = undefined;
-        changed();
-      },
-    };
   }
 
   /** An override that ends by itself is told like one that somebody cleared. */
@@ -563,7 +371,7 @@ export class ControlNode implements CommandTarget {
   /** Connection synchronisation sends on a master and takes on a backup. */
   #tellMasters(): void {
     const { snapshot } = this.#vrrp;
-    if (snapshot === undefined || this.#lvs.hello === undefined) return;
+    if (snapshot === undefined || !this.#lvs.isConnected) return;
     const instances = snapshot.instances.filter(({ state }) => state === 'master').map(({ name }) => name);
     const told = JSON.stringify(instances);
     if (told === this.#toldMasters) return;
@@ -573,7 +381,7 @@ export class ControlNode implements CommandTarget {
       if (this.#toldMasters === told) this.#toldMasters = undefined;
     };
     // A link that is lost or closed meanwhile is no error: whoever is at its end next is told.
-    this.#lvsLink?.command({ kind: 'masters', instances }).then((outcome) => {
+    this.#lvs.command({ kind: 'masters', instances }).then((outcome) => {
       if (!outcome.ok) again();
     }, again);
   }
@@ -598,8 +406,4 @@ export class ControlNode implements CommandTarget {
       );
     }, wait);
   }
-}
-
-function revisionOf(settings: unknown): string {
-  return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 16);
 }
