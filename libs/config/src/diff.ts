@@ -59,7 +59,9 @@ export function isEmptyDiff(diff: ConfigDiff): boolean {
 }
 
 /** Where something is written is no part of what it means. */
-const POSITIONS: ReadonlySet<string> = new Set(['at', 'places']);
+function isPosition(field: string): boolean {
+  return field === 'at' || field === 'places';
+}
 
 function diffLists<T extends object>(
   previous: readonly T[],
@@ -82,11 +84,13 @@ function diffLists<T extends object>(
 }
 
 function changedFields(before: object, after: object): readonly string[] {
+  // Nearly all of a large configuration is the same.
+  if (same(before, after)) return [];
   const old = new Map<string, unknown>(Object.entries(before));
   const now = new Map<string, unknown>(Object.entries(after));
   return [...new Set([...old.keys(), ...now.keys()])].flatMap((field) => {
     const [from, to] = [old.get(field), now.get(field)];
-    if (POSITIONS.has(field) || same(from, to)) return [];
+    if (isPosition(field) || same(from, to)) return [];
     return field === 'realServers' && isKeyedList(from) && isKeyedList(to) ? changedInList(field, from, to) : [field];
   });
 }
@@ -112,11 +116,14 @@ function isKeyedList(value: unknown): value is readonly Keyed[] {
 function same(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (Array.isArray(a) && Array.isArray(b)) {
-    return a.length === b.length && a.every((item: unknown, i) => same(item, b[i]));
+    if (a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i++) if (!same(a[i], b[i])) return false;
+    return true;
   }
   if (!isObject(a) || !isObject(b) || Array.isArray(a) || Array.isArray(b)) return false;
-  const fields = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...fields].every((field) => POSITIONS.has(field) || same(a[field], b[field]));
+  for (const field in a) if (!isPosition(field) && !same(a[field], b[field])) return false;
+  for (const field in b) if (!(field in a) && !isPosition(field) && b[field] !== undefined) return false;
+  return true;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -127,10 +127,7 @@ function mayName(text: string): boolean {
 }
 
 function collectFromStatement({ words, block }: Statement, next: Statement | undefined, values: Set<string>): void {
-  const first = words.findIndex(
-    ({ text }, index) =>
-      mayName(text) && (SECRET_WORD.test(text) || (text === 'key' && KEY_PARAMETER.test(words[index + 1]?.text ?? ''))),
-  );
+  const first = secretWord(words);
   if (first >= 0) {
     const parameters = words.slice(first + 1);
     for (const { text } of parameters) addWord(text, values);
@@ -143,6 +140,15 @@ function collectFromStatement({ words, block }: Statement, next: Statement | und
     const statement = inner[i];
     if (statement !== undefined) collectFromStatement(statement, inner[i + 1], values);
   }
+}
+
+function secretWord(words: Statement['words']): number {
+  for (let i = 0; i < words.length; i++) {
+    const { text } = words[i] ?? words[0];
+    if (!mayName(text)) continue;
+    if (SECRET_WORD.test(text) || (text === 'key' && KEY_PARAMETER.test(words[i + 1]?.text ?? ''))) return i;
+  }
+  return -1;
 }
 
 function wordsWithin(statements: readonly Statement[] | undefined): Statement['words'][number][] {

@@ -19,7 +19,9 @@ export function familyOf(address: IpAddress): Family {
 
 /** Any spelling of an IPv4 or IPv6 address, without scope or prefix. */
 export function parseIp(text: string): Result<IpAddress, AddressError> {
-  const bytes = text.includes(':') ? ipv6Bytes(text) : ipv4Bytes(text);
+  // The one spelling of an IPv4 address that is taken is the canonical one.
+  if (isIpv4(text)) return ok(text);
+  const bytes = text.includes(':') ? ipv6Bytes(text) : undefined;
   return bytes === undefined ? err({ kind: 'bad-address', text }) : ok(formatIp(bytes));
 }
 
@@ -76,11 +78,29 @@ export function compareIp(a: IpAddress, b: IpAddress): number {
   return 0;
 }
 
+/** Four decimal octets without leading zeros; by characters, for a large configuration has tens of thousands. */
+function isIpv4(text: string): text is IpAddress {
+  let dots = 0;
+  let octet = -1;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) {
+      if (octet < 0 || ++dots > 3) return false;
+      octet = -1;
+    } else if (code >= ZERO && code <= NINE && octet !== 0) {
+      octet = (octet < 0 ? 0 : octet * 10) + code - ZERO;
+      if (octet > 255) return false;
+    } else return false;
+  }
+  return dots === 3 && octet >= 0;
+}
+
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+
 function ipv4Bytes(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255))
-    return undefined;
-  return Uint8Array.from(parts, Number);
+  return isIpv4(text) ? Uint8Array.from(text.split('.'), Number) : undefined;
 }
 
 function ipv6Bytes(text: string): Uint8Array<ArrayBuffer> | undefined {

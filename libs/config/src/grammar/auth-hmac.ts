@@ -30,7 +30,7 @@ const keyLine = syntax('1..255 KEY', `7 ${'k'.repeat(MIN_KEY)}`, (args: Argument
   }
   const secret = word.text.startsWith('hex:') ? word.text.slice(4).toLowerCase() : hexOf(word.text);
   if (!/^([0-9a-f]{2})*$/.test(secret) || secret.length < 2 * MIN_KEY || secret.length > 2 * MAX_KEY)
-    return args.bad({ ...word, text: '…' }, `a key of ${MIN_KEY} to ${MAX_KEY} bytes, as text or as hex:…`);
+    return args.bad({ text: '…', at: word.at }, `a key of ${MIN_KEY} to ${MAX_KEY} bytes, as text or as hex:…`);
   return { id, secret };
 });
 

@@ -2,6 +2,9 @@ import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { Statement } from '../syntax/tree.ts';
 import type { Word } from '../syntax/words.ts';
 
+/** What a parameter says, and where. */
+export type Found = Pick<Word, 'text' | 'at'>;
+
 /** The parameters of one statement, taken from left to right; what is wrong with them is reported where it stands. */
 export class Arguments {
   readonly diagnostics: Diagnostics;
@@ -56,7 +59,7 @@ export class Arguments {
     this.diagnostics.error('missing-parameter', at, `"${this.keyword.text}" ends here, ${what} is expected after it`);
   }
 
-  bad(word: Word, expected: string): undefined {
+  bad(word: Found, expected: string): undefined {
     this.#failed = true;
     this.diagnostics.error(
       'bad-value',
@@ -65,7 +68,7 @@ export class Arguments {
     );
   }
 
-  outOfRange(word: Word, range: string): undefined {
+  outOfRange(word: Found, range: string): undefined {
     this.#failed = true;
     this.diagnostics.warning(
       'out-of-range',

@@ -21,8 +21,8 @@ const statusCodes = syntax('100..599[-100..599] …', '200-299 304', (args: Argu
       args.bad(next, `status codes of ${MIN_STATUS} to ${MAX_STATUS}`);
       continue;
     }
-    const low = wholeNumber(args, { ...next, text: first }, MIN_STATUS, MAX_STATUS);
-    const high = wholeNumber(args, { ...next, text: last }, MIN_STATUS, MAX_STATUS);
+    const low = wholeNumber(args, { text: first, at: next.at }, MIN_STATUS, MAX_STATUS);
+    const high = wholeNumber(args, { text: last, at: next.at }, MIN_STATUS, MAX_STATUS);
     if (low === undefined || high === undefined) continue;
     if (low <= high) found.push({ first: low, last: high });
     else args.bad(next, 'a range that begins with its lower end');

@@ -1,6 +1,5 @@
 import { type Family, type IpAddress, familyOf, parseIp } from '@keepfleet/wire';
-import type { Word } from '../syntax/words.ts';
-import type { Arguments } from './context.ts';
+import type { Arguments, Found } from './context.ts';
 import { type Form, described, syntax } from './form.ts';
 
 /** Takes a value from the parameters. Undefined means that it was wrong, that this is reported, and that nothing is to be set. */
@@ -14,8 +13,9 @@ export const MAX_SECONDS = 4_294.967295;
 const MICROS = 1_000_000;
 
 export function integer(low: number, high: number): Reader<number> {
+  const what = `a number from ${low} to ${high}`;
   return described({ kind: 'integer', low, high }, (args: Arguments) => {
-    const word = args.need(`a number from ${low} to ${high}`);
+    const word = args.need(what);
     return word === undefined ? undefined : wholeNumber(args, word, low, high);
   });
 }
@@ -48,8 +48,9 @@ export function word(what: string): Reader<string> {
 }
 
 export function oneOf<T extends string>(...choices: readonly T[]): Reader<T> {
+  const what = choices.join(' or ');
   return described({ kind: 'choice', choices }, (args: Arguments) => {
-    const found = args.need(choices.join(' or '));
+    const found = args.need(what);
     if (found === undefined) return undefined;
     return choices.find((choice) => choice === found.text) ?? args.bad(found, choices.join(', '));
   });
@@ -164,7 +165,7 @@ export function commandWords(line: string): readonly string[] {
   return current === undefined ? found : [...found, current];
 }
 
-export function wholeNumber(args: Arguments, found: Word, low: number, high: number): number | undefined {
+export function wholeNumber(args: Arguments, found: Found, low: number, high: number): number | undefined {
   if (!/^[+-]?\d+$/.test(found.text)) return args.bad(found, `a number from ${low} to ${high}`);
   const value = Number(found.text);
   if (value >= low && value <= high) return value === 0 ? 0 : value;

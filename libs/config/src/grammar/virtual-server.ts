@@ -55,7 +55,7 @@ export interface VirtualServerSettings extends ServerSettings {
   persistencePrefix: number;
   persistenceEngine: string;
   hashed: boolean;
-  realServers: readonly RealServerDraft[];
+  realServers: RealServerDraft[];
   sorryServer: { readonly address: IpAddress; readonly port: number };
   sorryInhibit: boolean;
   sorryForwarding: Forwarding;
@@ -162,7 +162,10 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
       const settings = draft<RealServerSettings>(at);
       if (block !== undefined) readBlock(realServer, settings, block, args.diagnostics);
       if (server === undefined || port === undefined) return;
-      assign(target, 'realServers', [...(target.set.realServers ?? []), { ...settings, address: server, port }], at);
+      const { set, places } = settings;
+      const servers = target.set.realServers ?? [];
+      servers.push({ at, set, places, address: server, port });
+      assign(target, 'realServers', servers, at);
     },
   },
   persistence_timeout: sets('persistenceTimeout', optional(seconds(1, MAX_PERSISTENCE), BARE_PERSISTENCE)),

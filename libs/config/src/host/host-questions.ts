@@ -24,8 +24,20 @@ export interface HostQuestions {
   readonly groups: readonly Use[];
 }
 
+/** A model never changes, and who gathers the facts asks before who checks them. */
+const answered = new WeakMap<KeepalivedConfig, HostQuestions>();
+
 export function hostQuestions(config: KeepalivedConfig): HostQuestions {
-  const commands = [...commandsOf(config, { by: 'global_defs', at: undefined })];
+  const known = answered.get(config);
+  if (known !== undefined) return known;
+  const questions = questionsOf(config);
+  answered.set(config, questions);
+  return questions;
+}
+
+function questionsOf(config: KeepalivedConfig): HostQuestions {
+  const commands: CommandUse[] = [];
+  collectCommands(config, { value: {} }, '', commands);
   const { scriptUser } = config.globalDefs;
   const first = commands[0]?.at ?? NOWHERE;
   const accounts = [
@@ -72,44 +84,53 @@ interface CommandUse {
   readonly at: Position;
 }
 
+/** The objects that a value is in. */
 interface Around {
-  readonly by: string;
-  readonly at: Position | undefined;
-  readonly places?: Readonly<Record<string, unknown>>;
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly outer?: Around;
 }
 
 const NOWHERE: Position = { file: '', line: 1, column: 1 };
 
 /** Every command of a model, wherever it is: what has an `argv` is one. */
-function* commandsOf(value: unknown, around: Around, field = ''): Generator<CommandUse> {
+function collectCommands(value: object, around: Around, field: string, found: CommandUse[]): void {
   if (Array.isArray(value)) {
-    for (const item of value) yield* commandsOf(item, around, field);
+    for (const item of value as readonly unknown[])
+      if (typeof item === 'object' && item !== null) collectCommands(item, around, field, found);
     return;
   }
   if (!isRecord(value)) return;
-  const { argv, user, group } = value;
-  if (Array.isArray(argv)) {
+  if (Array.isArray(value['argv'])) {
+    const { argv, user, group } = value;
     const program: unknown = argv[0];
     // What the shell alone understands, as in `</dev/tcp/127.0.0.1/80`, is no name of a program.
     if (typeof program !== 'string' || !/^[\w./~+-]/.test(program)) return;
-    yield {
+    found.push({
       program,
       ...(typeof user === 'string' ? { user } : {}),
       ...(typeof group === 'string' ? { group } : {}),
-      by: around.by,
-      at: position(around.places?.[field]) ?? around.at ?? NOWHERE,
-    };
+      ...whereOf(around, field),
+    });
     return;
   }
-  const { name, key, at, places } = value;
-  const inner: Around = {
-    by: typeof name === 'string' ? name : typeof key === 'string' ? key : around.by,
-    at: position(at) ?? around.at,
-    ...(isRecord(places) ? { places } : around.places === undefined ? {} : { places: around.places }),
-  };
-  for (const [next, item] of Object.entries(value)) {
-    if (typeof item === 'object' && next !== 'places' && next !== 'at') yield* commandsOf(item, inner, next);
+  const inner: Around = { value, outer: around };
+  for (const next in value) {
+    const item = value[next];
+    if (typeof item === 'object' && item !== null && next !== 'places' && next !== 'at')
+      collectCommands(item, inner, next, found);
   }
+}
+
+/** The nearest name around a command, and the place of its keyword, else of the block around it. */
+function whereOf(around: Around, field: string): Pick<CommandUse, 'by' | 'at'> {
+  let [by, at, places]: [string | undefined, Position | undefined, unknown] = [undefined, undefined, undefined];
+  for (let one: Around | undefined = around; one !== undefined; one = one.outer) {
+    const { name, key } = one.value;
+    by ??= typeof name === 'string' ? name : typeof key === 'string' ? key : undefined;
+    at ??= position(one.value['at']);
+    places ??= one.value['places'];
+  }
+  return { by: by ?? 'global_defs', at: (isRecord(places) ? position(places[field]) : undefined) ?? at ?? NOWHERE };
 }
 
 function position(value: unknown): Position | undefined {

@@ -1,7 +1,7 @@
 import type { Diagnostics } from '../diagnostics.ts';
 import { CHECKERS, type CheckSettings, type TimingSettings } from '../grammar/checks.ts';
 import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
-import type { Check, CheckTls } from './check.ts';
+import type { Check, CheckTls, Connection } from './check.ts';
 import type { TrackFile } from './model.ts';
 
 const SECOND = 1_000_000;
@@ -37,16 +37,15 @@ export function resolveCheck(
     rise: set.rise ?? 1,
     ...(set.latency === undefined ? {} : { latency: set.latency }),
   };
-  const { bindAddress, bindPort, bindInterface, mark } = set;
-  const connection = {
+  const connection: { -readonly [K in keyof Connection]: Connection[K] } = {
     address: set.connectAddress ?? server.address,
     port: set.connectPort ?? port,
     timeout: timing('connectTimeout') ?? DEFAULT_CONNECT_TIMEOUT,
-    ...(bindAddress === undefined ? {} : { bindAddress }),
-    ...(bindPort === undefined ? {} : { bindPort }),
-    ...(bindInterface === undefined ? {} : { bindInterface }),
-    ...(mark === undefined ? {} : { mark }),
   };
+  if (set.bindAddress !== undefined) connection.bindAddress = set.bindAddress;
+  if (set.bindPort !== undefined) connection.bindPort = set.bindPort;
+  if (set.bindInterface !== undefined) connection.bindInterface = set.bindInterface;
+  if (set.mark !== undefined) connection.mark = set.mark;
   switch (kind.kind) {
     case 'tcp':
       return { ...base, kind: 'tcp', connection };

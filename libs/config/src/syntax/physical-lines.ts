@@ -3,42 +3,80 @@ import { withoutComment } from './comment.ts';
 import { SourceText } from './source-text.ts';
 
 /** What makes a line more than words and braces between blanks. */
-const SPECIAL = /["'#!\\$@~\0\r\u0080-\uffff]/;
+const SPECIAL = /["'#!\\$@~\0\r\u0080-\uffff]/g;
 
 /** What the preprocessor itself looks at. */
 const DIRECTIVE = /^(?:include|random_seed)/;
 
 /** The lines of a file without their comments; lines that keepalived cannot hold are reported and left out. */
-export function* physicalLines(
-  file: string,
-  text: string,
-  lineBytes: number,
-  diagnostics: Diagnostics,
-): Generator<SourceText> {
-  let number = 0;
-  let start = 0;
-  while (start < text.length) {
-    const newline = text.indexOf('\n', start);
-    const end = newline < 0 ? text.length : newline;
-    number++;
-    const written = text.slice(start, end);
-    start = end + 1;
-    if (written.length < lineBytes && !SPECIAL.test(written)) {
-      yield SourceText.written(file, number, written).trim();
-      continue;
+export class PhysicalLines implements Iterator<SourceText> {
+  readonly #file: string;
+  readonly #text: string;
+  readonly #lineBytes: number;
+  readonly #diagnostics: Diagnostics;
+  #number = 0;
+  #start = 0;
+  /** Where the next special character is. */
+  #special = -1;
+  /** Whether the line handed out last has nothing for the preprocessor to do: most of a large file are such. */
+  plain = false;
+
+  constructor(file: string, text: string, lineBytes: number, diagnostics: Diagnostics) {
+    this.#file = file;
+    this.#text = text;
+    this.#lineBytes = lineBytes;
+    this.#diagnostics = diagnostics;
+  }
+
+  next(): IteratorResult<SourceText, undefined> {
+    const text = this.#text;
+    while (this.#start < text.length) {
+      const start = this.#start;
+      const newline = text.indexOf('\n', start);
+      const end = newline < 0 ? text.length : newline;
+      this.#number++;
+      this.#start = end + 1;
+      if (end - start < this.#lineBytes && end <= this.#specialFrom(start)) {
+        const value = trimmed(this.#file, this.#number, text, start, end);
+        this.plain = !DIRECTIVE.test(value.text);
+        return { done: false, value };
+      }
+      this.plain = false;
+      const value = this.#marked(text.slice(start, end).replace(/\r+$/, ''));
+      if (value !== undefined) return { done: false, value };
     }
-    const raw = written.replace(/\r+$/, '');
-    const line = SourceText.written(file, number, raw.replaceAll('\r', ' '));
+    return { done: true, value: undefined };
+  }
+
+  #specialFrom(start: number): number {
+    if (this.#special < start) {
+      SPECIAL.lastIndex = start;
+      this.#special = SPECIAL.test(this.#text) ? SPECIAL.lastIndex - 1 : Infinity;
+    }
+    return this.#special;
+  }
+
+  #marked(raw: string): SourceText | undefined {
+    const line = SourceText.written(this.#file, this.#number, raw.replaceAll('\r', ' '));
     if (raw.includes('\0')) {
       const at = line.position(raw.indexOf('\0'));
-      diagnostics.error('binary-line', at, 'the line has a NUL byte and is dropped');
-    } else if (fits(line, lineBytes, diagnostics)) yield marked(line);
+      this.#diagnostics.error('binary-line', at, 'the line has a NUL byte and is dropped');
+      return undefined;
+    }
+    return fits(line, this.#lineBytes, this.#diagnostics) ? marked(line) : undefined;
   }
 }
 
-/** Whether a line has nothing for the preprocessor to do: most of a large file are such. */
-export function isPlain(text: string): boolean {
-  return !SPECIAL.test(text) && !DIRECTIVE.test(text);
+/** A part of a text of ASCII alone, without the blanks around it. */
+function trimmed(file: string, line: number, text: string, start: number, end: number): SourceText {
+  let [from, to] = [start, end];
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return SourceText.written(file, line, text.slice(from, to), from - start + 1);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
 }
 
 /** Whether keepalived could hold the line; that it could not is reported. */

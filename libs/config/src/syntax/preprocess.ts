@@ -14,15 +14,7 @@ import {
   mustRead,
   patternKind,
 } from './include.ts';
-import {
-  HIDDEN_BACKSLASH,
-  continuation,
-  fits,
-  isOpenDefinition,
-  isPlain,
-  physicalLines,
-  unclosed,
-} from './physical-lines.ts';
+import { HIDDEN_BACKSLASH, PhysicalLines, continuation, fits, isOpenDefinition, unclosed } from './physical-lines.ts';
 import type { Limits } from './limits.ts';
 import { type Random, repeatableRandom } from './random.ts';
 import { type Bindings, isRepeat, parametersEnd, readRepeat } from './repeat.ts';
@@ -85,9 +77,10 @@ export class Preprocessor {
   /** The lines of a file with everything that it includes. */
   *lines(file: string, text: string, depth = 0): Generator<SourceText> {
     this.sources.set(file, text);
-    const source = physicalLines(file, text, this.#options.limits.lineBytes, this.#diagnostics);
-    for (const first of source) {
-      if (isPlain(first.text)) {
+    const source = new PhysicalLines(file, text, this.#options.limits.lineBytes, this.#diagnostics);
+    for (let next = source.next(); next.done !== true; next = source.next()) {
+      const first = next.value;
+      if (source.plain) {
         if (first.text !== '') yield first;
         continue;
       }

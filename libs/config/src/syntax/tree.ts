@@ -6,7 +6,7 @@ import { type Word, pieces } from './words.ts';
 /** A keyword, or the item of a block of items, with its parameters and its block if it has one. */
 export interface Statement {
   readonly words: readonly [Word, ...Word[]];
-  block?: Block;
+  block?: Block | undefined;
 }
 
 export interface Block {
@@ -106,11 +106,15 @@ function reportDepth(at: Position, deepest: number, diagnostics: Diagnostics): v
 }
 
 function statementOf(words: readonly Word[], block: Block | undefined): Statement | undefined {
-  const [first, ...more] = words;
-  if (first === undefined) return undefined;
-  const statement: Statement = { words: [first, ...more] };
+  if (!isFilled(words)) return undefined;
+  // A field that comes later would change the shape that V8 knows.
+  const statement: Statement = { words, block: undefined };
   block?.statements.push(statement);
   return statement;
+}
+
+function isFilled(words: readonly Word[]): words is readonly [Word, ...Word[]] {
+  return words.length > 0;
 }
 
 function reportOpen(

@@ -1,11 +1,24 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { SourceText } from './source-text.ts';
 
-export interface Word {
-  readonly kind: 'word';
+export class Word {
+  readonly kind = 'word';
   readonly text: string;
   readonly quoted: boolean;
-  readonly at: Position;
+  readonly #line: SourceText;
+  readonly #index: number;
+
+  constructor(text: string, quoted: boolean, line: SourceText, index: number) {
+    this.text = text;
+    this.quoted = quoted;
+    this.#line = line;
+    this.#index = index;
+  }
+
+  /** Made when it is asked for: of most words nobody does. */
+  get at(): Position {
+    return this.#line.position(this.#index);
+  }
 }
 
 export type Piece = Word | { readonly kind: 'open' | 'close'; readonly at: Position };
@@ -46,6 +59,10 @@ const DOLLAR = 0x24;
 export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Piece[] {
   const { text } = line;
   const found: Piece[] = [];
+  if (!/["'$]/.test(text)) {
+    plainPieces(line, found);
+    return found;
+  }
   /** Where the current word begins, or -1; of it, what stands before `taken` is in `before`. */
   let start = -1;
   let before = '';
@@ -56,7 +73,7 @@ export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Pie
     if (start < 0) return;
     const word = taken > start ? before + text.slice(taken, end) : text.slice(start, end);
     if (found.length === 0) singleQuotes = COMMAND_KEYWORDS.has(word);
-    found.push({ kind: 'word', text: word, quoted, at: line.position(start) });
+    found.push(new Word(word, quoted, line, start));
     start = -1;
     quoted = false;
   };
@@ -91,6 +108,24 @@ export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Pie
   }
   finishWord(text.length);
   return found;
+}
+
+/** Of a line without quotes and definitions, which nearly all of a large file are. */
+function plainPieces(line: SourceText, found: Piece[]): void {
+  const { text } = line;
+  let start = -1;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const brace = code === OPEN || code === CLOSE;
+    if (!brace && !isBlank(code)) {
+      if (start < 0) start = i;
+      continue;
+    }
+    if (start >= 0) found.push(new Word(text.slice(start, i), false, line, start));
+    start = -1;
+    if (brace) found.push({ kind: code === OPEN ? 'open' : 'close', at: line.position(i) });
+  }
+  if (start >= 0) found.push(new Word(text.slice(start), false, line, start));
 }
 
 /** White space as a regular expression's `\s` has it. */
