@@ -8,7 +8,15 @@ import {
   removeRouting,
 } from './address-release.ts';
 import { AnnounceGaps } from './announce-gaps.ts';
-import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
+import {
+  type BackupState,
+  type Heard,
+  type Wait,
+  backupAfter,
+  masterDownAt,
+  masterQuietAt,
+  newBackup,
+} from './backup.ts';
 import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
 import { Mastership } from './mastership.ts';
 import type {
@@ -133,6 +141,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   timeout(now: Instant): readonly VrrpOutput[] {
+    this.#noteQuiet(now);
     const deadline = this.nextDeadline();
     if (deadline === undefined || now < deadline) return [];
     this.#step({ kind: 'timeout', late: between(deadline, now) }, now);
@@ -153,6 +162,11 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     }
   }
 
+  /** When {@link timeout} has to be called besides, for the snapshot alone: to notice that the master is quiet. */
+  noticeDeadline(): Instant | undefined {
+    return this.#state.kind === 'backup' ? masterQuietAt(this.#state) : undefined;
+  }
+
   /** `epochMillis` turns an instant into milliseconds since 1970. */
   snapshot(epochMillis: (instant: Instant) => number): RouterSnapshot {
     const state = this.#state;
@@ -163,6 +177,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       since: epochMillis(this.#since),
       causes: state.kind === 'fault' ? state.causes : [],
       master: this.#master(),
+      masterQuiet: state.kind === 'backup' && state.masterQuiet,
       masterInterval: state.kind === 'backup' ? state.masterInterval : this.settings.advertInterval,
       wantsAddresses: this.#wantsAddresses(),
       counters: this.#counters,
@@ -308,6 +323,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     }
     if (group === undefined) return this.#becomeMaster('master-down', now);
     this.#state = { ...state, wantsMaster: true };
+  }
+
+  #noteQuiet(now: Instant): void {
+    const state = this.#state;
+    if (state.kind !== 'backup') return;
+    const at = masterQuietAt(state);
+    if (at !== undefined && at <= now) this.#state = { ...state, masterQuiet: true };
   }
 
   #becomeBackup(wait: Wait, heard: Heard | undefined, reason: StateReason, now: Instant): void {

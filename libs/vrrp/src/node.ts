@@ -108,7 +108,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     return earliest(
       this.#statics.nextDeadline(),
       this.#delays.nextDeadline(),
-      ...Array.from(this.#routers.values(), (router) => router.nextDeadline()),
+      ...Array.from(this.#routers.values(), (router) => earliest(router.nextDeadline(), router.noticeDeadline())),
     );
   }
 

@@ -17,6 +17,7 @@ export interface RouterView {
   readonly since: number;
   readonly causes: readonly FaultCause[];
   readonly master: MasterView | undefined;
+  readonly masterQuiet: boolean;
   readonly masterInterval: Duration;
   readonly wantsAddresses: boolean;
   readonly counters: RouterCounters;
@@ -49,6 +50,7 @@ export function routerSnapshot(view: RouterView): RouterSnapshot {
     ...indexOf(settings.interface, interfaces),
     ...(source === undefined ? {} : { source }),
     ...(master === undefined ? {} : { master }),
+    masterQuiet: view.masterQuiet,
     dontTrackPrimary,
     trackInterfaces: settings.trackInterfaces.map((tracked) => {
       const known = interfaces.get(tracked.name);

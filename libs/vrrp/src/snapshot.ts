@@ -64,6 +64,8 @@ export interface RouterSnapshot {
   readonly source?: IpAddress;
   /** The master it obeys, or itself. */
   readonly master?: MasterView;
+  /** A backup misses an advert of the master that it obeys. */
+  readonly masterQuiet: boolean;
   readonly dontTrackPrimary: boolean;
   readonly trackInterfaces: readonly TrackedInterfaceSnapshot[];
   readonly trackers: readonly TrackerSnapshot[];

@@ -332,7 +332,10 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
         );
       this.#scheduling.late(lateness);
     }
-    this.#carryOutAll(this.#node.timeout(this.#now));
+    const outputs = this.#node.timeout(this.#now);
+    // A deadline without outputs is one by which only the state has changed: a master that fell quiet.
+    if (outputs.length === 0) this.#news = true;
+    this.#carryOutAll(outputs);
     this.#give();
   }
 }
