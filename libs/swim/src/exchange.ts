@@ -40,7 +40,7 @@ export interface ExchangeParts {
   readonly stats: SwimStats;
   readonly random: RandomSource;
   /** A pinged member answered by TCP. */
-  streamAck(seq: number): void;
+  streamAck(seq: number, now: Instant): void;
   userMessage(body: Uint8Array, from: Endpoint, now: Instant): void;
   dropped(from: Endpoint, error: SwimError): void;
 }
@@ -243,7 +243,7 @@ export class Exchange {
 
   #answered(stream: Dialled, message: StreamMessage, now: Instant): void {
     if (message.type === 'ack' && stream.role === 'ping') {
-      if (message.seq === stream.seq) this.#parts.streamAck(stream.seq);
+      if (message.seq === stream.seq) this.#parts.streamAck(stream.seq, now);
     } else if (message.type === 'push-pull' && stream.role === 'push-pull') {
       this.#merge(message, stream.to, stream.join, now);
       if (stream.join && !this.#joined) this.#parts.delegate.announceJoin();

@@ -8,13 +8,17 @@ interface Entry {
   readonly rank: GossipRank;
   readonly message: Uint8Array;
   readonly order: number;
+  /** Times sent in all, and among them those that count. */
   readonly sent: number;
+  readonly counted: number;
 }
 
 /** Most messages kept; beyond, the least urgent goes. */
 const MAX_QUEUED = 4096;
 /** Messages too long for the room left that are passed over in search of a shorter one. */
 const MAX_PASSED_OVER = 32;
+/** Where nobody lives whose hearing would count, news is dropped all the same after so many times the limit. */
+const SENT_LIMIT = 4;
 
 /** News to be told a limited number of times, the least told first. */
 export class GossipQueue {
@@ -35,13 +39,17 @@ export class GossipQueue {
   push(key: string, rank: GossipRank, message: Uint8Array): void {
     const older = this.#entries.get(key);
     if (older !== undefined) this.#remove(older);
-    this.#insert({ key, rank, message, order: this.#order++, sent: 0 });
+    this.#insert({ key, rank, message, order: this.#order++, sent: 0, counted: 0 });
     const last = this.#sorted.at(-1);
     if (this.#entries.size > MAX_QUEUED && last !== undefined) this.#remove(last);
   }
 
-  /** Up to `most` messages that fit in `room` bytes together; those told `limit` times by now are dropped. */
-  take(room: number, most: number, limit: number): Uint8Array[] {
+  /**
+   * Up to `most` messages that fit in `room` bytes together; those told `limit` times by now are dropped. What goes along
+   * with a ping does not count, nor what goes to a suspect: a few of those, and news that has few sends would be over
+   * before the first round of gossip.
+   */
+  take(room: number, most: number, limit: number, counts: boolean): Uint8Array[] {
     const taken: Entry[] = [];
     let left = room;
     let passedOver = 0;
@@ -57,7 +65,8 @@ export class GossipQueue {
     }
     for (const entry of taken) {
       this.#remove(entry);
-      if (entry.sent + 1 < limit) this.#insert({ ...entry, sent: entry.sent + 1 });
+      const told = { ...entry, sent: entry.sent + 1, counted: entry.counted + (counts ? 1 : 0) };
+      if (told.counted < limit && told.sent < SENT_LIMIT * limit) this.#insert(told);
     }
     return taken.map((entry) => entry.message);
   }

@@ -43,6 +43,8 @@ export type SwimInput =
   | ({ readonly kind: 'answer-keys'; readonly query: string } & KeyResponse)
   /** Ping every member, by UDP small and large and by TCP, and tell the outcome. */
   | { readonly kind: 'check-up' }
+  /** Members whose death matters more than that of others: pinged twice a probe interval, beside the probes. At most 16. */
+  | { readonly kind: 'watch'; readonly names: readonly string[] }
   /** Seeds whose names were looked up: asked like those of the settings until one has answered. */
   | { readonly kind: 'seeds'; readonly endpoints: readonly Endpoint[] }
   /** An operator says that a failed member will not come back, and with `prune` that its name is free. */

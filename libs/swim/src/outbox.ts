@@ -58,9 +58,20 @@ export class Outbox {
 
   /** Sends messages in one datagram, and with them what gossip still fits. */
   send(to: Addressee, ...messages: readonly PacketMessage[]): void {
+    this.#send(to, messages, false);
+  }
+
+  /** Sends what gossip there is to one whose turn it is; `counts` unless it is doubtful that he hears. */
+  gossip(to: Addressee, counts: boolean): void {
+    this.#send(to, [], counts);
+  }
+
+  #send(to: Addressee, messages: readonly PacketMessage[], counts: boolean): void {
     const parts: Uint8Array[] = messages.map((message) => encodePacket(this.#fitted(message)));
     const used = parts.reduce((sum, part) => sum + part.length + COMPOUND_PART_OVERHEAD, 0);
-    parts.push(...this.#queue.take(this.#room - used, MAX_COMPOUND_PARTS - parts.length, this.#transmitLimit()));
+    parts.push(
+      ...this.#queue.take(this.#room - used, MAX_COMPOUND_PARTS - parts.length, this.#transmitLimit(), counts),
+    );
     const [first] = parts;
     if (first === undefined) return;
     const message = parts.length === 1 ? first : encodeCompound(parts);

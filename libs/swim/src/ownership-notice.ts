@@ -11,7 +11,7 @@ import { encodeUtf8 } from './utf8.ts';
  * newest is all that travels. Each holds the whole state of some of the node's routers.
  *
  *   version u8, layout u32, part u8, parts u8, sequence u48, then a router each:
- *   VRID u8, bits u8 (1: IPv6, 2 and 4: role), priority u8, since u48, address (4 or 16 bytes; all zero for none)
+ *   VRID u8, bits u8 (1: IPv6, 2 and 4: role, 8: a backup hears a master), priority u8, since u48, address (4 or 16 bytes; all zero for none)
  */
 export type OwnershipRole = 'initialize' | 'backup' | 'master' | 'fault';
 
@@ -26,6 +26,8 @@ export interface RouterKey {
 /** One node's word about one virtual router. */
 export interface OwnershipEntry extends RouterKey {
   readonly role: OwnershipRole;
+  /** A backup that hears its master's adverts: there is one, whether gossip knows it or not. */
+  readonly hearsMaster: boolean;
   readonly priority: number;
   /** When the node entered the role, milliseconds since 1970 by its own clock. */
   readonly since: number;
@@ -49,6 +51,8 @@ const ENTRY_BYTES = 9;
 const MAX_PARTS = 255;
 const ROLES = ['initialize', 'backup', 'master', 'fault'] as const;
 const IPV6_BIT = 1;
+const ROLE_BITS = 6;
+const HEARS_BIT = 8;
 
 export function routerKeyText({ vrid, family, address }: RouterKey): string {
   return `${vrid}/${family}/${address ?? ''}`;
@@ -93,7 +97,7 @@ export function encodeNotice(notice: OwnershipNotice): Uint8Array<ArrayBuffer> {
     const role = ROLES.indexOf(entry.role);
     out
       .u8(entry.vrid)
-      .u8((role << 1) | (entry.family === 'ipv6' ? IPV6_BIT : 0))
+      .u8((role << 1) | (entry.family === 'ipv6' ? IPV6_BIT : 0) | (entry.hearsMaster ? HEARS_BIT : 0))
       .u8(entry.priority);
     writeU48(out, entry.since);
     out.bytes(addressField(entry));
@@ -123,14 +127,16 @@ export function decodeNotice(eventName: string, payload: Uint8Array): SwimResult
 function readEntry(reader: ByteReader): OwnershipEntry {
   const vrid = reader.u8();
   const bits = reader.u8();
-  const role = ROLES[bits >> 1];
-  if (vrid === 0 || role === undefined) throw new Undecodable('malformed', `VRID ${vrid}, role bits ${bits}`);
+  const role = ROLES[(bits & ROLE_BITS) >> 1];
+  const hearsMaster = (bits & HEARS_BIT) !== 0;
+  const isUnknown = bits > (IPV6_BIT | ROLE_BITS | HEARS_BIT) || (hearsMaster && role !== 'backup');
+  if (vrid === 0 || role === undefined || isUnknown) throw new Undecodable('malformed', `VRID ${vrid}, bits ${bits}`);
   const family = (bits & IPV6_BIT) === 0 ? 'ipv4' : 'ipv6';
   const priority = reader.u8();
   const since = readU48(reader);
   const bytes = reader.bytes(family === 'ipv6' ? 16 : 4);
   const address = bytes.every((byte) => byte === 0) ? undefined : formatIp(bytes);
-  return { vrid, family, role, priority, since, address };
+  return { vrid, family, role, hearsMaster, priority, since, address };
 }
 
 function addressField({ address, family }: RouterKey): Uint8Array {

@@ -1,9 +1,16 @@
-import { type Instant, after, earliest, seconds } from '@keepfleet/machine';
+import { type Duration, type Instant, after, earliest, millis, seconds } from '@keepfleet/machine';
 import { type OwnershipEntry, type OwnershipNotice, type RouterKey, routerKeyText } from './ownership-notice.ts';
 import type { MemberStatus } from './snapshot.ts';
 
 /** How long a state has to last before it is called so: a hand-over has two masters, or none, for some hundred milliseconds. */
 export const OWNERSHIP_GRACE = seconds(1);
+/**
+ * The same for a master of which nothing is heard: it was silent for more than a second before it became a suspect, and
+ * one that lives refutes within two rounds of gossip.
+ */
+const SILENT_GRACE = millis(400);
+/** Of the nodes that carry a virtual router so many, the first by name, watch its master. */
+const WATCHERS = 3;
 /** Most nodes and virtual routers kept, whoever tells of them. */
 const MAX_NODES = 16_384;
 const MAX_CLAIMS = 262_144;
@@ -15,7 +22,7 @@ export type OwnershipVerdict = 'one-master' | 'multi-master' | 'no-master';
 /** A node's word about a virtual router, and how good it is. */
 export interface OwnershipClaim extends OwnershipEntry {
   readonly node: string;
-  /** What gossip says of the node; the word of one that failed or left counts no longer. */
+  /** What gossip says of the node; one that failed or is suspect is no master any more, as far as anybody can tell. */
   readonly member: MemberStatus | 'unknown';
   /** When it was heard last. */
   readonly heardAt: Instant;
@@ -25,7 +32,7 @@ export interface RouterOwnership extends RouterKey {
   readonly verdict: OwnershipVerdict;
   /** Since when it is so, as seen from here. */
   readonly since: Instant;
-  /** Whether it has lasted for {@link OWNERSHIP_GRACE}. */
+  /** Whether it has lasted for {@link OWNERSHIP_GRACE}, or what is shorter for a master that is silent. */
   readonly settled: boolean;
   readonly claims: readonly OwnershipClaim[];
 }
@@ -46,6 +53,7 @@ interface Standing {
   readonly key: RouterKey;
   verdict: OwnershipVerdict;
   since: Instant;
+  ripeAt: Instant;
   /** The last verdict that was told of. */
   told: OwnershipVerdict | undefined;
 }
@@ -99,7 +107,7 @@ export class OwnershipView {
   timeout(now: Instant): OwnershipChange[] {
     const changes: OwnershipChange[] = [];
     for (const [text, standing] of this.#standings) {
-      if (standing.verdict === standing.told || after(standing.since, OWNERSHIP_GRACE) > now) continue;
+      if (standing.verdict === standing.told || standing.ripeAt > now) continue;
       const before = standing.told;
       standing.told = standing.verdict;
       const router = this.#shown(text, standing, now);
@@ -110,8 +118,8 @@ export class OwnershipView {
 
   nextDeadline(): Instant | undefined {
     let next: Instant | undefined;
-    for (const { verdict, told, since } of this.#standings.values())
-      if (verdict !== told) next = earliest(next, after(since, OWNERSHIP_GRACE));
+    for (const { verdict, told, ripeAt } of this.#standings.values())
+      if (verdict !== told) next = earliest(next, ripeAt);
     return next;
   }
 
@@ -119,10 +127,30 @@ export class OwnershipView {
     return [...this.#standings].map(([text, standing]) => this.#shown(text, standing, now));
   }
 
-  #shown(text: string, { key, verdict, since }: Standing, now: Instant): RouterOwnership {
+  /** The masters of what `node` carries too, as far as it is among those that are to watch them. */
+  mastersToWatch(node: string): string[] {
+    const masters = new Set<string>();
+    for (const claims of this.#claims.values()) {
+      if (!claims.has(node)) continue;
+      const live = [...claims.values()].filter(({ member }) => member !== 'failed');
+      for (const { node: master, role } of live) {
+        if (role !== 'master' || master === node) continue;
+        const others = live.map((claim) => claim.node).filter((other) => other !== master);
+        if (others.sort().slice(0, WATCHERS).includes(node)) masters.add(master);
+      }
+    }
+    return [...masters].sort();
+  }
+
+  #shown(text: string, { key, verdict, since, ripeAt }: Standing, now: Instant): RouterOwnership {
     const claims = [...(this.#claims.get(text)?.values() ?? [])];
-    const settled = after(since, OWNERSHIP_GRACE) <= now;
-    return { ...key, verdict, since, settled, claims: claims.sort((a, b) => (a.node < b.node ? -1 : 1)) };
+    return {
+      ...key,
+      verdict,
+      since,
+      settled: ripeAt <= now,
+      claims: claims.sort((a, b) => (a.node < b.node ? -1 : 1)),
+    };
   }
 
   #enter(notice: OwnershipNotice, heardAt: Instant): void {
@@ -154,21 +182,36 @@ export class OwnershipView {
   #judge(text: string, now: Instant): void {
     const claims = [...(this.#claims.get(text)?.values() ?? [])];
     const [first] = claims;
-    const counted = claims.filter(({ member }) => member !== 'failed' && member !== 'left');
-    if (first === undefined || counted.length === 0) {
+    if (first === undefined) {
       this.#standings.delete(text);
       return;
     }
-    const masters = counted.filter(({ role }) => role === 'master').length;
-    const verdict = masters === 0 ? 'no-master' : masters === 1 ? 'one-master' : 'multi-master';
+    const { verdict, grace } = judged(claims);
+    const ripeAt = after(now, grace);
     const standing = this.#standings.get(text);
     if (standing?.verdict === verdict) return;
     if (standing !== undefined) {
       standing.verdict = verdict;
       standing.since = now;
+      standing.ripeAt = ripeAt;
       return;
     }
     const { vrid, family, address } = first;
-    this.#standings.set(text, { key: { vrid, family, address }, verdict, since: now, told: undefined });
+    this.#standings.set(text, { key: { vrid, family, address }, verdict, since: now, ripeAt, told: undefined });
   }
+}
+
+/**
+ * One that is not heard is counted as no master: while it is a suspect only, two masters would be the usual crash and
+ * take-over. A backup that hears adverts knows that there is a master nevertheless: one that does not gossip, or whose
+ * control process does not.
+ */
+function judged(claims: readonly OwnershipClaim[]): { readonly verdict: OwnershipVerdict; readonly grace: Duration } {
+  const heard = claims.filter(({ member }) => member === 'alive' || member === 'unknown');
+  const masters = heard.filter(({ role }) => role === 'master').length;
+  if (masters > 1) return { verdict: 'multi-master', grace: OWNERSHIP_GRACE };
+  if (masters === 1 || heard.some(({ hearsMaster }) => hearsMaster))
+    return { verdict: 'one-master', grace: OWNERSHIP_GRACE };
+  const silent = claims.some(({ role, member }) => role === 'master' && (member === 'suspect' || member === 'failed'));
+  return { verdict: 'no-master', grace: silent ? SILENT_GRACE : OWNERSHIP_GRACE };
 }

@@ -19,10 +19,14 @@ const entry = (vrid: number, role: OwnershipRole, more: Partial<OwnershipEntry> 
   family: 'ipv4',
   address: ip(`198.51.100.${vrid}`),
   role,
+  hearsMaster: role === 'backup',
   priority: 100,
   since: 1_800_000_000_123,
   ...more,
 });
+
+/** A backup that misses its master. */
+const quiet = (vrid: number) => entry(vrid, 'backup', { hearsMaster: false });
 
 describe('an ownership notice', () => {
   it('is read as it was written', () => {
@@ -41,6 +45,8 @@ describe('an ownership notice', () => {
     ['of nobody', 'kf-vrrp//0', '01000000000001000000000001'],
     ['cut off', 'kf-vrrp/a/0', '010000000000010000000000010101'],
     ['of VRID 0', 'kf-vrrp/a/0', '01000000000001000000000001000064000000000000c6336401'],
+    ['of unknown bits', 'kf-vrrp/a/0', '01000000000001000000000001011264000000000000c6336401'],
+    ['of a master that hears a master', 'kf-vrrp/a/0', '01000000000001000000000001010c64000000000000c6336401'],
   ])('%s is refused', (_what, name, payload) => {
     expect(decodeNotice(name, Buffer.from(payload, 'hex')).ok).toBe(false);
   });
@@ -118,7 +124,7 @@ describe('the owners that nodes tell of', () => {
 
   it('are none when nobody took over, and a hand-over is not called so', () => {
     const told = pair();
-    told.set('L1', entry(1, 'backup')).pass(0.5).set('L2', entry(1, 'master')).pass(2);
+    told.set('L1', quiet(1)).set('L2', quiet(1)).pass(0.5).set('L2', entry(1, 'master')).pass(2);
     expect(told.verdicts.length).toBe(1);
     told.set('L2', entry(1, 'fault')).pass(1.5);
     expect(told.verdicts.at(-1)).toBe('1/ipv4/198.51.100.1 no-master');
@@ -126,6 +132,7 @@ describe('the owners that nodes tell of', () => {
 
   it('do not count the word of a node that failed, and count it again when it is back', () => {
     const told = pair();
+    told.set('L2', quiet(1));
     told.view.member('L1', 'failed', told.now);
     told.pass(1.5);
     expect(told.verdicts.at(-1)).toContain('no-master');
@@ -135,6 +142,46 @@ describe('the owners that nodes tell of', () => {
     told.view.member('L1', 'left', told.now);
     told.pass(1.5);
     expect(told.view.routers(told.now)[0]?.claims.map(({ node }) => node)).toEqual(['L2']);
+  });
+
+  it('are none within two seconds of the death of the node, and never two while the next one takes over', () => {
+    const told = pair();
+    const diedAt = told.now;
+    // What the driver tells: the backup misses an advert, and the watch finds the silence.
+    told.pass(1.25).set('L2', quiet(1));
+    told.view.member('L1', 'suspect', told.now);
+    while (told.changes.length < 2) told.pass(0.05);
+    expect(told.now - diedAt).toBeLessThan(seconds(2));
+    expect(told.verdicts.at(-1)).toContain('no-master');
+    told.pass(1.6).set('L2', entry(1, 'master')).pass(1.5);
+    told.view.member('L1', 'failed', told.now);
+    told.pass(5);
+    expect(told.verdicts.slice(2)).toEqual(['1/ipv4/198.51.100.1 one-master']);
+  });
+
+  it('are one while a backup hears it, though it does not gossip or gossip takes it for dead', () => {
+    const told = pair();
+    told.view.member('L1', 'failed', told.now);
+    told.pass(5);
+    expect(told.verdicts).toEqual(['1/ipv4/198.51.100.1 one-master']);
+    const foreign = new Told().node('L2').set('L2', entry(1, 'backup')).pass(2);
+    expect(foreign.verdicts).toEqual(['1/ipv4/198.51.100.1 one-master']);
+    foreign.set('L2', quiet(1)).pass(2);
+    expect(foreign.verdicts.at(-1)).toContain('no-master');
+  });
+
+  it('are watched by the first three others that carry the router, and by nobody else', () => {
+    const names = ['L1', 'L2', 'L3', 'L4', 'L5', 'L6'];
+    const told = new Told();
+    for (const name of names) told.node(name).set(name, entry(1, name === 'L2' ? 'master' : 'backup'));
+    told.node('L7').set('L7', entry(2, 'backup')).pass(1);
+    expect([...names, 'L7'].filter((name) => told.view.mastersToWatch(name).includes('L2'))).toEqual([
+      'L1',
+      'L3',
+      'L4',
+    ]);
+    told.view.member('L1', 'failed', told.now);
+    expect(told.view.mastersToWatch('L5')).toEqual(['L2']);
   });
 
   it('forget routers that a node no longer has, and keep segments of one VRID apart', () => {

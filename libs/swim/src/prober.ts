@@ -204,7 +204,7 @@ export class Prober {
   /** A ping beside the probes. */
   pingOnce(member: Member, seq: number, padding: number): void {
     const ping = { type: 'ping', seq, node: member.name, source: this.#ourselves() } as const;
-    this.#parts.outbox.send(member, padding > 0 ? { ...ping, padding } : ping);
+    this.#sendPing(member, padding > 0 ? { ...ping, padding } : ping);
   }
 
   forget(name: string): void {
@@ -238,7 +238,7 @@ export class Prober {
   }
 
   #begin(now: Instant): void {
-    const { settings, outbox, stats } = this.#parts;
+    const { settings, stats } = this.#parts;
     const target = this.#nextTarget();
     if (target === undefined) {
       this.#nextAt = after(now, settings.probeInterval);
@@ -258,7 +258,11 @@ export class Prober {
       answeredByStream: false,
     };
     stats.probes++;
-    const ping = { type: 'ping', seq, node: target.name, source: this.#ourselves() } as const;
+    this.#sendPing(target, { type: 'ping', seq, node: target.name, source: this.#ourselves() });
+  }
+
+  #sendPing(target: Member, ping: PingMessage): void {
+    const { settings, outbox } = this.#parts;
     if (target.state.kind !== 'suspect') outbox.send(target, ping);
     // It learns of the accusation with the ping, and can refute at once.
     else
@@ -271,17 +275,23 @@ export class Prober {
   }
 
   #askOthers(probe: Probe): void {
-    const { members, settings, outbox, random } = this.#parts;
+    const { members } = this.#parts;
     probe.askOthersAt = undefined;
     const target = members.get(probe.name);
-    if (target === undefined) return;
+    if (target !== undefined) probe.nacksWanted += this.pingOtherwise(target, probe.seq, true);
+  }
+
+  /** Asks others to ping a member, and pings it by TCP; the number of those that answer in any case. */
+  pingOtherwise(target: Member, seq: number, wantsNacks: boolean): number {
+    const { members, settings, outbox, random } = this.#parts;
+    let nacks = 0;
     const able = members.peers().filter((member) => member.state.kind === 'alive' && member.name !== target.name);
     for (const helper of sample(able, settings.indirectProbes, random)) {
-      const nack = helper.protocolMax >= NACK_PROTOCOL;
-      if (nack) probe.nacksWanted++;
+      const nack = wantsNacks && helper.protocolMax >= NACK_PROTOCOL;
+      if (nack) nacks++;
       outbox.send(helper, {
         type: 'indirect-ping',
-        seq: probe.seq,
+        seq,
         node: target.name,
         target: target.address,
         port: target.endpoint.port,
@@ -289,7 +299,8 @@ export class Prober {
         source: this.#ourselves(),
       });
     }
-    if (settings.streamPings && target.protocolMax >= STREAM_PING_PROTOCOL) this.#parts.pingByStream(target, probe.seq);
+    if (settings.streamPings && target.protocolMax >= STREAM_PING_PROTOCOL) this.#parts.pingByStream(target, seq);
+    return nacks;
   }
 
   #fail(probe: Probe, now: Instant): void {

@@ -20,6 +20,7 @@ import type { Endpoint, SwimSettings, Tags } from './settings.ts';
 import type { SwimPhase, SwimSnapshot } from './snapshot.ts';
 import { freshStats } from './stats.ts';
 import { encodeUtf8 } from './utf8.ts';
+import { Watch } from './watch.ts';
 
 export interface SwimParts {
   readonly random: RandomSource;
@@ -28,6 +29,9 @@ export interface SwimParts {
   /** Checks who may take a name; without it names move by memberlist's rules alone. */
   readonly verify?: Verify;
 }
+
+/** Most members passed over because they were told something a moment ago: as many as one message goes to. */
+const MAX_SPARED = 32;
 
 type Phase =
   | { readonly kind: 'idle' }
@@ -63,9 +67,12 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   readonly #queries: Queries;
   readonly #prober: Prober;
   readonly #checkUp: CheckUp;
+  readonly #watch: Watch;
   readonly #exchange: Exchange;
   #phase: Phase = { kind: 'idle' };
   #gossipAt: Instant | undefined;
+  /** Whom we gossiped to last, the latest first. */
+  readonly #gossiped: string[] = [];
 
   constructor(settings: SwimSettings, { random, cipher, verify }: SwimParts) {
     const problem = settingsProblem(settings);
@@ -149,6 +156,15 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       ping: (member, seq, padding) => this.#prober.pingOnce(member, seq, padding),
       pingByStream: (member, seq) => this.#exchange.pingByStream(member, seq),
     });
+    this.#watch = new Watch({
+      settings,
+      members,
+      random,
+      health: () => this.#prober.health,
+      nextSeq: () => this.#prober.nextSeq(),
+      ping: (member, seq) => this.#prober.pingOnce(member, seq, 0),
+      pingOtherwise: (member, seq) => this.#prober.pingOtherwise(member, seq, false),
+    });
     this.#exchange = new Exchange({
       settings,
       envelope,
@@ -157,9 +173,10 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       outbox,
       stats,
       random,
-      streamAck: (seq) => {
+      streamAck: (seq, now) => {
         this.#prober.streamAck(seq);
         this.#checkUp.streamAck(seq);
+        this.#watch.ack(seq, now);
       },
       userMessage: (body, from, now) => this.#userMessage(body, from, now),
       dropped: (from, error) => this.#drop(from, error),
@@ -214,6 +231,9 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       case 'check-up':
         this.#checkUp.start(now);
         break;
+      case 'watch':
+        this.#watch.set(input.names, now);
+        break;
       case 'seeds':
         this.#exchange.seeds(input.endpoints, now);
         break;
@@ -232,6 +252,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     this.#noteStall(now);
     this.#prober.timeout(now);
     this.#checkUp.timeout(now);
+    this.#watch.timeout(now);
     this.#queries.timeout(now);
     this.#members.timeout(now);
     this.#exchange.timeout(now);
@@ -245,6 +266,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     return earliest(
       this.#prober.nextDeadline(),
       this.#checkUp.nextDeadline(),
+      this.#watch.nextDeadline(),
       this.#queries.nextDeadline(),
       this.#members.nextDeadline(),
       this.#exchange.nextDeadline(),
@@ -272,7 +294,10 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     const parts = openDatagram(unhex(data), this.#envelope);
     if (!parts.ok) return this.#drop(from, parts.error);
     const sender = this.#members.at(from)?.name;
-    if (sender !== undefined) this.#checkUp.heard(sender, now);
+    if (sender !== undefined) {
+      this.#checkUp.heard(sender, now);
+      this.#watch.heard(sender, now);
+    }
     for (const part of parts.value) {
       const message = part.ok ? decodePacket(part.value) : part;
       if (message.ok) this.#message(message.value, from, now);
@@ -288,6 +313,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
         return this.#prober.indirectPing(message, from, now);
       case 'ack':
         this.#checkUp.ack(message.seq, now);
+        this.#watch.ack(message.seq, now);
         return this.#prober.ack(message.seq, message.payload, now);
       case 'nack':
         return this.#prober.nack(message.seq);
@@ -349,6 +375,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   #end(): void {
     this.#exchange.stop();
     this.#prober.stop();
+    this.#watch.stop();
     this.#phase = { kind: 'left' };
     this.#gossipAt = undefined;
     this.#outbox.emit({ kind: 'left' });
@@ -366,14 +393,23 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     this.#stats.stalls++;
     this.#prober.worsen(1);
     this.#prober.stalled(now);
+    this.#watch.stalled(now);
     this.#members.postpone(lateness);
     this.#outbox.emit({ kind: 'problem', problem: { kind: 'stalled', lateness } });
   }
 
   #gossip(now: Instant): void {
     this.#gossipAt = undefined;
-    for (const member of sample(this.#members.audience(now), this.#settings.gossipFanout, this.#random))
-      this.#outbox.send(member);
+    const { gossipFanout } = this.#settings;
+    const audience = this.#members.audience(now);
+    // A message goes to few in all: to different ones, or some member is left out by everybody now and then.
+    const spared = new Set(this.#gossiped.slice(0, Math.max(0, audience.length - gossipFanout)));
+    const others = audience.filter(({ name }) => !spared.has(name));
+    for (const member of sample(others, gossipFanout, this.#random)) {
+      this.#gossiped.unshift(member.name);
+      this.#outbox.gossip(member, member.state.kind === 'alive');
+    }
+    this.#gossiped.length = Math.min(this.#gossiped.length, MAX_SPARED);
   }
 
   #settle(now: Instant): readonly SwimOutput[] {

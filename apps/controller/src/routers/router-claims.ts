@@ -25,9 +25,9 @@ export function claimsOf(group: RouterGroup, records: readonly NodeRecord[], now
     .sort((a, b) => ((a.claim?.node ?? '') < (b.claim?.node ?? '') ? -1 : 1));
 }
 
-/** Whether the claim is worth anything: its node is not known to have failed. */
+/** Whether its node is heard: one that is silent is no second master but one that has just crashed. */
 export function counts(claim: model.RouterClaim): boolean {
-  return claim.member === 'alive' || claim.member === 'suspect';
+  return claim.member === 'alive';
 }
 
 /** A router that advertises nothing is told apart by nothing; its claims go to none. */

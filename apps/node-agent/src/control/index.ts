@@ -139,6 +139,7 @@ class Control {
     this.#ownership = new Ownership({
       node: this.#name,
       raise: (name, payload) => this.#gossip?.raise(name, payload, true),
+      watch: (names) => this.#gossip?.watch(names),
       members: () => this.#gossip?.members() ?? [],
       note: (event) => this.#node.note(event),
       changed: () => this.#changed(),
@@ -361,6 +362,7 @@ class Control {
     if (options === undefined) return;
     try {
       this.#gossip = await startGossip({ ...options, onEvent: (event) => this.#noteGossip(event) });
+      this.#ownership.joined();
       this.#gossipProblem = undefined;
     } catch (error) {
       // VRRP, IPVS and the report to the controller do not need gossip.

@@ -21,6 +21,8 @@ export interface OwnershipOptions {
   readonly node: string;
   /** Raises a coalescing user event in the fleet; nothing happens while gossip is down. */
   readonly raise: (name: string, payload: Uint8Array) => void;
+  /** Names the members whose silence matters most. */
+  readonly watch: (names: readonly string[]) => void;
   /** Members that gossip knows now. */
   readonly members: () => readonly GossipMember[];
   readonly note: (event: EventText) => void;
@@ -37,6 +39,7 @@ export class Ownership {
   readonly #teller: OwnershipTeller;
   readonly #view = new OwnershipView();
   #own = new Map<string, string>();
+  #watched: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isOpen = true;
 
@@ -54,6 +57,11 @@ export class Ownership {
       now(),
     );
     this.#go();
+  }
+
+  /** Gossip is up, perhaps again: it does not know what was asked of it before. */
+  joined(): void {
+    this.#options.watch(this.#watched);
   }
 
   gossip(event: GossipEvent): void {
@@ -96,11 +104,19 @@ export class Ownership {
     if (!this.#isOpen) return;
     for (const { name, payload } of this.#teller.timeout(now(), Date.now())) this.#options.raise(name, payload);
     for (const change of this.#view.timeout(now())) this.#tell(change);
+    this.#watch();
     clearTimeout(this.#timer);
     const deadlines = [this.#teller.nextDeadline(), this.#view.nextDeadline()].filter((one) => one !== undefined);
     if (deadlines.length === 0) return;
     const wait = Math.ceil((Math.min(...deadlines) - now()) / 1000);
     this.#timer = setTimeout(() => this.#go(), Math.max(1, wait));
+  }
+
+  #watch(): void {
+    const names = this.#view.mastersToWatch(this.#options.node);
+    if (names.join('\n') === this.#watched.join('\n')) return;
+    this.#watched = names;
+    this.#options.watch(names);
   }
 
   #tell({ router, before }: OwnershipChange): void {
@@ -128,22 +144,34 @@ export class Ownership {
     const { vrid, family, address, verdict, claims } = router;
     const instance = this.#own.get(routerKeyText(router)) ?? 'virtual router';
     const name = `${instance} (VRID ${vrid}, ${family === 'ipv4' ? 'IPv4' : 'IPv6'}${address === undefined ? '' : `, ${address}`})`;
-    const masters = claims.filter(({ role, member }) => role === 'master' && member !== 'failed');
+    const masters = claims.filter(
+      ({ role, member }) => role === 'master' && (member === 'alive' || member === 'unknown'),
+    );
     const nodes = masters.map(({ node }) => node).join(' and ');
     switch (verdict) {
       case 'one-master':
-        return `${name} has one master, ${nodes}`;
+        if (masters.length > 0) return `${name} has one master, ${nodes}`;
+        return `${name} has a master that does not gossip: ${hearers(claims)} its adverts`;
       case 'multi-master':
         return (
           `${name} has ${masters.length} masters at once, ${nodes}: they reach each other by gossip but not by VRRP; ` +
           'look for a cut, a filter or a wrong VLAN on the segment of the virtual router'
         );
       case 'no-master': {
-        const others = claims.map(({ node, role, member }) => `${node} is ${member === 'failed' ? 'failed' : role}`);
+        const others = claims.map(({ node, role, member }) => {
+          if (member === 'failed' || member === 'suspect')
+            return `${node}${role === 'master' ? ', the last master,' : ''} is ${member === 'failed' ? 'failed' : 'silent'}`;
+          return `${node} is ${role}`;
+        });
         return `${name} has no master: ${others.join(', ')}; nobody answers for its addresses`;
       }
     }
   }
+}
+
+function hearers(claims: RouterOwnership['claims']): string {
+  const nodes = claims.filter(({ hearsMaster }) => hearsMaster).map(({ node }) => node);
+  return `${nodes.join(' and ')} ${nodes.length === 1 ? 'hears' : 'hear'}`;
 }
 
 export function wireClaims(router: RouterOwnership): model.RouterClaim[] {
@@ -170,7 +198,7 @@ const STATES = {
 } as const;
 
 function entryOf(router: RouterSnapshot): OwnershipEntry {
-  const { vrid, family, state, effectivePriority, since } = router;
+  const { vrid, family, state, effectivePriority, since, master, masterQuiet } = router;
   const [address] = router.addresses
     .filter((one) => one.advertised)
     .map((one) => one.address)
@@ -181,6 +209,7 @@ function entryOf(router: RouterSnapshot): OwnershipEntry {
     family,
     address,
     role: state,
+    hearsMaster: state === 'backup' && master !== undefined && !masterQuiet,
     priority: effectivePriority,
     since: Math.round(new Date(since).getTime()),
   };

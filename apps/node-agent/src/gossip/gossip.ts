@@ -222,6 +222,11 @@ export class Gossip {
     this.handle({ kind: 'forget', name, prune });
   }
 
+  /** Members whose silence is to be known sooner than that of others. */
+  watch(names: readonly string[]): void {
+    this.handle({ kind: 'watch', names });
+  }
+
   /** Tells every member a user event of at most 512 bytes, name included. */
   raise(name: string, payload: Uint8Array, coalesce = false): void {
     this.handle({ kind: 'raise', name, payload: hex(payload), coalesce });

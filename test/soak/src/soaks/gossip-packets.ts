@@ -18,7 +18,17 @@ const notice = encodeNotice({
   part: 0,
   parts: 1,
   sequence: 9,
-  entries: [{ vrid: 1, family: 'ipv4', address: ip('198.51.100.1'), role: 'master', priority: 100, since: 5 }],
+  entries: [
+    {
+      vrid: 1,
+      family: 'ipv4',
+      address: ip('198.51.100.1'),
+      role: 'master',
+      hearsMaster: false,
+      priority: 100,
+      since: 5,
+    },
+  ],
 });
 
 export const soak: Soak = {
