@@ -155,17 +155,6 @@ afterEach(() => {
   server.forceShutdown();
 });
 
-describe('JSON for scripts', () => {
-  it('has what is zero, false or empty too', () => {
-    expect(fleet.Node.toJSON(fleet.Node.fromPartial({ name: 'L1' }))).toMatchObject({
-      name: 'L1',
-      ageMs: '0',
-      drained: false,
-      version: '',
-    });
-  });
-});
-
 describe('keepfleet', () => {
   it('shows owners, and a stale state as stale with its age', async () => {
     const { text, exitCode } = await keepfleet('status');

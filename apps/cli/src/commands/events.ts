@@ -1,4 +1,4 @@
-import { fleet } from '@keepfleet/rpc';
+import { fleet, toJson } from '@keepfleet/rpc';
 import type { Answer, Command, Console } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { exitCodes, Failure } from '../failure.ts';
@@ -23,7 +23,7 @@ export class EventsCommand implements Command {
     if (watch) return this.#watch(controller, console);
     const response = await controller.events({ after: 0n, limit: number, node, kind, latest: true });
     return {
-      data: fleet.ListEventsResponse.toJSON(response),
+      data: toJson(fleet.ListEventsResponse, response),
       text: response.events.length === 0 ? 'no event' : response.events.map(eventText).join('\n'),
     };
   }
@@ -35,7 +35,7 @@ export class EventsCommand implements Command {
     const stop = console.onInterrupt(() => interrupted.abort());
     try {
       for await (const entry of controller.watchEvents({ after: 0n, node, kind, latest: number }, interrupted.signal)) {
-        console.item(fleet.FleetEvent.toJSON(entry), eventText(entry));
+        console.item(toJson(fleet.FleetEvent, entry), eventText(entry));
       }
     } finally {
       stop();

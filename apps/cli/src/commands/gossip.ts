@@ -1,4 +1,4 @@
-import { gossip, model } from '@keepfleet/rpc';
+import { gossip, model, toJson } from '@keepfleet/rpc';
 import type { Answer, Command } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { exitCodes } from '../failure.ts';
@@ -19,7 +19,7 @@ export class MembersCommand implements Command {
       sourceText(member),
     ]);
     return {
-      data: gossip.ListMembersResponse.toJSON(response),
+      data: toJson(gossip.ListMembersResponse, response),
       text: lines(
         rows.length === 0
           ? 'no member is known'
@@ -53,7 +53,7 @@ export class DoctorCommand implements Command {
     const response = await controller.examine();
     const bad = response.findings.filter(({ severity }) => severity !== model.Severity.INFO);
     return {
-      data: gossip.ExamineResponse.toJSON(response),
+      data: toJson(gossip.ExamineResponse, response),
       exitCode: bad.length > 0 ? exitCodes.failed : exitCodes.ok,
       text: lines(
         ...(response.findings.length === 0 ? ['nothing is wrong'] : sorted(response.findings).map(findingText)),
@@ -96,7 +96,7 @@ export function claimsAnswer(response: gossip.ListClaimsResponse): Answer {
     ]),
   ]);
   return {
-    data: gossip.ListClaimsResponse.toJSON(response),
+    data: toJson(gossip.ListClaimsResponse, response),
     text:
       rows.length === 0
         ? 'no node has told of a virtual router'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { gossip } from '@keepfleet/rpc';
+import { gossip, toJson } from '@keepfleet/rpc';
 import type { Answer, Command, Console } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { Failure, exitCodes } from '../failure.ts';
@@ -41,7 +41,7 @@ export class KeysCommand implements Command {
       ...(this.#show ? [row.key] : []),
     ]);
     return {
-      data: gossip.ChangeKeysResponse.toJSON(data),
+      data: toJson(gossip.ChangeKeysResponse, data),
       exitCode: Object.keys(response.refused).length > 0 ? exitCodes.failed : exitCodes.ok,
       text: lines(
         rows.length === 0
@@ -65,7 +65,7 @@ export class ChangeKeyCommand implements Command {
     const { operation, key, actor } = this.#options;
     const response = await change(controller, operation, key, actor);
     return {
-      data: gossip.ChangeKeysResponse.toJSON(response),
+      data: toJson(gossip.ChangeKeysResponse, response),
       exitCode: isComplete(response) ? exitCodes.ok : exitCodes.failed,
       text: lines(
         `${operation}: done by ${response.done.length} of ${response.members.length} members`,
@@ -99,7 +99,7 @@ export class RotateCommand implements Command {
     const old = before.keys.map(({ fingerprint }) => fingerprint);
     if (failed)
       return {
-        data: gossip.ChangeKeysResponse.toJSON(used),
+        data: toJson(gossip.ChangeKeysResponse, used),
         exitCode: exitCodes.failed,
         text:
           `the new key is in use; the old ones (${old.join(', ')}) stay, because ${used.failed.join(', ')} failed and would come back ` +
@@ -108,7 +108,7 @@ export class RotateCommand implements Command {
       };
     for (const fingerprint of old) this.#demand(await change(controller, 'remove', fingerprint, actor), 'remove');
     return {
-      data: gossip.ChangeKeysResponse.toJSON(used),
+      data: toJson(gossip.ChangeKeysResponse, used),
       text: `rotated on ${used.done.length} members; removed ${old.join(', ')}`,
     };
   }

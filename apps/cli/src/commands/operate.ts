@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { fleet } from '@keepfleet/rpc';
+import { fleet, toJson } from '@keepfleet/rpc';
 import type { Answer, Command, Console } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { exitCodes, Failure } from '../failure.ts';
@@ -62,7 +62,7 @@ export class CancelCommand implements Command {
 
   async run(controller: Controller): Promise<Answer> {
     const operation = await controller.cancelOperation(this.#request);
-    return { data: fleet.Operation.toJSON(operation), text: operationText(operation) };
+    return { data: toJson(fleet.Operation, operation), text: operationText(operation) };
   }
 }
 
@@ -87,7 +87,7 @@ async function followOperation(controller: Controller, console: Console, started
   if (latest.endedAt !== undefined) return answer(latest);
   if (!interrupted.signal.aborted) throw lostSight(started.id, 'the controller ended the stream');
   return {
-    data: fleet.Operation.toJSON(latest),
+    data: toJson(fleet.Operation, latest),
     exitCode: exitCodes.detached,
     text: `detached: operation ${latest.id} goes on; follow it with \`keepfleet operations attach ${latest.id}\`, end it with \`keepfleet operations cancel ${latest.id}\``,
   };
@@ -103,7 +103,7 @@ function lostSight(id: string, why: string): Failure {
 function answer(operation: fleet.Operation): Answer {
   const failed = operation.phase === fleet.OperationPhase.FAILED || operation.phase === fleet.OperationPhase.CANCELLED;
   return {
-    data: fleet.Operation.toJSON(operation),
+    data: toJson(fleet.Operation, operation),
     text: operationText(operation),
     exitCode: failed ? exitCodes.failed : exitCodes.ok,
   };

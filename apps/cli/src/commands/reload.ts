@@ -1,5 +1,5 @@
 import { Metadata, type ServiceError, credentials, status } from '@grpc/grpc-js';
-import { local } from '@keepfleet/rpc';
+import { local, toJson } from '@keepfleet/rpc';
 import type { Answer, LocalCommand } from '../command.ts';
 import { Failure, exitCodes } from '../failure.ts';
 
@@ -33,7 +33,7 @@ export class ReloadCommand implements LocalCommand {
         else client[request.kind]({}, new Metadata(), options, done);
       });
       return {
-        data: local.ReloadResult.toJSON(result),
+        data: toJson(local.ReloadResult, result),
         exitCode: result.done ? exitCodes.ok : exitCodes.failed,
         text: [...result.messages, `${result.done ? '' : 'not done: '}${result.detail}`].join('\n'),
       };

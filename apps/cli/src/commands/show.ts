@@ -1,4 +1,4 @@
-import { fleet, model } from '@keepfleet/rpc';
+import { fleet, model, toJson } from '@keepfleet/rpc';
 import type { Answer, Command } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { exitCodes } from '../failure.ts';
@@ -19,7 +19,7 @@ export class StatusCommand implements Command {
       [...status.routers, ...status.services].every((one) => one.health === fleet.Health.OK);
     const running = status.operations.filter((one) => one.endedAt === undefined);
     return {
-      data: fleet.FleetStatus.toJSON(status),
+      data: toJson(fleet.FleetStatus, status),
       exitCode: this.#check && !well ? exitCodes.failed : exitCodes.ok,
       text: lines(
         `controller ${status.controller} ${status.version}: ${status.nodesCurrent} of ${status.nodes} nodes current`,
@@ -60,7 +60,7 @@ export class NodesCommand implements Command {
       problemText(node.problems),
     ]);
     return {
-      data: fleet.ListNodesResponse.toJSON(response),
+      data: toJson(fleet.ListNodesResponse, response),
       text:
         rows.length === 0
           ? 'no node has connected yet'
@@ -78,7 +78,7 @@ export class RoutersCommand implements Command {
   async run(controller: Controller): Promise<Answer> {
     if (controller.isAgent) return claimsAnswer(await controller.claims());
     const response = await controller.routers();
-    return { data: fleet.ListVirtualRoutersResponse.toJSON(response), text: routerTable(response.routers) };
+    return { data: toJson(fleet.ListVirtualRoutersResponse, response), text: routerTable(response.routers) };
   }
 }
 
@@ -86,7 +86,7 @@ export class ServicesCommand implements Command {
   async run(controller: Controller): Promise<Answer> {
     const response = await controller.services();
     return {
-      data: fleet.ListVirtualServicesResponse.toJSON(response),
+      data: toJson(fleet.ListVirtualServicesResponse, response),
       text: lines(
         serviceTable(response.services),
         ...response.services.map((service) =>
@@ -109,7 +109,7 @@ export class OperationsCommand implements Command {
   async run(controller: Controller): Promise<Answer> {
     const response = await controller.operations({ activeOnly: !this.#all, limit: 0 });
     return {
-      data: fleet.ListOperationsResponse.toJSON(response),
+      data: toJson(fleet.ListOperationsResponse, response),
       text:
         response.operations.length === 0
           ? this.#all
