@@ -138,9 +138,10 @@ const versions = fc.constant({
 });
 const source = fc.record({ address, port, node: name });
 
+const digest = fc.integer({ min: 1, max: 0xffffffff });
 const packets: fc.Arbitrary<PacketMessage> = fc.oneof(
   fc.record(
-    { type: fc.constant('ping' as const), seq: u32, node: name, source },
+    { type: fc.constant('ping' as const), seq: u32, node: name, source, digest },
     { requiredKeys: ['type', 'seq', 'node'] },
   ),
   fc.record({
@@ -152,7 +153,10 @@ const packets: fc.Arbitrary<PacketMessage> = fc.oneof(
     nack: fc.boolean(),
     source,
   }),
-  fc.record({ type: fc.constant('ack' as const), seq: u32, payload }),
+  fc.record(
+    { type: fc.constant('ack' as const), seq: u32, payload, digest },
+    { requiredKeys: ['type', 'seq', 'payload'] },
+  ),
   fc.record({ type: fc.constant('nack' as const), seq: u32 }),
   fc.record({ type: fc.constantFrom('suspect' as const, 'dead' as const), incarnation: u32, node: name, from: name }),
   fc.record({

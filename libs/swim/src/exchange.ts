@@ -1,10 +1,11 @@
-import { type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
+import { type Instant, type RandomSource, after, earliest, instant, micros } from '@keepfleet/machine';
 import { hex, unhex } from '@keepfleet/wire';
 import type { Delegate } from './delegate.ts';
 import type { Envelope } from './envelope.ts';
 import type { SwimError } from './errors.ts';
 import { type Member, isLive, sameEndpoint } from './member.ts';
 import type { Members } from './members.ts';
+import type { SwimInput } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import { decodeSerf, encodeSerf } from './serf.ts';
 import type { Endpoint, SwimSettings } from './settings.ts';
@@ -16,6 +17,11 @@ import { sample } from './sample.ts';
 const MAX_SEEDS_AT_ONCE = 8;
 /** Members up to which the time between exchanges is not stretched. */
 const PUSH_PULL_SCALE_FROM = 32;
+/** How long an exchange waits for a comparison, × probeInterval. */
+const COMPARE_FOR = 3;
+/** All is exchanged at least every so many pushPullIntervals, in proportion to the members beyond so many times that. */
+const FULL_EVERY = 10;
+const FULL_MEMBERS = 10;
 
 interface Dialled {
   readonly role: 'push-pull' | 'ping';
@@ -39,6 +45,8 @@ export interface ExchangeParts {
   readonly outbox: Outbox;
   readonly stats: SwimStats;
   readonly random: RandomSource;
+  /** The host of a pinged member refused TCP. */
+  streamRefused(seq: number, now: Instant): void;
   /** A pinged member answered by TCP. */
   streamAck(seq: number, now: Instant): void;
   userMessage(body: Uint8Array, from: Endpoint, now: Instant): void;
@@ -52,6 +60,10 @@ export class Exchange {
   #opened = 0;
   #joined = false;
   #exchangeAt: Instant | undefined;
+  /** An exchange is due, and waits until then for a member to tell whether it sees what we see. */
+  #compareUntil: Instant | undefined;
+  /** When all is exchanged though nothing seems to differ. */
+  #fullAt: Instant = instant(0);
   #reconnectAt: Instant | undefined;
   #joinAt: Instant | undefined;
   #joinWait: number;
@@ -70,12 +82,15 @@ export class Exchange {
     const { settings, random } = this.#parts;
     this.#exchangeAt = after(now, micros(settings.pushPullInterval * random()));
     this.#reconnectAt = after(now, micros(settings.reconnectInterval * (0.5 + random() / 2)));
+    // Whoever joins exchanges all as it is; members that start together do not again together.
+    this.#fullAt = after(now, micros(settings.pushPullInterval * FULL_EVERY * random()));
     this.join(settings.seeds);
     if (settings.seeds.length > 0) this.#joinAt = after(now, settings.joinRetry);
   }
 
   stop(): void {
     this.#exchangeAt = undefined;
+    this.#compareUntil = undefined;
     this.#reconnectAt = undefined;
     this.#joinAt = undefined;
     for (const stream of [...this.#streams.keys()]) this.#close(stream);
@@ -111,12 +126,13 @@ export class Exchange {
 
   timeout(now: Instant): void {
     if (this.#exchangeAt !== undefined && this.#exchangeAt <= now) this.#exchange(now);
+    if (this.#compareUntil !== undefined && this.#compareUntil <= now) this.#exchangeWithAny(now);
     if (this.#reconnectAt !== undefined && this.#reconnectAt <= now) this.#reconnect(now);
     if (this.#joinAt !== undefined && this.#joinAt <= now) this.#retryJoin(now);
   }
 
   nextDeadline(): Instant | undefined {
-    return earliest(this.#exchangeAt, this.#reconnectAt, this.#joinAt);
+    return earliest(this.#exchangeAt, this.#compareUntil, this.#reconnectAt, this.#joinAt);
   }
 
   accepted(stream: string, from: Endpoint): void {
@@ -141,20 +157,45 @@ export class Exchange {
     this.#close(name);
   }
 
-  closed(name: string, reason: string): void {
+  closed({ stream: name, reason, refused }: Extract<SwimInput, { kind: 'stream-closed' }>, now: Instant): void {
     const stream = this.#streams.get(name);
     this.#streams.delete(name);
+    if (stream?.role === 'ping' && refused === true) this.#parts.streamRefused(stream.seq, now);
     if (stream?.role === 'push-pull') this.#unreachable(stream, reason);
   }
 
+  /**
+   * The state that two members exchange grows with the fleet, and nearly always says nothing new. So one that is due
+   * waits for the next probe, ours or another's, which tells whether that member sees what we see; who tells nothing,
+   * such as serf, is exchanged with as ever. The rest of the state (Lamport times, events) is exchanged now and then all
+   * the same, less often the more members there are: what it costs each of them stays the same.
+   */
+  compared(member: Member, agrees: boolean, now: Instant): void {
+    if (this.#compareUntil === undefined) return;
+    this.#compareUntil = undefined;
+    if (agrees && now < this.#fullAt) this.#parts.stats.pushPullsSpared++;
+    else this.#exchangeWith(member, now);
+  }
+
   #exchange(now: Instant): void {
-    const { members, settings, random } = this.#parts;
-    const peers = members.peers();
-    const n = peers.length + 1;
+    const { members, settings } = this.#parts;
+    this.#compareUntil = after(now, micros(COMPARE_FOR * settings.probeInterval));
+    const n = members.live;
     const stretch = n <= PUSH_PULL_SCALE_FROM ? 1 : Math.ceil(Math.log2(n) - Math.log2(PUSH_PULL_SCALE_FROM)) + 1;
     this.#exchangeAt = after(now, micros(settings.pushPullInterval * stretch));
-    const alive = peers.filter((member) => member.state.kind === 'alive');
-    for (const peer of sample(alive, 1, random)) this.#pushPull(peer.endpoint, false);
+  }
+
+  #exchangeWithAny(now: Instant): void {
+    const { members, random } = this.#parts;
+    this.#compareUntil = undefined;
+    const alive = members.peers().filter((member) => member.state.kind === 'alive');
+    for (const peer of sample(alive, 1, random)) this.#exchangeWith(peer, now);
+  }
+
+  #exchangeWith(member: Member, now: Instant): void {
+    const { members, settings } = this.#parts;
+    this.#fullAt = after(now, micros(settings.pushPullInterval * Math.max(FULL_EVERY, members.live / FULL_MEMBERS)));
+    this.#pushPull(member.endpoint, false);
   }
 
   /** Gossip never speaks to the dead for long: without trying them again, the sides of a partition stay apart. */

@@ -4,7 +4,7 @@ import { seededRandom } from '@keepfleet/testkit';
 import { hex, ip, unhex } from '@keepfleet/wire';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeCompound, openDatagram } from './envelope.ts';
+import { encodeCompound, encodeCompressed, openDatagram } from './envelope.ts';
 import { ourVersions } from './member.ts';
 import { MAX_INCARNATION_LEAP } from './members.ts';
 import type { SwimInput, SwimOutput } from './messages.ts';
@@ -12,7 +12,7 @@ import { type PacketMessage, decodePacket, encodePacket } from './packet.ts';
 import { type SerfMessage, decodeSerf, encodeSerf, encodeTags } from './serf.ts';
 import { type Endpoint, type SwimSettings, lanTunables } from './settings.ts';
 import type { MemberStatus } from './snapshot.ts';
-import { encodeStreamMessage } from './stream.ts';
+import { MAX_STREAM_BYTES, encodeStreamMessage } from './stream.ts';
 import { Swim, settingsProblem } from './swim.ts';
 
 const endpoint = (host: number): Endpoint => ({ address: ip(`10.0.0.${host}`), port: 7946 });
@@ -165,6 +165,33 @@ const query = {
   payload: new Uint8Array(),
 } as const;
 
+describe('a decompression bomb', () => {
+  const zeros = (bytes: number) => encodeCompressed(new Uint8Array(bytes));
+
+  it.each([
+    ['as a datagram', () => zeros(4 << 20)],
+    ['within another', () => encodeCompressed(zeros(4 << 20))],
+    ['many times in a datagram', () => encodeCompound(Array.from({ length: 40 }, () => zeros(200_000)))],
+  ])('is dropped unopened %s', (_what, make) => {
+    const bomb = make();
+    expect(bomb.length).toBeLessThan(60_000);
+    const heap = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 20; i++) receive(bomb);
+    expect(dropped()['too-large']).toBeGreaterThanOrEqual(20);
+    expect(process.memoryUsage().arrayBuffers - heap).toBeLessThan(64 << 20);
+    expect([status('a'), status('b')]).toEqual(['alive', 'alive']);
+  });
+
+  it('is dropped unopened as a stream, and the stream closed', () => {
+    const bomb = zeros(64 << 20);
+    expect(bomb.length).toBeLessThan(MAX_STREAM_BYTES);
+    machine.handle({ kind: 'stream-accepted', stream: 'in-1', from: endpoint(9) }, now);
+    const outputs = machine.handle({ kind: 'stream-data', stream: 'in-1', data: hex(bomb) }, now);
+    expect(outputs.map(({ kind }) => kind)).toContain('close-stream');
+    expect(dropped()['too-large']).toBe(1);
+  });
+});
+
 describe('a query', () => {
   it.each<[string, string[], boolean]>([
     ['to everybody', [], true],
@@ -301,6 +328,31 @@ describe('a probe', () => {
     expect([status('a'), status('b')]).toEqual(['alive', 'alive']);
   });
 
+  it('whose host refuses TCP waits half as long for others, and is no doubt of ourselves', () => {
+    const { message, outputs } = passUntilSent('indirect-ping');
+    const stream = outputs.find((output) => output.kind === 'open-stream')?.stream ?? '';
+    const refusedAt = now;
+    const closed = { kind: 'stream-closed', stream, reason: 'refused', refused: true } as const;
+    machine.handle(closed, now);
+    const suspected = (outputs: readonly SwimOutput[]) =>
+      outputs.some((output) => output.kind === 'member' && output.change === 'suspected');
+    while (!suspected(passUntil(machine.nextDeadline() ?? now)));
+    expect(now - refusedAt).toBe(settings.probeTimeout / 2);
+    expect([status(message.node), machine.snapshot().health]).toEqual(['suspect', 0]);
+  });
+
+  it('of one that answers in a millisecond asks others sooner than of one that was never heard', () => {
+    receive({ type: 'dead', node: 'b', from: 'b', incarnation: 5 });
+    const first = passUntilSent('ping');
+    now = instant(now + 1_000);
+    receive({ type: 'ack', seq: first.message.seq, payload: new Uint8Array() }, endpoint(2));
+    passUntilSent('ping');
+    const pingedAt = now;
+    passUntil(instant(now + settings.probeTimeout / 4));
+    expect(machine.snapshot().stats.streamsOut).toBe(1);
+    expect(now - pingedAt).toBeLessThan(settings.probeTimeout);
+  });
+
   it('that cannot be sent asks others at once', () => {
     const { to } = passUntilSent('ping');
     expect(sent(machine.handle({ kind: 'datagram-failed', to }, now), 'indirect-ping').length).toBe(1);
@@ -314,6 +366,50 @@ describe('a probe', () => {
     expect(ping.to).toEqual(endpoint(2));
     const acks = sent(receive({ type: 'ack', seq: ping.message.seq, payload: unhex('01') }, endpoint(2)), 'ack');
     expect(acks).toEqual([{ to: endpoint(3), message: { type: 'ack', seq: 77, payload: new Uint8Array() } }]);
+  });
+});
+
+describe('an exchange of all state that is due', () => {
+  /** The number of exchanges begun; they fail at once, for the next not to wait for them. */
+  function pushPulls(outputs: readonly SwimOutput[]): number {
+    const opened = outputs.flatMap((output) => (output.kind === 'open-stream' ? [output.stream] : []));
+    for (const stream of opened) machine.handle({ kind: 'stream-closed', stream, reason: 'closed' }, now);
+    return opened.length;
+  }
+
+  /** Members that answer every ping for five minutes, with a digest or without. */
+  function five(digest: (ours: number) => number | undefined): number {
+    let count = 0;
+    while (now < seconds(300)) {
+      const outputs = passUntil(machine.nextDeadline() ?? now);
+      count += pushPulls(outputs);
+      for (const { to, message } of sent(outputs, 'ping')) {
+        if (message.type !== 'ping' || message.digest === undefined) throw new Error('no digest');
+        const theirs = digest(message.digest);
+        const ack = { type: 'ack', seq: message.seq, payload: new Uint8Array() } as const;
+        count += pushPulls(receive(theirs === undefined ? ack : { ...ack, digest: theirs }, to));
+      }
+    }
+    return count;
+  }
+
+  beforeEach(() => start({ compress: false }));
+  beforeEach(() => {
+    receive(alive('a', 2));
+    receive(alive('b', 3));
+  });
+
+  it('is left out with a member that sees what we see, but not for ever', () => {
+    expect(five((ours) => ours)).toBe(1);
+    expect(machine.snapshot().stats.pushPullsSpared).toBeGreaterThan(5);
+  });
+
+  it.each([
+    ['sees something else', (ours: number) => (ours % 1000) + 1],
+    ['does not tell, as serf', () => undefined],
+  ])('is made with one that %s', (_what, digest) => {
+    expect(five(digest)).toBeGreaterThan(8);
+    expect(machine.snapshot().stats.pushPullsSpared).toBe(0);
   });
 });
 

@@ -13,6 +13,7 @@
  */
 export type { Cipher } from './envelope.ts';
 export { type Reach, type CheckUpReport } from './check-up.ts';
+export { type Coordinate, decodeCoordinate, encodeCoordinate } from './coordinate.ts';
 export { CLAIM_TAG, type Claim, type Verify, claimOf, claimText, encodeClaim } from './claim.ts';
 export * from './errors.ts';
 export * from './messages.ts';
@@ -22,10 +23,16 @@ export * from './ownership-view.ts';
 export {
   type KeyOperation,
   type KeyResponse,
+  decodeConflictResponse,
+  decodeKeyRequest,
   decodeKeyResponse,
+  encodeConflictResponse,
+  encodeFilter,
   encodeKeyRequest,
+  encodeKeyResponse,
   keyQueryName,
 } from './serf-queries.ts';
+export { type QueryFilter, decodeFilter } from './serf.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';
 export type { SwimStats } from './stats.ts';

@@ -1,5 +1,6 @@
 import { type Duration, type Instant, after, between, earliest } from '@keepfleet/machine';
 import { type Verify, claimOf, proves, sameKey } from './claim.ts';
+import { crc32 } from './crc32.ts';
 import type { SwimErrorKind } from './errors.ts';
 import type { MemberChange, SwimProblem } from './messages.ts';
 import {
@@ -19,6 +20,7 @@ import type { Endpoint, SwimSettings, Tags } from './settings.ts';
 import type { MemberSnapshot, MemberSource } from './snapshot.ts';
 import type { NodeState } from './stream.ts';
 import { Suspicion, suspicionBounds } from './suspicion.ts';
+import { encodeUtf8 } from './utf8.ts';
 
 /**
  * How far an incarnation may be ahead of the one known. A member counts up by one for each refutation; a leap to the end
@@ -61,6 +63,7 @@ export class Members {
   readonly #owners = new Map<string, string>();
   readonly #suspects = new Set<string>();
   #live = 0;
+  #digest = 0;
   #leaving = false;
 
   constructor(settings: SwimSettings, meta: Uint8Array, effects: MemberEffects, verify?: Verify) {
@@ -115,6 +118,11 @@ export class Members {
   /** Alive and suspect members, ourselves included. */
   get live(): number {
     return this.#live;
+  }
+
+  /** The same at two members that see the same alive, where and in which incarnation, whatever the order; above 0. */
+  get digest(): number {
+    return this.#digest >>> 0 || 1;
   }
 
   /** The member that owns an endpoint, if any. */
@@ -400,7 +408,10 @@ export class Members {
     this.#remove(member.name);
     this.#members.set(member.name, member);
     this.#owners.set(endpointKey(member.endpoint), member.name);
-    if (isLive(member)) this.#live++;
+    if (isLive(member)) {
+      this.#live++;
+      this.#digest = (this.#digest + digestOf(member)) | 0;
+    }
     if (member.state.kind === 'suspect') this.#suspects.add(member.name);
     return member;
   }
@@ -410,7 +421,14 @@ export class Members {
     if (member === undefined) return;
     this.#members.delete(name);
     if (this.#owners.get(endpointKey(member.endpoint)) === name) this.#owners.delete(endpointKey(member.endpoint));
-    if (isLive(member)) this.#live--;
+    if (isLive(member)) {
+      this.#live--;
+      this.#digest = (this.#digest - digestOf(member)) | 0;
+    }
     this.#suspects.delete(name);
   }
+}
+
+function digestOf({ name, endpoint, incarnation }: Member): number {
+  return crc32(encodeUtf8(`${name}\n${endpointKey(endpoint)}\n${incarnation}`));
 }

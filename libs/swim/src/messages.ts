@@ -17,8 +17,11 @@ export type SwimInput =
   | { readonly kind: 'datagram-failed'; readonly to: Endpoint }
   | { readonly kind: 'stream-accepted'; readonly stream: string; readonly from: Endpoint }
   | { readonly kind: 'stream-data'; readonly stream: string; readonly data: string }
-  /** A stream ended: refused, timed out, or closed by the peer. Not expected after `close-stream`, and harmless then. */
-  | { readonly kind: 'stream-closed'; readonly stream: string; readonly reason: string }
+  /**
+   * A stream ended: refused, timed out, or closed by the peer. Not expected after `close-stream`, and harmless then.
+   * `refused` says that the host answered, and that nobody listens there.
+   */
+  | { readonly kind: 'stream-closed'; readonly stream: string; readonly reason: string; readonly refused?: boolean }
   /** Ask these as if they were seeds, now. Used for members remembered from an earlier run. */
   | { readonly kind: 'join'; readonly endpoints: readonly Endpoint[] }
   | { readonly kind: 'set-tags'; readonly tags: Tags }

@@ -70,6 +70,8 @@ export type PacketMessage =
       readonly seq: number;
       readonly node: string;
       readonly source?: PingSource;
+      /** The sender's view of who is alive, in one number (ours alone; others pass over it). */
+      readonly digest?: number;
       /** Bytes to make the ping longer, under a name that nobody reads. */
       readonly padding?: number;
     }
@@ -82,7 +84,7 @@ export type PacketMessage =
       readonly nack: boolean;
       readonly source?: PingSource;
     }
-  | { readonly type: 'ack'; readonly seq: number; readonly payload: Uint8Array }
+  | { readonly type: 'ack'; readonly seq: number; readonly payload: Uint8Array; readonly digest?: number }
   | { readonly type: 'nack'; readonly seq: number }
   | AccusationMessage
   | AliveMessage
@@ -91,8 +93,10 @@ export type PacketMessage =
 export function encodePacket(message: PacketMessage): Uint8Array<ArrayBuffer> {
   switch (message.type) {
     case 'ping': {
-      const { source, padding = 0 } = message;
-      const out = begin(messageType.ping).map((padding > 0 ? 3 : 2) + sourceFields(source));
+      const { source, padding = 0, digest = 0 } = message;
+      const more = Number(padding > 0) + Number(digest > 0);
+      const out = begin(messageType.ping).map(2 + more + sourceFields(source));
+      if (digest > 0) out.text('Digest').unsigned(digest);
       out.text('Node').text(message.node);
       if (padding > 0) out.text('Pad').raw(new Uint8Array(padding));
       out.text('SeqNo').unsigned(message.seq);
@@ -105,14 +109,12 @@ export function encodePacket(message: PacketMessage): Uint8Array<ArrayBuffer> {
       out.text('SeqNo').unsigned(message.seq);
       return writeSource(out, source).text('Target').slice(message.target).finish();
     }
-    case 'ack':
-      return begin(messageType.ack)
-        .map(2)
-        .text('Payload')
-        .slice(message.payload)
-        .text('SeqNo')
-        .unsigned(message.seq)
-        .finish();
+    case 'ack': {
+      const { digest = 0 } = message;
+      const out = begin(messageType.ack).map(digest > 0 ? 3 : 2);
+      if (digest > 0) out.text('Digest').unsigned(digest);
+      return out.text('Payload').slice(message.payload).text('SeqNo').unsigned(message.seq).finish();
+    }
     case 'nack':
       return begin(messageType.nack).map(1).text('SeqNo').unsigned(message.seq).finish();
     case 'suspect':
@@ -158,7 +160,13 @@ export function readPacket(type: number, reader: ByteReader): PacketMessage {
   switch (type) {
     case messageType.ping: {
       const fields = Fields.read(reader);
-      return { type: 'ping', seq: fields.count('SeqNo', MAX_U32), node: shortName(fields, 'Node'), ...source(fields) };
+      return {
+        type: 'ping',
+        seq: fields.count('SeqNo', MAX_U32),
+        node: shortName(fields, 'Node'),
+        ...digest(fields),
+        ...source(fields),
+      };
     }
     case messageType.indirectPing: {
       const fields = Fields.read(reader);
@@ -174,7 +182,8 @@ export function readPacket(type: number, reader: ByteReader): PacketMessage {
     }
     case messageType.ack: {
       const fields = Fields.read(reader);
-      return { type: 'ack', seq: fields.count('SeqNo', MAX_U32), payload: fields.bytes('Payload') };
+      const seq = fields.count('SeqNo', MAX_U32);
+      return { type: 'ack', seq, payload: fields.bytes('Payload'), ...digest(fields) };
     }
     case messageType.nack:
       return { type: 'nack', seq: Fields.read(reader).count('SeqNo', MAX_U32) };
@@ -288,6 +297,11 @@ export function metadata(fields: Fields): Uint8Array {
   const meta = fields.bytes('Meta');
   if (meta.length > MAX_META_BYTES) throw new Undecodable('too-large', `${meta.length} bytes of metadata`);
   return meta;
+}
+
+function digest(fields: Fields): { digest?: number } {
+  const value = fields.count('Digest', MAX_U32);
+  return value === 0 ? {} : { digest: value };
 }
 
 function source(fields: Fields): { source?: PingSource } {

@@ -1,4 +1,4 @@
-import { type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
+import { type Duration, type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
 import { type Coordinate, type Place, decodeCoordinate, distance, encodeCoordinate } from './coordinate.ts';
 import type { SwimErrorKind } from './errors.ts';
 import { type Member, isLive, sameEndpoint } from './member.ts';
@@ -12,6 +12,9 @@ import type { SwimStats } from './stats.ts';
 /** The protocol from which a member answers a failed indirect probe with a nack, and one by TCP. */
 const NACK_PROTOCOL = 4;
 const STREAM_PING_PROTOCOL = 3;
+/** Others are asked about a member that is silent for so many of its last round trips, but not before this part of probeTimeout. */
+const PATIENCE = 8;
+const LEAST_PATIENCE = 4;
 /** Most probes carried out for others at a time. */
 const MAX_ERRANDS = 1024;
 
@@ -21,12 +24,13 @@ interface Probe {
   readonly incarnation: number;
   readonly seq: number;
   readonly startedAt: Instant;
-  readonly deadline: Instant;
+  deadline: Instant;
   /** While only the member itself was asked: when to ask others. */
   askOthersAt: Instant | undefined;
   nacksWanted: number;
   nacks: number;
   answeredByStream: boolean;
+  isRefused: boolean;
 }
 
 /** A probe for another member. */
@@ -38,6 +42,7 @@ interface Errand {
 }
 
 type PingMessage = Extract<PacketMessage, { type: 'ping' }>;
+type AckMessage = Extract<PacketMessage, { type: 'ack' }>;
 type IndirectPingMessage = Extract<PacketMessage, { type: 'indirect-ping' }>;
 
 export interface ProberParts {
@@ -49,6 +54,8 @@ export interface ProberParts {
   /** Our place, told in acks and moved by them; absent where coordinates are not wanted. */
   readonly place: Place | undefined;
   dropped(kind: SwimErrorKind): void;
+  /** Another member sees what we see, or does not. */
+  compared(member: Member, agrees: boolean, now: Instant): void;
   /** Pings a member by TCP; its answer comes by {@link Prober.streamAck}. */
   pingByStream(member: Member, seq: number): void;
 }
@@ -67,6 +74,8 @@ export class Prober {
   /** Of every member that was probed: the last round trip, µs, and where it said it is. */
   readonly #roundTrips = new Map<string, number>();
   readonly #places = new Map<string, Coordinate>();
+  /** The time to wait for a member's direct answer, µs, from how long its last one took, whichever way it came. */
+  readonly #patience = new Map<string, number>();
   #health = 0;
   #seq: number;
 
@@ -129,12 +138,15 @@ export class Prober {
     return next;
   }
 
-  ping(message: PingMessage, from: Endpoint): void {
-    const { settings, outbox } = this.#parts;
+  ping(message: PingMessage, from: Endpoint, now: Instant): void {
+    const { settings, outbox, members } = this.#parts;
     if (message.node !== '' && message.node !== settings.name) return;
     const { place } = this.#parts;
     const payload = place === undefined ? new Uint8Array() : encodeCoordinate(place.coordinate);
-    outbox.send(this.#replyTo(message.source, from), { type: 'ack', seq: message.seq, payload });
+    const to = this.#replyTo(message.source, from);
+    if (message.digest === undefined) return outbox.send(to, { type: 'ack', seq: message.seq, payload });
+    outbox.send(to, { type: 'ack', seq: message.seq, payload, digest: members.digest });
+    this.#compare(members.at(to.endpoint), message.digest, now);
   }
 
   indirectPing(message: IndirectPingMessage, from: Endpoint, now: Instant): void {
@@ -157,7 +169,7 @@ export class Prober {
     outbox.send(target, { type: 'ping', seq, node: message.node, source: this.#ourselves() });
   }
 
-  ack(seq: number, payload: Uint8Array, now: Instant): void {
+  ack({ seq, payload, digest }: AckMessage, now: Instant): void {
     const errand = this.#errands.get(seq);
     if (errand !== undefined) {
       this.#errands.delete(seq);
@@ -167,8 +179,10 @@ export class Prober {
     }
     const probe = this.#probe;
     if (probe?.seq !== seq) return;
+    this.#patience.set(probe.name, PATIENCE * (now - probe.startedAt));
     if (probe.askOthersAt === undefined) this.#parts.stats.probesIndirect++;
     else this.#measure(probe, payload, now);
+    this.#compare(this.#parts.members.get(probe.name), digest, now);
     this.#streamOnly.delete(probe.name);
     this.worsen(-1);
     this.#finish(probe, now);
@@ -180,6 +194,18 @@ export class Prober {
 
   streamAck(seq: number): void {
     if (this.#probe?.seq === seq) this.#probe.answeredByStream = true;
+  }
+
+  /**
+   * The member's host refuses TCP: nobody listens there, which its UDP silence means too. It is still left half of the
+   * usual time to be vouched for, since a firewall may refuse in its place.
+   */
+  streamRefused(seq: number, now: Instant): void {
+    const probe = this.#probe;
+    if (probe?.seq !== seq || probe.isRefused) return;
+    probe.isRefused = true;
+    const left = after(now, micros(this.#parts.settings.probeTimeout / 2));
+    if (left < probe.deadline) probe.deadline = left;
   }
 
   /** A ping could not even be sent: there is no use in waiting for its ack. */
@@ -209,6 +235,7 @@ export class Prober {
 
   forget(name: string): void {
     this.#roundTrips.delete(name);
+    this.#patience.delete(name);
     this.#places.delete(name);
     this.#parts.place?.forget(name);
   }
@@ -252,13 +279,27 @@ export class Prober {
       seq,
       startedAt: now,
       deadline: after(now, micros(settings.probeInterval * (this.#health + 1))),
-      askOthersAt: after(now, settings.probeTimeout),
+      askOthersAt: after(now, this.#patienceWith(target.name)),
       nacksWanted: 0,
       nacks: 0,
       answeredByStream: false,
+      isRefused: false,
     };
     stats.probes++;
-    this.#sendPing(target, { type: 'ping', seq, node: target.name, source: this.#ourselves() });
+    const { digest } = this.#parts.members;
+    this.#sendPing(target, { type: 'ping', seq, node: target.name, digest, source: this.#ourselves() });
+  }
+
+  /** Whoever answers in a millisecond is not waited for half a second before others are asked. */
+  #patienceWith(name: string): Duration {
+    const { probeTimeout } = this.#parts.settings;
+    const patience = this.#patience.get(name) ?? probeTimeout;
+    return micros(Math.min(probeTimeout, Math.max(patience, probeTimeout / LEAST_PATIENCE)));
+  }
+
+  #compare(member: Member | undefined, digest: number | undefined, now: Instant): void {
+    if (member !== undefined && digest !== undefined)
+      this.#parts.compared(member, digest === this.#parts.members.digest, now);
   }
 
   #sendPing(target: Member, ping: PingMessage): void {
@@ -306,8 +347,8 @@ export class Prober {
   #fail(probe: Probe, now: Instant): void {
     const { members, outbox, settings, stats } = this.#parts;
     this.#finish(probe, now);
-    // Missing nacks tell that the trouble may be ours; without anybody to send one, we cannot know.
-    this.worsen(probe.nacksWanted > 0 ? Math.max(0, probe.nacksWanted - probe.nacks) : 1);
+    // Missing nacks tell that the trouble may be ours; without anybody to send one, we cannot know. A refusal is an answer.
+    if (!probe.isRefused) this.worsen(probe.nacksWanted > 0 ? Math.max(0, probe.nacksWanted - probe.nacks) : 1);
     if (probe.answeredByStream) {
       stats.probesStream++;
       if (!this.#streamOnly.has(probe.name))
@@ -339,7 +380,7 @@ export class Prober {
       this.#inRound = new Set(names);
       this.#position = 0;
       for (const name of this.#streamOnly) if (members.get(name) === undefined) this.#streamOnly.delete(name);
-      for (const name of this.#roundTrips.keys()) if (members.get(name) === undefined) this.forget(name);
+      for (const name of this.#patience.keys()) if (members.get(name) === undefined) this.forget(name);
     }
     return undefined;
   }

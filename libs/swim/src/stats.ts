@@ -29,6 +29,8 @@ export interface SwimStats {
   /** Names that another host claimed. */
   nameConflicts: number;
   pushPulls: number;
+  /** Exchanges that were due and left out, since the member asked sees what we see. */
+  pushPullsSpared: number;
   pushPullsFailed: number;
   /** Input dropped, by kind. */
   dropped: Partial<Record<SwimErrorKind, number>>;
@@ -57,6 +59,7 @@ export function freshStats(): SwimStats {
     userEventsOut: 0,
     nameConflicts: 0,
     pushPulls: 0,
+    pushPullsSpared: 0,
     pushPullsFailed: 0,
     dropped: {},
   };

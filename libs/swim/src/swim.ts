@@ -145,6 +145,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       random,
       place: settings.coordinates ? new Place(random) : undefined,
       dropped: count,
+      compared: (member, agrees, now) => this.#exchange.compared(member, agrees, now),
       pingByStream: (member, seq) => this.#exchange.pingByStream(member, seq),
     });
     this.#checkUp = new CheckUp({
@@ -173,6 +174,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       outbox,
       stats,
       random,
+      streamRefused: (seq, now) => this.#prober.streamRefused(seq, now),
       streamAck: (seq, now) => {
         this.#prober.streamAck(seq);
         this.#checkUp.streamAck(seq);
@@ -207,7 +209,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
         this.#exchange.data(input.stream, input.data, now);
         break;
       case 'stream-closed':
-        this.#exchange.closed(input.stream, input.reason);
+        this.#exchange.closed(input, now);
         break;
       case 'join':
         this.#exchange.join(input.endpoints);
@@ -308,13 +310,13 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   #message(message: PacketMessage, from: Endpoint, now: Instant): void {
     switch (message.type) {
       case 'ping':
-        return this.#prober.ping(message, from);
+        return this.#prober.ping(message, from, now);
       case 'indirect-ping':
         return this.#prober.indirectPing(message, from, now);
       case 'ack':
         this.#checkUp.ack(message.seq, now);
         this.#watch.ack(message.seq, now);
-        return this.#prober.ack(message.seq, message.payload, now);
+        return this.#prober.ack(message, now);
       case 'nack':
         return this.#prober.nack(message.seq);
       case 'suspect':

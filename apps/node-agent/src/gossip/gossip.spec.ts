@@ -204,6 +204,36 @@ describe('gossip on real sockets', () => {
   });
 });
 
+describe('gossip under ten thousand connections', () => {
+  it('serves its fleet, holds few of them at a time, and keeps nothing of them', async () => {
+    const a = await start('a', { tunables: { ...tunables, streamTimeout: millis(500) } });
+    const b = await start('b', { seeds: [at(a)] });
+    await sees(a, 'b', 'alive');
+    const before = process.memoryUsage();
+    const BATCH = 500;
+    for (let made = 0; made < 10_000; made += BATCH) {
+      // The head of an exchange that never comes: an encrypted frame, a compressed one, a push/pull, noise.
+      const heads = ['0a00010000', '0982a4', '0683', 'ffff'].map((head) => Buffer.from(head, 'hex'));
+      const sockets = Array.from({ length: BATCH }, (_, i) => {
+        const socket = connect(a.endpoint.port, loopback).on('error', () => undefined);
+        socket.write(heads[i % heads.length] ?? '');
+        return socket;
+      });
+      await waitFor(() => sockets.filter((socket) => !socket.destroyed).length <= MAX_STREAMS, {
+        deadline: 30_000,
+        what: 'all but so many are refused',
+      });
+      for (const socket of sockets) socket.destroy();
+    }
+    const c = await start('c', { seeds: [at(a)] });
+    await sees(c, 'b', 'alive');
+    await sees(b, 'c', 'alive');
+    expect(events.get('b')?.some((event) => event.kind === 'member' && event.change === 'failed')).toBe(false);
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    expect(heapUsed - before.heapUsed + arrayBuffers - before.arrayBuffers).toBeLessThan(100 << 20);
+  }, 120_000);
+});
+
 describe('gossip that cannot start says why', () => {
   it('when UDP or TCP of the port is taken', async () => {
     const udp = createSocket('udp4');

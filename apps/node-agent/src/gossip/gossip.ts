@@ -104,7 +104,7 @@ export async function startGossip(options: GossipOptions): Promise<Gossip> {
     datagramFailed: (to) => input({ kind: 'datagram-failed', to }),
     streamAccepted: (stream, from) => input({ kind: 'stream-accepted', stream, from }),
     streamData: (stream, data) => input({ kind: 'stream-data', stream, data: data.toString('hex') }),
-    streamClosed: (stream, reason) => input({ kind: 'stream-closed', stream, reason }),
+    streamClosed: (stream, reason, refused) => input({ kind: 'stream-closed', stream, reason, refused }),
     trouble: (reason) => options.onEvent({ kind: 'problem', problem: { kind: 'socket', reason } }),
   });
   try {

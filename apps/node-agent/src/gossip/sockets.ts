@@ -10,12 +10,16 @@ export const MAX_STREAMS = 128;
 /** Most bytes that unfinished streams may have sent us together. */
 export const MAX_STREAM_BYTES_TOGETHER = 8 * MAX_STREAM_BYTES;
 
+/** Ports tried where any will do. */
+const MAX_ATTEMPTS = 20;
+
 export interface SocketEvents {
   datagram(from: Endpoint, data: Buffer): void;
   datagramFailed(to: Endpoint): void;
   streamAccepted(stream: string, from: Endpoint): void;
   streamData(stream: string, data: Buffer): void;
-  streamClosed(stream: string, reason: string): void;
+  /** `refused`: the host answered, and nobody listens there. */
+  streamClosed(stream: string, reason: string, refused: boolean): void;
   /** A socket reports trouble that no single datagram or stream explains. */
   trouble(reason: string): void;
 }
@@ -26,6 +30,7 @@ interface Stream {
   received: number;
   /** Why we end it, told instead of the system's reason. */
   reason: string | undefined;
+  refused: boolean;
 }
 
 /** One UDP socket and one TCP listener on the same address and port, and the streams of both directions. */
@@ -62,6 +67,21 @@ export class Sockets {
     streamTimeout: number,
     events: SocketEvents,
   ): Promise<{ sockets: Sockets; port: number }> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await Sockets.#bindBoth(bind, streamTimeout, events);
+      } catch (error) {
+        // The system finds a port that is free for UDP; a connection may have it for TCP.
+        const isTaken = error instanceof GossipError && error.code === 'address-in-use';
+        if (bind.port !== 0 || !isTaken || attempt === MAX_ATTEMPTS) throw error;
+      }
+  }
+
+  static async #bindBoth(
+    bind: Endpoint,
+    streamTimeout: number,
+    events: SocketEvents,
+  ): Promise<{ sockets: Sockets; port: number }> {
     const ipv6 = familyOf(bind.address) === 'ipv6';
     const udp = createSocket({ type: ipv6 ? 'udp6' : 'udp4', ipv6Only: ipv6 });
     const server = createServer();
@@ -93,7 +113,7 @@ export class Sockets {
 
   dial(name: string, to: Endpoint, data: Buffer): void {
     if (this.#dialled.size >= MAX_STREAMS) {
-      this.#events.streamClosed(name, `${MAX_STREAMS} streams are open already`);
+      this.#events.streamClosed(name, `${MAX_STREAMS} streams are open already`, false);
       return;
     }
     const anyAddress = this.#local === '0.0.0.0' || this.#local === '::';
@@ -145,7 +165,7 @@ export class Sockets {
       socket.destroy();
     };
     const deadline = setTimeout(() => give(`not done within ${this.#streamTimeout / 1000} s`), this.#streamTimeout);
-    const stream: Stream = { socket, deadline, received: 0, reason: undefined };
+    const stream: Stream = { socket, deadline, received: 0, reason: undefined, refused: false };
     streams.set(name, stream);
     socket.on('data', (data) => {
       stream.received += data.length;
@@ -153,12 +173,15 @@ export class Sockets {
       if (this.#together > MAX_STREAM_BYTES_TOGETHER) give('too much is being received at once');
       else if (this.#open) this.#events.streamData(name, data);
     });
-    socket.on('error', (error) => (stream.reason ??= reasonOf(error)));
+    socket.on('error', (error) => {
+      stream.reason ??= reasonOf(error);
+      stream.refused = 'code' in error && error.code === 'ECONNREFUSED';
+    });
     socket.on('close', () => {
       clearTimeout(deadline);
       streams.delete(name);
       this.#together -= stream.received;
-      if (this.#open) this.#events.streamClosed(name, stream.reason ?? 'closed by the peer');
+      if (this.#open) this.#events.streamClosed(name, stream.reason ?? 'closed by the peer', stream.refused);
     });
   }
 }

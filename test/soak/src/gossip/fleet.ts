@@ -253,7 +253,7 @@ export class Fleet {
     if (peer === undefined || !this.#reaches(name, peer)) {
       const reason = peer === undefined ? 'refused' : 'timed out';
       const wait = peer === undefined ? STREAM_DELAY : STREAM_TIMEOUT;
-      this.#later(name, { kind: 'stream-closed', stream: own, reason }, wait);
+      this.#later(name, { kind: 'stream-closed', stream: own, reason, refused: peer === undefined }, wait);
       return;
     }
     this.#peers.set(stream, { name: peer, stream });

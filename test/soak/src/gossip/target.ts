@@ -7,17 +7,26 @@ import { ip } from '@keepfleet/wire';
 const MAX_QUEUED = 4096;
 const MAX_MEMBERS = 16_384;
 
+const NONCE = 12;
+const TAG = 16;
+
+/** Whose bytes: anybody's in a fleet without a key, a stranger's or an insider's in one that has one. */
+export type TargetKind = 'plain' | 'stranger' | 'insider';
+
 /** A member that is given bytes by a stranger: as a datagram, and as a stream of its own. */
 export class GossipTarget {
   readonly #machine: Swim;
-  readonly #locked: boolean;
+  readonly #kind: TargetKind;
   #now: Instant = instant(0);
   #streams = 0;
 
-  constructor(locked: boolean) {
-    this.#locked = locked;
-    // No key opens what a stranger sends, which is all that the machine asks of a cipher here.
-    const cipher = { seal: (plain: Uint8Array) => new Uint8Array(plain.length + 28), open: () => undefined };
+  constructor(kind: TargetKind) {
+    this.#kind = kind;
+    // No key opens what a stranger sends, and any opens what an insider does: all that the machine asks of a cipher here.
+    const cipher = {
+      seal: (plain: Uint8Array) => new Uint8Array(plain.length + NONCE + TAG),
+      open: (sealed: Uint8Array) => (kind === 'insider' ? sealed.subarray(NONCE, -TAG) : undefined),
+    };
     this.#machine = new Swim(
       {
         ...lanTunables,
@@ -31,7 +40,7 @@ export class GossipTarget {
         rememberFailed: seconds(2),
         rememberLeft: seconds(2),
       },
-      { random: seededRandom(1), ...(locked ? { cipher } : {}) },
+      { random: seededRandom(1), ...(kind === 'plain' ? {} : { cipher }) },
     );
     this.#machine.handle({ kind: 'start' }, this.#now);
   }
@@ -40,10 +49,15 @@ export class GossipTarget {
     return this.#machine.snapshot().members.length - 1;
   }
 
-  take(data: string): void {
+  take(content: string): void {
+    const sealed = `01${'00'.repeat(NONCE)}${content}${'00'.repeat(TAG)}`;
+    const [datagram, data] =
+      this.#kind === 'insider'
+        ? [sealed, `0a${(sealed.length / 2).toString(16).padStart(8, '0')}${sealed}`]
+        : [content, content];
     const from = { address: ip('192.0.2.66'), port: 40_000 };
     this.#now = after(this.#now, millis(1));
-    const outputs: SwimOutput[] = [...this.#machine.handle({ kind: 'datagram', from, data }, this.#now)];
+    const outputs: SwimOutput[] = [...this.#machine.handle({ kind: 'datagram', from, data: datagram }, this.#now)];
     const stream = `in-${++this.#streams}`;
     this.#machine.handle({ kind: 'stream-accepted', stream, from }, this.#now);
     const half = data.length - (data.length % 4 === 0 ? data.length / 2 : 0);
@@ -52,7 +66,7 @@ export class GossipTarget {
     this.#machine.handle({ kind: 'stream-closed', stream, reason: 'closed' }, this.#now);
     const deadline = this.#machine.nextDeadline();
     if (deadline !== undefined && deadline <= this.#now) outputs.push(...this.#machine.timeout(this.#now));
-    if (this.#locked && outputs.some(({ kind }) => kind !== 'problem' && kind !== 'close-stream'))
+    if (this.#kind === 'stranger' && outputs.some(({ kind }) => kind !== 'problem' && kind !== 'close-stream'))
       throw new Error(`without a key something was done: ${outputs.map(({ kind }) => kind).join()}`);
     // What it was made to open goes nowhere.
     for (const output of outputs)
@@ -63,7 +77,7 @@ export class GossipTarget {
   /** Without the key nothing has changed; with none, what is believed is bounded. */
   check(): void {
     const { members, queued, phase } = this.#machine.snapshot();
-    if (this.#locked && members.length !== 1)
+    if (this.#kind === 'stranger' && members.length !== 1)
       throw new Error(`${members.length - 1} members were believed without a key`);
     if (members.length > MAX_MEMBERS || queued > MAX_QUEUED)
       throw new Error(`${members.length} members, ${queued} messages: more than is ever to be kept`);

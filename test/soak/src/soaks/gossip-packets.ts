@@ -32,11 +32,12 @@ const notice = encodeNotice({
 });
 
 export const soak: Soak = {
-  about: 'gossip datagrams, streams and ownership notices, mutated, into whole members, plain and with a key',
+  about:
+    'gossip datagrams, streams and ownership notices, mutated, into whole members, in plain, of strangers, of insiders',
   count: 1_000_000,
   unit: 'inputs',
   run: (task) => {
-    const targets = [new GossipTarget(false), new GossipTarget(true)];
+    const targets = (['plain', 'stranger', 'insider'] as const).map((kind) => new GossipTarget(kind));
     const vectors = [...captured.datagrams, ...captured.streams]
       .flatMap((one) => [one.wire, ...(one.plain === undefined ? [] : [one.plain])])
       .map(unhex);
@@ -53,6 +54,7 @@ export const soak: Soak = {
     return {
       'slowest ms': slowest.toFixed(1),
       'members believed, plain': targets[0]?.believed ?? 0,
+      'by an insider': targets[2]?.believed ?? 0,
       'heap MB': Math.round(process.memoryUsage().heapUsed / 1e6),
     };
   },
