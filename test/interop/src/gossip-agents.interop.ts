@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,6 +27,8 @@ class Nodes {
   readonly #keyring = JSON.stringify([randomBytes(32).toString('base64')]);
   readonly #count: number;
   log = '';
+  /** What the agents say happened, as `kind: message`. */
+  readonly said: { readonly node: number; readonly text: string; readonly at: number }[] = [];
 
   constructor(count: number) {
     this.#count = count;
@@ -81,8 +84,38 @@ class Nodes {
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (text: Buffer) => (this.log = (this.log + `n${node}: ${text.toString()}`).slice(-20_000)));
+      stream?.on('data', (text: Buffer) => {
+        this.log = (this.log + `n${node}: ${text.toString()}`).slice(-20_000);
+      });
+    if (child.stderr !== null)
+      createInterface(child.stderr).on('line', (line) => {
+        const { event, msg, at } = (jsonOf(line) ?? {}) as { event?: string; msg?: string; at?: string };
+        if (event !== undefined) this.said.push({ node, text: `${event}: ${msg ?? ''}`, at: Date.parse(at ?? '') });
+      });
     this.#agents.set(node, child);
+  }
+
+  /** The control process alone: VRRP and IPVS go on. */
+  signalControl(node: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#agents.get(node)?.kill(signal);
+  }
+
+  /** Every process of the node at once, as when its power fails. */
+  kill(node: number): void {
+    for (const pid of execFileSync('ip', ['netns', 'pids', this.namespace(node)], { encoding: 'utf8' }).split('\n'))
+      if (pid !== '') killed(Number(pid));
+  }
+
+  /** When each of `nodes` told first, since a time, what contains `text`; both by the wall clock, ms. Waits for all. */
+  async told(text: string, nodes: readonly number[], since: number): Promise<number[]> {
+    const first = (node: number) =>
+      this.said.find((one) => one.node === node && one.text.includes(text) && one.at >= since)?.at;
+    await waitFor(() => nodes.every((node) => first(node) !== undefined), {
+      deadline: SOON,
+      every: 100,
+      what: `${text} at ${nodes.join(', ')}`,
+    });
+    return nodes.map((node) => first(node) ?? NaN);
   }
 
   run(node: number): string {
@@ -187,15 +220,37 @@ describe('three agents without a controller', () => {
   });
 
   it('say which two are masters when only the segment of VRRP is cut, and that it is over once it is mended', async () => {
+    const cutAt = Date.now();
     nodes.plugVrrp(1, 'down');
     await verdictIs(nodes, [1, 2, 3], 'multi-master');
+    const [secondMasterAt = NaN] = await nodes.told('→ master', [2], cutAt);
+    const toldAt = await nodes.told('vrrp.multi-master', [1, 2, 3], cutAt);
+    measured('two masters known to all', Math.max(...toldAt) - secondMasterAt, 'after the second one', {
+      'after the cut': Math.max(...toldAt) - cutAt,
+    });
     const router = await nodes.router(3);
     const masters = router?.claims?.filter(({ state }) => state === 'ROUTER_STATE_MASTER').map(({ node }) => node);
     expect(masters).toEqual(['n1', 'n2']);
-    await waitFor(() => nodes.log.includes('vrrp.multi-master'), { deadline: SOON, what: 'the event in a log' });
-    expect(nodes.log).toContain('masters at once, n1 and n2');
+    expect(nodes.said.some(({ text }) => text.includes('masters at once, n1 and n2'))).toBe(true);
     nodes.plugVrrp(1, 'up');
     await verdictIs(nodes, [1, 2, 3], 'one-master');
+  });
+
+  it('take a master whose control process stands still for 20 s neither for dead VRRP nor the others for dead', async () => {
+    const stoppedAt = Date.now();
+    nodes.signalControl(1, 'SIGSTOP');
+    await nodes.told('n1 at 10.70.0.1: failed', [2, 3], stoppedAt);
+    await verdictIs(nodes, [2, 3], 'one-master');
+    // Twenty seconds of standing still are what is asked for.
+    await waitFor(() => Date.now() - stoppedAt > 20_000, { deadline: SOON, what: 'twenty seconds' });
+    const resumedAt = Date.now();
+    nodes.signalControl(1, 'SIGCONT');
+    const backAt = await nodes.told('n1 at 10.70.0.1: joined', [2, 3], resumedAt);
+    measured('back after standing still', Math.max(...backAt) - resumedAt, 'after it went on', {});
+    await verdictIs(nodes, [1, 2, 3], 'one-master');
+    const since = nodes.said.filter(({ at }) => at >= stoppedAt);
+    expect(since.filter(({ text }) => /gossip\.member: (?!n1 ).*: failed/.test(text))).toEqual([]);
+    expect(since.filter(({ text }) => /vrrp\.(no|multi)-master/.test(text))).toEqual([]);
   });
 
   it('rotate their key, and keep each other', async () => {
@@ -210,7 +265,28 @@ describe('three agents without a controller', () => {
     expect(fingerprint(after.data)).not.toEqual(fingerprint(before.data));
     await verdictIs(nodes, [1, 2, 3], 'one-master');
   });
+
+  it('say within moments that there is no master when its node dies, and never that there are two', async () => {
+    const diedAt = Date.now();
+    nodes.kill(1);
+    const noneAt = await nodes.told('vrrp.no-master', [2, 3], diedAt);
+    measured('no master known to all', Math.max(...noneAt) - diedAt, 'after the death of its node', {});
+    const oneAt = await nodes.told('vrrp.one-master', [2, 3], Math.max(...noneAt));
+    const [nextAt = NaN] = await nodes.told('→ master', [2], diedAt);
+    measured('the next master known to all', Math.max(...oneAt) - nextAt, 'after it took over', {});
+    await nodes.told('n1 at 10.70.0.1: failed', [2, 3], diedAt);
+    expect(nodes.said.filter(({ text, at }) => at >= diedAt && text.includes('vrrp.multi-master'))).toEqual([]);
+    const forgotten = await nodes.keepfleet(2, 'members', 'forget', 'n1');
+    expect([forgotten.code, forgotten.text]).toEqual([0, expect.any(String)]);
+    await nodes.told('n1 at 10.70.0.1: left', [2, 3], diedAt);
+  });
 });
+
+/** A figure for the report; it is not judged, since the machine may be slow. */
+function measured(what: string, took: number, from: string, more: Readonly<Record<string, number>>): void {
+  const others = Object.entries(more).map(([label, ms]) => `, ${ms} ms ${label}`);
+  process.stdout.write(`measured: ${what} ${took} ms ${from}${others.join('')}\n`);
+}
 
 function jsonOf(text: string): unknown {
   try {
