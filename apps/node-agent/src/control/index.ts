@@ -26,7 +26,7 @@ import { writeFileAtomically } from './atomic-file.ts';
 import { diagnosticLines } from './configuration.ts';
 import { errorText } from '../error-text.ts';
 import { Mailer, alertOf } from '../mail/index.ts';
-import { gossipOptions, memberEventText, wireMembers } from './membership.ts';
+import { agentTags, controllersToTry, gossipOptions, memberEventText, wireMembers } from './membership.ts';
 import { GossipDesk } from './gossip-desk.ts';
 import { LocalSocket } from './local-socket.ts';
 import { LastGoodStore } from './last-good.ts';
@@ -96,6 +96,8 @@ class Control {
   readonly #snmpNumbers: NumberFile;
   #metrics: MetricsServer | undefined;
   #gossip: Gossip | undefined;
+  /** The tags that gossip was given last. */
+  #tags = '';
   readonly #ownership: Ownership;
   readonly #localSocket: LocalSocket;
   #uplink: Uplink | undefined;
@@ -363,6 +365,7 @@ class Control {
     try {
       this.#gossip = await startGossip({ ...options, onEvent: (event) => this.#noteGossip(event) });
       this.#ownership.joined();
+      this.#tags = '';
       this.#gossipProblem = undefined;
     } catch (error) {
       // VRRP, IPVS and the report to the controller do not need gossip.
@@ -405,7 +408,8 @@ class Control {
     if (controller === undefined) return;
     const { tls } = controller;
     this.#uplink = new Uplink({
-      controllers: controller.addresses,
+      controllers: () => controllersToTry(controller.addresses, this.#gossip?.members() ?? [], tls !== undefined),
+      connected: () => this.#changed(),
       credentials: () => (tls === undefined ? credentials.createInsecure() : tlsCredentials(tls)),
       node: this.#name,
       version: this.#options.version,
@@ -442,13 +446,30 @@ class Control {
     this.#gather ??= setTimeout(() => {
       this.#gather = undefined;
       this.#tellTroubles();
-      if (this.#gossip !== undefined) this.#node.members = wireMembers(this.#gossip.members());
+      if (this.#gossip !== undefined) {
+        this.#node.members = wireMembers(this.#gossip.members());
+        this.#tellTags(this.#gossip);
+      }
       const rows = this.#snmp && this.#node.rows(this.#snmp.upTimeZero());
       if (rows !== undefined) this.#snmp?.update(rows);
       for (const notification of this.#toTell.splice(0)) this.#snmp?.notify(notification);
       this.#snmpNumbers.keep();
       this.#uplink?.stateChanged();
     }, GATHER_MS);
+  }
+
+  #tellTags(gossip: Gossip): void {
+    const tags = agentTags({
+      version: this.#options.version,
+      site: this.#agentFile.labels['site'],
+      configHash: this.#node.configHash,
+      isDrained: this.#node.isDrained,
+      controller: this.#uplink?.connectedTo,
+    });
+    const text = JSON.stringify(tags);
+    if (text === this.#tags) return;
+    this.#tags = text;
+    gossip.setTags(tags);
   }
 
   #tellTroubles(): void {

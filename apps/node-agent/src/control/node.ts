@@ -302,6 +302,14 @@ export class ControlNode implements CommandTarget {
     return this.commands.carryOut(command);
   }
 
+  get configHash(): string {
+    return this.#configuration?.hash ?? '';
+  }
+
+  get isDrained(): boolean {
+    return this.#options.overrides.list(new Date()).some(({ change }) => change.kind === 'drain-node');
+  }
+
   close(): void {
     if (this.#expiry !== undefined) clearTimeout(this.#expiry);
     this.#vrrp.link?.close();
@@ -319,7 +327,7 @@ export class ControlNode implements CommandTarget {
       processes: this.processes(),
       members: this.members,
       claims: this.claims(),
-      configHash: this.#configuration?.hash ?? '',
+      configHash: this.configHash,
       problems: [
         ...(this.#configProblem === undefined ? [] : [`config: ${this.#configProblem}`]),
         ...this.#vrrp.problems,

@@ -82,7 +82,8 @@ const occur = (message: string) =>
 
 function start(): Uplink {
   uplink = new Uplink({
-    controllers: [`127.0.0.1:${listener.port}`],
+    controllers: () => [`127.0.0.1:${listener.port}`],
+    connected: () => undefined,
     credentials: () => {
       if (credentialsError !== '') throw new Error(credentialsError);
       return credentials.createInsecure();

@@ -29,8 +29,10 @@ const CHANNEL_OPTIONS = {
 };
 
 export interface UplinkOptions {
-  /** "host:port" of each controller, tried in turn. */
-  readonly controllers: readonly string[];
+  /** "host:port" of each controller, tried in turn; asked at each attempt. */
+  readonly controllers: () => readonly string[];
+  /** Another controller is reported to, or none any more. */
+  readonly connected: () => void;
   /** Called for each attempt, so that files that were mended or renewed count without a restart. What it throws is why there is no controller. */
   readonly credentials: () => ChannelCredentials;
   readonly node: string;
@@ -52,6 +54,7 @@ export class Uplink {
   #client: agent.AgentLinkClient | undefined;
   #stream: Stream | undefined;
   #welcomed = false;
+  #dialled = '';
   #connectedTo: string | undefined;
   #attempt = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -74,6 +77,11 @@ export class Uplink {
     return this.#lastError;
   }
 
+  /** "host:port" of the controller that has welcomed us. */
+  get connectedTo(): string | undefined {
+    return this.#connectedTo;
+  }
+
   /** Says that the state may have changed; what changed is sent soon. */
   stateChanged(): void {
     if (!this.#welcomed || this.#deltaTimer !== undefined) return;
@@ -92,8 +100,10 @@ export class Uplink {
 
   #connect(): void {
     if (this.#closed) return;
-    const address = this.#options.controllers[this.#attempt % this.#options.controllers.length];
+    const controllers = this.#options.controllers();
+    const address = controllers[this.#attempt % controllers.length];
     if (address === undefined) return;
+    this.#dialled = address;
     let client: agent.AgentLinkClient;
     try {
       client = new agent.AgentLinkClient(address, this.#options.credentials(), CHANNEL_OPTIONS);
@@ -154,6 +164,7 @@ export class Uplink {
     });
     this.#options.spool.acknowledge(Number(welcome.acknowledged));
     this.#sentEvents = this.#options.spool.acknowledged;
+    this.#options.connected();
     this.#sendFullState();
     this.#sendEvents();
     const heartbeat = Math.min(Math.max(HEARTBEAT_MIN_MS, welcome.heartbeatIntervalMs), HEARTBEAT_MAX_MS);
@@ -226,7 +237,7 @@ export class Uplink {
 
   #tryLater(whole: string): void {
     const reason = whole.length > REASON_LENGTH ? `${whole.slice(0, REASON_LENGTH)}...` : whole;
-    const where = this.#connectedTo ?? this.#options.controllers[this.#attempt % this.#options.controllers.length];
+    const where = this.#connectedTo ?? this.#dialled;
     if (reason !== this.#lastError) {
       this.#options.log(
         'warn',
