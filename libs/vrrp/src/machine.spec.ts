@@ -579,8 +579,8 @@ describe('interface tracking', () => {
   it.each([
     ['weight -30: lower while down', -30, false, 100, 70],
     ['weight 30: higher while up', 30, false, 130, 100],
-    ['weight 30 reverse: higher while down', 30, true, 100, 130],
-    ['weight -30 reverse: lower while up', -30, true, 70, 100],
+    ['weight 30 reverse: lower while up', 30, true, 70, 100],
+    ['weight -30 reverse: higher while down', -30, true, 100, 130],
     ['weight -200: never below 1', -200, false, 100, 1],
     ['weight 200: never above 254', 200, false, 254, 100],
   ])('with %s', (_, weight, reverse, whileUp, whileDown) => {

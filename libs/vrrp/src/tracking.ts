@@ -30,9 +30,7 @@ export function effectivePriority(settings: VirtualRouterSettings, interfaces: I
   if (settings.priority === OWNER_PRIORITY || settings.standing === 'last-resort') return settings.priority;
   let priority = settings.priority;
   for (const tracked of settings.trackInterfaces) {
-    const weight = tracked.weight ?? 0;
-    const good = isUp(tracked.name, interfaces) !== (tracked.reverse ?? false);
-    if (weight > 0 ? good : !good) priority += weight;
+    priority += adjustment(tracked.weight ?? 0, tracked.reverse, isUp(tracked.name, interfaces));
   }
   for (const tracked of settings.trackers ?? []) priority += trackerWeight(tracked, trackers);
   return Math.min(Math.max(priority, 1), HIGHEST_TRACKED);
@@ -127,8 +125,13 @@ function trackerWeight(tracked: TrackedObject, trackers: Trackers): number {
   if (state === 'unknown') return 0;
   // What is a fault already need not lower the priority too.
   if (tracked.type === 'file') return failed(tracked, trackers) ? 0 : fileWeight(tracked, trackers);
-  const good = (state === 'up') !== (tracked.reverse ?? false);
-  return (tracked.weight > 0 ? good : !good) ? tracked.weight : 0;
+  return adjustment(tracked.weight, tracked.reverse, state === 'up');
+}
+
+/** As in keepalived a positive weight counts while it is good and a negative one while it is not; `reverse` turns its sign. */
+function adjustment(weight: number, reverse: boolean | undefined, good: boolean): number {
+  if (good !== weight > 0) return 0;
+  return reverse === true ? -weight : weight;
 }
 
 function failed(tracked: TrackedObject, trackers: Trackers): boolean {
