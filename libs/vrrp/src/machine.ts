@@ -180,6 +180,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       masterQuiet: state.kind === 'backup' && state.masterQuiet,
       masterInterval: state.kind === 'backup' ? state.masterInterval : this.settings.advertInterval,
       wantsAddresses: this.#wantsAddresses(),
+      routingMissing: state.kind === 'master' ? state.mastership.routingMissing : [],
       counters: this.#counters,
     });
   }

@@ -57,6 +57,10 @@ export class Mastership {
     return [...outputs, ...this.#announce(now)];
   }
 
+  get routingMissing(): readonly string[] {
+    return this.#routing.missing;
+  }
+
   get doubting(): boolean {
     return this.#doubting;
   }

@@ -70,7 +70,7 @@ export interface TrackerInput {
   readonly tracker: TrackerType;
   readonly name: string;
   readonly state: TrackerState;
-  /** Files: the number that it holds; its state is `down` when that is not 0. */
+  /** Files: the number that it holds; its state is `down` when that is not 0. Processes: how many run. */
   readonly value?: number;
 }
 

@@ -149,11 +149,13 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
 
   /** `epochMillis` turns an instant into milliseconds since 1970. */
   snapshot(epochMillis: (instant: Instant) => number): VrrpSnapshot {
+    const missing = this.#statics.routingMissing;
     return {
       ...(this.#settings?.revision === undefined ? {} : { revision: this.#settings.revision }),
       syncGroups: Array.from(this.#groups.values(), (group) => group.snapshot()),
       instances: Array.from(this.#routers.values(), (router) => router.snapshot(epochMillis)),
       unknownVrids: this.#unknownVrids,
+      ...(missing.length === 0 ? {} : { staticRoutingMissing: missing }),
     };
   }
 

@@ -47,6 +47,10 @@ export class ProcessMonitor implements Machine<number, TrackerState> {
     return this.#count;
   }
 
+  get state(): TrackerState {
+    return this.#state;
+  }
+
   /** How many there are now; the first count holds at once. */
   handle(count: number, now: Instant): readonly TrackerState[] {
     const more = count > this.#count;

@@ -20,6 +20,7 @@ export interface RouterView {
   readonly masterQuiet: boolean;
   readonly masterInterval: Duration;
   readonly wantsAddresses: boolean;
+  readonly routingMissing: readonly string[];
   readonly counters: RouterCounters;
 }
 
@@ -81,6 +82,7 @@ export function routerSnapshot(view: RouterView): RouterSnapshot {
     ...(group === undefined ? {} : { mcastGroup: group }),
     addressesInPlace: addresses.every(({ installed }) => installed === view.wantsAddresses),
     addresses,
+    ...(view.routingMissing.length === 0 ? {} : { routingMissing: view.routingMissing }),
     counters: { ...counters, errors: { ...counters.errors } },
   };
 }

@@ -20,6 +20,11 @@ export class RoutingUpkeep {
     return this.#repairAt;
   }
 
+  /** Texts of the entries that somebody took away. */
+  get missing(): readonly string[] {
+    return this.#missing.map(({ text }) => text);
+  }
+
   take(input: RoutingInput, now: Instant): VrrpOutput[] {
     const { name, entries } = this.#owner();
     const outputs: VrrpOutput[] = [];

@@ -13,6 +13,8 @@ export interface VrrpSnapshot {
   readonly syncGroups: readonly SyncGroupSnapshot[];
   /** Adverts for a VRID that no instance has. */
   readonly unknownVrids: number;
+  /** Static routes and rules that somebody took away, by their text; absent when none is. */
+  readonly staticRoutingMissing?: readonly string[];
   /** Absent where nothing writes them. */
   readonly notifyFifos?: readonly FifoSnapshot[];
   /** How late the process's timers ran; absent where nothing measures it. */
@@ -87,6 +89,8 @@ export interface RouterSnapshot {
   readonly addressesInPlace: boolean;
   /** Advertised ones first, then the excluded, each in configuration order: the index of vrrpAddressTable is the position plus one. */
   readonly addresses: readonly AddressSnapshot[];
+  /** Routes and rules of a master that somebody took away, by their text; absent when none is. */
+  readonly routingMissing?: readonly string[];
   readonly counters: RouterCounters;
 }
 
@@ -100,7 +104,7 @@ export interface TrackedInterfaceSnapshot {
 
 export interface TrackerSnapshot extends TrackedObject {
   readonly state: TrackerState;
-  /** Of a file. */
+  /** Of a file what it holds, of processes how many run. */
   readonly value?: number;
 }
 

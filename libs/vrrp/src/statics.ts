@@ -33,6 +33,10 @@ export class Statics {
     return earliest(this.#upkeep.nextDeadline(), this.#routingUpkeep.nextDeadline());
   }
 
+  get routingMissing(): readonly string[] {
+    return this.#routingUpkeep.missing;
+  }
+
   configure({ staticAddresses = [], staticRouting = [] }: VrrpSettings): VrrpOutput[] {
     const lost = without(this.#addresses, staticAddresses, sameAddress);
     const found = without(staticAddresses, this.#addresses, sameAddress);

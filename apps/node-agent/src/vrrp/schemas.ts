@@ -307,6 +307,7 @@ const routerSnapshot: z.ZodType<RouterSnapshot> = z.object({
       installed: z.boolean(),
     }),
   ),
+  routingMissing: optional(z.array(z.string())),
   counters: z.object({
     advertsReceived: count,
     advertsSent: count,
@@ -325,6 +326,7 @@ export const vrrpSnapshotSchema: z.ZodType<VrrpSnapshot> = z.object({
   instances: z.array(routerSnapshot),
   syncGroups: z.array(z.object({ name: z.string(), members: z.array(z.string()), state: stateName })),
   unknownVrids: count,
+  staticRoutingMissing: optional(z.array(z.string())),
   notifyFifos: optional(z.array(z.object({ path: z.string(), written: count, dropped: count }))),
   lateness: optional(z.object({ last: duration, worst: duration, late: count, deadlines: count })),
 });

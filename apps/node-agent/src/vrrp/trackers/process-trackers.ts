@@ -15,6 +15,9 @@ import { MachineTimer } from './machine-timer.ts';
 /** Without the kernel's events /proc is read so often. */
 const POLL_MS = 1_000;
 
+/** How many run matters to nobody but managers while the state is the same: a storm of forks is told of once. */
+const TELL_COUNT_MS = 1_000;
+
 /** Counts the processes of every vrrp_track_process: by the kernel's process connector, or by reading /proc. */
 export class ProcessTrackers {
   readonly #tell: (input: TrackerInput) => void;
@@ -112,13 +115,17 @@ class Tracker {
   readonly settings: ProcessTrackerSettings;
   readonly #monitor: ProcessMonitor;
   readonly #timer: MachineTimer<TrackerState>;
+  readonly #tell: (input: TrackerInput) => void;
   #pids = new Set<number>();
+  #told: number | undefined;
+  #tellCount: NodeJS.Timeout | undefined;
 
   constructor(settings: ProcessTrackerSettings, tell: (input: TrackerInput) => void) {
     this.settings = settings;
+    this.#tell = tell;
     this.#monitor = new ProcessMonitor(settings);
     this.#timer = new MachineTimer(this.#monitor, (states) => {
-      for (const state of states) tell({ kind: 'tracker', tracker: 'process', name: settings.name, state });
+      for (const state of states) this.#say(state);
     });
   }
 
@@ -146,10 +153,21 @@ class Tracker {
 
   close(): void {
     this.#timer.close();
+    clearTimeout(this.#tellCount);
   }
 
   #count(): void {
     this.#timer.step((now) => this.#monitor.handle(this.#pids.size, now));
+    if (this.#told === this.#pids.size) return;
+    this.#tellCount ??= setTimeout(() => {
+      this.#tellCount = undefined;
+      if (this.#told !== this.#pids.size) this.#say(this.#monitor.state);
+    }, TELL_COUNT_MS);
+  }
+
+  #say(state: TrackerState): void {
+    this.#told = this.#pids.size;
+    this.#tell({ kind: 'tracker', tracker: 'process', name: this.settings.name, state, value: this.#told });
   }
 }
 
