@@ -305,7 +305,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   enable_snmp_rfcv2: snmpRfcV2,
   enable_snmp_rfcv3: snmpRfcV3,
   enable_snmp_keepalived: deprecated(snmpVrrp, 'enable_snmp_vrrp'),
-  enable_traps: kept(fixes('enableTraps', true)),
+  enable_traps: fixes('enableTraps', true),
   snmp_vs_stats_update_interval: sets('snmpServiceInterval', statsInterval),
   snmp_rs_stats_update_interval: sets('snmpServerInterval', statsInterval),
   enable_dbus: flagOnly,
