@@ -7,7 +7,6 @@ export const beyondContinuousChecks = [
   'test/interop/src/checks-keepalived.interop.ts',
   'test/interop/src/gossip-agents.interop.ts',
   'test/interop/src/reload-storm.interop.ts',
-  'test/interop/src/snmp-keepalived.interop.ts',
 ];
 
 /** `npm run long -- FILE`: these, one after the other. */

@@ -30,3 +30,15 @@ export function ofGroups<Row>(
 export function numberedServices(rows: MibRows, numbers: RowNumbers): IndexedRow<VirtualServerRow>[] {
   return numbered(numbers, 'virtual-server', [], rows.virtualServers, (row) => row.key);
 }
+
+export function instanceNumber(name: string, rows: MibRows, numbers: RowNumbers): number {
+  return numbers.one('instance', name, () => rows.instances.map((row) => row.name));
+}
+
+export function groupNumber(name: string, rows: MibRows, numbers: RowNumbers): number {
+  return numbers.one('sync-group', name, () => rows.syncGroups.map((row) => row.name));
+}
+
+export function serviceNumber(key: string, rows: MibRows, numbers: RowNumbers): number {
+  return numbers.one('virtual-server', key, () => rows.virtualServers.map((row) => row.key));
+}

@@ -114,14 +114,14 @@ describe('notificationVarBinds', () => {
   const shown = (varBinds: readonly VarBind[] | undefined) =>
     varBinds?.map(({ name, value }) => `${oidText(name)} ${'value' in value ? String(value.value) : value.type}`);
 
-  it('names the rows by their indexes', () => {
+  it('names the rows by the indexes of the tables, though nobody has asked for those yet', () => {
     const numbers = new KeptRowNumbers();
     const told = notificationVarBinds({ kind: 'instance-state', instance: 'VI_2', state: 'master' }, rows(), numbers);
     expect(told?.map(({ name }) => oidText(name).replace('1.3.6.1.4.1.9586.100.5', ''))).toEqual([
       '1.3.6.1.6.3.1.1.4.1.0',
-      '.2.3.1.2.1',
-      '.2.3.1.4.1',
-      '.2.3.1.5.1',
+      '.2.3.1.2.2',
+      '.2.3.1.4.2',
+      '.2.3.1.5.2',
       '.1.2.0',
     ]);
   });

@@ -1,6 +1,8 @@
 import { type IpAddress, familyOf, ipBytes } from '@keepfleet/wire';
 import { INET_ADDRESS_TYPE } from './columns.ts';
+import { groupNumber, instanceNumber, serviceNumber } from './instance-numbers.ts';
 import { type Oid, oid } from './oid.ts';
+import { realServerNumber } from './real-server-table.ts';
 import { type Router, routers } from './rfc-routers.ts';
 import type { RowNumbers } from './row-numbers.ts';
 import type { MibRows, RealServerRow, StateOfInstance, VirtualServerRow } from './rows.ts';
@@ -155,7 +157,7 @@ function variablesOf(notification: Notification, rows: MibRows, numbers: RowNumb
   const routerId: VarBind = { name: ROUTER_ID, value: text(rows.global.routerId) };
   switch (notification.kind) {
     case 'sync-group-state': {
-      const index = [numbers.one('sync-group', notification.group)];
+      const index = [groupNumber(notification.group, rows, numbers)];
       return [
         at(SYNC_GROUP, 2, index, text(notification.group)),
         at(SYNC_GROUP, 3, index, integer(VRRP_STATE[notification.state])),
@@ -163,7 +165,7 @@ function variablesOf(notification: Notification, rows: MibRows, numbers: RowNumb
       ];
     }
     case 'instance-state': {
-      const index = [numbers.one('instance', notification.instance)];
+      const index = [instanceNumber(notification.instance, rows, numbers)];
       const row = rows.instances.find(({ name }) => name === notification.instance);
       return [
         at(INSTANCE, 2, index, text(notification.instance)),
@@ -176,22 +178,23 @@ function variablesOf(notification: Notification, rows: MibRows, numbers: RowNumb
       const service = rows.virtualServers.find(({ key }) => key === notification.virtualServer);
       const server = service?.realServers.find(({ key }) => key === notification.realServer);
       if (service === undefined || server === undefined) return undefined;
+      const number = serviceNumber(service.key, rows, numbers);
       return [
-        ...realServerVariables(service, server, notification.up, numbers),
-        ...targetVariables(service, numbers),
-        ...countVariables(service, numbers),
+        ...realServerVariables(server, notification.up, [number, realServerNumber(service, server, numbers)]),
+        ...targetVariables(service, [number]),
+        ...countVariables(service, [number]),
         routerId,
       ];
     }
     case 'quorum-state': {
       const service = rows.virtualServers.find(({ key }) => key === notification.virtualServer);
       if (service === undefined) return undefined;
-      const index = [numbers.one('virtual-server', service.key)];
+      const index = [serviceNumber(service.key, rows, numbers)];
       return [
-        ...targetVariables(service, numbers),
+        ...targetVariables(service, index),
         at(SERVICE, 23, index, integer(QUORUM[notification.state])),
         at(SERVICE, 22, index, gauge(service.quorum)),
-        ...countVariables(service, numbers),
+        ...countVariables(service, index),
         routerId,
       ];
     }
@@ -231,13 +234,7 @@ function variablesOf(notification: Notification, rows: MibRows, numbers: RowNumb
   }
 }
 
-function realServerVariables(
-  service: VirtualServerRow,
-  server: RealServerRow,
-  up: boolean,
-  numbers: RowNumbers,
-): VarBind[] {
-  const index = [numbers.one('virtual-server', service.key), numbers.one(`real-server/${service.key}`, server.key)];
+function realServerVariables(server: RealServerRow, up: boolean, index: Oid): VarBind[] {
   return [
     at(REAL_SERVER, 3, index, integer(INET_ADDRESS_TYPE[familyOf(server.address)])),
     at(REAL_SERVER, 4, index, { type: 'octets', value: ipBytes(server.address) }),
@@ -247,8 +244,7 @@ function realServerVariables(
 }
 
 /** Kind, what it listens on, and protocol: `none` for a firewall mark, whose packets may be of any. */
-function targetVariables({ key, target, protocol }: VirtualServerRow, numbers: RowNumbers): VarBind[] {
-  const index = [numbers.one('virtual-server', key)];
+function targetVariables({ target, protocol }: VirtualServerRow, index: Oid): VarBind[] {
   const protocolVariable = at(
     SERVICE,
     8,
@@ -271,8 +267,7 @@ function targetVariables({ key, target, protocol }: VirtualServerRow, numbers: R
   }
 }
 
-function countVariables(service: VirtualServerRow, numbers: RowNumbers): VarBind[] {
-  const index = [numbers.one('virtual-server', service.key)];
+function countVariables(service: VirtualServerRow, index: Oid): VarBind[] {
   return [
     at(SERVICE, 21, index, gauge(service.realServersUp)),
     at(SERVICE, 20, index, gauge(service.realServers.length)),

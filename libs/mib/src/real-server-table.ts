@@ -11,6 +11,7 @@ import {
   tunnelColumns,
 } from './lvs-columns.ts';
 import { oid } from './oid.ts';
+import type { RowNumbers } from './row-numbers.ts';
 import type { RealServerRow, SorryServerRow, VirtualServerRow } from './rows.ts';
 import { type Column, type Table, type Writer, hidden, integerRefusal, numbered } from './table.ts';
 import { numberedServices } from './instance-numbers.ts';
@@ -71,9 +72,7 @@ export const realServerTable: Table<PoolRow> = {
   hidden: [hidden(1, 'realServerIndex')],
   rows: (rows, numbers) =>
     numberedServices(rows, numbers).flatMap(({ index, row }) =>
-      numbered(numbers, `real-server/${row.key}`, index, poolRows(row), ({ server, regular }) =>
-        regular === null ? `sorry ${server.key}` : server.key,
-      ),
+      numbered(numbers, poolName(row), index, poolRows(row), nameInPool),
     ),
   columns: inOrder([
     pool.enumerated(2, 'realServerType', { regular: 1, sorry: 2 }, ({ regular }) =>
@@ -101,6 +100,19 @@ export const realServerTable: Table<PoolRow> = {
     ...regularColumns.map(ofRegular),
   ]),
 };
+
+/** Number of a real server in its pool. */
+export function realServerNumber(service: VirtualServerRow, server: RealServerRow, numbers: RowNumbers): number {
+  return numbers.one(poolName(service), server.key, () => poolRows(service).map(nameInPool));
+}
+
+function poolName({ key }: VirtualServerRow): string {
+  return `real-server/${key}`;
+}
+
+function nameInPool({ server, regular }: PoolRow): string {
+  return regular === null ? `sorry ${server.key}` : server.key;
+}
 
 function poolRows(parent: VirtualServerRow): PoolRow[] {
   const sorry = parent.sorryServer === null ? [] : [{ parent, server: parent.sorryServer, regular: null }];

@@ -39,7 +39,8 @@ export interface RouteRow {
   readonly source?: IpAddress;
   readonly metric?: number;
   readonly scope?: ScopeName;
-  readonly type: keyof typeof ROUTE_TYPE;
+  /** Absent for one that the MIB has no number for. */
+  readonly type?: keyof typeof ROUTE_TYPE;
   readonly ifIndex?: number;
   readonly ifName?: string;
   readonly table?: number;
@@ -93,7 +94,7 @@ export interface NextHopRow {
   readonly ifIndex?: number;
   readonly ifName?: string;
   /** 1..256. */
-  readonly weight: number;
+  readonly weight?: number;
   readonly onlink: boolean;
   readonly realms?: RealmsRow;
   readonly encap?: EncapRow;

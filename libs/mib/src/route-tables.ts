@@ -79,9 +79,15 @@ export const vrrpRouteTable: Table<RouteRow> = {
       ({ scope }) => (scope === undefined || scope === 'nowhere' || scope === 'other' ? null : scope),
       { syntax: 'InetScopeType' },
     ),
-    route.enumerated(10, 'vrrpRouteType', ROUTE_TYPE, (row) => (row.nextHops.length > 0 ? 'ecmp' : row.type), {
-      syntax: 'RouteType',
-    }),
+    route.enumerated(
+      10,
+      'vrrpRouteType',
+      ROUTE_TYPE,
+      (row) => (row.nextHops.length > 0 ? 'ecmp' : (row.type ?? null)),
+      {
+        syntax: 'RouteType',
+      },
+    ),
     route.interfaceIndex(11, 'vrrpRouteIfIndex', (row) => row.ifIndex || null),
     route.text(12, 'vrrpRouteIfName', (row) => row.ifName ?? null),
     route.unsigned(13, 'vrrpRouteRoutingTable', (row) => row.table ?? null),
@@ -151,7 +157,7 @@ export const vrrpRouteNextHopTable: Table<RouteHop> = {
     hop.address(3, 'vrrpRouteNextHopAddress', (row) => row.hop.address ?? null),
     hop.interfaceIndex(4, 'vrrpRouteNextHopIfIndex', (row) => row.hop.ifIndex || null),
     hop.text(5, 'vrrpRouteNextHopIfName', (row) => row.hop.ifName ?? null),
-    hop.unsigned(6, 'vrrpRouteNextHopWeight', (row) => row.hop.weight, { range: [1, 256] }),
+    hop.unsigned(6, 'vrrpRouteNextHopWeight', (row) => row.hop.weight ?? null, { range: [1, 256] }),
     hop.truth(7, 'vrrpRouteNextHopOnlink', (row) => row.hop.onlink),
     hop.unsigned(8, 'vrrpRouteNextHopRealmDst', (row) => row.hop.realms?.destination ?? null, REALM),
     hop.unsigned(9, 'vrrpRouteNextHopRealmSrc', (row) => row.hop.realms?.source ?? null, REALM),

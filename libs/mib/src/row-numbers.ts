@@ -2,7 +2,8 @@
 export interface RowNumbers {
   /** Numbers of a whole list: names that are not in it are gone. */
   of(list: string, names: readonly string[]): readonly number[];
-  one(list: string, name: string): number;
+  /** Of one name; `all` of its list get theirs first where it has none, so that the order of the list decides. */
+  one(list: string, name: string, all: () => readonly string[]): number;
 }
 
 export interface StoredList {
@@ -54,7 +55,8 @@ export class KeptRowNumbers implements RowNumbers {
     return given;
   }
 
-  one(name: string, row: string): number {
+  one(name: string, row: string, all: () => readonly string[]): number {
+    if (this.#lists.get(name)?.numbers.has(row) !== true) this.of(name, all());
     return this.#numberOf(this.#list(name), row);
   }
 

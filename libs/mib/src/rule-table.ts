@@ -23,19 +23,14 @@ export const vrrpRuleTable: Table<RuleRow> = {
     ),
   ],
   columns: [
-    // One direction a rule, before rules had both: the destination counts only where there is no source.
-    rule.text(
-      2,
-      'vrrpRuleDirection',
-      (row) => (row.source === undefined ? (row.destination && 'to') || null : 'from'),
-      OBSOLETE,
-    ),
-    rule.enumerated(3, 'vrrpRuleAddressType', { ipv4: 1, ipv6: 2 }, (row) => typeOf(row.source ?? row.destination), {
+    // From before rules had both: the source is told only where there is no destination.
+    rule.text(2, 'vrrpRuleDirection', directionOf, OBSOLETE),
+    rule.enumerated(3, 'vrrpRuleAddressType', { ipv4: 1, ipv6: 2 }, (row) => typeOf(row.destination ?? row.source), {
       syntax: 'InetAddressType',
       status: 'obsolete',
     }),
-    rule.address(4, 'vrrpRuleAddress', (row) => row.source ?? row.destination ?? null, OBSOLETE),
-    rule.unsigned(5, 'vrrpRuleAddressMask', (row) => row.sourceLength ?? row.destinationLength ?? null, {
+    rule.address(4, 'vrrpRuleAddress', (row) => row.destination ?? row.source ?? null, OBSOLETE),
+    rule.unsigned(5, 'vrrpRuleAddressMask', (row) => row.destinationLength ?? row.sourceLength ?? null, {
       syntax: 'InetAddressPrefixLength',
       status: 'obsolete',
     }),
@@ -74,6 +69,11 @@ export const vrrpRuleTable: Table<RuleRow> = {
     rule.unsigned(38, 'vrrpRuleDstPortEnd', (row) => row.destinationPorts?.last ?? null),
   ],
 };
+
+function directionOf({ source, destination }: RuleRow): string | null {
+  if (source === undefined) return destination === undefined ? null : 'to';
+  return destination === undefined ? 'from' : 'both';
+}
 
 function typeOf(address: RuleRow['source']): 'ipv4' | 'ipv6' | null {
   if (address === undefined) return null;

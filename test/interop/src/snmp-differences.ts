@@ -5,7 +5,22 @@ export const DIFFERENCES: readonly { readonly objects: RegExp; readonly why: str
     objects: /^(v3ChecksumAsV2|vrrpInstanceV3ChecksumAsV2)\./,
     why: 'newer than the MIB of 2.2.7, which has no such object',
   },
-  { objects: /^vrrpScript\w+\.1$/, why: 'keepalived leaves out a script that nothing tracks' },
+  { objects: /^vrrpScript\w+\.2$/, why: 'keepalived leaves out a script that nothing tracks' },
+  {
+    objects: /^vrrpRouteProtocol\.[01]\.\d+$/,
+    why: 'the MIB has 112 for the number 18 of the kernel, which is keepalived, and not 19',
+  },
+  { objects: /^vrrpRuleProtocol\.[01]\.\d+$/, why: 'rules of ours are marked too, though nobody wrote so' },
+  { objects: /^vrrpRouteAdvmss\.1\.1$/, why: 'keepalived shows 0 where none is set beside another metric' },
+  { objects: /^vrrpRouteScope\.0\.1$/, why: 'without a gateway the scope is link, as the kernel has it' },
+  {
+    objects: /^vrrpProcessParamMatch\.1$/,
+    why: 'keepalived has the numbers of partial and initial the other way round than the MIB',
+  },
+  {
+    objects: /^vrrpScript(Path|IntervalUsec|TimeoutUsec)\.1$/,
+    why: 'newer than the MIB of 2.2.7, which has no such column',
+  },
   { objects: /^lvsSyncDaemonEnabled\.0$/, why: 'the part of the checkers, which keepalived was started without' },
   { objects: /^vrrpInstanceAccept\.1$/, why: 'version 2 has no such mode, and 0 is no value of the MIB' },
   {

@@ -15,6 +15,7 @@ const MASTER = `${KEEPALIVED}.2.3.1.4`;
 const stand = new SnmpdStand();
 const conf = join(stand.directory, 'keepalived.conf');
 const log = join(stand.directory, 'log');
+const track = join(stand.directory, 'load');
 
 /** Without real IPVS: what the lvs process serves is compared in the guest that has it. */
 const CONFIG = `
@@ -33,12 +34,43 @@ global_defs {
   snmp_socket unix:${stand.socket}
   script_user root
 }
+vrrp_script chk_used {
+  script "/usr/bin/true x"
+  interval 1
+  timeout 2
+  weight -7 reverse
+}
 vrrp_script chk_always {
   script "/usr/bin/true"
   interval 2
   weight 5
   rise 2
   fall 3
+}
+vrrp_track_file load {
+  file ${track}
+  weight 2
+}
+vrrp_track_process init {
+  process no-such-program "one two"
+  param_match initial
+  weight 3
+  quorum 2
+  quorum_max 9
+  fork_delay 1.5
+  terminate_delay 2
+}
+static_routes {
+  198.18.0.0/24 dev lan0 metric 7 mtu 1400
+}
+static_rules {
+  from 198.18.0.0/24 table 77 priority 3001
+}
+vrrp_sync_group G {
+  group {
+    VI_6
+  }
+  notify_backup "/usr/bin/true g"
 }
 vrrp_instance VI_1 {
   state MASTER
@@ -57,8 +89,26 @@ vrrp_instance VI_1 {
   virtual_ipaddress_excluded {
     203.0.113.7/32 dev lan1
   }
+  virtual_routes {
+    198.18.1.0/24 via 198.51.100.9 dev lan0 metric 30 src 198.51.100.15 mtu lock 1300 rtt 500 hoplimit 9
+    blackhole 198.18.2.0/24
+    198.18.3.0/24 nexthop via 198.51.100.9 dev lan0 weight 2 nexthop via 198.51.100.8 dev lan0
+  }
+  virtual_rules {
+    from 198.18.4.0/24 to 198.18.5.0/24 tos 8 fwmark 3 table 77 priority 3002
+    not from 198.18.6.0/24 iif lan0 unreachable priority 3003
+  }
   track_interface {
     lan1
+  }
+  track_script {
+    chk_used
+  }
+  track_file {
+    load
+  }
+  track_process {
+    init
   }
   notify_master "/usr/bin/true a"
 }
@@ -92,6 +142,7 @@ beforeAll(async () => {
     inside('ip', 'address', 'add', address, 'dev', name);
   }
   writeFileSync(conf, CONFIG);
+  writeFileSync(track, '3\n');
 });
 
 afterAll(() => stand.close());

@@ -43,6 +43,8 @@ import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.t
 /** The first report waits so long for the processes to be heard, so that it is not one of an empty node. */
 const FIRST_REPORT_DELAY_MS = 3_000;
 /** Changes are gathered for this long before SNMP gets new rows and the controller what changed. */
+/** Notifications that come before the first snapshot of their process; of more the oldest are given up. */
+const MOST_EARLY = 1_000;
 const GATHER_MS = 20;
 /** SIGHUPs are gathered for this long: a storm of them is one reload, of the file as it is at the end. */
 const RELOAD_DELAY_MS = 200;
@@ -178,6 +180,7 @@ class Control {
         configure: (configuration) => {
           this.#mailer.configure(configuration.config.globalDefs);
           this.#node.take(configuration);
+          this.#followSnmp();
           return this.#apply();
         },
         refusal: () => this.#node.refusal(),
@@ -193,8 +196,11 @@ class Control {
 
   async run(): Promise<void> {
     const ended = this.#signals();
-    this.#reloader.start().catch((error: unknown) => this.#sayReloadFailed(error));
-    this.#startSnmp();
+    this.#reloader
+      .start()
+      .catch((error: unknown) => this.#sayReloadFailed(error))
+      // Without a configuration there are at least the system group and the way of notifications.
+      .finally(() => this.#startSnmp());
     await this.#startLocalSocket();
     this.#startMetrics();
     await this.#startGossip();
@@ -302,7 +308,22 @@ class Control {
     this.#changed();
   }
 
+  /** snmp_socket of keepalived.conf is known now, or another than before. */
+  #followSnmp(): void {
+    const running = this.#snmp;
+    const socket = running?.status().agentx?.socket;
+    if (running === undefined) this.#startSnmp();
+    else if (socket !== undefined && socket !== this.#masterAddress()) {
+      this.#snmp = undefined;
+      running
+        .close()
+        .catch((error: unknown) => this.#options.log.error({}, `snmp: ${errorText(error)}`))
+        .finally(() => this.#startSnmp());
+    }
+  }
+
   #startSnmp(): void {
+    if (this.#snmp !== undefined || this.#ending) return;
     const { snmp } = this.#agentFile;
     const { log, stateDirectory } = this.#options;
     if (!snmp.enabled && snmp.standalone === undefined && snmp.notifications.receivers.length === 0) return;
@@ -452,7 +473,11 @@ class Control {
       }
       const rows = this.#snmp && this.#node.rows(this.#snmp.upTimeZero());
       if (rows !== undefined) this.#snmp?.update(rows);
-      for (const notification of this.#toTell.splice(0)) this.#snmp?.notify(notification);
+      // Before the first snapshot a row that something happens to would get the number of the first.
+      const early = (one: Notification) => !this.#node.knowsRowsOf(one);
+      const told = this.#toTell;
+      this.#toTell = told.filter(early).slice(-MOST_EARLY);
+      for (const notification of told) if (!early(notification)) this.#snmp?.notify(notification);
       this.#snmpNumbers.keep();
       this.#uplink?.stateChanged();
     }, GATHER_MS);

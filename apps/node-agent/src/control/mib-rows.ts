@@ -1,6 +1,6 @@
-import type { KeepalivedConfig, SyncGroup, TrackedName, VirtualAddress } from '@keepfleet/config';
+import type { BfdSnapshot } from '@keepfleet/bfd';
+import type { KeepalivedConfig, SyncGroup, VirtualAddress } from '@keepfleet/config';
 import type { LvsSnapshot } from '@keepfleet/ipvs';
-import { micros } from '@keepfleet/machine';
 import type {
   AddressRow,
   GlobalRow,
@@ -9,15 +9,16 @@ import type {
   RouterRow,
   StateOfInstance,
   SyncGroupRow,
-  TrackedRow,
-  TrackedRows,
   VirtualServerRow,
 } from '@keepfleet/mib';
 import { syncDaemonSettings } from '../settings/index.ts';
 import { type IpAddress, parseIp } from '@keepfleet/wire';
-import type { AddressSnapshot, RouterSnapshot, TrackerSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import type { AddressSnapshot, RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
 import type { Override } from '../settings/index.ts';
-import { scriptRow, scriptRows } from './mib-scripts.ts';
+import { type Placed, routeRow, ruleRow } from './mib-routing.ts';
+import { SCOPES } from './mib-scopes.ts';
+import { scriptRows } from './mib-scripts.ts';
+import { NOTHING_TRACKED, trackObjects, trackedRows } from './mib-tracked.ts';
 import type { RouterHistory } from './router-history.ts';
 
 /** Everything that the rows of the MIBs are made from. A snapshot is undefined while its process has not been heard. */
@@ -29,6 +30,10 @@ export interface MibSources {
   readonly vrrpIsStale: boolean;
   readonly lvs: LvsSnapshot | undefined;
   readonly lvsIsStale: boolean;
+  /** Undefined while its process has not been heard, or is silent. */
+  readonly bfd: BfdSnapshot | undefined;
+  /** Of an interface that VRRP has nothing to do with. */
+  readonly otherInterfaceIndex: (name: string) => number | undefined;
   readonly history: RouterHistory;
   readonly overrides: readonly Override[];
   /** Milliseconds since 1970. */
@@ -48,59 +53,25 @@ interface Sources extends MibSources {
 export function mibRows(given: MibSources): MibRows {
   const { config, vrrp, lvs } = given;
   const indexes = interfaceIndexes(vrrp);
-  const sources: Sources = { ...given, interfaceIndex: (name) => indexes.get(name) };
+  const sources: Sources = { ...given, interfaceIndex: (name) => indexes.get(name) ?? given.otherInterfaceIndex(name) };
+  const always = placed(vrrp?.staticRoutingMissing, sources, vrrp !== undefined && !given.vrrpIsStale);
   return {
     global: globalRow(sources),
     syncGroups: config.syncGroups.map((group) => syncGroupRow(group, sources)),
     instances: vrrp?.instances.map((router) => instanceRow(router, sources)) ?? [],
     staticAddresses: config.staticAddresses.map((address) => staticAddressRow(address, sources)),
-    staticRoutes: [],
-    staticRules: [],
-    scripts: config.scripts.map((script) => ({
-      name: script.name,
-      script: scriptRow(script.command),
-      interval: micros(script.interval),
-      timeout: micros(script.timeout),
-      weight: script.weight,
-      reverse: script.reverse,
-      rise: script.rise,
-      fall: script.fall,
-      result: scriptResult(script.name, script.initiallyFailed, given),
-    })),
-    files: config.trackFiles.map(({ name, path, weight, reverse }) => ({
-      name,
-      path,
-      weight,
-      reverse,
-      result: trackerOf('file', name, given)?.value ?? null,
-    })),
-    bfds: [],
-    processes: [],
+    staticRoutes: config.staticRoutes.map(({ entry }) => routeRow(entry, always)),
+    staticRules: config.staticRules.map(({ entry }) => ruleRow(entry, always.isSet)),
+    ...trackObjects(sources),
     groups: lvs?.groups ?? [],
     virtualServers: sources.lvsIsStale ? (lvs?.virtualServers.map(withoutState) ?? []) : (lvs?.virtualServers ?? []),
     unknownVrids: vrrp?.unknownVrids ?? 0,
   };
 }
 
-/** A tracked object as some router that tracks it sees it. */
-function trackerOf(type: TrackerSnapshot['type'], name: string, { vrrp, vrrpIsStale }: MibSources) {
-  if (vrrpIsStale) return undefined;
-  return vrrp?.instances.flatMap(({ trackers }) => trackers).find((one) => one.type === type && one.name === name);
-}
-
-/** As the routers that track it see it; null where none does, or where nothing is heard of them. */
-function scriptResult(name: string, initiallyFailed: boolean, sources: MibSources) {
-  const tracker = trackerOf('script', name, sources);
-  switch (tracker?.state) {
-    case undefined:
-      return null;
-    case 'up':
-      return 'good';
-    case 'down':
-      return 'bad';
-    case 'unknown':
-      return initiallyFailed ? 'initfailed' : 'init';
-  }
+/** Where routes and rules are: all but those that are missing, as long as they are to be there at all. */
+function placed(missing: readonly string[] | undefined, { interfaceIndex }: Sources, wanted: boolean): Placed {
+  return { isSet: (text) => wanted && missing?.includes(text) !== true, interfaceIndex };
 }
 
 /** Indexes of the interfaces that VRRP has to do with. */
@@ -129,7 +100,7 @@ function globalRow({ config, node }: MibSources): GlobalRow {
       timeout: globalDefs.smtpConnectTimeout / 1_000_000,
       from: globalDefs.notificationEmailFrom ?? '',
       recipients: globalDefs.notificationEmail,
-      faults: true,
+      faults: !globalDefs.noEmailFaults,
       alert: globalDefs.smtpAlert ?? null,
       alertVrrp: globalDefs.smtpAlertVrrp ?? null,
       alertChecker: globalDefs.smtpAlertChecker ?? null,
@@ -170,6 +141,8 @@ function instanceRow(router: RouterSnapshot, sources: Sources): InstanceRow {
   const promoted = sources.overrides.find(
     ({ change }) => change.kind === 'vrrp-promote-secondaries' && change.instance === router.name,
   )?.change;
+  const master = router.state === 'master' && !sources.vrrpIsStale;
+  const here = placed(router.routingMissing, sources, master);
   return {
     name: router.name,
     vrid: router.vrid,
@@ -204,9 +177,10 @@ function instanceRow(router: RouterSnapshot, sources: Sources): InstanceRow {
     multicastGroup: router.mcastGroup ?? null,
     v3ChecksumAsV2: router.v3ChecksumAsV2,
     addresses: router.addresses.map(addressRow),
-    routes: [],
-    rules: [],
-    tracked: configured === undefined ? NOTHING_TRACKED : trackedRows(configured, sources),
+    routes: configured?.routes.map(({ entry }) => routeRow(entry, here)) ?? [],
+    rules: configured?.rules.map(({ entry }) => ruleRow(entry, here.isSet)) ?? [],
+    tracked:
+      configured === undefined ? NOTHING_TRACKED : trackedRows(configured, sources.config, sources.interfaceIndex),
     router: routerRow(router, sources),
   };
 }
@@ -256,7 +230,7 @@ function syncGroupRow(group: SyncGroup, sources: Sources): SyncGroupRow {
     scripts: { master, backup, fault, stop, any },
     trackingWeight: group.trackingWeight,
     members: group.members,
-    tracked: trackedRows(group, sources),
+    tracked: trackedRows(group, sources.config, sources.interfaceIndex),
   };
 }
 
@@ -267,40 +241,6 @@ export function groupState(members: readonly StateOfInstance[]): StateOfInstance
   if (members.includes('init')) return 'init';
   return members.every((state) => state === 'master') ? 'master' : 'backup';
 }
-
-const NOTHING_TRACKED: TrackedRows = { interfaces: [], scripts: [], files: [], bfds: [], processes: [] };
-
-interface Tracking {
-  readonly trackInterfaces: readonly TrackedName[];
-  readonly trackScripts: readonly TrackedName[];
-  readonly trackFiles: readonly TrackedName[];
-  readonly trackProcesses: readonly TrackedName[];
-  readonly trackBfd: readonly TrackedName[];
-}
-
-function trackedRows(tracking: Tracking, { config, interfaceIndex }: Sources): TrackedRows {
-  const rows = (names: readonly TrackedName[], ofObject: (name: string) => number = () => 0): TrackedRow[] =>
-    names.map(({ name, weight, reverse }) => ({ name, weight: weight ?? ofObject(name), reverse }));
-  return {
-    interfaces: rows(tracking.trackInterfaces).flatMap((row) => {
-      const ifIndex = interfaceIndex(row.name);
-      return ifIndex === undefined ? [] : [{ ...row, ifIndex }];
-    }),
-    scripts: rows(tracking.trackScripts, (name) => config.scripts.find((script) => script.name === name)?.weight ?? 0),
-    files: rows(tracking.trackFiles, (name) => config.trackFiles.find((one) => one.name === name)?.weight ?? 0),
-    bfds: rows(tracking.trackBfd),
-    processes: rows(tracking.trackProcesses),
-  };
-}
-
-/** Kernel numbers of rt_scope_t as iproute2 names them. */
-const SCOPES: Readonly<Record<number, AddressRow['scope']>> = {
-  0: 'global',
-  200: 'site',
-  253: 'link',
-  254: 'host',
-  255: 'nowhere',
-};
 
 function addressRow(address: AddressSnapshot): AddressRow {
   const broadcast: IpAddress | undefined = address.broadcast;

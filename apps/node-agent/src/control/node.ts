@@ -22,6 +22,7 @@ import type { GossipDesk } from './gossip-desk.ts';
 import { configuredValue, describeChange, refusalOf } from './changes.ts';
 import { errorText } from '../error-text.ts';
 import { type EventText, lvsEventText, vrrpEventText } from './events.ts';
+import { interfaceIndexOf } from './interface-index.ts';
 import { mibRows } from './mib-rows.ts';
 import { NodeProcess } from './node-process.ts';
 import { Notifications } from './notifications.ts';
@@ -273,11 +274,20 @@ export class ControlNode implements CommandTarget {
       vrrpIsStale: this.#vrrp.silentSince !== undefined,
       lvs: this.#lvs.snapshot,
       lvsIsStale: this.#lvs.silentSince !== undefined,
+      bfd: this.#bfd.silentSince === undefined ? this.#bfd.snapshot : undefined,
+      otherInterfaceIndex: interfaceIndexOf,
       history: this.#history,
       overrides: this.overrides.list(new Date(now)),
       now,
       upTimeZero,
     });
+  }
+
+  /** The process that it comes from has told what there is: its first snapshot comes before its settings, and is empty. */
+  knowsRowsOf({ kind }: Notification): boolean {
+    return kind === 'real-server-state' || kind === 'quorum-state'
+      ? this.#lvs.applied !== undefined
+      : this.#vrrp.snapshot?.revision !== undefined;
   }
 
   /** For the metrics: of a process that is silent there is nothing to tell. */
