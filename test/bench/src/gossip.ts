@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { measureNpmSwim } from './npm-swim.ts';
 import type { Measure } from './table.ts';
 import { processorSeconds } from './usage.ts';
 
@@ -57,7 +58,7 @@ export async function measureGossip(progress: (text: string) => void): Promise<G
       peer: 'serf',
     });
   }
-  const notes = ['npm swim 0.6.0 has no row: it does not install (its msgpack 1 fails to compile)'];
+  const notes = await measureNpmSwim(progress);
   for (const members of SIMULATED) {
     progress(`gossip: ${members} simulated`);
     const text = execFileSync(process.execPath, ['--max-old-space-size=6144', simulation, String(members)], {
