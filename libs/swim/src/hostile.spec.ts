@@ -10,10 +10,11 @@ import { MAX_INCARNATION_LEAP } from './members.ts';
 import type { SwimInput, SwimOutput } from './messages.ts';
 import { type PacketMessage, decodePacket, encodePacket } from './packet.ts';
 import { type SerfMessage, decodeSerf, encodeSerf, encodeTags } from './serf.ts';
+import { settingsProblem } from './settings-problem.ts';
 import { type Endpoint, type SwimSettings, lanTunables } from './settings.ts';
 import type { MemberStatus } from './snapshot.ts';
 import { MAX_STREAM_BYTES, encodeStreamMessage } from './stream.ts';
-import { Swim, settingsProblem } from './swim.ts';
+import { Swim } from './swim.ts';
 
 const endpoint = (host: number): Endpoint => ({ address: ip(`10.0.0.${host}`), port: 7946 });
 const settings: SwimSettings = {

@@ -34,6 +34,7 @@ export {
 } from './serf-queries.ts';
 export { type QueryFilter, decodeFilter } from './serf.ts';
 export * from './settings.ts';
+export { settingsProblem } from './settings-problem.ts';
 export * from './snapshot.ts';
 export type { SwimStats } from './stats.ts';
 export { MAX_STREAM_BYTES } from './stream.ts';

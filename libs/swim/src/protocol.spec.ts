@@ -18,7 +18,8 @@ import {
   encodeKeyResponse,
 } from './serf-queries.ts';
 import { type Endpoint, type SwimSettings, type Tags, lanTunables, profiles } from './settings.ts';
-import { Swim, settingsProblem } from './swim.ts';
+import { settingsProblem } from './settings-problem.ts';
+import { Swim } from './swim.ts';
 
 const endpoint = (host: number): Endpoint => ({ address: ip(`10.0.0.${host}`), port: 7946 });
 const settings: SwimSettings = {

@@ -8,18 +8,18 @@ import { type Cipher, type Envelope, openDatagram } from './envelope.ts';
 import type { SwimError, SwimErrorKind } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { GossipQueue, type GossipRank } from './gossip-queue.ts';
+import { GossipRounds } from './gossip-rounds.ts';
 import { type MemberEffects, Members } from './members.ts';
 import type { SwimInput, SwimOutput } from './messages.ts';
 import { Outbox } from './outbox.ts';
-import { MAX_META_BYTES, type PacketMessage, decodePacket, encodePacket, isMemberName } from './packet.ts';
+import { MAX_META_BYTES, type PacketMessage, decodePacket, encodePacket } from './packet.ts';
 import { Prober } from './prober.ts';
 import { Queries } from './queries.ts';
-import { sample } from './sample.ts';
 import { MAX_EVENT_BYTES, decodeSerf, encodeTags } from './serf.ts';
+import { settingsProblem } from './settings-problem.ts';
 import type { Endpoint, SwimSettings, Tags } from './settings.ts';
 import type { SwimPhase, SwimSnapshot } from './snapshot.ts';
 import { freshStats } from './stats.ts';
-import { encodeUtf8 } from './utf8.ts';
 import { Watch } from './watch.ts';
 
 export interface SwimParts {
@@ -29,9 +29,6 @@ export interface SwimParts {
   /** Checks who may take a name; without it names move by memberlist's rules alone. */
   readonly verify?: Verify;
 }
-
-/** Most members passed over because they were told something a moment ago: as many as one message goes to. */
-const MAX_SPARED = 32;
 
 type Phase =
   | { readonly kind: 'idle' }
@@ -57,7 +54,6 @@ const shownPhase: Record<Phase['kind'], SwimPhase> = {
 /** One member of the fleet. Throws on settings that no fleet could use; see {@link settingsProblem} to ask first. */
 export class Swim implements Machine<SwimInput, SwimOutput> {
   readonly #settings: SwimSettings;
-  readonly #random: RandomSource;
   readonly #envelope: Envelope;
   readonly #stats = freshStats();
   readonly #queue = new GossipQueue();
@@ -68,17 +64,14 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   readonly #prober: Prober;
   readonly #checkUp: CheckUp;
   readonly #watch: Watch;
+  readonly #rounds: GossipRounds;
   readonly #exchange: Exchange;
   #phase: Phase = { kind: 'idle' };
-  #gossipAt: Instant | undefined;
-  /** Whom we gossiped to last, the latest first. */
-  readonly #gossiped: string[] = [];
 
   constructor(settings: SwimSettings, { random, cipher, verify }: SwimParts) {
     const problem = settingsProblem(settings);
     if (problem !== undefined) throw new RangeError(problem);
     this.#settings = settings;
-    this.#random = random;
     this.#envelope = {
       label: settings.label,
       cipher,
@@ -157,6 +150,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       ping: (member, seq, padding) => this.#prober.pingOnce(member, seq, padding),
       pingByStream: (member, seq) => this.#exchange.pingByStream(member, seq),
     });
+    this.#rounds = new GossipRounds({ settings, members, outbox, random });
     this.#watch = new Watch({
       settings,
       members,
@@ -258,7 +252,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     this.#queries.timeout(now);
     this.#members.timeout(now);
     this.#exchange.timeout(now);
-    if (this.#gossipAt !== undefined && this.#gossipAt <= now) this.#gossip(now);
+    this.#rounds.timeout(now);
     return this.#settle(now);
   }
 
@@ -272,7 +266,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       this.#queries.nextDeadline(),
       this.#members.nextDeadline(),
       this.#exchange.nextDeadline(),
-      this.#gossipAt,
+      this.#rounds.nextDeadline(),
       until,
     );
   }
@@ -379,7 +373,6 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     this.#prober.stop();
     this.#watch.stop();
     this.#phase = { kind: 'left' };
-    this.#gossipAt = undefined;
     this.#outbox.emit({ kind: 'left' });
   }
 
@@ -400,25 +393,9 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     this.#outbox.emit({ kind: 'problem', problem: { kind: 'stalled', lateness } });
   }
 
-  #gossip(now: Instant): void {
-    this.#gossipAt = undefined;
-    const { gossipFanout } = this.#settings;
-    const audience = this.#members.audience(now);
-    // A message goes to few in all: to different ones, or some member is left out by everybody now and then.
-    const spared = new Set(this.#gossiped.slice(0, Math.max(0, audience.length - gossipFanout)));
-    const others = audience.filter(({ name }) => !spared.has(name));
-    for (const member of sample(others, gossipFanout, this.#random)) {
-      this.#gossiped.unshift(member.name);
-      this.#outbox.gossip(member, member.state.kind === 'alive');
-    }
-    this.#gossiped.length = Math.min(this.#gossiped.length, MAX_SPARED);
-  }
-
   #settle(now: Instant): readonly SwimOutput[] {
     this.#proceedToLeave(now);
-    if (this.#phase.kind !== 'left' && this.#queue.size > 0 && this.#members.size > 1)
-      this.#gossipAt ??= after(now, this.#settings.gossipInterval);
-    else this.#gossipAt = undefined;
+    this.#rounds.settle(this.#phase.kind !== 'left' && this.#queue.size > 0, now);
     return this.#outbox.take();
   }
 
@@ -431,28 +408,3 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     this.#stats.dropped[kind] = (this.#stats.dropped[kind] ?? 0) + 1;
   }
 }
-
-/** What is wrong with settings, in words for whoever wrote them; undefined when nothing is. */
-export function settingsProblem(settings: SwimSettings): string | undefined {
-  if (!isMemberName(settings.name)) return `the member name "${settings.name}" is empty or longer than 128 bytes`;
-  const { address, port } = settings.advertise;
-  if (address === '0.0.0.0' || address === '::')
-    return `the advertised address ${address} is no address that others could send to; set the one they shall use`;
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) return `the advertised port ${port} is not from 1 to 65535`;
-  const meta = encodeTags(settings.tags).length;
-  if (meta > MAX_META_BYTES) return `the tags take ${meta} bytes, and at most ${MAX_META_BYTES} can be told`;
-  if (encodeUtf8(settings.label).length > 255) return 'the label is longer than 255 bytes';
-  if (settings.sendPlain && !settings.acceptPlain)
-    return 'sending plain gossip without accepting it would make this member deaf to those that do the same';
-  const { probeInterval, probeTimeout, packetSize, awarenessMaximum } = settings;
-  if (probeTimeout >= probeInterval)
-    return `probeTimeout (${probeTimeout / 1000} ms) is to be shorter than probeInterval (${probeInterval / 1000} ms)`;
-  if (packetSize < MIN_PACKET || packetSize > MAX_PACKET)
-    return `packetSize ${packetSize} is not from ${MIN_PACKET} to ${MAX_PACKET}`;
-  if (awarenessMaximum < 1) return 'awarenessMaximum is at least 1';
-  return undefined;
-}
-
-/** Room for the largest metadata and a name, and what an UDP datagram can hold. */
-const MIN_PACKET = 900;
-const MAX_PACKET = 65_000;

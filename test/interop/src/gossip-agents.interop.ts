@@ -10,10 +10,13 @@ import { waitFor } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 // Whole agents, each in a namespace of its own with two networks: one for gossip, one for VRRP. What the operator sees is
-// asked by the command line at the agent's own socket; there is no controller.
+// asked by the command line at the agent's own socket, and in the end by a controller beside one of the agents.
 
 const program = (app: string) => fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url));
 const SOON = 120_000;
+/** The node that reports to a controller, which runs beside it on its loopback. */
+const CONTROLLED = 3;
+const CONTROLLER = fileURLToPath(new URL('../../../apps/controller/dist/main.js', import.meta.url));
 
 interface ClaimedRouter {
   readonly verdict?: string;
@@ -69,30 +72,41 @@ class Nodes {
         `  priority ${200 - 10 * node}\n  advert_int 1\n  virtual_ipaddress {\n    198.51.100.51/32\n  }\n}\n`,
     );
     const seeds = Array.from({ length: this.#count }, (_, i) => `10.70.0.${i + 1}`).join(', ');
+    const controller = node === CONTROLLED ? `controller:\n  addresses: ['127.0.0.1:7443']\n  plaintext: true\n` : '';
     writeFileSync(
       join(directory, 'agent.yaml'),
-      `node: n${node}\ngossip:\n  bind: 10.70.0.${node}\n  seeds: [${seeds}]\nsnmp:\n  enabled: false\n`,
+      `node: n${node}\ngossip:\n  bind: 10.70.0.${node}\n  seeds: [${seeds}]\n${controller}snmp:\n  enabled: false\n`,
     );
     writeFileSync(join(directory, 'state', 'gossip-keyring.json'), this.#keyring, { flag: 'w', mode: 0o600 });
-    const child = spawn(
-      'ip',
-      [
-        ...['netns', 'exec', this.namespace(node), process.execPath, program('node-agent')],
-        ...['--config', join(directory, 'keepalived.conf'), '--agent-config', join(directory, 'agent.yaml')],
-        ...['--run-dir', this.run(node), '--state-dir', join(directory, 'state')],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (text: Buffer) => {
-        this.log = (this.log + `n${node}: ${text.toString()}`).slice(-20_000);
-      });
+    const child = this.#spawn(node, [
+      program('node-agent'),
+      ...['--config', join(directory, 'keepalived.conf'), '--agent-config', join(directory, 'agent.yaml')],
+      ...['--run-dir', this.run(node), '--state-dir', join(directory, 'state')],
+    ]);
     if (child.stderr !== null)
       createInterface(child.stderr).on('line', (line) => {
         const { event, msg, at } = (jsonOf(line) ?? {}) as { event?: string; msg?: string; at?: string };
         if (event !== undefined) this.said.push({ node, text: `${event}: ${msg ?? ''}`, at: Date.parse(at ?? '') });
       });
     this.#agents.set(node, child);
+  }
+
+  startController(): void {
+    const child = this.#spawn(CONTROLLED, [
+      ...[CONTROLLER, '--insecure-plaintext', '--state-dir', join(this.#directory, 'controller')],
+    ]);
+    this.#agents.set(0, child);
+  }
+
+  #spawn(node: number, argv: readonly string[]): ChildProcess {
+    const child = spawn('ip', ['netns', 'exec', this.namespace(node), process.execPath, ...argv], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text: Buffer) => {
+        this.log = (this.log + `n${node}: ${text.toString()}`).slice(-20_000);
+      });
+    return child;
   }
 
   /** The control process alone: VRRP and IPVS go on. */
@@ -123,11 +137,19 @@ class Nodes {
   }
 
   /** The operator's command on a node: its exit code, what it printed, and that as JSON where it is. */
-  async keepfleet(node: number, ...args: readonly string[]): Promise<{ code: number; text: string; data: unknown }> {
+  keepfleet(node: number, ...args: readonly string[]): Promise<{ code: number; text: string; data: unknown }> {
+    return this.#command(node, ['--agent', join(this.run(node), 'agent.sock'), ...args]);
+  }
+
+  /** The same asked of the controller. */
+  byController(...args: readonly string[]): Promise<{ code: number; text: string; data: unknown }> {
+    return this.#command(CONTROLLED, ['--controller', '127.0.0.1:7481', ...args]);
+  }
+
+  #command(node: number, args: readonly string[]): Promise<{ code: number; text: string; data: unknown }> {
     const argv = ['netns', 'exec', this.namespace(node), process.execPath, program('cli'), '-o', 'json'];
-    const socket = ['--agent', join(this.run(node), 'agent.sock')];
     return new Promise((resolve) => {
-      execFile('ip', [...argv, ...socket, ...args], { timeout: SOON }, (error, stdout, stderr) => {
+      execFile('ip', [...argv, ...args], { timeout: SOON }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
         resolve({ code, text: stdout + stderr, data: jsonOf(stdout) });
       });
@@ -266,6 +288,37 @@ describe('three agents without a controller', () => {
     await verdictIs(nodes, [1, 2, 3], 'one-master');
   });
 
+  it('answer the same to a controller that one of them reports to, and all learn where it is', async () => {
+    nodes.startController();
+    await waitFor(
+      async () => {
+        const { code, data } = await nodes.byController('members');
+        const { members = [] } = (data ?? {}) as { members?: { name: string; status: string }[] };
+        const alive = members.filter(({ status }) => status === 'alive').map(({ name }) => name);
+        return code === 0 && ['n1', 'n2'].every((name) => alive.includes(name));
+      },
+      { deadline: SOON, every: 500, what: 'the others alive by the controller' },
+    );
+    await waitFor(
+      async () => {
+        const { data } = await nodes.keepfleet(2, 'members');
+        const { members } = data as { members?: { name: string; tags?: { grpc?: string } }[] };
+        return members?.find(({ name }) => name === `n${CONTROLLED}`)?.tags?.grpc === '127.0.0.1:7443';
+      },
+      { deadline: SOON, every: 500, what: 'the controller told by the tags of who reports to it' },
+    );
+    const doctor = await nodes.byController('doctor');
+    const { findings, ways = [] } = doctor.data as { findings: unknown[]; ways?: { udp: string; tcp: string }[] };
+    const open = ways.filter(({ udp, tcp }) => udp === 'VERDICT_OPEN' && tcp === 'VERDICT_OPEN');
+    expect([doctor.code, findings, open.length]).toEqual([0, [], 6]);
+    const rotated = await nodes.byController('keys', 'rotate');
+    expect([rotated.code, rotated.text]).toEqual([0, expect.any(String)]);
+    const listed = await nodes.byController('keys', 'list');
+    const { keys } = listed.data as { keys: { fingerprint: string; members?: unknown[] }[] };
+    expect([listed.code, keys.length]).toEqual([0, 1]);
+    await verdictIs(nodes, [1, 2, 3], 'one-master');
+  });
+
   it('say within moments that there is no master when its node dies, and never that there are two', async () => {
     const diedAt = Date.now();
     nodes.kill(1);
@@ -276,7 +329,7 @@ describe('three agents without a controller', () => {
     measured('the next master known to all', Math.max(...oneAt) - nextAt, 'after it took over', {});
     await nodes.told('n1 at 10.70.0.1: failed', [2, 3], diedAt);
     expect(nodes.said.filter(({ text, at }) => at >= diedAt && text.includes('vrrp.multi-master'))).toEqual([]);
-    const forgotten = await nodes.keepfleet(2, 'members', 'forget', 'n1');
+    const forgotten = await nodes.byController('members', 'forget', 'n1');
     expect([forgotten.code, forgotten.text]).toEqual([0, expect.any(String)]);
     await nodes.told('n1 at 10.70.0.1: left', [2, 3], diedAt);
   });

@@ -2,7 +2,7 @@ import { ip } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import { type MemberReport, decodeReport, encodeReport } from './check-up-report.ts';
 import { type Answered, diagnose } from './diagnosis.ts';
-import type { GossipMember } from './gossip.ts';
+import type { GossipMember } from './messages.ts';
 
 const NOW = 1_800_000_000_000;
 

@@ -1,5 +1,5 @@
 import type { MemberReport } from './check-up-report.ts';
-import type { GossipMember } from './gossip.ts';
+import type { GossipMember } from './messages.ts';
 
 export interface Finding {
   readonly severity: 'info' | 'warning' | 'error';

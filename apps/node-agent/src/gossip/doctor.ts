@@ -1,6 +1,7 @@
 import { DOCTOR_QUERY, decodeReport } from './check-up-report.ts';
 import { type Answered, type Diagnosis, diagnose } from './diagnosis.ts';
-import type { Gossip, GossipMember } from './gossip.ts';
+import type { Gossip } from './gossip.ts';
+import type { GossipMember } from './messages.ts';
 
 export interface DoctorsWord extends Diagnosis {
   readonly asked: string;

@@ -8,6 +8,7 @@ export { type Finding, type Way } from './diagnosis.ts';
 export { type DoctorsWord, examine } from './doctor.ts';
 export * from './gossip.ts';
 export { type KeysOutcome, askKeys } from './keys.ts';
+export * from './messages.ts';
 export { describeProblem } from './problem-text.ts';
 export { DEFAULT_PORT } from './seeds.ts';
 export { MAX_STREAMS } from './sockets.ts';

@@ -1,5 +1,5 @@
 import type { Endpoint, SwimErrorKind } from '@keepfleet/swim';
-import type { GossipProblem } from './gossip.ts';
+import type { GossipProblem } from './messages.ts';
 
 /** One line for the log: what happened, where, and what to do about it. */
 export function describeProblem(problem: GossipProblem): string {
