@@ -215,7 +215,7 @@ export class Controller {
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       start({ deadline: Date.now() + timeout }, (error, value) =>
-        error === null ? resolve(value) : reject(this.#failure(error)),
+        error === null ? resolve(value) : reject(this.#failure(error, timeout)),
       );
     });
   }
@@ -244,12 +244,12 @@ export class Controller {
     }
   }
 
-  #failure(error: ServiceError): Failure {
+  #failure(error: ServiceError, timeout = CALL_TIMEOUT_MS): Failure {
     switch (error.code) {
       case status.UNAVAILABLE:
         return this.#unreachable(shortened(error.details), error);
       case status.DEADLINE_EXCEEDED:
-        return this.#unreachable(silence, error);
+        return this.#late(timeout, error);
       case status.CANCELLED:
         return this.#unreachable('it ended the call', error);
       case status.INVALID_ARGUMENT:
@@ -257,6 +257,22 @@ export class Controller {
       default:
         return new Failure(error.details, exitCodes.failed, error);
     }
+  }
+
+  /** It may be that nobody took the request, or that whoever did is busy with it: the operator is to look, not to guess. */
+  #late(timeout: number, error: Error): Failure {
+    const { address, source } = this.#endpoint;
+    const [who, alive] = this.isAgent
+      ? ['agent', 'is it stopped or overloaded (`systemctl status keepfleet-agent`)?']
+      : ['controller', 'is it stopped or overloaded, or is its port filtered? The nodes work on without it.'];
+    const waited =
+      timeout > CALL_TIMEOUT_MS ? ' It had to wait for every member; `keepfleet members` shows who is gone.' : '';
+    return new Failure(
+      `the ${who} at ${address} (${source}) did not answer within ${timeout / 1000} s: ${alive}${waited} ` +
+        'What was asked may have been done all the same: look before you repeat it',
+      exitCodes.unreachable,
+      error,
+    );
   }
 
   #unreachable(why: string, error: Error): Failure {
