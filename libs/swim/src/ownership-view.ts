@@ -130,8 +130,9 @@ export class OwnershipView {
   /** The masters of what `node` carries too, as far as it is among those that are to watch them. */
   mastersToWatch(node: string): string[] {
     const masters = new Set<string>();
-    for (const claims of this.#claims.values()) {
-      if (!claims.has(node)) continue;
+    const own = [...(this.#nodes.get(node)?.parts.values() ?? [])].flatMap(({ notice }) => notice.entries);
+    for (const entry of own) {
+      const claims = this.#claims.get(routerKeyText(entry)) ?? new Map<string, OwnershipClaim>();
       const live = [...claims.values()].filter(({ member }) => member !== 'failed');
       for (const { node: master, role } of live) {
         if (role !== 'master' || master === node) continue;

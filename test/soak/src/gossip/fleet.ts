@@ -71,6 +71,8 @@ export class Fleet {
   readonly #lives = new Map<string, number>();
   readonly #peers = new Map<string, { readonly name: string; readonly stream: string }>();
   readonly #cuts = new Set<string>();
+  /** Of every step of a stream; beyond the time that a stream may take, it ends unheard. */
+  streamDelay: () => Duration = () => STREAM_DELAY;
   #sides: ReadonlyMap<string, number> | undefined;
   #born = 0;
 
@@ -264,8 +266,11 @@ export class Fleet {
     this.#later(peer, { kind: 'stream-data', stream, data });
   }
 
-  #later(name: string, input: SwimInput, wait: Duration = STREAM_DELAY): void {
+  #later(name: string, step: SwimInput, took: Duration = this.streamDelay()): void {
     const life = this.#lives.get(name);
+    const isLate = took > STREAM_TIMEOUT && 'stream' in step;
+    const input: SwimInput = isLate ? { kind: 'stream-closed', stream: step.stream, reason: 'timed out' } : step;
+    const wait = isLate ? STREAM_TIMEOUT : took;
     this.lan.at(after(this.lan.now, wait), () => {
       if (life !== undefined && this.#lives.get(name) === life) this.lan.input(name, input);
     });

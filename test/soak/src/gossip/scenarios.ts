@@ -61,6 +61,22 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     fleet.lan.slow(slow, micros(0));
     return settled(fleet, HEALING);
   },
+  /** Streams that take seconds, of which some never end, while members come and one dies: pings by TCP are of no help then. */
+  slowStreams({ fleet, n, random }) {
+    fleet.streamDelay = () => millis(12_000 * random() ** 3);
+    fleet.lan.lose(0.02);
+    fleet.add(`n${n}`, n);
+    fleet.lan.run(seconds(60));
+    nobodyFailed(fleet);
+    const victim = `n${n}`;
+    fleet.kill(victim);
+    const known = () => fleet.notSeeing(victim, 'failed').every((name) => fleet.status(name, victim) === undefined);
+    if (waited(fleet, known, detectionBound(n + 1)) === undefined)
+      throw new Error(`${victim} is not known dead by ${fleet.notSeeing(victim, 'failed').join()}`);
+    nobodyFailed(fleet, victim);
+    fleet.lan.lose(0);
+    return settled(fleet, HEALING);
+  },
   /** Two that do not hear each other, in one direction, are vouched for by the others. */
   oneWay({ fleet, n, random }) {
     const [a, b] = [someone(fleet, random, 0), someone(fleet, random, 0)];
