@@ -361,7 +361,13 @@ class Control {
     const { version, log } = this.#options;
     this.#metrics = new MetricsServer({
       listen: metrics.listen,
-      text: () => exposition({ version, ...this.#node.heard() }),
+      text: () =>
+        exposition({
+          version,
+          ...this.#node.heard(),
+          gossip: this.#gossip?.snapshot(),
+          owners: this.#ownership.routers('carried'),
+        }),
       log,
     });
     this.#metrics.start();

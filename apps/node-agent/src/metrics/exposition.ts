@@ -1,20 +1,17 @@
 import type { DestinationSnapshot, LvsSnapshot, TrafficSnapshot, VirtualServerSnapshot } from '@keepfleet/ipvs';
+import type { RouterOwnership, SwimSnapshot } from '@keepfleet/swim';
 import type { RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import { type Family, type Labels, family, familyText } from './family.ts';
+import { gossipFamilies } from './gossip-families.ts';
 
 /** What the metrics are made from. A snapshot is undefined while its process was not heard, or is silent. */
 export interface MetricSources {
   readonly version: string;
   readonly vrrp: VrrpSnapshot | undefined;
   readonly lvs: LvsSnapshot | undefined;
-}
-
-type Labels = Readonly<Record<string, string | number>>;
-
-interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: 'gauge' | 'counter';
-  readonly samples: readonly (readonly [Labels, number | string])[];
+  readonly gossip: SwimSnapshot | undefined;
+  /** What gossip says of the virtual routers that this node carries. */
+  readonly owners: readonly RouterOwnership[];
 }
 
 /** Numbers of the exporters that read keepalived's own files. */
@@ -22,10 +19,13 @@ const STATE = { initialize: 0, backup: 1, master: 2, fault: 3 } as const;
 
 /**
  * The Prometheus text format. Names and labels are those of the exporters for keepalived where they have one, so that
- * dashboards go on; what they lack begins with keepalived_vrrp_ or keepalived_lvs_.
+ * dashboards go on; what they lack begins with keepalived_vrrp_ or keepalived_lvs_, and gossip with keepfleet_gossip_.
  */
 export function exposition(sources: MetricSources): string {
-  return [...general(sources), ...vrrpFamilies(sources.vrrp), ...lvsFamilies(sources.lvs)].map(familyText).join('');
+  const { vrrp, lvs, gossip, owners } = sources;
+  return [...general(sources), ...vrrpFamilies(vrrp), ...lvsFamilies(lvs), ...gossipFamilies(gossip, owners)]
+    .map(familyText)
+    .join('');
 }
 
 function general({ version, vrrp, lvs }: MetricSources): Family[] {
@@ -213,24 +213,4 @@ function backendsOf({ key, realServers, sorryServer }: VirtualServerSnapshot): B
       up: server.state === 'up',
     })),
   ];
-}
-
-function family(name: string, help: string, type: Family['type'], samples: Family['samples']): Family {
-  return { name, help, type, samples };
-}
-
-/** A family without samples is left out. */
-function familyText({ name, help, type, samples }: Family): string {
-  if (samples.length === 0) return '';
-  const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`);
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
-}
-
-function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(String(value))}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }
