@@ -3,6 +3,7 @@
  * partition), seeded randomness, and waiting for a condition in live tests.
  */
 export * from './agenda.ts';
+export * from './conformance.ts';
 export * from './fuzz.ts';
 export * from './lan.ts';
 export * from './lines.ts';

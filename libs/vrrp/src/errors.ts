@@ -50,17 +50,20 @@ export type PacketError =
   | { readonly kind: 'auth-unknown-key'; readonly id: number }
   | { readonly kind: 'auth-invalid'; readonly id: number }
   | { readonly kind: 'auth-replay' }
-  /** Seconds. Version 2: not the configured one; version 3: none at all. */
+  /** Seconds. Version 2: not the configured one; version 3: none at all, or a {@link Mismatch}. */
   | { readonly kind: 'advert-interval'; readonly interval: number; readonly wanted: number }
   | { readonly kind: 'destination'; readonly destination: IpAddress }
   | { readonly kind: 'unknown-peer'; readonly source: IpAddress };
 
-/** Counted and reported like an error, but the advert still holds (keepalived's way; RFC 9568 section 7.1 says MAY). */
-export interface AddressListMismatch {
-  readonly kind: 'address-list';
-  readonly addresses: readonly IpAddress[];
-  readonly wanted: readonly IpAddress[];
-}
+/** Counted and reported like an error, but the advert still holds (keepalived's way, and RFC 9568 section 7.1's). */
+export type Mismatch =
+  | {
+      readonly kind: 'address-list';
+      readonly addresses: readonly IpAddress[];
+      readonly wanted: readonly IpAddress[];
+    }
+  /** Version 3, which learns it. */
+  | Extract<PacketError, { kind: 'advert-interval' }>;
 
 const AUTH_FAILURES: Readonly<Record<Extract<PacketError, { kind: 'auth-failure' }>['reason'], string>> = {
   password: 'wrong password',
@@ -71,7 +74,7 @@ const AUTH_FAILURES: Readonly<Record<Extract<PacketError, { kind: 'auth-failure'
 };
 
 /** What is wrong, for an operator. */
-export function describeError(error: PacketError | AddressListMismatch): string {
+export function describeError(error: PacketError | Mismatch): string {
   switch (error.kind) {
     case 'own-source':
       return `comes from our own address ${error.source}: another router has it, or the network returns our adverts`;

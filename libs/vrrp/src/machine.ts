@@ -440,7 +440,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     if (heard === undefined) return;
     this.#step({ kind: 'advert', heard }, now);
     // After the step, which forgets what was reported when it learns a new master.
-    if (heard.mismatch !== undefined) this.#receiver.reject(heard.mismatch, packet.source);
+    for (const mismatch of heard.mismatches) this.#receiver.reject(mismatch, packet.source);
   }
 
   /** What a router does that stops being master for a reason of its own. */

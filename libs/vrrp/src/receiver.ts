@@ -2,10 +2,10 @@ import type { Instant } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
 import type { Authenticator } from './authentication.ts';
 import type { Heard } from './backup.ts';
-import type { AddressListMismatch, PacketError } from './errors.ts';
+import type { Mismatch, PacketError } from './errors.ts';
 import type { ReceivedPacket } from './messages.ts';
 import type { Outbox } from './outbox.ts';
-import { addressListMismatch, receiveAdvert } from './reception.ts';
+import { addressListMismatch, intervalMismatch, receiveAdvert } from './reception.ts';
 import { Rejections } from './rejections.ts';
 import type { Situation } from './situation.ts';
 import type { RouterCounters } from './stats.ts';
@@ -32,7 +32,7 @@ export class Receiver {
     packet: ReceivedPacket,
     now: Instant,
     master: IpAddress | undefined,
-  ): (Heard & { mismatch?: AddressListMismatch }) | undefined {
+  ): (Heard & { mismatches: readonly Mismatch[] }) | undefined {
     const { settings, priority } = this.#situation;
     const received = receiveAdvert(packet, this.#situation, this.#authenticator, now);
     if (!received.ok) {
@@ -44,11 +44,14 @@ export class Receiver {
     this.#counters.advertsReceived++;
     if (advert.priority === 0) this.#counters.priorityZeroReceived++;
     const unchecked = settings.skipCheckAdvAddr && master === packet.source;
-    const mismatch = unchecked ? undefined : addressListMismatch(advert, settings);
-    return { advert, source: packet.source, ...(mismatch === undefined ? {} : { mismatch }) };
+    const mismatches = [
+      intervalMismatch(advert, settings),
+      unchecked ? undefined : addressListMismatch(advert, settings),
+    ].filter((one) => one !== undefined);
+    return { advert, source: packet.source, mismatches };
   }
 
-  reject(error: PacketError | AddressListMismatch, source: IpAddress): void {
+  reject(error: PacketError | Mismatch, source: IpAddress): void {
     const report = this.#rejections.add(this.#situation.settings.name, error, source);
     if (report !== undefined) this.#outbox.report(report);
   }

@@ -1,8 +1,8 @@
-import { toSeconds } from '@keepfleet/machine';
+import { centis, toSeconds } from '@keepfleet/machine';
 import type { Instant } from '@keepfleet/machine';
 import { type IpAddress, type Result, err, ok } from '@keepfleet/wire';
 import { type Authenticator, type Opened, wantedAuthType } from './authentication.ts';
-import type { AddressListMismatch, DecodeError, PacketError } from './errors.ts';
+import type { DecodeError, Mismatch, PacketError } from './errors.ts';
 import type { ReceivedPacket } from './messages.ts';
 import { type Advert, GROUP_IPV4, GROUP_IPV6, VRRP_TTL, decodeAdvert, passwordData } from './packet.ts';
 import type { UnicastPeer, VirtualRouterSettings } from './settings.ts';
@@ -69,8 +69,14 @@ function decode(packet: ReceivedPacket, { bytes, covered }: Opened, situation: S
   return old;
 }
 
+/** A version 3 advert of another interval: it is learned, but RFC 9568 section 7.1 wants it told. */
+export function intervalMismatch(advert: Advert, { advertInterval }: VirtualRouterSettings): Mismatch | undefined {
+  if (advert.version === 2 || advert.centiseconds === advertInterval / centis(1)) return undefined;
+  return { kind: 'advert-interval', interval: advert.centiseconds / 100, wanted: toSeconds(advertInterval) };
+}
+
 /** Whether an advert lists other addresses than configured here; the order does not matter. */
-export function addressListMismatch(advert: Advert, settings: VirtualRouterSettings): AddressListMismatch | undefined {
+export function addressListMismatch(advert: Advert, settings: VirtualRouterSettings): Mismatch | undefined {
   const wanted = advertisedAddresses(settings);
   const listed = new Set(advert.addresses);
   const same = advert.addresses.length === wanted.length && wanted.every((address) => listed.has(address));

@@ -1,5 +1,5 @@
 import type { IpAddress } from '@keepfleet/wire';
-import { type AddressListMismatch, type PacketError, describeError } from './errors.ts';
+import { type Mismatch, type PacketError, describeError } from './errors.ts';
 import type { VrrpEvent } from './messages.ts';
 import type { RouterCounters } from './stats.ts';
 
@@ -13,7 +13,7 @@ export class Rejections {
   }
 
   /** What is to be reported of it, if anything. */
-  add(instance: string, error: PacketError | AddressListMismatch, source: IpAddress): VrrpEvent | undefined {
+  add(instance: string, error: PacketError | Mismatch, source: IpAddress): VrrpEvent | undefined {
     this.#counters.errors[error.kind]++;
     if (this.#reported.has(error.kind)) return undefined;
     this.#reported.add(error.kind);
