@@ -17,6 +17,7 @@ export * from './script-monitor.ts';
 export * from './tracked-file.ts';
 export { type Listener, VrrpNode } from './node.ts';
 export * from './packet.ts';
+export { rehearseTakeover } from './rehearsal.ts';
 export * from './routing.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';

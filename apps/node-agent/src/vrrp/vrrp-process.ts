@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
 import { Rtnetlink, writeSysctl } from '@keepfleet/linux';
 import { type Instant, between, instant, toMillis } from '@keepfleet/machine';
 import {
@@ -13,6 +14,7 @@ import {
   type VrrpSnapshot,
   type WantedInterface,
   checkSettings,
+  rehearseTakeover,
   wantedInterfaces,
 } from '@keepfleet/vrrp';
 import { vrrpEventText } from '../control/events.ts';
@@ -83,10 +85,13 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   #now: Instant = monotonicNow();
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #rehearsal: NodeJS.Immediate | undefined;
   #stopped = false;
 
   constructor(log: Log) {
     this.#log = log;
+    // A backup that has waited for weeks is not to compile its takeover anew.
+    setFlagsFromString('--no-flush-bytecode');
     this.#node = new VrrpNode({
       digests: { hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest() },
       unixMicros: (at) => Math.round(this.#clock.epochMillis(at) * 1_000),
@@ -142,6 +147,8 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     // Files and processes are known before the instances start that depend on them.
     this.#trackers.configure(settings);
     this.#give(...made, { kind: 'configure', settings });
+    // Not before: who is the master from the start is not to wait for it.
+    this.#rehearsal ??= setImmediate(rehearseTakeover);
     this.#virtual.prune(this.#wantedInterfaces);
     return undefined;
   }
