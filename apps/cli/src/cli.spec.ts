@@ -101,7 +101,8 @@ async function listen(): Promise<number> {
       ),
     getOperation: refuse,
     listOperations: refuse,
-    cancelOperation: refuse,
+    cancelOperation: (_: unknown, done: (error: { code: number; details: string }) => void) =>
+      done({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' }),
   });
   return new Promise((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
@@ -224,6 +225,12 @@ describe('keepfleet', () => {
   ])('refuses %s and starts nothing', async (_, words) => {
     await expect(keepfleet(...words)).rejects.toThrow();
     expect(started).toEqual([]);
+  });
+
+  it('says of a call that was not answered in time what may have become of it, and what to do', async () => {
+    const late = controller.cancelOperation({ id: 'op1', actor: 'me', reason: '' });
+    await expect(late).rejects.toMatchObject({ exitCode: exitCodes.unreachable });
+    await expect(late).rejects.toThrow(/did not answer within 10 s: .* may have been done all the same: look before/);
   });
 
   it('tells where it looked when no controller answers', async () => {
