@@ -5,7 +5,6 @@ export const beyondContinuousChecks = [
   'test/interop/src/bfd-peers.interop.ts',
   'test/interop/src/bfd-tracking.interop.ts',
   'test/interop/src/checks-keepalived.interop.ts',
-  'test/interop/src/gossip-agents.interop.ts',
   'test/interop/src/reload-storm.interop.ts',
 ];
 
