@@ -36,6 +36,7 @@ export * from './snmp-pdu.ts';
 export * from './system-group.ts';
 export type { AnyTable, LoadedTable, MibObject } from './table.ts';
 export * from './usm.ts';
+export { v3Message } from './v3-answer.ts';
 export * from './value.ts';
 export * from './variables.ts';
 export * from './view.ts';
