@@ -23,6 +23,7 @@ const packages = [
   { name: 'snmpd', file: 'snmpd', for: "the directors' SNMP agent", by: ['lab', 'test'] },
   { name: 'snmp', file: 'snmpwalk', for: 'SNMP by hand', by: ['lab', 'test'] },
   { name: 'snmptrapd', file: 'snmptrapd', for: 'the receiver of notifications in the tests', by: ['test'] },
+  { name: 'smitools', file: 'smidump', for: 'the MIB files of the tests', by: ['test'] },
   { name: 'ipvsadm', file: 'ipvsadm', for: 'a look at the kernel by hand', by: ['lab', 'test'] },
   { name: 'keepalived', file: 'keepalived', for: 'its MIB, and the peer of the tests', by: ['lab', 'test'] },
   { name: 'frr', file: '/usr/lib/frr/vrrpd', for: 'the other VRRP peer of the tests', by: ['test'] },
