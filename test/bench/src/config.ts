@@ -3,15 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type KeepalivedConfig, checkHost, diffConfigs, parseKeepalivedConfig } from '@keepfleet/config';
+import { largeConfiguration } from './large-configuration.ts';
 import { type Measure, spread } from './table.ts';
 
-/** The size of a user's configuration whose reload killed keepalived. */
-const SERVICES = 2_300;
-const REAL_SERVERS = 37_000;
 const TIMEOUT_MS = 120_000;
 
 /**
- * A configuration of 125,000 lines. As a process: from exec to the verdict, beside `keepalived -t`. In the agent, where
+ * A configuration of 161,800 lines. As a process: from exec to the verdict, beside `keepalived -t`. In the agent, where
  * the parser has run before: reading, checking, and the difference to what runs with one line changed.
  */
 export function measureConfig(runs: number, progress: (text: string) => void, agent: string): readonly Measure[] {
@@ -20,7 +18,7 @@ export function measureConfig(runs: number, progress: (text: string) => void, ag
   execFileSync('ip', ['netns', 'add', space]);
   try {
     const file = join(directory, 'keepalived.conf');
-    const text = largeConfiguration();
+    const text = largeConfiguration(1);
     writeFileSync(file, text);
     const lines = text.split('\n').length - 1;
     const [ours, theirs]: [Sample[], Sample[]] = [[], []];
@@ -29,8 +27,7 @@ export function measureConfig(runs: number, progress: (text: string) => void, ag
     for (let run = 0; run < runs; run++) {
       theirs.push(timed(['ip', 'netns', 'exec', space, 'keepalived', '-t', '-f', file]));
       ours.push(timed([process.execPath, agent, '--config-test', '--log-file', '/dev/null', '-f', file]));
-      // The weight of one real server in the middle.
-      const changed = text.replace('10.5.9.7 80 {\n        weight 6', `10.5.9.7 80 {\n        weight ${100 + run}`);
+      const changed = largeConfiguration(100 + run);
       const [began, cpu] = [performance.now(), process.cpuUsage()];
       const next = parse(file, changed);
       const parsed = performance.now();
@@ -93,30 +90,4 @@ function parse(file: string, text: string): KeepalivedConfig {
   const [first] = diagnostics;
   if (first !== undefined) throw new Error(`the configuration has findings, the first: ${first.message}`);
   return config;
-}
-
-function largeConfiguration(): string {
-  const lines: string[] = [];
-  for (let service = 0; service < SERVICES; service++) {
-    const net = `${service >> 8}.${service & 0xff}`;
-    lines.push(
-      `virtual_server 10.10${net}.1 80 {`,
-      '    delay_loop 10',
-      '    lb_algo wrr',
-      '    lb_kind DR',
-      '    protocol TCP',
-    );
-    const until = Math.round(((service + 1) * REAL_SERVERS) / SERVICES);
-    const from = Math.round((service * REAL_SERVERS) / SERVICES);
-    for (let server = 0; server < until - from; server++) {
-      lines.push(
-        `    real_server 10.${net}.${server + 2} 80 {`,
-        `        weight ${server + 1}`,
-        '        TCP_CHECK { }',
-        '    }',
-      );
-    }
-    lines.push('}');
-  }
-  return `${lines.join('\n')}\n`;
 }

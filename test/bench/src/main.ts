@@ -11,6 +11,7 @@ import { measureJitter } from './jitter.ts';
 import { measureMemory } from './memory.ts';
 import { Stand, removeLeftovers } from './stand.ts';
 import { measureStart } from './start.ts';
+import { measureReload } from './reload.ts';
 import { type Measure, formatTable } from './table.ts';
 
 const HELP = `Usage: node test/bench/src/main.ts [options] [NAME...]
@@ -23,7 +24,8 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   stop      gap at a client when the master is asked to end
   jitter    regularity of adverts, processor time and memory with 1, 64 and 255 instances
   memory    memory of every process at rest
-  config    125,000 lines read, checked and compared, beside keepalived -t
+  config    161,800 lines read, checked and compared, beside keepalived -t
+  reload    one weight of those changed, from SIGHUP until the kernel of a guest has it
   gossip    kill -9 of a member among 3, 10 and 32, beside serf, and simulated fleets; about four minutes
   ipvs      tables of 5,000 and 36,800 real servers in a guest: programming, one change, dump
 
@@ -54,6 +56,7 @@ const parts: Readonly<Record<string, Part>> = {
   stop: (runs) => measureHandOver('stop', runs, progress),
   jitter: () => measureJitter(progress),
   config: (runs) => Promise.resolve(measureConfig(runs, progress, BUILT)),
+  reload: (runs) => measureReload(runs, progress),
   memory: async () => {
     const result = await measureMemory(progress);
     notes.push(...result.notes);

@@ -12,6 +12,8 @@ let path = '';
 let forced: string[] = [];
 let notes: string[] = [];
 let refusal: string | undefined;
+/** What the disk says of each configuration at the moment that it is put in force. */
+let trusted: boolean[] = [];
 const reloaders: Reloader[] = [];
 
 beforeEach(() => {
@@ -19,6 +21,7 @@ beforeEach(() => {
   path = join(directory, 'keepalived.conf');
   forced = [];
   notes = [];
+  trusted = [];
   refusal = undefined;
 });
 afterEach(() => {
@@ -36,7 +39,8 @@ function agent() {
     lastGood: new LastGoodStore(directory),
     log: silent,
     target: {
-      configure: async ({ config }: Configuration) => {
+      configure: async ({ config, hash }: Configuration) => {
+        trusted.push(new LastGoodStore(directory).unconfirmed !== hash);
         forced.push(config.globalDefs.routerId ?? '');
         return undefined;
       },
@@ -134,6 +138,37 @@ describe('a reload', () => {
     await reloader.reload();
     await reloader.revert();
     expect(forced).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  it('that waits for its confirmation is never trusted by a start, wherever the agent dies before', async () => {
+    write('a');
+    const reloader = agent();
+    await reloader.start();
+    write('b');
+    await reloader.reload(60);
+    write('c');
+    await reloader.reload();
+    expect(trusted).toEqual([true, false, false]);
+    const start = { path, reading: { configId: 'l1' }, lastGood: new LastGoodStore(directory) };
+    const reading = Reloader.atStart(start);
+    expect(reading).toMatchObject({ ok: true, why: expect.stringContaining('nobody confirmed') });
+    expect(reading.ok && reading.configuration.config.globalDefs.routerId).toBe('a');
+    await reloader.confirm();
+    expect(Reloader.atStart(start)).not.toHaveProperty('why');
+  });
+
+  it('that is refused while another waits leaves that one waiting', async () => {
+    write('a');
+    const reloader = agent();
+    await reloader.start();
+    write('b');
+    await reloader.reload(60);
+    const waiting = new LastGoodStore(directory).unconfirmed;
+    refusal = 'no';
+    write('refused');
+    await reloader.reload(60);
+    expect(new LastGoodStore(directory).unconfirmed).toBe(waiting);
+    expect(reloader.revertsAt).toBeDefined();
   });
 
   it('takes no warnings with reload_check_config, and writes them down', async () => {

@@ -158,9 +158,15 @@ export class Reloader {
       this.#log(next.diagnostics, 'warn');
       // A further reload while one waits does not make its rest the configuration that comes back.
       const fallback = this.#waiting?.before ?? before;
+      const { lastGood } = this.#options;
+      const unconfirmed = lastGood.unconfirmed;
+      // Before anything of it is in force: an agent that dies in between must not trust the file when it starts again.
+      if (fallback !== undefined && (confirmSeconds > 0 || this.#waiting !== undefined))
+        lastGood.unconfirmed = next.hash;
       const outcome = await this.#putInForce(next, false, confirmSeconds === 0 && this.#waiting === undefined);
+      if (!outcome.done && lastGood.unconfirmed !== unconfirmed) lastGood.unconfirmed = unconfirmed;
       if (!outcome.done || confirmSeconds === 0 || fallback === undefined) return outcome;
-      this.#wait(fallback, next, confirmSeconds);
+      this.#wait(fallback, confirmSeconds);
       return { ...outcome, detail: `${outcome.detail}; unless confirmed within ${confirmSeconds} s it is taken back` };
     } finally {
       if (flagPath !== undefined) rmSync(flagPath, { force: true });
@@ -216,9 +222,8 @@ export class Reloader {
     if (lastGood.problem !== undefined) log.error({}, lastGood.problem);
   }
 
-  #wait(before: Configuration, next: Configuration, seconds: number): void {
+  #wait(before: Configuration, seconds: number): void {
     this.#stopWaiting();
-    this.#options.lastGood.unconfirmed = next.hash;
     const until = new Date(Date.now() + seconds * 1_000);
     const timer = setTimeout(
       () => void this.#inTurn(() => this.#takeBack(`nobody confirmed it within ${seconds} s`)),

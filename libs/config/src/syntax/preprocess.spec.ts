@@ -94,6 +94,8 @@ describe('repetitions', () => {
     ['~SEQ(i, 3, 1) r${i}', ['r3', 'r2', 'r1']],
     ['~SEQ(i, 0, 5, 10) r${i}', ['r0', 'r5', 'r10']],
     ['~SEQx(i, 0x0e, 0x10) r${i}', ['re', 'rf', 'r10']],
+    ['~SEQ(i, 0x9, 012) r${i}', ['r9', 'r10']],
+    ['~SEQ (i, -010, -7) r${i}', ['r-8', 'r-7']],
     ['~LST(n, a, b) x $n', ['x a', 'x b']],
     ['~LST({n,m}, {a,1}, {b}) x${n}${m}', ['xa1', 'xb']],
     ['~SEQ(i, 2) ~SEQ(j, ${i}) ${i}.${j}', ['1.1', '2.1', '2.2']],
@@ -104,12 +106,13 @@ describe('repetitions', () => {
     expect(read(text).texts).toEqual(expected);
   });
 
-  it.each(['~SEQ(i, 1, -1, 3) x', '~SEQ(1, 3) x', '~SEQ(i) x', '~SEQ(i, a) x', '~SEQ(i, 3 x', '~LST(1, a) x'])(
-    'refuses %j',
-    (text) => {
-      expect(read(text)).toMatchObject({ texts: [], kinds: ['bad-repeat'] });
-    },
-  );
+  it.each([
+    ...['~SEQ(i, 1, -1, 3) x', '~SEQ(1, 3) x', '~SEQ(i) x', '~SEQ(i, a) x', '~SEQ(i, 3 x', '~SEQ(i, 08, 9) x'],
+    ...['~SEQ(i, 0x, 2) x', '~SEQx(i, -1, 2) x', '~SEQx(i, 2, -1) x'],
+    ...['~LST(1, a) x', '~LST(n) x', '~LST(n, {a,b}) x', '~LST({n,m}, {a,b,c}) x'],
+  ])('refuses %j', (text) => {
+    expect(read(text)).toMatchObject({ texts: [], kinds: ['bad-repeat'] });
+  });
 
   it('ends a runaway sequence', () => {
     expect(read('~SEQ(i, 999999999) $NOTHING=\nend')).toMatchObject({ texts: ['end'], kinds: ['expansion-limit'] });

@@ -9,7 +9,7 @@ export interface Repeat {
   readonly rounds: Iterable<Bindings>;
 }
 
-const HEAD = /^~(SEQx?|LST)\(/;
+const HEAD = /^~(SEQx?|LST)[ \t]*\(/;
 const NAME = /^[A-Za-z_]\w*$/;
 
 /** Whether a line begins a repetition. */
@@ -38,18 +38,27 @@ function sequenceRounds(parameters: readonly string[], hexadecimal: boolean): Re
   if (texts.length < 1 || texts.length > 3) return err('expected a variable, start, step and end');
   const numbers: number[] = [];
   for (const text of texts) {
-    if (!/^[+-]?(0x[0-9a-f]+|\d+)$/i.test(text)) return err(`"${text}" is no number`);
-    const digits = text.replace(/^[+-]/, '');
-    const value = Number(digits) * (text.startsWith('-') ? -1 : 1);
+    const value = numberOf(text);
+    if (value === undefined) return err(`"${text}" is no number`);
     if (!Number.isSafeInteger(value)) return err(`"${text}" is too large`);
     numbers.push(value);
   }
   const last = numbers.at(-1) ?? 0;
   const first = numbers.length > 1 ? (numbers[0] ?? 1) : 1;
   const step = numbers.length === 3 ? (numbers[1] ?? 1) : first <= last ? 1 : -1;
+  if (hexadecimal && (first < 0 || last < 0)) return err('~SEQx has no negative numbers');
   if (step === 0 || (first < last && step < 0) || (first > last && step > 0))
     return err(`step ${step} never leads from ${first} to ${last}`);
   return ok(countRounds(name, first, step, last, hexadecimal));
+}
+
+/** As C reads it: `0x1f` is hexadecimal, `017` octal. */
+function numberOf(text: string): number | undefined {
+  const [, sign, prefix = '', digits = ''] = /^([+-]?)(0x|0(?=.))?([0-9a-f]+)$/i.exec(text) ?? [];
+  const base = prefix === '' ? 10 : prefix === '0' ? 8 : 16;
+  const known = base === 10 ? /^\d+$/ : base === 8 ? /^[0-7]+$/ : /./;
+  if (!known.test(digits)) return undefined;
+  return parseInt(digits, base) * (sign === '-' ? -1 : 1);
 }
 
 function* countRounds(name: string, first: number, step: number, last: number, hexadecimal: boolean) {
@@ -62,6 +71,9 @@ function listRounds(parameters: readonly string[]): Result<Iterable<Bindings>, s
   const names = unbraced(head);
   const wrong = names.find((name) => !NAME.test(name));
   if (wrong !== undefined) return err(`"${wrong}" is no variable name`);
+  if (values.length === 0) return err('expected a variable and its values');
+  const tooMany = values.find((value) => unbraced(value).length > names.length);
+  if (tooMany !== undefined) return err(`${tooMany} has more values than there are variables`);
   return ok(bindEach(names, head.startsWith('{'), values));
 }
 
