@@ -49,7 +49,7 @@ export class SnmpdStand {
     mkdirSync(join(this.directory, 'run'));
   }
 
-  async start(): Promise<void> {
+  async start(more: readonly string[] = []): Promise<void> {
     await this.startNamespace();
     writeFileSync(
       join(this.directory, 'snmpd.conf'),
@@ -59,6 +59,7 @@ export class SnmpdStand {
         'master agentx',
         `agentXSocket unix:${this.socket},tcp:127.0.0.1:705`,
         'agentXTimeout 5',
+        ...more,
         '',
       ].join('\n'),
     );
@@ -132,6 +133,7 @@ export interface AgentStatus {
   readonly status: {
     readonly state: string;
     readonly queued: number;
+    readonly notificationsQueued: number;
     readonly standalone?: {
       readonly listening: readonly string[];
       readonly counters: Readonly<Record<string, unknown>>;
@@ -145,6 +147,7 @@ export interface AgentStatus {
     }[];
     readonly counters: {
       readonly sessions: number;
+      readonly notificationsDropped: number;
       readonly requests: Readonly<Record<string, number>>;
       readonly problems: Readonly<Record<string, number>>;
     };
