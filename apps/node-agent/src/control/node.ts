@@ -274,7 +274,7 @@ export class ControlNode implements CommandTarget {
       vrrpIsStale: this.#vrrp.silentSince !== undefined,
       lvs: this.#lvs.snapshot,
       lvsIsStale: this.#lvs.silentSince !== undefined,
-      bfd: this.#bfd.silentSince === undefined ? this.#bfd.snapshot : undefined,
+      bfd: this.#bfd.current,
       otherInterfaceIndex: interfaceIndexOf,
       history: this.#history,
       overrides: this.overrides.list(new Date(now)),
@@ -291,8 +291,13 @@ export class ControlNode implements CommandTarget {
   }
 
   /** For the metrics: of a process that is silent there is nothing to tell. */
-  heard(): { readonly vrrp: VrrpSnapshot | undefined; readonly lvs: LvsSnapshot | undefined } {
+  heard(): {
+    readonly vrrp: VrrpSnapshot | undefined;
+    readonly lvs: LvsSnapshot | undefined;
+    readonly bfd: BfdSnapshot | undefined;
+  } {
     return {
+      bfd: this.#bfd.current,
       vrrp: this.#vrrp.current,
       lvs: this.#lvs.current,
     };

@@ -1,6 +1,8 @@
+import type { BfdSnapshot } from '@keepfleet/bfd';
 import type { DestinationSnapshot, LvsSnapshot, TrafficSnapshot, VirtualServerSnapshot } from '@keepfleet/ipvs';
 import type { RouterOwnership, SwimSnapshot } from '@keepfleet/swim';
 import type { RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import { bfdFamilies } from './bfd-families.ts';
 import { type Family, type Labels, family, familyText } from './family.ts';
 import { gossipFamilies } from './gossip-families.ts';
 
@@ -9,6 +11,7 @@ export interface MetricSources {
   readonly version: string;
   readonly vrrp: VrrpSnapshot | undefined;
   readonly lvs: LvsSnapshot | undefined;
+  readonly bfd: BfdSnapshot | undefined;
   readonly gossip: SwimSnapshot | undefined;
   /** What gossip says of the virtual routers that this node carries. */
   readonly owners: readonly RouterOwnership[];
@@ -19,11 +22,17 @@ const STATE = { initialize: 0, backup: 1, master: 2, fault: 3 } as const;
 
 /**
  * The Prometheus text format. Names and labels are those of the exporters for keepalived where they have one, so that
- * dashboards go on; what they lack begins with keepalived_vrrp_ or keepalived_lvs_, and gossip with keepfleet_gossip_.
+ * dashboards go on; what they lack begins with keepalived_vrrp_ or keepalived_lvs_, and BFD and gossip with keepfleet_.
  */
 export function exposition(sources: MetricSources): string {
-  const { vrrp, lvs, gossip, owners } = sources;
-  return [...general(sources), ...vrrpFamilies(vrrp), ...lvsFamilies(lvs), ...gossipFamilies(gossip, owners)]
+  const { vrrp, lvs, bfd, gossip, owners } = sources;
+  return [
+    ...general(sources),
+    ...vrrpFamilies(vrrp),
+    ...lvsFamilies(lvs),
+    ...bfdFamilies(bfd),
+    ...gossipFamilies(gossip, owners),
+  ]
     .map(familyText)
     .join('');
 }
