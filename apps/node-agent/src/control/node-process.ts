@@ -23,7 +23,7 @@ export interface NodeProcessOptions<Snapshot, Event> {
 }
 
 /** What control knows of one of the node's processes, and the settings on their way to it. */
-export class NodeProcess<Settings, Command, Snapshot, Event> {
+export class NodeProcess<Settings extends object, Command, Snapshot, Event> {
   readonly #options: NodeProcessOptions<Snapshot, Event>;
   /** Undefined while nothing is to run in it. */
   link: LinkClient<Settings, Command, Snapshot, Event> | undefined;

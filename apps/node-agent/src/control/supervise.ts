@@ -32,7 +32,7 @@ export interface SuperviseOptions<Snapshot, Event> extends Omit<LinkClientOption
  * after a crash. The process lives in a session of its own and shares no pipe with us: our end, even by kill -9, is
  * nothing to it.
  */
-export class SupervisedProcess<Settings, Command, Snapshot, Event> {
+export class SupervisedProcess<Settings extends object, Command, Snapshot, Event> {
   readonly link: LinkClient<Settings, Command, Snapshot, Event>;
   readonly #options: SuperviseOptions<Snapshot, Event>;
   #state: ProcessState = { kind: 'silent', pid: undefined, since: Date.now() };

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import { BadMessage, Connection } from './connection.ts';
+import { deltaOf } from './delta.ts';
 import { LineTooLong } from './line-reader.ts';
 import { LinkError } from './link-error.ts';
 import { socketPath } from './link-server.ts';
@@ -70,11 +71,13 @@ interface Waiting {
 }
 
 /** The control process's end of the link to one process. Connects by itself, again and again, until closed. */
-export class LinkClient<Settings, Command, Snapshot, Event> {
+export class LinkClient<Settings extends object, Command, Snapshot, Event> {
   readonly #options: LinkClientOptions<Snapshot, Event>;
   readonly #path: string;
   readonly #waiting = new Map<string, Waiting>();
   #desired: { readonly revision: string; readonly settings: Settings } | undefined;
+  /** What the process at the other end has said that it has in force. */
+  #inForce: { readonly revision: string; readonly settings: Settings } | undefined;
   #position: EventPosition;
   #hello: Hello | undefined;
   #connection: Connection<ProcessMessage> | undefined;
@@ -202,6 +205,7 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
     this.#failCommands(new LinkError('lost', `the connection to the ${role} process ended`, { cause: reason }));
     const hadProcess = this.#hello !== undefined;
     this.#hello = undefined;
+    this.#inForce = undefined;
     this.#silent = false;
     clearTimeout(this.#watch);
     if (this.#closed) return;
@@ -231,7 +235,12 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
         listener.problems(message.problems);
         break;
       case 'applied':
+        this.#inForce = this.#desired?.revision === message.revision ? this.#desired : undefined;
         listener.applied(message.revision);
+        break;
+      case 'unknown-base':
+        this.#inForce = undefined;
+        if (this.#desired?.revision === message.revision) this.#sendDesired();
         break;
       case 'refused':
         listener.refused(message.revision, message.reason);
@@ -278,7 +287,11 @@ export class LinkClient<Settings, Command, Snapshot, Event> {
   }
 
   #sendDesired(): void {
-    if (this.#desired !== undefined) this.#send({ type: 'configure', ...this.#desired });
+    if (this.#desired === undefined) return;
+    const { revision, settings } = this.#desired;
+    const base = this.#hello?.deltas === true ? this.#inForce : undefined;
+    if (base === undefined) this.#send({ type: 'configure', revision, settings });
+    else this.#send({ type: 'configure', revision, base: base.revision, settings: deltaOf(base.settings, settings) });
   }
 
   /** A process of another version may know more than we do; what it says apart from this still counts. */

@@ -6,6 +6,7 @@ import { lockPidFile } from '@keepfleet/linux';
 import { z } from 'zod';
 import type { Log } from '../log.ts';
 import { Connection } from './connection.ts';
+import { readDelta } from './delta.ts';
 import { EventRing } from './event-ring.ts';
 import { LinkError } from './link-error.ts';
 import {
@@ -58,7 +59,7 @@ interface Peer {
  * The process's end of the link. It goes on whether or not a control process is there, and never waits for one: a
  * snapshot that was not read is replaced by the next, an event stays in the ring until it is its turn.
  */
-export class LinkServer<Settings, Command, Snapshot, Event> {
+export class LinkServer<Settings extends object, Command, Snapshot, Event> {
   readonly incarnation = randomUUID();
   readonly #process: LinkedProcess<Settings, Command, Snapshot>;
   readonly #options: LinkServerOptions;
@@ -70,6 +71,8 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
   readonly #path: string;
   #problems: readonly string[] = [];
   #revision: string | null = null;
+  /** Those of the revision. */
+  #settings: Settings | undefined;
   #configuring: Promise<void> = Promise.resolve();
   #snapshotTimer: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -93,7 +96,7 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
    * Takes the role's place in the run directory and listens. Throws {@link LinkError} `in-use` when a live process has
    * it; what a dead one left is removed.
    */
-  static async listen<Settings, Command, Snapshot, Event>(
+  static async listen<Settings extends object, Command, Snapshot, Event>(
     process: LinkedProcess<Settings, Command, Snapshot>,
     options: LinkServerOptions,
   ): Promise<LinkServer<Settings, Command, Snapshot, Event>> {
@@ -201,6 +204,7 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
       revision: this.#revision,
       startedAt: this.#startedAt,
       problems: [...this.#problems],
+      deltas: true,
     });
     this.changed();
   }
@@ -218,7 +222,7 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
   #receive(peer: Peer, message: ControlMessage): void {
     switch (message.type) {
       case 'configure':
-        this.#configuring = this.#configuring.then(() => this.#configure(peer, message.revision, message.settings));
+        this.#configuring = this.#configuring.then(() => this.#configure(peer, message));
         break;
       case 'command':
         void this.#carryOut(peer, message.id, message.command);
@@ -235,21 +239,28 @@ export class LinkServer<Settings, Command, Snapshot, Event> {
     }
   }
 
-  async #configure(peer: Peer, revision: string, data: unknown): Promise<void> {
+  async #configure(peer: Peer, message: Extract<ControlMessage, { type: 'configure' }>): Promise<void> {
+    const { revision, base } = message;
     const refuse = (reason: string) => {
       this.#options.log.error({ revision, reason }, 'settings refused; the ones before stay in force');
       this.#send(peer, { type: 'refused', revision, reason });
     };
-    const settings = this.#process.settings.safeParse(data);
-    if (!settings.success) return refuse(z.prettifyError(settings.error));
+    // What is as before has been checked before.
+    const known = base !== undefined && base === this.#revision ? this.#settings : undefined;
+    const delta = known === undefined ? undefined : readDelta(known, message.settings);
+    if (base !== undefined && delta === undefined) return this.#send(peer, { type: 'unknown-base', revision });
+    const parsed = this.#process.settings.safeParse(delta?.changed ?? message.settings);
+    if (!parsed.success) return refuse(z.prettifyError(parsed.error));
+    const settings = delta?.whole(parsed.data) ?? parsed.data;
     try {
-      const result = await this.#process.configure(settings.data);
+      const result = await this.#process.configure(settings);
       if (result !== undefined) return refuse(result.refused);
     } catch (error) {
       this.#options.log.error({ err: error, revision }, 'settings could not be applied');
       return refuse(error instanceof Error ? error.message : String(error));
     }
     this.#revision = revision;
+    this.#settings = settings;
     this.#send(peer, { type: 'applied', revision });
     this.changed();
   }

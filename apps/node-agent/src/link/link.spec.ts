@@ -17,6 +17,7 @@ const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 
 interface Settings {
   weight: number;
+  items?: { key: string; size: number }[] | undefined;
 }
 
 type Server = LinkServer<Settings, { verb: string }, { weight: number }, { n: number }>;
@@ -24,17 +25,22 @@ type Server = LinkServer<Settings, { verb: string }, { weight: number }, { n: nu
 /** A process that holds one number. */
 class Weights implements LinkedProcess<Settings, { verb: string }, { weight: number }> {
   readonly role = 'lvs';
-  readonly settings = z.object({ weight: z.number().max(100) });
+  readonly settings = z.object({
+    weight: z.number().max(100),
+    items: z.array(z.object({ key: z.string(), size: z.number() })).optional(),
+  });
   readonly command = z.object({ verb: z.string() });
   readonly stopped: string[] = [];
   configured = 0;
   weight = 0;
+  items: Settings['items'];
 
   configure(settings: Settings): { refused: string } | undefined {
     if (settings.weight === 13) return { refused: 'unlucky' };
     if (settings.weight === 99) throw new Error('kernel says no');
     this.configured += 1;
     this.weight = settings.weight;
+    this.items = settings.items;
     return undefined;
   }
 
@@ -201,6 +207,44 @@ describe('the link of control and process', () => {
     process.event({ n: 501 });
     await vi.waitFor(() => expect(second.seen.events.at(-1)).toBe(501));
     expect(second.seen.missed).toBe(0);
+  });
+
+  it('sends of lists with keys what has changed, and the whole where the process has other settings in force', async () => {
+    const weights = new Weights();
+    await server(weights);
+    const { link, seen } = client();
+    const items = (size: number) => ['a', 'b', 'c'].map((key) => ({ key, size: key === 'b' ? size : 1 }));
+    link.configure('r1', { weight: 1, items: items(1) });
+    await vi.waitFor(() => expect(seen.answers).toEqual(['applied r1']));
+    const [first, second] = weights.items ?? [];
+    link.configure('r2', { weight: 1, items: items(2) });
+    await vi.waitFor(() => expect(seen.answers.at(-1)).toBe('applied r2'));
+    expect(weights.items).toEqual(items(2));
+    // What has not changed is not read again.
+    expect(weights.items?.[0]).toBe(first);
+    expect(weights.items?.[1]).not.toBe(second);
+
+    const other = client();
+    await vi.waitFor(() => expect(other.seen.hellos.length).toBe(1));
+    other.link.configure('x', { weight: 2, items: [] });
+    await vi.waitFor(() => expect(other.seen.answers).toEqual(['applied x']));
+    link.configure('r3', { weight: 3, items: items(3) });
+    await vi.waitFor(() => expect(seen.answers.at(-1)).toBe('applied r3'));
+    expect(weights).toMatchObject({ weight: 3, items: items(3) });
+  });
+
+  it('refuses a delta with a mistake in what is new, and goes on from what is in force', async () => {
+    const weights = new Weights();
+    await server(weights);
+    const { link, seen } = client();
+    const items = (size: number) => ['a', 'b'].map((key) => ({ key, size: key === 'b' ? size : 1 }));
+    link.configure('r1', { weight: 1, items: items(1) });
+    await vi.waitFor(() => expect(seen.answers).toEqual(['applied r1']));
+    link.configure('r2', { weight: 13, items: items(2) });
+    await vi.waitFor(() => expect(seen.answers.at(-1)).toBe('refused r2: unlucky'));
+    link.configure('r3', { weight: 4, items: items(3) });
+    await vi.waitFor(() => expect(seen.answers.at(-1)).toBe('applied r3'));
+    expect(weights).toMatchObject({ weight: 4, items: items(3) });
   });
 
   it('starts anew with a process that has started anew, and configures it by itself', async () => {

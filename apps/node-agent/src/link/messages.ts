@@ -7,8 +7,8 @@ import { z } from 'zod';
  *   control                                   process
  *      | <------------------------------ hello |   first on every connection
  *      | <---------------------------- problems |   when those of the hello have changed
- *      | configure ---------------------------> |   the whole desired state
- *      | <------------------ applied | refused |
+ *      | configure ---------------------------> |   the whole desired state, or what differs from that of `base`
+ *      | <---- applied | refused | unknown-base |   the last: send the whole
  *      | resume -------------------------------> |   events are wanted, from there on
  *      | <------------ missed?, event, event... |
  *      | <---------------------------- snapshot |   on change (at most 10 a second), at least every 2 s
@@ -34,7 +34,13 @@ const sequence = z.number().int().nonnegative();
 const time = z.number().nonnegative();
 
 export const controlMessage = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('configure'), revision: z.string(), settings: z.unknown() }),
+  /** With `base`, items of keyed lists that are as in that revision are `{ same: key }`. */
+  z.object({
+    type: z.literal('configure'),
+    revision: z.string(),
+    base: z.string().optional(),
+    settings: z.unknown(),
+  }),
   z.object({ type: z.literal('command'), id: z.string(), command: z.unknown() }),
   /** Events after number `after` of that incarnation; of another incarnation, all there are. */
   z.object({ type: z.literal('resume'), incarnation: z.string(), after: sequence }),
@@ -54,6 +60,8 @@ const hello = z.object({
   startedAt: time,
   /** What keeps the process from its whole work, in words for the operator. */
   problems: z.array(z.string()),
+  /** It takes `base`; one of an earlier version does not. */
+  deltas: z.boolean().optional(),
 });
 export type Hello = z.infer<typeof hello>;
 
@@ -62,6 +70,7 @@ export const processMessage = z.discriminatedUnion('type', [
   /** Those of the hello have changed. */
   z.object({ type: z.literal('problems'), problems: z.array(z.string()) }),
   z.object({ type: z.literal('applied'), revision: z.string() }),
+  z.object({ type: z.literal('unknown-base'), revision: z.string() }),
   z.object({ type: z.literal('refused'), revision: z.string(), reason: z.string() }),
   z.object({ type: z.literal('snapshot'), at: time, snapshot: z.unknown() }),
   z.object({ type: z.literal('event'), seq: sequence, at: time, event: z.unknown() }),
