@@ -19,6 +19,8 @@ const MAX_SEEDS_AT_ONCE = 8;
 const PUSH_PULL_SCALE_FROM = 32;
 /** How long an exchange waits for a comparison, × probeInterval. */
 const COMPARE_FOR = 3;
+/** A difference that lasts is mended after this part of pushPullInterval, long after news has spread. */
+const MEND_FIRST = 6;
 /** All is exchanged at least every so many pushPullIntervals, in proportion to the members beyond so many times that. */
 const FULL_EVERY = 10;
 const FULL_MEMBERS = 10;
@@ -64,6 +66,10 @@ export class Exchange {
   #compareUntil: Instant | undefined;
   /** When all is exchanged though nothing seems to differ. */
   #fullAt: Instant = instant(0);
+  /** What we saw alive when it was compared last, and when a difference from it is worth an exchange. */
+  #digest = 0;
+  #mendAt: Instant = instant(0);
+  #mendWait = 0;
   #reconnectAt: Instant | undefined;
   #joinAt: Instant | undefined;
   #joinWait: number;
@@ -171,10 +177,27 @@ export class Exchange {
    * the same, less often the more members there are: what it costs each of them stays the same.
    */
   compared(member: Member, agrees: boolean, now: Instant): void {
-    if (this.#compareUntil === undefined) return;
+    const isDue = this.#compareUntil !== undefined;
     this.#compareUntil = undefined;
-    if (agrees && now < this.#fullAt) this.#parts.stats.pushPullsSpared++;
-    else this.#exchangeWith(member, now);
+    if (agrees && isDue && now < this.#fullAt) this.#parts.stats.pushPullsSpared++;
+    else if (isDue || (!agrees && this.#isLasting(now))) this.#exchangeWith(member, now);
+  }
+
+  /**
+   * Whether we have known nothing new for so long that a difference is no news on its way, but news that was lost. What an
+   * exchange does not mend is tried less and less often.
+   */
+  #isLasting(now: Instant): boolean {
+    const { settings, members } = this.#parts;
+    if (members.digest !== this.#digest) {
+      this.#digest = members.digest;
+      this.#mendAt = after(now, micros(settings.pushPullInterval / MEND_FIRST));
+      this.#mendWait = settings.pushPullInterval / MEND_FIRST;
+    }
+    if (now < this.#mendAt) return false;
+    this.#mendWait = Math.min(2 * this.#mendWait, settings.pushPullInterval);
+    this.#mendAt = after(now, micros(this.#mendWait));
+    return true;
   }
 
   #exchange(now: Instant): void {
