@@ -1,4 +1,5 @@
 import { type Family, type IpAddress, compareIp, familyOf, formatIp, ipBytes, parseIp } from '@keepfleet/wire';
+import type { Position } from '../diagnostics.ts';
 import type { Forwarding, GroupMember, Protocol } from '../model/virtual-server.ts';
 import { CHECKERS, type CheckDraft, type CheckSettings, type TimingSettings, timingRows } from './checks.ts';
 import type { Arguments } from './context.ts';
@@ -48,7 +49,8 @@ export interface RealServerDraft extends Draft<RealServerSettings> {
 /** The settings of `virtual_server` as written. */
 export interface VirtualServerSettings extends ServerSettings {
   scheduler: string;
-  schedulerFlags: readonly string[];
+  /** Each with the scheduler that was named before it: that of another counts for nothing. */
+  schedulerFlags: readonly { readonly name: string; readonly after: string | undefined; readonly at: Position }[];
   onePacket: boolean;
   protocol: Protocol;
   persistenceTimeout: number;
@@ -289,7 +291,8 @@ function schedulerFlag(name: string): Row<Draft<VirtualServerSettings>> {
   return {
     implemented: true,
     read(target, args) {
-      assign(target, 'schedulerFlags', [...(target.set.schedulerFlags ?? []), name], args.at);
+      const flag = { name, after: target.set.scheduler, at: args.at };
+      assign(target, 'schedulerFlags', [...(target.set.schedulerFlags ?? []), flag], args.at);
     },
   };
 }

@@ -124,7 +124,7 @@ function resolveVirtualServer(
     ...(family === undefined ? {} : { family }),
     protocol,
     scheduler: set.scheduler ?? 'wlc',
-    schedulerFlags: set.schedulerFlags ?? [],
+    schedulerFlags: resolveFlags(set.schedulerFlags ?? [], diagnostics),
     onePacket: set.onePacket === true && (protocol === 'udp' || target.kind === 'fwmark'),
     forwarding: set.forwarding ?? NAT,
     delayLoop: set.delayLoop ?? 60 * SECOND,
@@ -154,6 +154,16 @@ function resolveVirtualServer(
     ...(virtualHost === undefined ? {} : { virtualHost }),
     smtpAlert: set.smtpAlert ?? config.globals.set.smtpAlertChecker ?? config.globals.set.smtpAlert ?? false,
   };
+}
+
+function resolveFlags(flags: VirtualServerSettings['schedulerFlags'], diagnostics: Diagnostics): readonly string[] {
+  return flags.flatMap(({ name, after, at }) => {
+    const [scheduler = ''] = name.split('-');
+    if (scheduler === 'flag' || scheduler === after) return [name];
+    const hint = `write lvs_sched ${scheduler} before it`;
+    diagnostics.warning('ignored', at, `${name} is for the scheduler ${scheduler}`, hint);
+    return [];
+  });
 }
 
 function resolveProtocol(

@@ -36,6 +36,8 @@ describe('defaults of a virtual server', () => {
 
   it.each([
     ['lvs_sched sh\n sh-port\n flag-1', { scheduler: 'sh', schedulerFlags: ['sh-port', 'flag-1'] }, []],
+    ['lvs_sched mh\n sh-port\n mh-port', { schedulerFlags: ['mh-port'] }, ['ignored 4']],
+    ['sh-fallback\n lvs_sched sh', { schedulerFlags: [] }, ['ignored 3']],
     ['lb_algo nosuch', { scheduler: 'nosuch' }, ['bad-value 3']],
     ['lb_kind DR', { forwarding: { method: 'dr' } }, []],
     ['lb_kind dr', { forwarding: { method: 'nat' } }, ['bad-value 3']],
