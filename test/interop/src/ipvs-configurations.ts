@@ -77,7 +77,7 @@ function service(row: Row, i: number): string {
     'any port': `198.51.${Math.floor(i / 250)}.${(i % 250) + 1} 0`,
   };
   const group = `virtual_server_group g${i} {\n  198.51.100.20-22 ${port}\n  203.0.113.8/30 ${port}\n  fwmark ${port + 10_000}\n}\n`;
-  const lines: string[] = ['delay_loop 3000', 'warmup 3000'];
+  const lines: string[] = ['delay_loop 3000', 'warmup 3000000'];
   const add = (...more: string[]) => lines.push(...more);
   const { scheduler, flags, method, persistence, sorry } = row;
   if (scheduler !== 'default') add(`lvs_sched ${String(scheduler)}`);

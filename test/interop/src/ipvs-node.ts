@@ -7,6 +7,23 @@ import { waitFor } from '@keepfleet/testkit';
 const MAIN = join(import.meta.dirname, '../../../apps/node-agent/src/main.ts');
 const ROOT = '/run/kf-ipvs';
 
+/** Kills what runs in a namespace: while one process is left, its devices stay, though its name can be deleted. */
+export async function emptyNamespace(name: string): Promise<void> {
+  await waitFor(
+    () => {
+      const pids = execFileSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).split('\n').filter(Boolean);
+      for (const pid of pids)
+        try {
+          process.kill(Number(pid), 'SIGKILL');
+        } catch {
+          // It has ended by itself.
+        }
+      return pids.length === 0;
+    },
+    { deadline: 60_000, what: `the end of all processes of ${name}`, every: 100 },
+  );
+}
+
 /** A network namespace with IPVS of its own, and a program that looks after it. */
 export abstract class IpvsNode {
   readonly name: string;
@@ -40,13 +57,26 @@ export abstract class IpvsNode {
     });
   }
 
-  /** The kernel's table with its thresholds, one line a service, destination or limit, sorted. */
+  /** The kernel's table, one line a service or destination, sorted. */
   table(): string[] {
-    const saved = this.run('ipvsadm', '-Sn').trim().split('\n');
-    const limits = this.run('ipvsadm', '-Ln', '--thresholds')
+    return this.run('ipvsadm', '-Sn')
       .split('\n')
-      .filter((line) => /^ *->.* \d/.test(line));
-    return [...saved, ...limits].filter(Boolean).sort();
+      .map((line) => line.trim())
+      .filter(Boolean)
+      .sort();
+  }
+
+  /** The thresholds of the destinations, each with its service, sorted; those without any are left out. */
+  thresholds(): string[] {
+    let service = '';
+    return this.run('ipvsadm', '-Ln', '--thresholds')
+      .split('\n')
+      .flatMap((line) => {
+        const [, server, upper, lower] = /^ *-> (\S+) +(\d+) +(\d+)/.exec(line) ?? [];
+        if (server === undefined) service = line.trim();
+        return server === undefined || (upper === '0' && lower === '0') ? [] : `${service} ${server} ${upper} ${lower}`;
+      })
+      .sort();
   }
 
   /** The kernel's own text of the table, without counters; cheap, since it starts no program. Flags are not in it. */
@@ -72,7 +102,7 @@ export abstract class IpvsNode {
   }
 
   async remove(): Promise<void> {
-    await this.stop('SIGKILL');
+    await emptyNamespace(this.name);
     execFileSync('ip', ['netns', 'del', this.name]);
     rmSync(this.directory, { recursive: true });
   }

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { waitFor } from '@keepfleet/testkit';
-import { OurNode } from './ipvs-node.ts';
+import { OurNode, emptyNamespace } from './ipvs-node.ts';
 
 const ROOT = '/run/kf-ipvs';
 const CLIENT = join(import.meta.dirname, 'ipvs-client-main.ts');
@@ -18,6 +18,7 @@ const BACK = 'kf-back';
 export class IpvsStand {
   readonly directors: OurNode[] = [];
   readonly #namespaces: string[] = [];
+  readonly #plugs: string[] = [];
   readonly #servers = new Map<string, ChildProcess>();
   #client: ChildProcess | undefined;
   readonly #answers = new Map<number, unknown>();
@@ -51,12 +52,15 @@ export class IpvsStand {
     this.plug(node.name, 'eth0', FRONT, [`198.51.100.${20 + number}/24`, `2001:db8::${20 + number}/64`]);
     this.plug(node.name, 'eth1', BACK, [`192.168.1.${20 + number}/24`, `fd00::${20 + number}/64`]);
     this.directors.push(node);
+    // A new namespace has the guest's settings of IPv4, and the kernel's own of IPv6.
+    node.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
     return node;
   }
 
   plug(namespace: string, device: string, bridge: string, addresses: readonly string[]): void {
     const outer = `${namespace.replace('kf-', '')}${device}`;
     ip('link', 'add', outer, 'type', 'veth', 'peer', 'name', device, 'netns', namespace);
+    this.#plugs.push(outer);
     ip('link', 'set', outer, 'master', bridge, 'up');
     ip('-n', namespace, 'link', 'set', device, 'up');
     for (const address of addresses)
@@ -119,8 +123,12 @@ export class IpvsStand {
   async down(): Promise<void> {
     this.#client?.kill('SIGKILL');
     for (const name of [...this.#servers.keys()]) this.stopServer(Number(name.slice(1)));
-    for (const director of this.directors) await director.remove();
+    for (const director of this.directors) await emptyNamespace(director.name);
+    for (const namespace of this.#namespaces) await emptyNamespace(namespace);
+    // A namespace goes in the background, and its devices with it; the next stand wants the names at once.
+    for (const outer of this.#plugs) ip('link', 'del', outer);
     for (const namespace of this.#namespaces) ip('netns', 'del', namespace);
+    for (const director of this.directors) await director.remove();
     for (const bridge of [FRONT, BACK]) ip('link', 'del', bridge);
   }
 

@@ -172,10 +172,11 @@ async function persistence(stand: IpvsStand): Promise<void> {
 }
 
 async function marked(stand: IpvsStand, node: OurNode): Promise<void> {
-  node.run(
-    'nft',
-    'add table ip kf; add chain ip kf pre { type filter hook prerouting priority -150; }; add rule ip kf pre tcp dport { 8200, 8201 } meta mark set 7',
-  );
+  // The guest's nf_tables has no family ip, and Debian's iptables is not there: the mark is set where packets come in.
+  node.run('tc', 'qdisc', 'add', 'dev', 'eth0', 'ingress');
+  const twoPorts = ['match', 'ip', 'dport', '8200', '0xfffe'];
+  const setMark = ['action', 'skbedit', 'mark', '7'];
+  node.run('tc', ...'filter add dev eth0 parent ffff: protocol ip u32'.split(' '), ...twoPorts, ...setMark);
   const names = [...(await stand.open(VIP, 8_200, same(2))), ...(await stand.open(VIP, 8_201, same(2)))];
   assert.equal(new Set(names).size, 1, `one persistent service of two ports: ${names.join(' ')}`);
   assert.match(names[0] ?? '', /^s[12]$/);
