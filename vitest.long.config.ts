@@ -5,6 +5,7 @@ export const beyondContinuousChecks = [
   'test/interop/src/bfd-peers.interop.ts',
   'test/interop/src/bfd-tracking.interop.ts',
   'test/interop/src/checks-keepalived.interop.ts',
+  'test/interop/src/ipvs-guest.interop.ts',
   'test/interop/src/reload-storm.interop.ts',
 ];
 
