@@ -310,6 +310,22 @@ describe('a process that misbehaves', () => {
     return sockets;
   }
 
+  it('with a snapshot that takes long to make sends it rarely, and shows in between that it is there', async () => {
+    class Slow extends Weights {
+      override snapshot(): { weight: number } {
+        for (const until = performance.now() + 120; performance.now() < until;);
+        return super.snapshot();
+      }
+    }
+    await server(new Slow());
+    const { seen } = client();
+    await vi.waitFor(() => expect(seen.weights.length).toBe(1), { timeout: 60_000 });
+    // Not because they have changed: the gap is over 2 s now.
+    await vi.waitFor(() => expect(seen.problems.length).toBeGreaterThan(0), { timeout: 60_000 });
+    expect(seen.problems[0]).toEqual([]);
+    await vi.waitFor(() => expect(seen.weights.length).toBe(2), { timeout: 60_000 });
+  });
+
   it('by saying nothing any more is known as silent, gets no commands, and is known again when it speaks', async () => {
     const sockets = await puppet();
     const { link, seen } = client(undefined, 100);

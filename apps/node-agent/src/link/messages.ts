@@ -11,7 +11,7 @@ import { z } from 'zod';
  *      | <---- applied | refused | unknown-base |   the last: send the whole
  *      | resume -------------------------------> |   events are wanted, from there on
  *      | <------------ missed?, event, event... |
- *      | <---------------------------- snapshot |   on change (at most 10 a second), at least every 2 s
+ *      | <---------------------------- snapshot |   on change (at most 10 a second), at least every 2 s; a large one is rarer
  *      | command ------------------------------> |
  *      | <-------------------------------- done |
  *      | stop ---------------------------------> |
