@@ -9,13 +9,13 @@ export function virtualServerName({ target, protocol }: Pick<VirtualServerTraits
     case 'fwmark':
       return `FWM ${target.fwmark}`;
     case 'group':
-      return `[${target.name}]:${protocol}:0`;
+      return `[${target.name}]:0`;
   }
 }
 
 export function realServerName(
-  { protocol }: Pick<VirtualServerTraits, 'protocol'>,
+  { target, protocol }: Pick<VirtualServerTraits, 'target' | 'protocol'>,
   { address, port }: Pick<RealServerTraits, 'address' | 'port'>,
 ): string {
-  return `[${address}]:${protocol}:${port}`;
+  return `[${address}]:${target.kind === 'fwmark' ? 'none' : protocol}:${port}`;
 }

@@ -67,9 +67,9 @@ function serverOf(
 
 function virtualServerName({ target, protocol }: VirtualServer): string {
   if (target.kind === 'address') return `[${target.address}]:${protocol}:${target.port}`;
-  return target.kind === 'fwmark' ? `FWM ${target.mark}` : `[${target.name}]:${protocol}:0`;
+  return target.kind === 'fwmark' ? `FWM ${target.mark}` : `[${target.name}]:0`;
 }
 
-function realServerName({ protocol }: VirtualServer, { address, port }: RealServer): string {
-  return `[${address}]:${protocol}:${port}`;
+function realServerName({ target, protocol }: VirtualServer, { address, port }: RealServer): string {
+  return `[${address}]:${target.kind === 'fwmark' ? 'none' : protocol}:${port}`;
 }
