@@ -1,4 +1,4 @@
-import type { Duration } from '@keepfleet/machine';
+import type { Duration, Scheduling } from '@keepfleet/machine';
 import { type IpAddress, type Result, err, familyOf, ok } from '@keepfleet/wire';
 
 /** One hop (RFC 5881) or several (RFC 5883). */
@@ -30,6 +30,7 @@ export interface SessionSettings {
 export interface BfdSettings {
   readonly revision?: string;
   readonly sessions: readonly SessionSettings[];
+  readonly scheduling?: Scheduling;
 }
 
 /** Settings that no node can carry out. */

@@ -192,6 +192,14 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
       limit: set.checkerRealTimeLimit,
       cpus: set.checkerCpus,
     }),
+    bfdProcess: processSettings({
+      name: set.bfdProcessName ?? (set.processNames === true ? 'keepalived_bfd' : undefined),
+      nice: set.bfdNice,
+      noSwap: set.bfdNoSwap,
+      realTime: set.bfdRealTime,
+      limit: set.bfdRealTimeLimit,
+      cpus: set.bfdCpus,
+    }),
     maxAutoPriority: set.maxAutoPriority === -1 ? HIGHEST_REAL_TIME : (set.maxAutoPriority ?? 0),
     minAutoPriorityDelay: set.minAutoPriorityDelay ?? SECOND,
     nftables: {

@@ -4,4 +4,5 @@
  */
 export * from './machine.ts';
 export * from './record.ts';
+export type { Scheduling } from './scheduling.ts';
 export * from './time.ts';

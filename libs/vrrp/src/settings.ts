@@ -1,4 +1,4 @@
-import type { Duration } from '@keepfleet/machine';
+import type { Duration, Scheduling } from '@keepfleet/machine';
 import { type Family, type IpAddress, type MacAddress, type Result, err, familyOf, ok } from '@keepfleet/wire';
 import { authenticationProblem } from './authentication.ts';
 import type { RoutingEntry } from './routing.ts';
@@ -33,23 +33,6 @@ export interface VrrpSettings {
   readonly scriptSecurity?: boolean;
   /** Gaps between announcements that several interfaces share. */
   readonly garpGroups?: readonly GarpGroup[];
-}
-
-/** How the kernel is to run the process. */
-export interface Scheduling {
-  /** SCHED_RR, 1..99. */
-  readonly realTime?: number;
-  /** How long it may run real-time without a pause before the kernel ends it, µs. */
-  readonly realTimeLimit?: number;
-  /** Raised to by itself when a timer is late by so much: at most to `highest`, 0 = never. */
-  readonly automatic?: { readonly highest: number; readonly lateness: Duration };
-  /** -20..19. */
-  readonly nice?: number;
-  /** Nothing of it is to wait for a disk. */
-  readonly noSwap?: boolean;
-  readonly cpus?: readonly number[];
-  /** Name in ps and top. */
-  readonly processName?: string;
 }
 
 /** Where the packets for unaccepted addresses and of virtual interfaces are filtered. */

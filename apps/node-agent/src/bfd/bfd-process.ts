@@ -14,6 +14,7 @@ import { randomInt } from 'node:crypto';
 import { bfdEventText } from './event-text.ts';
 import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
+import { ProcessScheduling } from '../scheduling.ts';
 import { WallClock, monotonicNow } from '../wall-clock.ts';
 import { bfdCommandSchema, bfdSettingsSchema } from './schemas.ts';
 import { BfdSockets, RETRY_MS } from './sockets.ts';
@@ -39,6 +40,7 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
   // Discriminators are not to be guessed (RFC 5880 section 9).
   readonly #node = new BfdNode(() => randomInt(2 ** RANDOM_BITS - 1) / 2 ** RANDOM_BITS);
   readonly #sockets: BfdSockets;
+  readonly #scheduling: ProcessScheduling;
   readonly #clock = new WallClock();
   readonly #log: Log;
   #listener = nobody;
@@ -52,6 +54,7 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
 
   constructor(log: Log) {
     this.#log = log;
+    this.#scheduling = new ProcessScheduling('bfd', log);
     this.#sockets = new BfdSockets((packet, at) => this.#packet(packet, at), log);
   }
 
@@ -67,6 +70,7 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
       return { refused: `bfd_instance ${session}: ${field}: ${reason}` };
     }
     if (this.#stopped) return { refused: 'the process is stopping' };
+    this.#scheduling.apply(settings.scheduling);
     this.#give({ kind: 'configure', settings });
     this.#sockets.prune(this.#node.senders());
     this.#listen();
@@ -153,8 +157,10 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
 
   #serve(): void {
     if (this.#stopped) return;
+    const due = this.#node.nextDeadline();
     this.#armedFor = undefined;
     this.#advance(monotonicNow());
+    if (due !== undefined && due <= this.#now) this.#scheduling.late(between(due, this.#now));
     this.#carryOut(this.#node.timeout(this.#now));
     this.#arm();
   }

@@ -11,6 +11,7 @@ import {
 import type { Duration } from '@keepfleet/machine';
 import { type IpAddress, parseIp } from '@keepfleet/wire';
 import { z } from 'zod';
+import { schedulingSchema } from '../scheduling.ts';
 
 // What travels between the bfd process and the others, checked at either end.
 
@@ -50,6 +51,7 @@ const sessionSettings: z.ZodType<SessionSettings> = z.object({
 export const bfdSettingsSchema: z.ZodType<BfdSettings> = z.object({
   revision: optional(z.string()),
   sessions: z.array(sessionSettings),
+  scheduling: optional(schedulingSchema),
 });
 
 export const bfdCommandSchema: z.ZodType<BfdCommand> = z.object({

@@ -2,6 +2,7 @@ import { BFD_TTL, type BfdSettings, type SessionSettings } from '@keepfleet/bfd'
 import type { BfdInstance, KeepalivedConfig } from '@keepfleet/config';
 import { micros } from '@keepfleet/machine';
 import { familyOf } from '@keepfleet/wire';
+import { schedulingSettings } from './scheduling-settings.ts';
 
 /** What keepalived sends with over IPv6 where nothing is configured, although RFC 5881 wants 255. */
 const KEEPALIVED_HOP_LIMIT = 64;
@@ -9,7 +10,10 @@ const ANY_HOPS = 255;
 
 /** What the bfd process is to do. */
 export function bfdSettings(config: KeepalivedConfig): BfdSettings {
-  return { sessions: config.bfdInstances.map(sessionSettings) };
+  return {
+    sessions: config.bfdInstances.map(sessionSettings),
+    ...schedulingSettings(config.globalDefs.bfdProcess, config),
+  };
 }
 
 function sessionSettings(instance: BfdInstance): SessionSettings {

@@ -135,6 +135,38 @@ describe('settings of the vrrp process', () => {
   });
 });
 
+describe('settings of the bfd process', () => {
+  it('carry how the kernel is to run it, from keywords of its own', () => {
+    const { bfd, vrrp } = settingsOf(`global_defs {
+      bfd_process_name our-bfd
+      bfd_priority -3
+      bfd_no_swap
+      bfd_rt_priority 7
+      bfd_rlimit_rttime 20000
+      bfd_cpu_affinity 0 1
+      max_auto_priority 9
+    }
+    bfd_instance a {
+      neighbor_ip 192.0.2.2
+    }`);
+    const automatic = { highest: 9, lateness: 1_000_000 };
+    expect(bfd.scheduling).toEqual({
+      processName: 'our-bfd',
+      nice: -3,
+      noSwap: true,
+      realTime: 7,
+      realTimeLimit: 20_000,
+      cpus: [0, 1],
+      automatic,
+    });
+    expect(vrrp.scheduling).toEqual({ automatic });
+  });
+
+  it('say nothing where the configuration does not', () => {
+    expect(settingsOf('bfd_instance a {\n neighbor_ip 192.0.2.2\n}\n').bfd).not.toHaveProperty('scheduling');
+  });
+});
+
 describe('settings of the lvs process', () => {
   it('carry a service with all it has', () => {
     const { lvs } = settingsOf(

@@ -10,11 +10,11 @@ import type {
   VrrpInstance,
 } from '@keepfleet/config';
 import { micros } from '@keepfleet/machine';
+import { schedulingSettings } from './scheduling-settings.ts';
 import { supportSettings, trackedObjects } from './tracker-settings.ts';
 import type {
   NotifySettings,
   RoutingEntry,
-  Scheduling,
   SyncGroupSettings,
   TrackedInterface,
   UnicastSettings,
@@ -42,7 +42,7 @@ export function vrrpSettings(config: KeepalivedConfig): VrrpSettings {
       ? {}
       : { staticAddresses: config.staticAddresses.map((address) => addressSettings(address, false)) }),
     ...(staticRouting.length === 0 ? {} : { staticRouting }),
-    ...schedulingSettings(config),
+    ...schedulingSettings(config.globalDefs.vrrpProcess, config),
     ...firewallSettings(config),
   };
 }
@@ -196,21 +196,6 @@ function virtualInterfaceSettings({ kind, name, mac, transmitBase, mode, address
 /** Routes first, then the rules that lead to them. */
 function routingEntries(routes: readonly RouteLine[], rules: readonly RuleLine[]): readonly RoutingEntry[] {
   return [...routes, ...rules].map(({ entry }) => entry);
-}
-
-function schedulingSettings({ globalDefs }: KeepalivedConfig): Pick<VrrpSettings, 'scheduling'> {
-  const { vrrpProcess: own, maxAutoPriority, minAutoPriorityDelay } = globalDefs;
-  const scheduling: Scheduling = {
-    ...(own.realTimePriority === undefined ? {} : { realTime: own.realTimePriority, realTimeLimit: own.realTimeLimit }),
-    ...(maxAutoPriority === 0
-      ? {}
-      : { automatic: { highest: maxAutoPriority, lateness: micros(minAutoPriorityDelay) } }),
-    ...(own.nice === 0 ? {} : { nice: own.nice }),
-    ...(own.noSwap ? { noSwap: true } : {}),
-    ...(own.cpus.length === 0 ? {} : { cpus: own.cpus }),
-    ...(own.name === undefined ? {} : { processName: own.name }),
-  };
-  return Object.keys(scheduling).length === 0 ? {} : { scheduling };
 }
 
 function firewallSettings({ globalDefs: { nftables } }: KeepalivedConfig): Pick<VrrpSettings, 'firewall'> {

@@ -19,6 +19,7 @@ import {
   packetErrorKinds,
 } from '@keepfleet/vrrp';
 import { z } from 'zod';
+import { schedulingSchema } from '../scheduling.ts';
 import { address, count, duration, family, mac, optional } from './link-values.ts';
 import { routingEntry } from './routing-schemas.ts';
 
@@ -201,17 +202,7 @@ export const vrrpSettingsSchema: z.ZodType<VrrpSettings> = z.object({
   instances: z.array(virtualRouterSettings),
   staticAddresses: optional(z.array(virtualAddress)),
   staticRouting: optional(z.array(routingEntry)),
-  scheduling: optional(
-    z.object({
-      realTime: optional(z.int().min(1).max(99)),
-      realTimeLimit: optional(count),
-      automatic: optional(z.object({ highest: z.int().min(1).max(99), lateness: duration })),
-      nice: optional(z.int().min(-20).max(19)),
-      noSwap: optional(z.boolean()),
-      cpus: optional(z.array(count)),
-      processName: optional(z.string()),
-    }),
-  ),
+  scheduling: optional(schedulingSchema),
   firewall: optional(z.object({ table: z.string(), priority: z.int(), counters: z.boolean() })),
   syncGroups: optional(z.array(z.object({ name: z.string(), members: z.array(z.string()), notify: optional(notify) }))),
   interfaceDelays: optional(z.array(interfaceDelay)),

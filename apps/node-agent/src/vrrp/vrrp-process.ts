@@ -27,7 +27,7 @@ import { ConnectionHold } from './connection-hold.ts';
 import { Firewall } from './firewall.ts';
 import { InterfaceTable } from './interfaces.ts';
 import { LATE, Lateness } from './lateness.ts';
-import { ProcessScheduling } from './scheduling.ts';
+import { ProcessScheduling } from '../scheduling.ts';
 import { VirtualRouting } from './routing.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
 import { Notifier } from './notifier.ts';
@@ -116,7 +116,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#virtual = new VirtualInterfaces(this.#rtnetlink, this.#interfaces, log);
     this.#routing = new VirtualRouting(this.#rtnetlink, (name) => linkOf(name)?.index, log);
     this.#firewall = new Firewall(log);
-    this.#scheduling = new ProcessScheduling(log);
+    this.#scheduling = new ProcessScheduling('vrrp', log);
     this.#notifier = new Notifier(this.#scripts, (event) => this.#tell(event), log);
     this.#trackers = new TrackerPool(this.#scripts, (input) => this.#give(input), log);
   }

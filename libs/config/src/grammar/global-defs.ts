@@ -98,6 +98,12 @@ export interface GlobalSettings extends ReloadSettings {
   checkerRealTime: number;
   checkerRealTimeLimit: number;
   checkerCpus: readonly number[];
+  bfdProcessName: string;
+  bfdNice: number;
+  bfdNoSwap: boolean;
+  bfdRealTime: number;
+  bfdRealTimeLimit: number;
+  bfdCpus: readonly number[];
   processNames: boolean;
   maxAutoPriority: number;
   minAutoPriorityDelay: number;
@@ -125,9 +131,6 @@ const LONGEST = 0xffff_ffff;
 const MAX_PROCESS_NAME = 15;
 const MAX_CPU = 8191;
 const smtpPort = optional(integer(1, 65_535), 25);
-const microseconds = pending<Draft<GlobalSettings>>(integer(1, LONGEST));
-const nice = pending<Draft<GlobalSettings>>(integer(-20, 19));
-const realTime = pending<Draft<GlobalSettings>>(integer(1, 99));
 const flagOnly = pending<Draft<GlobalSettings>>(flag);
 const yesNo = pending<Draft<GlobalSettings>>(boolean);
 const name = pending<Draft<GlobalSettings>>(word('a name'));
@@ -211,7 +214,7 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   process_name: name,
   vrrp_process_name: sets('vrrpProcessName', processName),
   checker_process_name: kept(sets('checkerProcessName', processName)),
-  bfd_process_name: name,
+  bfd_process_name: sets('bfdProcessName', processName),
   lvs_process_name: deprecated(kept(sets('checkerProcessName', processName)), 'checker_process_name'),
   use_symlink_paths: yesNo,
   set_supplementary_groups: yesNo,
@@ -228,22 +231,22 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   min_auto_priority_delay: sets('minAutoPriorityDelay', integer(1, 10_000_000)),
   vrrp_priority: sets('vrrpNice', integer(-20, 19)),
   checker_priority: kept(sets('checkerNice', integer(-20, 19))),
-  bfd_priority: nice,
+  bfd_priority: sets('bfdNice', integer(-20, 19)),
   vrrp_no_swap: fixes('vrrpNoSwap', true),
   checker_no_swap: kept(fixes('checkerNoSwap', true)),
-  bfd_no_swap: flagOnly,
+  bfd_no_swap: fixes('bfdNoSwap', true),
   vrrp_rt_priority: sets('vrrpRealTime', integer(1, 99)),
   checker_rt_priority: kept(sets('checkerRealTime', integer(1, 99))),
-  bfd_rt_priority: realTime,
+  bfd_rt_priority: sets('bfdRealTime', integer(1, 99)),
   vrrp_cpu_affinity: sets('vrrpCpus', cpuList),
   checker_cpu_affinity: kept(sets('checkerCpus', cpuList)),
-  bfd_cpu_affinity: list,
+  bfd_cpu_affinity: sets('bfdCpus', cpuList),
   vrrp_rlimit_rttime: sets('vrrpRealTimeLimit', integer(1, LONGEST)),
   checker_rlimit_rttime: kept(sets('checkerRealTimeLimit', integer(1, LONGEST))),
-  bfd_rlimit_rttime: microseconds,
+  bfd_rlimit_rttime: sets('bfdRealTimeLimit', integer(1, LONGEST)),
   vrrp_rlimit_rtime: deprecated(sets('vrrpRealTimeLimit', integer(1, LONGEST)), 'vrrp_rlimit_rttime'),
   checker_rlimit_rtime: deprecated(kept(sets('checkerRealTimeLimit', integer(1, LONGEST))), 'checker_rlimit_rttime'),
-  bfd_rlimit_rtime: deprecated(microseconds, 'bfd_rlimit_rttime'),
+  bfd_rlimit_rtime: deprecated(sets('bfdRealTimeLimit', integer(1, LONGEST)), 'bfd_rlimit_rttime'),
   vrrp_version: sets('version', vrrpVersion),
   vrrp_mcast_group4: sets('multicastGroup4', multicast('ipv4')),
   vrrp_mcast_group6: sets('multicastGroup6', multicast('ipv6')),

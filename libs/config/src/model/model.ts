@@ -113,6 +113,8 @@ export interface GlobalDefs {
   readonly logUnknownVrids: boolean;
   /** How the vrrp process runs. */
   readonly vrrpProcess: ProcessSettings;
+  /** How the bfd process runs. */
+  readonly bfdProcess: ProcessSettings;
   /** How the process of the health checks runs. */
   readonly checkerProcess: ProcessSettings;
   /** Up to which SCHED_RR priority a late process raises itself; 0 = never. */

@@ -105,6 +105,7 @@ function globalLines({ globalDefs: defs, vrrpInstances }: KeepalivedConfig): rea
     ...when(defs.logUnknownVrids, 'log_unknown_vrids'),
     ...processLines('vrrp', defs.vrrpProcess),
     ...processLines('checker', defs.checkerProcess),
+    ...processLines('bfd', defs.bfdProcess),
     ...when(defs.maxAutoPriority > 0, `max_auto_priority ${defs.maxAutoPriority}`),
     ...when(defs.minAutoPriorityDelay !== 1_000_000, `min_auto_priority_delay ${defs.minAutoPriorityDelay}`),
     ...optional('nftables', defs.nftables.table, wordText),
@@ -146,7 +147,7 @@ function syncDaemonText(daemon: NonNullable<GlobalDefs['lvsSyncDaemon']>): strin
   ].join('');
 }
 
-function processLines(prefix: 'vrrp' | 'checker', settings: ProcessSettings): readonly Line[] {
+function processLines(prefix: 'vrrp' | 'checker' | 'bfd', settings: ProcessSettings): readonly Line[] {
   return [
     ...optional(`${prefix}_process_name`, settings.name, wordText),
     ...when(settings.nice !== 0, `${prefix}_priority ${settings.nice}`),

@@ -1,20 +1,38 @@
 import { setPriority } from 'node:os';
 import { LinuxError, lockProgramMemory, nameProcess, runOnCpus, runRealTime } from '@keepfleet/linux';
-import { type Duration, toMillis } from '@keepfleet/machine';
-import type { Scheduling } from '@keepfleet/vrrp';
-import type { Log } from '../log.ts';
+import { type Duration, type Scheduling, toMillis } from '@keepfleet/machine';
+import { z } from 'zod';
+import type { Log } from './log.ts';
 
 /** V8 compiles and collects for longer than keepalived's 10 ms at a time; the kernel would end the process for it. */
 const LEAST_LIMIT_MICROS = 1_000_000;
 
+const count = z.int().nonnegative();
+const priority = z.int().min(1).max(99);
+
+export const schedulingSchema: z.ZodType<Scheduling> = z.object({
+  realTime: z.exactOptional(priority),
+  realTimeLimit: z.exactOptional(count),
+  automatic: z.exactOptional(
+    z.object({ highest: priority, lateness: count.transform((microseconds) => microseconds as Duration) }),
+  ),
+  nice: z.exactOptional(z.int().min(-20).max(19)),
+  noSwap: z.exactOptional(z.boolean()),
+  cpus: z.exactOptional(z.array(count)),
+  processName: z.exactOptional(z.string()),
+});
+
 /** How the kernel runs this process, by the keywords of the configuration. What it refuses is logged and goes without. */
 export class ProcessScheduling {
+  readonly #role: string;
   readonly #log: Log;
   #applied: Scheduling = {};
   /** SCHED_RR, 0 = ordinary. */
   #realTime = 0;
 
-  constructor(log: Log) {
+  /** `role` names the process in what is logged. */
+  constructor(role: string, log: Log) {
+    this.#role = role;
     this.#log = log;
   }
 
@@ -55,7 +73,7 @@ export class ProcessScheduling {
       change();
     } catch (error) {
       if (!(error instanceof LinuxError) && !(error instanceof Error && 'code' in error)) throw error;
-      this.#log.error({ err: error }, `the vrrp process runs without ${what}: ${error.message}`);
+      this.#log.error({ err: error }, `the ${this.#role} process runs without ${what}: ${error.message}`);
     }
   }
 }
