@@ -224,14 +224,15 @@ export class OurRouter implements Router {
   readonly #settings: string;
   #child: ChildProcess | undefined;
 
-  constructor(lab: Lab, variant: Variant, priority: number, changes: Record<string, unknown> = {}) {
+  /** `changes` to its instance, `more` settings of the whole process. */
+  constructor(lab: Lab, variant: Variant, priority: number, changes: object = {}, more: object = {}) {
     this.#lab = lab;
     this.priority = priority;
     this.runDirectory = join(lab.directory, 'run');
     mkdirSync(this.runDirectory);
     this.instance = { ...instanceSettings(variant, priority), ...changes };
     this.#settings = join(lab.directory, 'settings.json');
-    writeFileSync(this.#settings, JSON.stringify(this.settings(this.instance)));
+    writeFileSync(this.#settings, JSON.stringify({ ...this.settings(this.instance), ...more }));
   }
 
   settings(...instances: InstanceSettings[]): object {
@@ -240,6 +241,11 @@ export class OurRouter implements Router {
 
   start(): void {
     this.#child = this.#lab.start('ours', 'ours.log', ...this.command());
+  }
+
+  get pid(): number {
+    assert(this.#child?.pid !== undefined);
+    return this.#child.pid;
   }
 
   command(): string[] {
