@@ -25,6 +25,7 @@ import { Announcer } from './announcer.ts';
 import { ScriptRunner } from '../scripts/script-runner.ts';
 import { ConnectionHold } from './connection-hold.ts';
 import { Firewall } from './firewall.ts';
+import { HOLD_UP_TEXT, HoldUps } from './hold-up.ts';
 import { InterfaceTable } from './interfaces.ts';
 import { LATE, Lateness } from './lateness.ts';
 import { ProcessScheduling } from '../scheduling.ts';
@@ -68,6 +69,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   readonly #notifier: Notifier;
   readonly #trackers: TrackerPool;
   readonly #lateness = new Lateness();
+  readonly #holdUps = new HoldUps(monotonicNow());
   readonly #scheduling: ProcessScheduling;
   readonly #clock = new WallClock();
   readonly #log: Log;
@@ -332,11 +334,10 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     // A packet may have moved the deadline since.
     if (this.#node.nextDeadline() === deadline && deadline <= this.#now) {
       const lateness = this.#lateness.served(deadline, this.#now);
-      if (lateness > LATE)
-        this.#log.warn(
-          { lateMs: toMillis(lateness) },
-          'a timer was served late: the machine or this process was held up',
-        );
+      if (lateness > LATE) {
+        const cause = this.#holdUps.causeOf(lateness, this.#now);
+        this.#log.warn({ lateMs: toMillis(lateness), cause }, `a timer was served late: ${HOLD_UP_TEXT[cause]}`);
+      } else this.#holdUps.inTime(this.#now);
       this.#scheduling.late(lateness);
     }
     const outputs = this.#node.timeout(this.#now);
