@@ -174,6 +174,7 @@ describe('the vrrp process and the kernel', () => {
     router.signal('SIGCONT');
     const late = await link.message('lateness', ({ snapshot }) => (snapshot?.lateness.late ?? 0) > 0, from);
     assert((late.snapshot?.lateness.worst ?? 0) > 300_000);
+    assert.match(on.log('ours.log'), /a timer was served late: this process was stopped/);
     await waitFor(
       () => on.addresses('ours').includes('198.51.100.15') && !on.addresses('theirs').includes('198.51.100.15'),
       { deadline: 5_000, what: 'one owner, the higher priority' },
