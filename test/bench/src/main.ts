@@ -9,6 +9,7 @@ import { measureGossip } from './gossip.ts';
 import { measureIpvs } from './ipvs.ts';
 import { measureJitter } from './jitter.ts';
 import { measureMemory } from './memory.ts';
+import { measureSnmp } from './snmp.ts';
 import { Stand, removeLeftovers } from './stand.ts';
 import { measureStart } from './start.ts';
 import { measureReload } from './reload.ts';
@@ -28,6 +29,7 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   reload    one weight of those changed, from SIGHUP until the kernel of a guest has it
   gossip    kill -9 of a member among 3, 10 and 32, beside serf, and simulated fleets; about four minutes
   ipvs      tables of 5,000 and 36,800 real servers in a guest: programming, one change, dump
+  snmp      walks of 250 to 200,000 variables, also beside the npm package's agent; about eight minutes
 
 Without a NAME it measures all.
 
@@ -68,6 +70,7 @@ const parts: Readonly<Record<string, Part>> = {
     return result.measures;
   },
   ipvs: () => measureIpvs(progress),
+  snmp: () => measureSnmp(progress),
 };
 
 const { names, runs } = readCommandLine();

@@ -1,0 +1,123 @@
+import type { ChildProcess } from 'node:child_process';
+import { addressRows } from './snmp-rows.ts';
+import { ADDRESS_TABLE, COLUMNS, SnmpBenchStand } from './snmp-stand.ts';
+import { type Measure, percentile } from './table.ts';
+import { processorSeconds } from './usage.ts';
+
+const SIZES = [250, 5_000, 20_000, 200_000];
+/** keepalived and the npm agent look for each variable from the start: beyond this they take hours. */
+const MOST_OF_THEIRS = 20_000;
+/** Small walks are repeated, so that the start of the tool counts for little. */
+const LEAST = 20_000;
+
+interface Walked {
+  readonly bulk: number;
+  readonly single: number;
+  /** Processor time of the agent for one variable of the bulk walk, µs. */
+  readonly cost: number;
+  readonly getP99: number;
+}
+
+const NOTHING: Walked = { bulk: NaN, single: NaN, cost: NaN, getP99: NaN };
+const HEADS = ['bulk/s', 'walk/s', 'CPU µs', 'GET p99 ms'] as const;
+const cells = ({ bulk, single, cost, getP99 }: Walked) => [Math.round(bulk), Math.round(single), cost, getP99];
+
+/** Walks of vrrpAddressTable, ours beside keepalived's through snmpd, and beside the npm package's agent without one. */
+export async function measureSnmp(progress: (text: string) => void): Promise<Measure[]> {
+  const measures: Measure[] = [];
+  const stand = new SnmpBenchStand();
+  try {
+    await stand.snmpd();
+    for (const size of SIZES) {
+      progress(`snmp: ${size} variables through snmpd`);
+      const ours = await ofOurs(stand, size, '161');
+      const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofKeepalived(stand, size);
+      measures.push({
+        what: `snmp: ${size} variables through snmpd`,
+        columns: HEADS,
+        ours: cells(ours),
+        theirs: cells(theirs),
+      });
+    }
+    for (const size of SIZES) {
+      progress(`snmp: ${size} variables without snmpd`);
+      const ours = await ofOurs(stand, size, '1161');
+      const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofNpmAgent(stand, size);
+      measures.push({
+        what: `snmp: ${size} variables without snmpd`,
+        columns: HEADS,
+        ours: cells(ours),
+        theirs: cells(theirs),
+        peer: 'npm agent',
+      });
+    }
+  } finally {
+    await stand.close();
+  }
+  return measures;
+}
+
+async function ofOurs(stand: SnmpBenchStand, size: number, port: string): Promise<Walked> {
+  const yaml = stand.file(
+    'agent.yaml',
+    `snmp:\n  enabled: ${port === '161'}\n${port === '161' ? '' : `  standalone: { listen: ["127.0.0.1:${port}"], communities: [{ name: public }] }\n`}`,
+  );
+  const socket = port === '161' ? `unix:${stand.master}` : '-';
+  const child = stand.node('apps/node-agent/src/snmp/rows-server.ts', [socket, yaml, stand.path('engine')]);
+  child.stdin?.write(`${JSON.stringify({ type: 'rows', rows: addressRows(size / COLUMNS) })}\n`);
+  return measured(stand, child, size, port);
+}
+
+async function ofKeepalived(stand: SnmpBenchStand, size: number): Promise<Walked> {
+  const addresses = Array.from({ length: size / COLUMNS }, (_, i) => `    10.0.${i >> 8}.${i & 255}/32 dev lan0`);
+  const conf = stand.file(
+    'keepalived.conf',
+    `global_defs {\n enable_snmp_vrrp\n snmp_socket unix:${stand.master}\n}
+vrrp_instance VI_1 {\n state MASTER\n interface lan0\n virtual_router_id 51\n priority 150\n advert_int 1
+  virtual_ipaddress {\n 198.51.100.15/24\n }\n  virtual_ipaddress_excluded {\n${addresses.slice(1).join('\n')}\n }\n}\n`,
+  );
+  const words = ['-n', '-l', '-P', '-f', conf, '-p', stand.path('pid'), '-r', stand.path('vpid')];
+  const child = stand.start('keepalived', words);
+  // The agent is the child of the process that was started.
+  return measured(stand, child, size, '161', stand.path('vpid'));
+}
+
+async function ofNpmAgent(stand: SnmpBenchStand, size: number): Promise<Walked> {
+  const child = stand.node('test/bench/src/snmp-npm-agent-main.ts', ['1161', String(size / COLUMNS)]);
+  return measured(stand, child, size, '1161');
+}
+
+async function measured(
+  stand: SnmpBenchStand,
+  child: ChildProcess,
+  size: number,
+  port: string,
+  pidFile?: string,
+): Promise<Walked> {
+  // Nothing of what it prints is of interest.
+  child.stdout?.resume();
+  const least = Math.floor(size / COLUMNS) * COLUMNS;
+  // keepalived has a broadcast address for each besides.
+  let whole = 0;
+  await stand.until(`${size} variables are served`, () => {
+    whole = stand.walk(port, ADDRESS_TABLE, 'snmpbulkwalk', ['-Cr50'], 60).lines;
+    return whole >= least;
+  });
+  const pid = pidFile === undefined ? (child.pid ?? 0) : stand.pidOf(pidFile);
+  const times = Math.ceil(LEAST / whole);
+  const rate = (tool: string, options: readonly string[]) => {
+    let seconds = 0;
+    for (let i = 0; i < times; i++) seconds += stand.walk(port, ADDRESS_TABLE, tool, options).seconds;
+    return (whole * times) / seconds;
+  };
+  const before = processorSeconds(pid);
+  const bulk = rate('snmpbulkwalk', ['-Cr50']);
+  const cost = ((processorSeconds(pid) - before) * 1e6) / (whole * times);
+  const single = rate('snmpwalk', []);
+  const getter = stand.getter(port);
+  await stand.walkBeside(port, ADDRESS_TABLE, times);
+  const gets = await getter.stop();
+  await stand.stop(child);
+  await stand.until('it has left', () => stand.walk(port, ADDRESS_TABLE, 'snmpbulkwalk', [], 1).lines === 0);
+  return { bulk, single, cost, getP99: percentile(gets, 99) };
+}
