@@ -55,6 +55,11 @@ export class NodeProcess<Settings extends object, Command, Snapshot, Event> {
     return this.#hello !== undefined;
   }
 
+  /** Whether the process has settings in force, this control's or those that it was adopted with. */
+  get isConfigured(): boolean {
+    return this.#applied !== undefined;
+  }
+
   /** The snapshot, unless the process has gone silent since. */
   get current(): Snapshot | undefined {
     return this.#silentSince === undefined ? this.#snapshot : undefined;

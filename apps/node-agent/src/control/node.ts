@@ -286,7 +286,7 @@ export class ControlNode implements CommandTarget {
   /** The process that it comes from has told what there is: its first snapshot comes before its settings, and is empty. */
   knowsRowsOf({ kind }: Notification): boolean {
     return kind === 'real-server-state' || kind === 'quorum-state'
-      ? this.#lvs.applied !== undefined
+      ? this.#lvs.isConfigured
       : this.#vrrp.snapshot?.revision !== undefined;
   }
 
