@@ -108,8 +108,9 @@ async function keepalived(table: Table, changed: Table): Promise<Times> {
   return { program, change, dump: NaN };
 }
 
-const kernelHas = (condition: () => boolean) =>
-  waitFor(condition, { deadline: DEADLINE, what: 'the table of keepalived', every: 20 });
+function kernelHas(condition: () => boolean): Promise<unknown> {
+  return waitFor(condition, { deadline: DEADLINE, what: 'the table of keepalived', every: 20 });
+}
 
 function kernelLines(): string[] {
   return readFileSync('/proc/net/ip_vs', 'utf8')
