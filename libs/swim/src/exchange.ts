@@ -130,6 +130,11 @@ export class Exchange {
     this.#open({ role: 'ping', to: member.endpoint, join: false, seq }, data);
   }
 
+  /** Whether a ping by TCP waits for its answer still. */
+  isPinging(seq: number): boolean {
+    return [...this.#streams.values()].some((stream) => stream.role === 'ping' && stream.seq === seq);
+  }
+
   timeout(now: Instant): void {
     if (this.#exchangeAt !== undefined && this.#exchangeAt <= now) this.#exchange(now);
     if (this.#compareUntil !== undefined && this.#compareUntil <= now) this.#exchangeWithAny(now);
@@ -172,8 +177,9 @@ export class Exchange {
 
   /**
    * The state that two members exchange grows with the fleet, and nearly always says nothing new. So one that is due
-   * waits for the next probe, ours or another's, which tells whether that member sees what we see; who tells nothing,
-   * such as serf, is exchanged with as ever. The rest of the state (Lamport times, events) is exchanged now and then all
+   * waits for the next probe, ours or another's, which tells whether that member sees what we see. A probe of one that
+   * tells nothing, such as serf, leaves it waiting: with nobody else to probe, it is made after {@link COMPARE_FOR}, with
+   * whomever chance picks; among members that tell, the exchanges with such a one are mostly those that it opens. The rest of the state (Lamport times, events) is exchanged now and then all
    * the same, less often the more members there are: what it costs each of them stays the same.
    */
   compared(member: Member, agrees: boolean, now: Instant): void {

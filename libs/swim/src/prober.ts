@@ -60,6 +60,12 @@ export interface ProberParts {
   pingByStream(member: Member, seq: number): void;
 }
 
+export interface OtherPings {
+  /** Whether those that are asked answer also when they hear nothing. */
+  readonly wantsNacks: boolean;
+  readonly byStream: boolean;
+}
+
 /** The failure detector: one member a probe interval, in rounds of random order, with Lifeguard's health score. */
 export class Prober {
   readonly #parts: ProberParts;
@@ -319,11 +325,12 @@ export class Prober {
     const { members } = this.#parts;
     probe.askOthersAt = undefined;
     const target = members.get(probe.name);
-    if (target !== undefined) probe.nacksWanted += this.pingOtherwise(target, probe.seq, true);
+    if (target !== undefined)
+      probe.nacksWanted += this.pingOtherwise(target, probe.seq, { wantsNacks: true, byStream: true });
   }
 
-  /** Asks others to ping a member, and pings it by TCP; the number of those that answer in any case. */
-  pingOtherwise(target: Member, seq: number, wantsNacks: boolean): number {
+  /** Asks others to ping a member, and may ping it by TCP; the number of those that answer in any case. */
+  pingOtherwise(target: Member, seq: number, { wantsNacks, byStream }: OtherPings): number {
     const { members, settings, outbox, random } = this.#parts;
     let nacks = 0;
     const able = members.peers().filter((member) => member.state.kind === 'alive' && member.name !== target.name);
@@ -340,7 +347,8 @@ export class Prober {
         source: this.#ourselves(),
       });
     }
-    if (settings.streamPings && target.protocolMax >= STREAM_PING_PROTOCOL) this.#parts.pingByStream(target, seq);
+    if (byStream && settings.streamPings && target.protocolMax >= STREAM_PING_PROTOCOL)
+      this.#parts.pingByStream(target, seq);
     return nacks;
   }
 

@@ -158,7 +158,9 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       health: () => this.#prober.health,
       nextSeq: () => this.#prober.nextSeq(),
       ping: (member, seq) => this.#prober.pingOnce(member, seq, 0),
-      pingOtherwise: (member, seq) => this.#prober.pingOtherwise(member, seq, false),
+      pingOtherwise: (member, seq, byStream) =>
+        this.#prober.pingOtherwise(member, seq, { wantsNacks: false, byStream }),
+      isStreamOpen: (seq) => this.#exchange.isPinging(seq),
     });
     this.#exchange = new Exchange({
       settings,

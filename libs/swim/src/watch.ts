@@ -17,14 +17,18 @@ export interface WatchParts {
   health(): number;
   nextSeq(): number;
   ping(member: Member, seq: number): void;
-  /** Through other members and by TCP. */
-  pingOtherwise(member: Member, seq: number): void;
+  /** Through other members, and by TCP too if it is wanted. */
+  pingOtherwise(member: Member, seq: number, byStream: boolean): void;
+  /** Whether the ping by TCP of that number waits for its answer still. */
+  isStreamOpen(seq: number): boolean;
 }
 
 interface Watched {
   heardAt: Instant;
   sentAt: Instant | undefined;
   seq: number | undefined;
+  /** The last ping that went by TCP too, whose answer counts though other pings were sent since. */
+  streamSeq: number | undefined;
   nextAt: Instant;
   accused: boolean;
 }
@@ -48,7 +52,11 @@ export class Watch {
     for (const name of this.#watched.keys()) if (!wanted.includes(name)) this.#watched.delete(name);
     for (const name of wanted)
       if (!this.#watched.has(name))
-        this.#watched.set(name, { ...fresh(now), nextAt: after(now, micros(this.#every * random())) });
+        this.#watched.set(name, {
+          ...fresh(now),
+          streamSeq: undefined,
+          nextAt: after(now, micros(this.#every * random())),
+        });
   }
 
   /** A datagram came from a member. */
@@ -61,7 +69,8 @@ export class Watch {
 
   /** Directly, through another or by TCP. */
   ack(seq: number, now: Instant): void {
-    for (const [name, watched] of this.#watched) if (watched.seq === seq) this.heard(name, now);
+    for (const [name, { seq: last, streamSeq }] of this.#watched)
+      if (seq === last || seq === streamSeq) this.heard(name, now);
   }
 
   /** We were stopped: what came meanwhile may lie unread. */
@@ -89,7 +98,7 @@ export class Watch {
   }
 
   #serve(name: string, watched: Watched, now: Instant): void {
-    const { settings, members, nextSeq, ping, pingOtherwise } = this.#parts;
+    const { settings, members, nextSeq, ping, pingOtherwise, isStreamOpen } = this.#parts;
     const member = members.get(name);
     if (member === undefined || !isLive(member)) {
       // Once it is back it starts afresh.
@@ -104,7 +113,12 @@ export class Watch {
       watched.sentAt = now;
       watched.nextAt = after(now, this.#every);
       ping(member, watched.seq);
-      if (missed) pingOtherwise(member, watched.seq);
+      if (missed) {
+        // A host that is gone answers no TCP for the whole of streamTimeout: some masters cut off would take all streams.
+        const byStream = watched.streamSeq === undefined || !isStreamOpen(watched.streamSeq);
+        if (byStream) watched.streamSeq = watched.seq;
+        pingOtherwise(member, watched.seq, byStream);
+      }
     }
     if (watched.accused || this.#silentAt(watched) > now) return;
     watched.accused = true;
@@ -118,6 +132,6 @@ export class Watch {
   }
 }
 
-function fresh(now: Instant): Omit<Watched, 'nextAt'> {
+function fresh(now: Instant): Omit<Watched, 'nextAt' | 'streamSeq'> {
   return { heardAt: now, sentAt: undefined, seq: undefined, accused: false };
 }
