@@ -34,6 +34,8 @@ export interface RouterOwnership extends RouterKey {
   readonly since: Instant;
   /** Whether it has lasted for {@link OWNERSHIP_GRACE}, or what is shorter for a master that is silent. */
   readonly settled: boolean;
+  /** Who is master, by {@link countedMasters}; while nobody is, who was last, as far as it is known here. */
+  readonly lastMasters: readonly string[];
   readonly claims: readonly OwnershipClaim[];
 }
 
@@ -54,6 +56,8 @@ interface Standing {
   verdict: OwnershipVerdict;
   since: Instant;
   ripeAt: Instant;
+  /** Whose claims counted last. */
+  counted: readonly string[];
   /** The last verdict that was told of. */
   told: OwnershipVerdict | undefined;
 }
@@ -143,13 +147,14 @@ export class OwnershipView {
     return [...masters].sort();
   }
 
-  #shown(text: string, { key, verdict, since, ripeAt }: Standing, now: Instant): RouterOwnership {
+  #shown(text: string, { key, verdict, since, ripeAt, counted }: Standing, now: Instant): RouterOwnership {
     const claims = [...(this.#claims.get(text)?.values() ?? [])];
     return {
       ...key,
       verdict,
       since,
       settled: ripeAt <= now,
+      lastMasters: lastMastersOf(claims, counted),
       claims: claims.sort((a, b) => (a.node < b.node ? -1 : 1)),
     };
   }
@@ -187,9 +192,12 @@ export class OwnershipView {
       this.#standings.delete(text);
       return;
     }
-    const { verdict, grace } = judged(claims);
-    const ripeAt = after(now, grace);
     const standing = this.#standings.get(text);
+    const masters = countedMasters(claims).map(({ node }) => node);
+    const counted = masters.length > 0 ? masters : (standing?.counted ?? []);
+    if (standing !== undefined) standing.counted = counted;
+    const { verdict, grace } = judged(claims, lastMastersOf(claims, counted));
+    const ripeAt = after(now, grace);
     if (standing?.verdict === verdict) return;
     if (standing !== undefined) {
       standing.verdict = verdict;
@@ -198,21 +206,55 @@ export class OwnershipView {
       return;
     }
     const { vrid, family, address } = first;
-    this.#standings.set(text, { key: { vrid, family, address }, verdict, since: now, ripeAt, told: undefined });
+    const key = { vrid, family, address };
+    this.#standings.set(text, { key, verdict, since: now, ripeAt, counted, told: undefined });
   }
 }
 
 /**
- * One that is not heard is counted as no master: while it is a suspect only, two masters would be the usual crash and
- * take-over. A backup that hears adverts knows that there is a master nevertheless: one that does not gossip, or whose
+ * The claims to be master that count. One that is not heard does not: while it is a suspect only, two masters would be
+ * the usual crash and take-over.
+ */
+export function countedMasters(claims: readonly OwnershipClaim[]): OwnershipClaim[] {
+  return claims.filter((claim) => claim.role === 'master' && isClaimHeard(claim));
+}
+
+/** The claims of the last masters, if they have not been heard since. */
+export function silentMasters({ claims, lastMasters }: Pick<RouterOwnership, 'claims' | 'lastMasters'>) {
+  return claims.filter((claim) => claim.role === 'master' && !isClaimHeard(claim) && lastMasters.includes(claim.node));
+}
+
+/**
+ * The word of one that failed stays, that it is master too, long after others were: so the last masters are remembered.
+ * Who has seen none yet goes by the times that the nodes give, each by its own clock.
+ */
+function lastMastersOf(claims: readonly OwnershipClaim[], counted: readonly string[]): readonly string[] {
+  if (counted.length > 0) return counted;
+  const heardSince = Math.max(...claims.filter(isClaimHeard).map(({ since }) => since));
+  const newest = claims.reduce<OwnershipClaim | undefined>(
+    (best, claim) => (claim.role === 'master' && claim.since > (best?.since ?? heardSince) ? claim : best),
+    undefined,
+  );
+  return newest === undefined ? [] : [newest.node];
+}
+
+/** Whether gossip hears the node that told it. */
+export function isClaimHeard({ member }: OwnershipClaim): boolean {
+  return member === 'alive' || member === 'unknown';
+}
+
+/**
+ * A backup that hears adverts knows that there is a master, though none is counted: one that does not gossip, or whose
  * control process does not.
  */
-function judged(claims: readonly OwnershipClaim[]): { readonly verdict: OwnershipVerdict; readonly grace: Duration } {
-  const heard = claims.filter(({ member }) => member === 'alive' || member === 'unknown');
-  const masters = heard.filter(({ role }) => role === 'master').length;
+function judged(
+  claims: readonly OwnershipClaim[],
+  lastMasters: readonly string[],
+): { readonly verdict: OwnershipVerdict; readonly grace: Duration } {
+  const masters = countedMasters(claims).length;
   if (masters > 1) return { verdict: 'multi-master', grace: OWNERSHIP_GRACE };
-  if (masters === 1 || heard.some(({ hearsMaster }) => hearsMaster))
+  if (masters === 1 || claims.some((claim) => claim.hearsMaster && isClaimHeard(claim)))
     return { verdict: 'one-master', grace: OWNERSHIP_GRACE };
-  const silent = claims.some(({ role, member }) => role === 'master' && (member === 'suspect' || member === 'failed'));
-  return { verdict: 'no-master', grace: silent ? SILENT_GRACE : OWNERSHIP_GRACE };
+  const isSilent = silentMasters({ claims, lastMasters }).length > 0;
+  return { verdict: 'no-master', grace: isSilent ? SILENT_GRACE : OWNERSHIP_GRACE };
 }

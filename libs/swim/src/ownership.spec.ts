@@ -159,6 +159,28 @@ describe('the owners that nodes tell of', () => {
     expect(told.verdicts.slice(2)).toEqual(['1/ipv4/198.51.100.1 one-master']);
   });
 
+  it('of long ago leave a hand-over its whole second, though their word is still that they are masters', () => {
+    const told = pair().node('L3').set('L3', entry(1, 'backup')).pass(1);
+    told.set('L2', quiet(1)).set('L3', quiet(1));
+    told.view.member('L1', 'failed', told.now);
+    told.set('L2', entry(1, 'master')).set('L3', entry(1, 'backup')).pass(60);
+    const before = told.verdicts.length;
+    told.set('L3', quiet(1)).set('L2', quiet(1)).pass(0.6);
+    expect(told.view.routers(told.now)).toMatchObject([{ verdict: 'no-master', lastMasters: ['L2'] }]);
+    told.set('L3', entry(1, 'master')).pass(2);
+    expect(told.verdicts.length).toBe(before);
+  });
+
+  it('who is the last of them is known by their times to one that saw none', () => {
+    const last = (since: number) => {
+      const told = new Told().node('L1').node('L2');
+      told.view.member('L1', 'failed', told.now);
+      told.set('L1', entry(1, 'master', { since: 1000 })).set('L2', { ...quiet(1), since });
+      return told.view.routers(told.now)[0]?.lastMasters;
+    };
+    expect([last(999), last(1001)]).toEqual([['L1'], []]);
+  });
+
   it('are one while a backup hears it, though it does not gossip or gossip takes it for dead', () => {
     const told = pair();
     told.view.member('L1', 'failed', told.now);

@@ -7,15 +7,26 @@ import {
   OwnershipTeller,
   OwnershipView,
   type RouterOwnership,
+  countedMasters,
   decodeNotice,
+  isClaimHeard,
   isOwnershipNotice,
   routerKeyText,
+  silentMasters,
 } from '@keepfleet/swim';
 import type { RouterSnapshot } from '@keepfleet/vrrp';
 import type { GossipEvent, GossipMember } from '../gossip/index.ts';
 import type { EventText } from './events.ts';
 
 const RANDOM_RANGE = 2 ** 40;
+
+/** What is told of a router of this node. */
+export interface CarriedRouter extends Pick<
+  RouterSnapshot,
+  'name' | 'vrid' | 'family' | 'state' | 'effectivePriority' | 'since' | 'master' | 'masterQuiet'
+> {
+  readonly addresses: readonly Pick<RouterSnapshot['addresses'][number], 'address' | 'advertised'>[];
+}
 
 export interface OwnershipOptions {
   readonly node: string;
@@ -49,7 +60,7 @@ export class Ownership {
   }
 
   /** What this node's routers are now; none while the vrrp process is not heard. */
-  update(routers: readonly RouterSnapshot[]): void {
+  update(routers: readonly CarriedRouter[]): void {
     const entries = routers.map((router) => ({ entry: entryOf(router), instance: router.name }));
     this.#own = new Map(entries.map(({ entry, instance }) => [routerKeyText(entry), instance]));
     this.#teller.set(
@@ -124,7 +135,7 @@ export class Ownership {
     const instance = this.#own.get(routerKeyText(router));
     // Every node that carries the router tells; others would only repeat them.
     if (instance === undefined || (router.verdict === 'one-master' && before === undefined)) return;
-    const masters = router.claims.filter(({ role }) => role === 'master').map(({ node }) => node);
+    const masters = countedMasters(router.claims).map(({ node }) => node);
     this.#options.note({
       severity: router.verdict === 'one-master' ? 'info' : 'error',
       kind: `vrrp.${router.verdict}`,
@@ -144,13 +155,17 @@ export class Ownership {
     const { vrid, family, address, verdict, claims } = router;
     const instance = this.#own.get(routerKeyText(router)) ?? 'virtual router';
     const name = `${instance} (VRID ${vrid}, ${family === 'ipv4' ? 'IPv4' : 'IPv6'}${address === undefined ? '' : `, ${address}`})`;
-    const masters = claims.filter(
-      ({ role, member }) => role === 'master' && (member === 'alive' || member === 'unknown'),
-    );
+    const masters = countedMasters(claims);
+    const silent = silentMasters(router);
     const nodes = masters.map(({ node }) => node).join(' and ');
     switch (verdict) {
       case 'one-master':
         if (masters.length > 0) return `${name} has one master, ${nodes}`;
+        if (silent.length > 0)
+          return (
+            `${name} has a master that gossip does not hear: ${hearers(claims)} its adverts; ` +
+            silent.map(({ node, member }) => `${node}, the last master, is ${silence(member)}`).join(', ')
+          );
         return `${name} has a master that does not gossip: ${hearers(claims)} its adverts`;
       case 'multi-master':
         return (
@@ -158,9 +173,10 @@ export class Ownership {
           'look for a cut, a filter or a wrong VLAN on the segment of the virtual router'
         );
       case 'no-master': {
-        const others = claims.map(({ node, role, member }) => {
+        const others = claims.map((claim) => {
+          const { node, role, member } = claim;
           if (member === 'failed' || member === 'suspect')
-            return `${node}${role === 'master' ? ', the last master,' : ''} is ${member === 'failed' ? 'failed' : 'silent'}`;
+            return `${node}${silent.includes(claim) ? ', the last master,' : ''} is ${silence(member)}`;
           return `${node} is ${role}`;
         });
         return `${name} has no master: ${others.join(', ')}; nobody answers for its addresses`;
@@ -170,8 +186,12 @@ export class Ownership {
 }
 
 function hearers(claims: RouterOwnership['claims']): string {
-  const nodes = claims.filter(({ hearsMaster }) => hearsMaster).map(({ node }) => node);
+  const nodes = claims.filter((claim) => claim.hearsMaster && isClaimHeard(claim)).map(({ node }) => node);
   return `${nodes.join(' and ')} ${nodes.length === 1 ? 'hears' : 'hear'}`;
+}
+
+function silence(member: RouterOwnership['claims'][number]['member']): string {
+  return member === 'failed' ? 'failed' : 'silent';
 }
 
 export function wireClaims(router: RouterOwnership): model.RouterClaim[] {
@@ -197,7 +217,7 @@ const STATES = {
   fault: model.RouterState.FAULT,
 } as const;
 
-function entryOf(router: RouterSnapshot): OwnershipEntry {
+function entryOf(router: CarriedRouter): OwnershipEntry {
   const { vrid, family, state, effectivePriority, since, master, masterQuiet } = router;
   const [address] = router.addresses
     .filter((one) => one.advertised)

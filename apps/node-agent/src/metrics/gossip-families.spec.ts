@@ -23,6 +23,7 @@ describe('the metrics of gossip', () => {
       address: ip('198.51.100.51'),
       since: instant(0),
       settled: true,
+      lastMasters: [],
     } as const;
     const owners = [{ ...router, verdict: 'multi-master', claims: [] } as const];
     const families = gossipFamilies(machine.snapshot(), owners);

@@ -1,0 +1,115 @@
+import { ip } from '@keepfleet/wire';
+import { type OwnershipEntry, encodeNotice, layoutOf, noticeName } from '@keepfleet/swim';
+import { instant } from '@keepfleet/machine';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { GossipMember } from '../gossip/index.ts';
+import type { EventText } from './events.ts';
+import { Ownership } from './ownership.ts';
+
+let events: EventText[];
+let owners: Ownership;
+let sequence = 0;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  events = [];
+  owners = new Ownership({
+    node: 'n2',
+    raise: (name, payload) => owners.gossip({ kind: 'user-event', name, payload, time: 1 }),
+    watch: () => undefined,
+    members: () => [],
+    note: (event) => events.push(event),
+    changed: () => undefined,
+  });
+});
+
+afterEach(() => {
+  owners.close();
+  vi.useRealTimers();
+});
+
+/** The whole state of a node comes by gossip. */
+function tell(node: string, role: OwnershipEntry['role'], hearsMaster = false): void {
+  const entries = [
+    { vrid: 1, family: 'ipv4', address: ip('198.51.100.1'), role, hearsMaster, priority: 100, since: 1000 } as const,
+  ];
+  const notice = { node, layout: layoutOf(entries), part: 0, parts: 1, sequence: ++sequence, entries };
+  owners.gossip({ kind: 'user-event', name: noticeName(node, 0), payload: encodeNotice(notice), time: 1 });
+}
+
+function member(name: string, status: GossipMember['status']): void {
+  const about = { address: ip('192.0.2.1'), port: 7946, tags: {}, incarnation: 1, suspectedBy: [] };
+  const source = { how: 'gossip' } as const;
+  const shown = { ...about, name, status, source, since: 0, self: name === 'n2' };
+  owners.gossip({ kind: 'member', change: 'updated', member: shown });
+}
+
+/** This node's own router. */
+function own(state: OwnershipEntry['role'], hearsMaster = false): void {
+  const addresses = [{ address: ip('198.51.100.1'), advertised: true }];
+  const router = {
+    name: 'VI_1',
+    vrid: 1,
+    family: 'ipv4',
+    state,
+    effectivePriority: 100,
+    since: 1000,
+    addresses,
+  } as const;
+  const master = { address: ip('192.0.2.1'), priority: 150, lastAdvertAt: instant(0) };
+  owners.update([hearsMaster ? { ...router, master, masterQuiet: false } : { ...router, masterQuiet: true }]);
+}
+
+function pass(time: number): void {
+  vi.advanceTimersByTime(time * 1000);
+}
+
+const last = () => events.at(-1);
+
+describe('what is told of the owners', () => {
+  beforeEach(() => {
+    for (const name of ['n1', 'n2', 'n3']) member(name, 'alive');
+    own('backup', true);
+    tell('n1', 'master');
+    tell('n3', 'backup', true);
+    pass(2);
+  });
+
+  it('names as masters those that count, and the last one only as such', () => {
+    tell('n3', 'backup');
+    own('backup');
+    pass(0.1);
+    member('n1', 'failed');
+    pass(2);
+    expect(last()).toMatchObject({ kind: 'vrrp.no-master', attributes: { masters: '' } });
+    expect(last()?.message).toContain('n1, the last master, is failed, n2 is backup');
+    own('master');
+    pass(2);
+    expect(last()).toMatchObject({ kind: 'vrrp.one-master', attributes: { masters: 'n2' } });
+    own('backup');
+    pass(2);
+    expect(last()?.message).toContain('n1 is failed, n2 is backup');
+  });
+
+  it('is the last master by name where backups hear one that gossip does not', () => {
+    tell('n1', 'backup');
+    own('backup');
+    tell('n3', 'backup');
+    pass(2);
+    expect(last()?.kind).toBe('vrrp.no-master');
+    own('backup', true);
+    pass(2);
+    expect(last()?.message).toContain('has a master that does not gossip: n2 hears its adverts');
+    tell('n1', 'master');
+    own('backup');
+    pass(0.1);
+    member('n1', 'failed');
+    pass(2);
+    expect(last()?.kind).toBe('vrrp.no-master');
+    own('backup', true);
+    pass(2);
+    expect(last()?.message).toContain(
+      'that gossip does not hear: n2 hears its adverts; n1, the last master, is failed',
+    );
+  });
+});
