@@ -398,3 +398,16 @@ describe('coalescing user events', () => {
     expect(new Set(told)).toEqual(new Set(['03']));
   });
 });
+
+describe('a member that leaves', () => {
+  it('tells no new tags, which would take its departure back', () => {
+    const us = () => machine.snapshot().members.find(({ name }) => name === 'us')?.incarnation ?? 0;
+    const before = us();
+    machine.handle({ kind: 'set-tags', tags: { role: 'x' } }, now);
+    const changed = us();
+    expect(changed).toBeGreaterThan(before);
+    machine.handle({ kind: 'leave' }, now);
+    machine.handle({ kind: 'set-tags', tags: { role: 'y' } }, now);
+    expect(us()).toBe(changed);
+  });
+});

@@ -334,6 +334,8 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   }
 
   #setTags(tags: Tags, now: Instant): void {
+    // News of a member that leaves would take its departure back.
+    if (this.#phase.kind !== 'idle' && this.#phase.kind !== 'running') return;
     const meta = encodeTags(tags);
     if (meta.length <= MAX_META_BYTES) return this.#members.introduce(meta, now);
     const problem = { kind: 'oversized', what: 'tags', bytes: meta.length, limit: MAX_META_BYTES } as const;

@@ -42,9 +42,9 @@ import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.t
 
 /** The first report waits so long for the processes to be heard, so that it is not one of an empty node. */
 const FIRST_REPORT_DELAY_MS = 3_000;
-/** Changes are gathered for this long before SNMP gets new rows and the controller what changed. */
 /** Notifications that come before the first snapshot of their process; of more the oldest are given up. */
 const MOST_EARLY = 1_000;
+/** Changes are gathered for this long before SNMP gets new rows and the controller what changed. */
 const GATHER_MS = 20;
 /** SIGHUPs are gathered for this long: a storm of them is one reload, of the file as it is at the end. */
 const RELOAD_DELAY_MS = 200;
@@ -490,6 +490,8 @@ class Control {
   }
 
   #tellTags(gossip: Gossip): void {
+    // News of a member that leaves would take its departure back.
+    if (this.#ending) return;
     const tags = agentTags({
       version: this.#options.version,
       site: this.#agentFile.labels['site'],

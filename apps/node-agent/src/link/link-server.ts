@@ -26,8 +26,12 @@ export const SNAPSHOT_EVERY_MS = 2_000;
  * and a reload must not wait for it. At 37,000 real servers: 0.2 s, so that one is sent every 8 s.
  */
 const SNAPSHOT_COST = 40;
-/** However much it costs. */
-const SNAPSHOT_LONGEST_GAP_MS = 10_000;
+/** However much it costs. Who is master must be known sooner, and is never that much to write. */
+const SNAPSHOT_LONGEST_GAP_MS: Readonly<Record<Role, number>> = {
+  lvs: 10_000,
+  vrrp: SNAPSHOT_EVERY_MS,
+  bfd: SNAPSHOT_EVERY_MS,
+};
 
 /** Connections at a time: control's, and a few that somebody looks on by. */
 export const MAX_PEERS = 16;
@@ -319,7 +323,8 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
     }
     // One of tens of thousands of servers takes long to write: the process shall have time for its work.
     const took = performance.now() - this.#snapshotAt;
-    this.#snapshotGap = Math.min(SNAPSHOT_LONGEST_GAP_MS, Math.max(SNAPSHOT_GAP_MS, SNAPSHOT_COST * took));
+    const longest = SNAPSHOT_LONGEST_GAP_MS[this.#process.role];
+    this.#snapshotGap = Math.min(longest, Math.max(SNAPSHOT_GAP_MS, SNAPSHOT_COST * took));
   }
 
   #send(peer: Peer, message: ProcessMessage): void {

@@ -31,7 +31,7 @@ const CHANNEL_OPTIONS = {
 export interface UplinkOptions {
   /** "host:port" of each controller, tried in turn; asked at each attempt. */
   readonly controllers: () => readonly string[];
-  /** Another controller is reported to, or none any more. */
+  /** Another controller is reported to. */
   readonly connected: () => void;
   /** Called for each attempt, so that files that were mended or renewed count without a restart. What it throws is why there is no controller. */
   readonly credentials: () => ChannelCredentials;
