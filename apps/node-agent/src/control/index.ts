@@ -93,6 +93,8 @@ class Control {
   /** Its watch would keep a process alive that has ended everything else. */
   #endDumps: (() => void) | undefined;
   #snmp: SnmpService | undefined;
+  /** The session at one socket is closed before that at the next is opened; notifications wait meanwhile. */
+  #snmpMoves = false;
   /** Told once the rows are those after the event. */
   #toTell: Notification[] = [];
   readonly #snmpNumbers: NumberFile;
@@ -315,15 +317,19 @@ class Control {
     if (running === undefined) this.#startSnmp();
     else if (socket !== undefined && socket !== this.#masterAddress()) {
       this.#snmp = undefined;
+      this.#snmpMoves = true;
       running
         .close()
         .catch((error: unknown) => this.#options.log.error({}, `snmp: ${errorText(error)}`))
-        .finally(() => this.#startSnmp());
+        .finally(() => {
+          this.#snmpMoves = false;
+          this.#startSnmp();
+        });
     }
   }
 
   #startSnmp(): void {
-    if (this.#snmp !== undefined || this.#ending) return;
+    if (this.#snmp !== undefined || this.#snmpMoves || this.#ending) return;
     const { snmp } = this.#agentFile;
     const { log, stateDirectory } = this.#options;
     if (!snmp.enabled && snmp.standalone === undefined && snmp.notifications.receivers.length === 0) return;
@@ -480,7 +486,7 @@ class Control {
       const rows = this.#snmp && this.#node.rows(this.#snmp.upTimeZero());
       if (rows !== undefined) this.#snmp?.update(rows);
       // Before the first snapshot a row that something happens to would get the number of the first.
-      const early = (one: Notification) => !this.#node.knowsRowsOf(one);
+      const early = (one: Notification) => this.#snmpMoves || !this.#node.knowsRowsOf(one);
       const told = this.#toTell;
       this.#toTell = told.filter(early).slice(-MOST_EARLY);
       for (const notification of told) if (!early(notification)) this.#snmp?.notify(notification);

@@ -53,7 +53,12 @@ interface Sources extends MibSources {
 export function mibRows(given: MibSources): MibRows {
   const { config, vrrp, lvs } = given;
   const indexes = interfaceIndexes(vrrp);
-  const sources: Sources = { ...given, interfaceIndex: (name) => indexes.get(name) ?? given.otherInterfaceIndex(name) };
+  // Asked once a name: thousands of routes leave by the same few interfaces.
+  const interfaceIndex = (name: string) => {
+    if (!indexes.has(name)) indexes.set(name, given.otherInterfaceIndex(name));
+    return indexes.get(name);
+  };
+  const sources: Sources = { ...given, interfaceIndex };
   const always = placed(vrrp?.staticRoutingMissing, sources, vrrp !== undefined && !given.vrrpIsStale);
   return {
     global: globalRow(sources),
@@ -75,8 +80,8 @@ function placed(missing: readonly string[] | undefined, { interfaceIndex }: Sour
 }
 
 /** Indexes of the interfaces that VRRP has to do with. */
-function interfaceIndexes(vrrp: VrrpSnapshot | undefined): ReadonlyMap<string, number> {
-  const indexes = new Map<string, number>();
+function interfaceIndexes(vrrp: VrrpSnapshot | undefined): Map<string, number | undefined> {
+  const indexes = new Map<string, number | undefined>();
   const note = (name: string, index: number | undefined) => {
     if (index !== undefined) indexes.set(name, index);
   };
