@@ -188,6 +188,8 @@ export const defaultPolicy: TablePolicy = {
 
 /** The whole desired state of a node's IPVS, in the order of the configuration. JSON-safe. */
 export interface LvsSettings<Checker> {
+  /** Comes back in the snapshots. */
+  readonly revision?: string;
   readonly policy: TablePolicy;
   readonly kernel: KernelOptionSettings;
   /** Missing: nobody is told. */

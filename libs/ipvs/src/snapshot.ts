@@ -91,6 +91,8 @@ export interface KernelOptionsSnapshot {
 
 /** The whole state of a node's IPVS, in the order of the configuration. JSON-safe. */
 export interface LvsSnapshot extends KernelOptionsSnapshot {
+  /** Of the settings in force. */
+  readonly revision?: string;
   readonly available: boolean;
   /** Why IPVS is not available and what to do; null when it is. */
   readonly reason: string | null;

@@ -7,7 +7,7 @@ import type { AgentFile } from '@keepfleet/config';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
 import { lockPidFile, missingCapabilities } from '@keepfleet/linux';
-import type { Change, Notification } from '@keepfleet/mib';
+import type { Change } from '@keepfleet/mib';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import { credentials } from '@grpc/grpc-js';
 import { type Gossip, type GossipEvent, describeProblem, startGossip } from '../gossip/index.ts';
@@ -31,6 +31,7 @@ import { GossipDesk } from './gossip-desk.ts';
 import { LocalSocket } from './local-socket.ts';
 import { LastGoodStore } from './last-good.ts';
 import { ControlNode } from './node.ts';
+import { NotificationQueue } from './notification-queue.ts';
 import { OverrideStore } from './override-store.ts';
 import { Ownership } from './ownership.ts';
 import { Processes } from './processes.ts';
@@ -42,8 +43,6 @@ import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.t
 
 /** The first report waits so long for the processes to be heard, so that it is not one of an empty node. */
 const FIRST_REPORT_DELAY_MS = 3_000;
-/** Notifications that come before the first snapshot of their process; of more the oldest are given up. */
-const MOST_EARLY = 1_000;
 /** Changes are gathered for this long before SNMP gets new rows and the controller what changed. */
 const GATHER_MS = 20;
 /** SIGHUPs are gathered for this long: a storm of them is one reload, of the file as it is at the end. */
@@ -96,7 +95,7 @@ class Control {
   /** The session at one socket is closed before that at the next is opened; notifications wait meanwhile. */
   #snmpMoves = false;
   /** Told once the rows are those after the event. */
-  #toTell: Notification[] = [];
+  readonly #toTell: NotificationQueue;
   readonly #snmpNumbers: NumberFile;
   #metrics: MetricsServer | undefined;
   #gossip: Gossip | undefined;
@@ -124,6 +123,7 @@ class Control {
     this.#lastGood = new LastGoodStore(options.stateDirectory);
     this.#refuseToStartBlind();
     this.#spool = new EventSpool(join(options.stateDirectory, 'spool'));
+    this.#toTell = new NotificationQueue(options.log);
     this.#node = new ControlNode({
       name: this.#name,
       version: options.version,
@@ -136,6 +136,7 @@ class Control {
         if (alert !== undefined) this.#mailer.send(alert);
       },
       notify: (notification) => this.#toTell.push(notification),
+      leaving: () => this.#tellManagers(),
     });
     this.#snmpNumbers = new NumberFile({
       path: join(options.stateDirectory, 'snmp-indexes.json'),
@@ -224,7 +225,7 @@ class Control {
     if (how === 'stop') await Promise.all([...processes.map((one) => one.stop('release')), this.#bfdStopping]);
     else for (const one of processes) one.detach();
     // Managers are told of the hand-over too.
-    for (const notification of this.#toTell.splice(0)) this.#snmp?.notify(notification);
+    this.#toTell.tell((notification) => this.#snmp?.notify(notification));
     await this.#snmp?.close();
     this.#node.close();
     this.#mailer.close();
@@ -483,16 +484,19 @@ class Control {
         this.#node.members = wireMembers(this.#gossip.members());
         this.#tellTags(this.#gossip);
       }
-      const rows = this.#snmp && this.#node.rows(this.#snmp.upTimeZero());
-      if (rows !== undefined) this.#snmp?.update(rows);
-      // Before the first snapshot a row that something happens to would get the number of the first.
-      const early = (one: Notification) => this.#snmpMoves || !this.#node.knowsRowsOf(one);
-      const told = this.#toTell;
-      this.#toTell = told.filter(early).slice(-MOST_EARLY);
-      for (const notification of told) if (!early(notification)) this.#snmp?.notify(notification);
+      this.#tellManagers();
       this.#snmpNumbers.keep();
       this.#uplink?.stateChanged();
     }, GATHER_MS);
+  }
+
+  #tellManagers(): void {
+    const rows = this.#snmp && this.#node.rows(this.#snmp.upTimeZero());
+    if (rows !== undefined) this.#snmp?.update(rows);
+    this.#toTell.tell(
+      (notification) => this.#snmp?.notify(notification),
+      (notification) => !this.#snmpMoves && this.#node.knowsRowsOf(notification),
+    );
   }
 
   #tellTags(gossip: Gossip): void {

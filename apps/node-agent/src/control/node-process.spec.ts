@@ -8,12 +8,17 @@ interface Settings {
   readonly routers: number;
 }
 
+interface Snapshot {
+  readonly revision?: string;
+  readonly routers: number;
+}
+
 let configured: { revision: string; settings: Settings }[];
 let notes: EventText[];
 let happened: string[];
 let changes: number;
 let known: boolean;
-let node: NodeProcess<Settings, { kind: 'ask' }, { routers: number }, string>;
+let node: NodeProcess<Settings, { kind: 'ask' }, Snapshot, string>;
 
 const HELLO = {
   incarnation: 'a',
@@ -24,7 +29,7 @@ const HELLO = {
 const link = {
   configure: (revision: string, settings: Settings) => configured.push({ revision, settings }),
   command: () => Promise.resolve({ ok: true }),
-} as unknown as LinkClient<Settings, { kind: 'ask' }, { routers: number }, string>;
+} as unknown as LinkClient<Settings, { kind: 'ask' }, Snapshot, string>;
 const give = (routers: number): string => {
   node.configure((revision) => ({ routers, revision }));
   return configured.at(-1)?.revision ?? '';
@@ -109,7 +114,7 @@ describe('settings on their way to a process', () => {
   it('are not waited for while the process is held up', async () => {
     node.listener.connected(HELLO);
     give(1);
-    node.listener.silent(true);
+    node.listener.silent(1_000);
     expect(await node.inForce()).toContain('does not answer');
   });
 });
@@ -119,12 +124,12 @@ describe('what a process tells', () => {
     node.listener.connected(HELLO);
     node.listener.snapshot({ routers: 1 }, 5_000);
     expect(node.current).toEqual({ routers: 1 });
-    node.listener.silent(true);
+    node.listener.silent(7_000);
     expect(node.current).toBeUndefined();
     expect(node.snapshot).toEqual({ routers: 1 });
-    expect(node.problems[0]).toContain('has said nothing since 1970-01-01T00:00:05.000Z');
+    expect(node.problems[0]).toContain('has said nothing since 1970-01-01T00:00:07.000Z');
     expect(notes.map(({ kind, severity }) => `${kind} ${severity}`)).toEqual(['agent.process error']);
-    node.listener.silent(false);
+    node.listener.silent(undefined);
     expect(node.current).toEqual({ routers: 1 });
     node.listener.disconnected(undefined);
     expect(node.snapshot).toBeUndefined();
@@ -153,6 +158,24 @@ describe('what a process tells', () => {
   it('lacks events where it dropped some', () => {
     node.listener.missed(7);
     expect(notes[0]).toMatchObject({ kind: 'agent.events-missed', severity: 'error', attributes: { count: '7' } });
+  });
+});
+
+describe('a snapshot', () => {
+  it('is up to date with the settings given last, or those in force where they are refused', () => {
+    node.listener.connected({ ...HELLO, revision: 'old' });
+    node.listener.snapshot({ routers: 1, revision: 'old' }, 0);
+    expect(node.isUpToDate).toBe(true);
+    const revision = give(1);
+    expect(node.isUpToDate).toBe(false);
+    node.listener.applied(revision);
+    expect(node.isUpToDate).toBe(false);
+    node.listener.snapshot({ routers: 1, revision }, 0);
+    expect(node.isUpToDate).toBe(true);
+    const refused = give(2);
+    expect(node.isUpToDate).toBe(false);
+    node.listener.refused(refused, 'no such interface');
+    expect(node.isUpToDate).toBe(true);
   });
 });
 

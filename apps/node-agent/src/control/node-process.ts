@@ -17,19 +17,19 @@ export interface NodeProcessOptions<Snapshot, Event> {
   readonly changed: () => void;
   readonly connected?: () => void;
   readonly heard?: (snapshot: Snapshot) => void;
+  /** The process is gone, and its last snapshot is about to be. */
+  readonly leaving?: () => void;
   /** Called once for each event. */
   readonly happened?: (event: Event, at: number) => void;
   readonly disconnected?: () => void;
 }
 
 /** What control knows of one of the node's processes, and the settings on their way to it. */
-export class NodeProcess<Settings extends object, Command, Snapshot, Event> {
+export class NodeProcess<Settings extends object, Command, Snapshot extends { readonly revision?: string }, Event> {
   readonly #options: NodeProcessOptions<Snapshot, Event>;
   /** Undefined while nothing is to run in it. */
   link: LinkClient<Settings, Command, Snapshot, Event> | undefined;
   #snapshot: Snapshot | undefined;
-  /** When the snapshot was made. */
-  #heardAt = 0;
   #hello: Hello | undefined;
   /** Since when the process has said nothing, milliseconds since 1970; undefined while it speaks. */
   #silentSince: number | undefined;
@@ -55,9 +55,10 @@ export class NodeProcess<Settings extends object, Command, Snapshot, Event> {
     return this.#hello !== undefined;
   }
 
-  /** Whether the process has settings in force, this control's or those that it was adopted with. */
-  get isConfigured(): boolean {
-    return this.#applied !== undefined;
+  /** Whether the snapshot is of the settings given last; of a process that refused them, or was given none, of those it has. */
+  get isUpToDate(): boolean {
+    const given = this.refusal === undefined ? (this.#wanted ?? this.#applied) : this.#applied;
+    return given !== undefined && this.#snapshot?.revision === given;
   }
 
   /** The snapshot, unless the process has gone silent since. */
@@ -143,14 +144,14 @@ export class NodeProcess<Settings extends object, Command, Snapshot, Event> {
       if (this.#hello !== undefined) this.#hello = { ...this.#hello, problems: [...problems] };
       this.#changed();
     },
-    snapshot: (snapshot, at) => {
+    snapshot: (snapshot) => {
       this.#snapshot = snapshot;
-      this.#heardAt = at;
       this.#options.heard?.(snapshot);
       this.#changed();
     },
-    silent: (isSilent) => {
-      this.#silentSince = isSilent ? this.#heardAt : undefined;
+    silent: (since) => {
+      const isSilent = since !== undefined;
+      this.#silentSince = since;
       const { role } = this.#options;
       const pid = String(this.#hello?.pid);
       this.#options.note({
@@ -197,6 +198,7 @@ export class NodeProcess<Settings extends object, Command, Snapshot, Event> {
       this.#changed();
     },
     disconnected: () => {
+      this.#options.leaving?.();
       this.#hello = undefined;
       this.#snapshot = undefined;
       this.#applied = undefined;

@@ -2,7 +2,7 @@ import type { Notification } from '@keepfleet/mib';
 import { describe, expect, it } from 'vitest';
 import { ControlNode, type NodeOptions } from './node.ts';
 
-function newNode(): ControlNode {
+function newNode(leaving: () => void = () => undefined): ControlNode {
   const nothing = () => undefined;
   return new ControlNode({
     name: 'L1',
@@ -13,27 +13,72 @@ function newNode(): ControlNode {
     changed: nothing,
     happened: nothing,
     notify: nothing,
+    leaving,
   });
 }
 
-const notification = (kind: Notification['kind']) => ({ kind }) as Notification;
+const server = { kind: 'real-server-state', virtualServer: 'V', realServer: 'R', up: true } as const;
+const quorum = { kind: 'quorum-state', virtualServer: 'V', state: 'met' } as const;
+const instance = { kind: 'instance-state', instance: 'I', state: 'master' } as const;
+const group = { kind: 'sync-group-state', group: 'G', state: 'master' } as const;
+const known = (node: ControlNode) =>
+  [server, quorum, instance, group].filter((one: Notification) => node.knowsRowsOf(one)).map(({ kind }) => kind);
+
+const HELLO = { pid: 1, revision: 'a', problems: [] } as never;
+const lvs = (servers: readonly string[], revision?: string) =>
+  ({
+    ...(revision === undefined ? {} : { revision }),
+    virtualServers: [{ key: 'V', realServers: servers.map((key) => ({ key })) }],
+  }) as never;
 
 describe('rows that a notification points at', () => {
-  it('of servers are known once the lvs process has settings in force', () => {
+  it('of servers are not known by an empty snapshot, nor by settings in force', () => {
     const node = newNode();
-    expect(node.knowsRowsOf(notification('real-server-state'))).toBe(false);
-    node.lvsListener.connected({ pid: 1, revision: null, problems: [] } as never);
-    expect(node.knowsRowsOf(notification('quorum-state'))).toBe(false);
+    node.lvsListener.connected(HELLO);
+    node.lvsListener.snapshot({ virtualServers: [] } as never, 0);
     node.lvsListener.applied('a');
-    expect(node.knowsRowsOf(notification('real-server-state'))).toBe(true);
-    expect(node.knowsRowsOf(notification('quorum-state'))).toBe(true);
+    expect(known(node)).toEqual([]);
   });
 
-  it('of routers are known once a snapshot of the vrrp process has them', () => {
+  it('of servers are known once the snapshot has them', () => {
     const node = newNode();
-    node.vrrpListener.snapshot({ instances: [], groups: [] } as never, 0);
-    expect(node.knowsRowsOf(notification('instance-state'))).toBe(false);
-    node.vrrpListener.snapshot({ revision: 'a', instances: [], groups: [] } as never, 0);
-    expect(node.knowsRowsOf(notification('instance-state'))).toBe(true);
+    node.lvsListener.snapshot(lvs([]), 0);
+    expect(known(node)).toEqual(['quorum-state']);
+    node.lvsListener.snapshot(lvs(['R']), 0);
+    expect(known(node)).toEqual(['real-server-state', 'quorum-state']);
+  });
+
+  it('that settings in force do not have will never be: a snapshot of them knows all there are', () => {
+    const node = newNode();
+    node.lvsListener.connected(HELLO);
+    node.lvsListener.snapshot({ revision: 'a', virtualServers: [] } as never, 0);
+    expect(known(node)).toEqual(['real-server-state', 'quorum-state']);
+    node.lvsListener.applied('b');
+    expect(known(node)).toEqual([]);
+    node.lvsListener.snapshot({ revision: 'b', virtualServers: [] } as never, 0);
+    expect(known(node)).toEqual(['real-server-state', 'quorum-state']);
+  });
+
+  it('of routers and groups are known once a snapshot of the vrrp process has them', () => {
+    const node = newNode();
+    node.vrrpListener.connected(HELLO);
+    node.vrrpListener.snapshot({ instances: [] } as never, 0);
+    expect(known(node)).toEqual([]);
+    node.vrrpListener.snapshot({ revision: 'older', instances: [] } as never, 0);
+    expect(known(node)).toEqual(['sync-group-state']);
+    node.vrrpListener.snapshot({ revision: 'older', instances: [{ name: 'I' }] } as never, 0);
+    expect(known(node)).toEqual(['instance-state', 'sync-group-state']);
+    node.vrrpListener.snapshot({ revision: 'a', instances: [] } as never, 0);
+    expect(known(node)).toEqual(['instance-state', 'sync-group-state']);
+  });
+
+  it('are still there when what a process said as it ended is told', () => {
+    const seen: string[][] = [];
+    const node = newNode(() => seen.push(known(node)));
+    node.lvsListener.connected(HELLO);
+    node.lvsListener.snapshot(lvs(['R'], 'a'), 0);
+    node.lvsListener.disconnected(undefined);
+    expect(seen).toEqual([['real-server-state', 'quorum-state']]);
+    expect(known(node)).toEqual([]);
   });
 });

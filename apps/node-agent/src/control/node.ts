@@ -49,6 +49,8 @@ export interface NodeOptions {
   readonly happened: (event: VrrpEvent | LvsEvent, configuration: Configuration) => void;
   /** What SNMP managers are to be told. */
   readonly notify: (notification: Notification) => void;
+  /** A process is gone, and the rows of its last snapshot are about to be. */
+  readonly leaving: () => void;
 }
 
 /**
@@ -90,6 +92,7 @@ export class ControlNode implements CommandTarget {
       log: options.log,
       note: this.note.bind(this),
       changed: options.changed,
+      leaving: options.leaving,
     };
     this.#vrrp = new NodeProcess({
       ...common,
@@ -189,7 +192,7 @@ export class ControlNode implements CommandTarget {
     this.#armExpiry();
     const { vrrp, lvs, bfd } = settings;
     this.#vrrp.configure((revision) => ({ ...vrrp, revision }));
-    this.#lvs.configure(() => lvs);
+    this.#lvs.configure((revision) => ({ ...lvs, revision }));
     this.#bfd.configure((revision) => ({ ...bfd, revision }));
     this.#options.changed();
     const missing = await Promise.all([
@@ -283,11 +286,27 @@ export class ControlNode implements CommandTarget {
     });
   }
 
-  /** The process that it comes from has told what there is: its first snapshot comes before its settings, and is empty. */
-  knowsRowsOf({ kind }: Notification): boolean {
-    return kind === 'real-server-state' || kind === 'quorum-state'
-      ? this.#lvs.isConfigured
-      : this.#vrrp.snapshot?.revision !== undefined;
+  /**
+   * Whether it can be told with the rows that there are: those it is about are among them, or never will be. A process
+   * tells of what its settings bring before the snapshot that has it: after a start, an adoption, a reload.
+   */
+  knowsRowsOf(notification: Notification): boolean {
+    switch (notification.kind) {
+      case 'real-server-state':
+      case 'quorum-state': {
+        if (this.#lvs.isUpToDate) return true;
+        const service = this.#lvs.snapshot?.virtualServers.find(({ key }) => key === notification.virtualServer);
+        if (service === undefined || notification.kind === 'quorum-state') return service !== undefined;
+        return service.realServers.some(({ key }) => key === notification.realServer);
+      }
+      case 'sync-group-state':
+        // Its row is the configuration's; its members' states are not.
+        return this.#vrrp.snapshot?.revision !== undefined;
+      default: {
+        const { instance } = notification;
+        return this.#vrrp.isUpToDate || this.#vrrp.snapshot?.instances.some(({ name }) => name === instance) === true;
+      }
+    }
   }
 
   /** For the metrics: of a process that is silent there is nothing to tell. */

@@ -61,7 +61,7 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
           if (state.kind === 'running') this.#become({ ...state, hello: { ...state.hello, problems: [...problems] } });
           listener.problems(problems);
         },
-        silent: (isSilent) => listener.silent(isSilent),
+        silent: (since) => listener.silent(since),
         connected: (hello) => {
           this.#connected(hello);
           listener.connected(hello);

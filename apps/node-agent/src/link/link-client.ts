@@ -43,8 +43,8 @@ export interface LinkListener<Snapshot, Event> {
   missed(count: number): void;
   applied(revision: string): void;
   refused(revision: string, reason: string): void;
-  /** The process is there and says nothing, so that what it said last is old; with `false` it speaks again. */
-  silent(isSilent: boolean): void;
+  /** The process is there and has said nothing since then (milliseconds since 1970); undefined: it speaks again. */
+  silent(since: number | undefined): void;
   /** The process, or the connection to it, is gone; tried again until close(). */
   disconnected(reason: Error | undefined): void;
 }
@@ -195,7 +195,7 @@ export class LinkClient<Settings extends object, Command, Snapshot, Event> {
 
   #becomeSilent(isSilent: boolean): void {
     this.#silent = isSilent;
-    this.#options.listener.silent(isSilent);
+    this.#options.listener.silent(isSilent ? Math.round(Date.now() - (performance.now() - this.#heardAt)) : undefined);
     if (!isSilent) this.#watchSilence();
   }
 

@@ -118,7 +118,7 @@ function client(position?: EventPosition, silentAfterMs = 60_000) {
       missed: (count) => (seen.missed += count),
       applied: (revision) => seen.answers.push(`applied ${revision}`),
       refused: (revision, reason) => seen.answers.push(`refused ${revision}: ${reason}`),
-      silent: (isSilent) => seen.silences.push(isSilent),
+      silent: (since) => seen.silences.push(since !== undefined),
       problems: (problems) => seen.problems.push(problems),
       disconnected: () => (seen.lost += 1),
     },

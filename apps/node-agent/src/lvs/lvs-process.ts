@@ -185,7 +185,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   }
 
   snapshot(): LvsSnapshot {
-    const snapshot = reportOf(this.#balancer, {
+    const { revision } = this.#settings ?? {};
+    const report = reportOf(this.#balancer, {
       unixMillis: (at) => this.#wallClock.epochMillis(at),
       options: this.#options.report,
       checkers: (service, server) =>
@@ -195,7 +196,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
           return { what, state, ran, lastResult, failures, since: this.#wallClock.epochMillis(since) };
         }),
     });
-    return snapshot;
+    return revision === undefined ? report : { ...report, revision };
   }
 
   /** As keepalived does for a service that begins. */

@@ -8,6 +8,7 @@ import {
   defaultPolicy,
   untouchedOptions,
 } from '@keepfleet/ipvs';
+import { optional } from '../vrrp/link-values.ts';
 import { z } from 'zod';
 import { checker } from './checker-schemas.ts';
 import { count, duration, ip, port, text } from './values.ts';
@@ -145,6 +146,7 @@ const kernelOptions = z.object({
 
 /** What control tells the lvs process to be. */
 export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.object({
+  revision: optional(z.string()),
   policy: policy.default(defaultPolicy),
   kernel: kernelOptions.default(untouchedOptions),
   notify: notify.optional(),
@@ -196,6 +198,7 @@ const time = z.number();
 
 /** What the lvs process says of itself. */
 export const lvsSnapshotSchema: z.ZodType<LvsSnapshot> = z.object({
+  revision: optional(z.string()),
   available: z.boolean(),
   reason: text,
   readAt: time.nullable(),
