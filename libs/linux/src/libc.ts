@@ -70,6 +70,7 @@ const functions = {
     action: Bytes,
     before: number,
   ) => number,
+  clock_gettime: library.func('int clock_gettime(int, void *)') as (clock: number, time: Bytes) => number,
   mkfifo: library.func('int mkfifo(const char *, uint32_t)') as (path: string, mode: number) => number,
   flock: library.func('int flock(int, int)') as (fd: number, operation: number) => number,
   close: library.func('int close(int)') as (fd: number) => number,

@@ -1,12 +1,27 @@
+import { attempt, checked, pinned } from '../libc.ts';
+
+const CLOCK_REALTIME = 0;
+
+// `struct timespec`, for one call after the other.
+const time = pinned(16);
+const view = new DataView(time.buffer);
+
 /** The monotonic clock in whole microseconds, the unit of Instant in `@keepfleet/machine`. */
 export function monotonicMicros(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1_000_000 + Math.floor(nanoseconds / 1_000);
 }
 
-/** A wall-clock time of the kernel on the monotonic clock: never after now, whatever happened to the wall clock since. */
-export function monotonicOf(unixMicros: number): number {
-  const now = monotonicMicros();
-  const age = (performance.timeOrigin + performance.now()) * 1_000 - unixMicros;
-  return now - Math.max(0, Math.round(age));
+/** The wall clock as it is now: Node's `performance.timeOrigin` stands where it was before somebody set it. */
+function wallMicros(): number {
+  checked(attempt('clock_gettime', CLOCK_REALTIME, time), 'clock_gettime CLOCK_REALTIME');
+  return Number(view.getBigInt64(0, true)) * 1_000_000 + Number(view.getBigInt64(8, true)) / 1_000;
+}
+
+/**
+ * A moment ago by the kernel's wall clock, on the monotonic clock: never after now. Right whenever the clock was set, but
+ * between that moment and this call.
+ */
+export function monotonicOf(unixMicros: number, wall = wallMicros, monotonic = monotonicMicros): number {
+  return monotonic() - Math.max(0, Math.round(wall() - unixMicros));
 }
