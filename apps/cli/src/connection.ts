@@ -8,6 +8,8 @@ const DEFAULT_CONTROLLER = '127.0.0.1:7481';
 const CALL_TIMEOUT_MS = 10_000;
 /** What every member of the fleet is asked before the answer comes. */
 const FLEET_TIMEOUT_MS = 30_000;
+/** gRPC's own limit of 4 MB is the answer about some thousand nodes. */
+const LARGEST_ANSWER = 256 * 1024 * 1024;
 const silence = `nothing within ${CALL_TIMEOUT_MS / 1000} s`;
 
 /** Where the agent of this node listens for its operator, unless --agent names another socket. */
@@ -136,7 +138,11 @@ export class Controller {
         exitCodes.usage,
       );
     }
-    const options = { 'grpc.keepalive_time_ms': 10_000, 'grpc.enable_retries': 0 };
+    const options = {
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.enable_retries': 0,
+      'grpc.max_receive_message_length': LARGEST_ANSWER,
+    };
     const credentials_ = channelCredentials(endpoint);
     this.#client = new fleet.FleetClient(endpoint.address, credentials_, options);
     this.#gossip = new gossip.GossipClient(endpoint.address, credentials_, options);

@@ -8,7 +8,7 @@ import { FleetState } from '../fleet/fleet-state.ts';
 import { freshness, isConnected } from '../fleet/node-record.ts';
 import { CommandDesk } from '../link/command-desk.ts';
 import { groupRouters } from '../routers/router-group.ts';
-import { claimsOf, counts } from '../routers/router-claims.ts';
+import { counts, gossipClaims } from '../routers/router-claims.ts';
 import { stateWord } from '../routers/router-view.ts';
 import { memberRows, merged } from './gossip-view.ts';
 
@@ -64,8 +64,9 @@ export class GossipService {
   claims(): gossip.ListClaimsResponse {
     const now = this.#clock.now();
     const records = this.#state.records();
+    const claimsOf = gossipClaims(records, now);
     const routers = groupRouters(records).map((group): gossip.ClaimedRouter => {
-      const claims = claimsOf(group, records, now).flatMap(({ claim }) => claim ?? []);
+      const claims = claimsOf(group).flatMap(({ claim }) => claim ?? []);
       const masters = claims.filter((claim) => counts(claim) && stateWord(claim.state) === 'master').length;
       return {
         vrid: group.vrid,

@@ -29,7 +29,7 @@ export class MetricsService {
     this.#gauge('agents_connected', 'Open agent streams.', undefined, [], () => Array.from({ length: link.connected }));
     const freshnesses = [...new Set(Object.values(freshnessWord))];
     this.#gauge('nodes', 'Known nodes by freshness of their state.', 'freshness', freshnesses, () =>
-      nodes.list().map((node) => freshnessWord[node.freshness]),
+      nodes.freshnesses().map((each) => freshnessWord[each]),
     );
     this.#gauge('virtual_routers', 'Virtual routers by health.', 'health', healths, () =>
       routers.list().map((router) => healthWord[router.health]),

@@ -5,6 +5,12 @@ import { ageMs, freshness, isConnected, observedAt, type NodeRecord } from '../f
 /** What others say counts in this order: one that gets answers from a node outweighs those that do not. */
 const VERDICTS = ['alive', 'suspect', 'left', 'failed'] as const;
 
+/** Of those that say the same, so many are named: in a fleet of a thousand every node knows every other. */
+const MOST_NAMED = 8;
+
+/** Who says what of one node, by status. */
+type Words = ReadonlyMap<string, readonly string[]>;
+
 interface GossipWord {
   readonly verdict: string;
   readonly sources: string[];
@@ -13,11 +19,11 @@ interface GossipWord {
 }
 
 export function nodeViews(records: readonly NodeRecord[], now: Date): fleet.Node[] {
-  return records.map((record) => nodeView(record, records, now));
+  const said = saidByGossip(records, now);
+  return records.map((record) => nodeView(record, gossipOf(record.name, said.get(record.name) ?? new Map()), now));
 }
 
-function nodeView(record: NodeRecord, records: readonly NodeRecord[], now: Date): fleet.Node {
-  const gossip = gossipOf(record.name, records, now);
+function nodeView(record: NodeRecord, gossip: GossipWord, now: Date): fleet.Node {
   const rest = record.state?.rest;
   const problems = [...(rest?.problems ?? []), ...record.gaps];
   if (gossip.dispute !== undefined) problems.push(gossip.dispute);
@@ -42,18 +48,31 @@ function nodeView(record: NodeRecord, records: readonly NodeRecord[], now: Date)
 }
 
 /** Only nodes whose own state is current are asked: an old word about another is no word. */
-function gossipOf(name: string, records: readonly NodeRecord[], now: Date): GossipWord {
-  const bySource = new Map<string, string[]>();
+function saidByGossip(records: readonly NodeRecord[], now: Date): ReadonlyMap<string, Words> {
+  const said = new Map(records.map((record) => [record.name, new Map<string, string[]>()]));
   for (const source of records) {
-    if (source.name === name || freshness(source, now) !== fleet.Freshness.CURRENT) continue;
-    const member = source.state?.rest.members.find((each) => each.name === name);
-    if (member !== undefined) bySource.set(member.status, [...(bySource.get(member.status) ?? []), source.name]);
+    if (freshness(source, now) !== fleet.Freshness.CURRENT) continue;
+    for (const { name, status } of source.state?.rest.members ?? []) {
+      const words = source.name === name ? undefined : said.get(name);
+      const sources = words?.get(status);
+      if (sources === undefined) words?.set(status, [source.name]);
+      else sources.push(source.name);
+    }
   }
-  const verdict = VERDICTS.find((each) => bySource.has(each));
+  return said;
+}
+
+function gossipOf(name: string, said: Words): GossipWord {
+  const verdict = VERDICTS.find((each) => said.has(each));
   if (verdict === undefined) return { verdict: 'unknown', sources: [], dispute: undefined };
-  const words = [...bySource].map(
-    ([status, sources]) => `${list(sources)} ${sources.length > 1 ? 'say' : 'says'} ${status}`,
+  const words = [...said].map(
+    ([status, sources]) => `${list(named(sources))} ${sources.length > 1 ? 'say' : 'says'} ${status}`,
   );
   const dispute = words.length > 1 ? `gossip disagrees about ${name}: ${words.join(', ')}` : undefined;
-  return { verdict, sources: bySource.get(verdict) ?? [], dispute };
+  return { verdict, sources: (said.get(verdict) ?? []).slice(0, MOST_NAMED), dispute };
+}
+
+function named(sources: readonly string[]): string[] {
+  if (sources.length <= MOST_NAMED) return [...sources];
+  return [...sources.slice(0, MOST_NAMED), `${sources.length - MOST_NAMED} more`];
 }

@@ -51,7 +51,7 @@ export const nodeDto = z
     ageMs: count,
     drained: z.boolean(),
     gossip: z.string().describe('alive, suspect, left, failed or unknown, as other nodes say'),
-    gossipSources: z.array(z.string()),
+    gossipSources: z.array(z.string()).describe('nodes that say so, eight at the most'),
     processes: z.array(processDto),
     overrides: z.array(overrideDto),
     problems: z.array(z.string()),

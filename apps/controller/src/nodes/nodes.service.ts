@@ -3,6 +3,7 @@ import type { fleet } from '@keepfleet/rpc';
 import type { Clock } from '../common/clock.ts';
 import { CLOCK } from '../common/tokens.ts';
 import { FleetState } from '../fleet/fleet-state.ts';
+import { freshness } from '../fleet/node-record.ts';
 import { nodeViews } from './node-view.ts';
 
 @Injectable()
@@ -17,5 +18,11 @@ export class NodesService {
 
   list(): fleet.Node[] {
     return nodeViews(this.#state.records(), this.#clock.now());
+  }
+
+  /** Of every known node. */
+  freshnesses(): fleet.Freshness[] {
+    const now = this.#clock.now();
+    return this.#state.records().map((record) => freshness(record, now));
   }
 }

@@ -1,7 +1,7 @@
 import { fleet, model } from '@keepfleet/rpc';
 import { duration, list } from '../common/words.ts';
 import { ageMs, freshness, observedAt, type NodeRecord } from '../fleet/node-record.ts';
-import { claimsOf, counts } from './router-claims.ts';
+import { counts, gossipClaims } from './router-claims.ts';
 import { advertised, groupRouters, type Member, type RouterGroup } from './router-group.ts';
 
 interface Verdict {
@@ -10,7 +10,8 @@ interface Verdict {
 }
 
 export function routerViews(records: readonly NodeRecord[], now: Date): fleet.FleetVirtualRouter[] {
-  return groupRouters(records).map((group) => routerView(group, now, claimsOf(group, records, now)));
+  const claimsOf = gossipClaims(records, now);
+  return groupRouters(records).map((group) => routerView(group, now, claimsOf(group)));
 }
 
 /**

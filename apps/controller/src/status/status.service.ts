@@ -41,10 +41,10 @@ export class StatusService {
   }
 
   status(): Status {
-    const nodes = this.#nodes.list();
+    const nodes = this.#nodes.freshnesses();
     return {
       nodes: nodes.length,
-      nodesCurrent: nodes.filter((node) => node.freshness === fleet.Freshness.CURRENT).length,
+      nodesCurrent: nodes.filter((each) => each === fleet.Freshness.CURRENT).length,
       routers: this.#routers.list(),
       services: this.#services.list(),
       operations: this.#operations.active(),

@@ -244,7 +244,7 @@ export interface Node {
   observedAt: Date | undefined;
   ageMs: bigint;
   drained: boolean;
-  /** alive | suspect | failed | left | unknown, by the gossip of the other nodes, and who says so. */
+  /** alive | suspect | failed | left | unknown, by the gossip of the other nodes, and who says so (eight at the most). */
   gossip: string;
   gossipSources: string[];
   processes: Process[];

@@ -2693,10 +2693,10 @@ export const AcceptChange: MessageFns<AcceptChange> = {
 
   toJSON(message: AcceptChange): unknown {
     const obj: any = {};
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
-    if (message.accept !== false) {
+    if (message.accept !== undefined) {
       obj.accept = message.accept;
     }
     return obj;
@@ -2782,10 +2782,10 @@ export const PromoteSecondariesChange: MessageFns<PromoteSecondariesChange> = {
 
   toJSON(message: PromoteSecondariesChange): unknown {
     const obj: any = {};
-    if (message.instance !== "") {
+    if (message.instance !== undefined) {
       obj.instance = message.instance;
     }
-    if (message.promoteSecondaries !== false) {
+    if (message.promoteSecondaries !== undefined) {
       obj.promoteSecondaries = message.promoteSecondaries;
     }
     return obj;
