@@ -14,7 +14,7 @@ export class SlowStart {
 
   /** The server is up again. */
   begin(now: Instant): void {
-    this.#began = now;
+    if (this.#time > 0) this.#began = now;
   }
 
   end(): void {
@@ -22,7 +22,7 @@ export class SlowStart {
   }
 
   share(now: Instant): number {
-    if (this.#began === undefined || this.#time === 0) return 1;
+    if (this.#began === undefined) return 1;
     const step = Math.floor((between(this.#began, now) / this.#time) * STEPS);
     if (step >= STEPS - 1) this.#began = undefined;
     return Math.min(1, (step + 1) / STEPS);
