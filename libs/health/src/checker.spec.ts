@@ -245,11 +245,66 @@ describe('MISC_CHECK', () => {
     expect(bench.checker.status).toMatchObject({ up: false, lastResult: 'did not end within 4 s' });
   });
 
+  it('that not even SIGKILL ends fails whenever it was due, and is never run beside itself', () => {
+    const bench = new Bench({ ...misc, schedule: { ...misc.schedule, retry: 1 } });
+    exited(bench, 0);
+    bench.expire();
+    for (const signal of ['SIGTERM', 'SIGKILL']) expect(bench.expire()).toEqual([{ kind: 'kill', attempt: 2, signal }]);
+    const result = 'did not end within 4 s';
+    expect(bench.expire()).toEqual([{ kind: 'ran', success: false, result, first: false }]);
+    expect(bench.expire()).toEqual([
+      { kind: 'ran', success: false, result, first: false },
+      { kind: 'verdict', up: false, reason: result },
+    ]);
+    expect(bench.handle({ kind: 'exited', attempt: 2, status: null, signal: 'SIGKILL' })).toEqual([]);
+    expect(bench.expire()).toEqual([{ kind: 'run', attempt: 3 }]);
+  });
+
+  it('is asked to end when its check is no longer wanted', () => {
+    const bench = new Bench(misc);
+    bench.expire();
+    expect(bench.handle({ kind: 'stop' })).toEqual([{ kind: 'abandon', attempt: 1 }]);
+    expect(bench.checker.nextDeadline()).toBeUndefined();
+  });
+
   it('says that it cannot be run', () => {
     const bench = new Bench(misc);
     bench.expire();
     bench.handle({ kind: 'error', attempt: 1, reason: 'cannot be run: there is no program /bin/check' });
     expect(bench.checker.status.lastResult).toBe('cannot be run: there is no program /bin/check');
+  });
+});
+
+describe('a node without descriptors', () => {
+  it('makes no server fail: the run is left out and the next one comes', () => {
+    const bench = new Bench(tcp);
+    bench.expire();
+    expect(bench.handle({ kind: 'unable', attempt: 1, reason: 'no descriptor' })).toEqual([
+      { kind: 'close', attempt: 1 },
+      { kind: 'not-run', reason: 'no descriptor' },
+    ]);
+    expect(bench.checker.status).toMatchObject({ up: true, ran: false, failures: 0 });
+    expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(10)));
+  });
+});
+
+describe('a result', () => {
+  it('goes to no terminal as a control sequence, nor at any length', () => {
+    const bench = new Bench({ kind: 'smtp', schedule, connection, heloName: 'x' });
+    bench.answer('550 \x1b[31mred\r\n');
+    expect(bench.checker.status.lastResult).toBe('answered "550 ?[31mred" to the connection, want 220');
+    const misc = new Bench({
+      kind: 'misc',
+      schedule,
+      argv: ['x'],
+      user: null,
+      timeout: seconds(4),
+      dynamic: false,
+      secure: false,
+    });
+    misc.expire();
+    misc.handle({ kind: 'error', attempt: 1, reason: 'x'.repeat(10_000) });
+    expect(misc.checker.status.lastResult?.length).toBeLessThan(310);
   });
 });
 

@@ -28,6 +28,8 @@ const START_DELAY = seconds(1);
 const ANSWER_TIMEOUTS = 10;
 /** From SIGTERM to SIGKILL of a script that takes too long. */
 const KILL_DELAY = seconds(2);
+/** Characters of a result that are kept. */
+const MOST_SHOWN = 300;
 /** Exit codes of a dynamic script from here on are a weight plus this. */
 const WEIGHT_OFFSET = 2;
 
@@ -49,7 +51,8 @@ type State =
       readonly kind: 'running';
       readonly attempt: number;
       readonly deadline: Instant;
-      readonly late: 'no' | 'terminated' | 'killed';
+      /** `stuck`: not even SIGKILL ends it, as when its disk or its file server hangs. */
+      readonly late: 'no' | 'terminated' | 'killed' | 'stuck';
     };
 
 /** One checker of a real server: runs its check again and again, and says when its verdict changes. */
@@ -85,7 +88,7 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
       case 'start':
         return this.#start(now);
       case 'stop': {
-        const outputs = this.#giveUp();
+        const outputs = this.#abandon();
         this.#state = { kind: 'stopped' };
         return outputs;
       }
@@ -112,6 +115,12 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
         const early = this.#state.kind === 'talking' && !isDatagram(this.settings);
         return this.#judged(early ? closedEarly : err({ kind: 'no-connection', reason: input.reason }), now);
       }
+      case 'unable': {
+        if (this.#attempt() !== input.attempt) return [];
+        const outputs = this.#giveUp();
+        this.#state = { kind: 'waiting', dueAt: after(now, this.settings.schedule.delayLoop) };
+        return [...outputs, { kind: 'not-run', reason: input.reason }];
+      }
       case 'exited':
         return this.#exited(input, now);
     }
@@ -135,16 +144,21 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
           state.conversation.silence?.() ?? err({ kind: 'answer-timeout', seconds: toSeconds(this.#patience()) }),
           now,
         );
-      case 'running': {
-        const signal = state.late === 'no' ? 'SIGTERM' : 'SIGKILL';
-        this.#state = {
-          ...state,
-          late: signal === 'SIGTERM' ? 'terminated' : 'killed',
-          deadline: after(now, KILL_DELAY),
-        };
-        return [{ kind: 'kill', attempt: state.attempt, signal }];
-      }
+      case 'running':
+        return this.#overdue(state, now);
     }
+  }
+
+  #overdue(state: Extract<State, { kind: 'running' }>, now: Instant): CheckerOutput[] {
+    const { attempt, late } = state;
+    if (late === 'no' || late === 'terminated') {
+      this.#state = { ...state, late: late === 'no' ? 'terminated' : 'killed', deadline: after(now, KILL_DELAY) };
+      return [{ kind: 'kill', attempt, signal: late === 'no' ? 'SIGTERM' : 'SIGKILL' }];
+    }
+    // A second one beside it would hang as well: each time that one was due counts as a failed run.
+    const outputs = this.#conclude(err({ kind: 'script-timeout', seconds: toSeconds(this.#patience()) }), '', now);
+    this.#state = { ...state, late: 'stuck', deadline: after(now, this.settings.schedule.delayLoop) };
+    return outputs;
   }
 
   nextDeadline(): Instant | undefined {
@@ -170,7 +184,7 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
 
   #suspend(now: Instant): CheckerOutput[] {
     if (this.#state.kind === 'stopped' || this.#state.kind === 'suspended') return [];
-    const outputs = this.#giveUp();
+    const outputs = this.#abandon();
     this.#state = { kind: 'suspended', dueAt: this.#state.kind === 'waiting' ? this.#state.dueAt : now };
     return outputs;
   }
@@ -234,6 +248,11 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
   #exited(input: Extract<CheckerInput, { kind: 'exited' }>, now: Instant): CheckerOutput[] {
     const state = this.#state;
     if (state.kind !== 'running' || state.attempt !== input.attempt || this.settings.kind !== 'misc') return [];
+    // Its failure has been told.
+    if (state.late === 'stuck') {
+      this.#state = { kind: 'waiting', dueAt: now };
+      return [];
+    }
     const { status, signal } = input;
     const { dynamic, timeout } = this.settings;
     if (status !== null && (status === 0 || (dynamic && status >= WEIGHT_OFFSET))) {
@@ -258,7 +277,11 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
     const part = state.kind === 'connecting' || state.kind === 'talking' ? state.part : 0;
     if (judgement.ok && this.settings.kind === 'http' && part + 1 < this.settings.urls.length)
       return [...outputs, ...this.#connect(part + 1, now)];
-    const result = judgement.ok ? judgement.value : this.#where(part) + describeFailure(judgement.error);
+    return [...outputs, ...this.#conclude(judgement, this.#where(part), now)];
+  }
+
+  #conclude(judgement: Judgement, where: string, now: Instant): CheckerOutput[] {
+    const result = shown(judgement.ok ? judgement.value : where + describeFailure(judgement.error));
     const before = this.status;
     const delay = this.#verdict.conclude(judgement.ok, result, now);
     // keepalived counts the time to the next run of a script from the start of this one.
@@ -266,7 +289,6 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
     this.#state = { kind: 'waiting', dueAt: Math.max(dueAt, now) as Instant };
     const { up } = this.status;
     return [
-      ...outputs,
       ...(judgement.ok ? this.#timed(now) : []),
       { kind: 'ran', success: judgement.ok, result, first: !before.ran },
       ...(up === before.up ? [] : [{ kind: 'verdict' as const, up, reason: result }]),
@@ -293,6 +315,13 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
     return [{ kind: 'close', attempt }];
   }
 
+  /** A script that has done nothing wrong may put its things in order. */
+  #abandon(): CheckerOutput[] {
+    const { kind } = this.#state;
+    const attempt = this.#attempt();
+    return kind === 'running' && attempt !== undefined ? [{ kind: 'abandon', attempt }] : this.#giveUp();
+  }
+
   #attempt(): number | undefined {
     const state = this.#state;
     return 'attempt' in state ? state.attempt : undefined;
@@ -311,6 +340,12 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
     if (this.settings.kind !== 'http' || this.settings.urls.length < 2) return '';
     return `${this.settings.urls[part]?.path ?? ''}: `;
   }
+}
+
+/** What a server says goes to logs and terminals: without control characters, and not at any length. */
+function shown(result: string): string {
+  const plain = result.replace(/\p{Cc}/gu, '?');
+  return plain.length > MOST_SHOWN ? `${plain.slice(0, MOST_SHOWN)}...` : plain;
 }
 
 /** Where an error is an answer: ICMP says that nobody is there. */

@@ -118,6 +118,11 @@ describe('DNS_CHECK', () => {
     expect(text(dns(1).data(good))).toBe('good: answered 192.0.2.7');
     expect(text(dns(2).data(good))).toBe('bad: answered with 1 records, want 2');
     expect(text(dns(0, '192.0.2.7').data(good))).toBe('good: answered 192.0.2.7');
+    const truncated = good.slice();
+    truncated[2] = 0x87;
+    expect(text(dns(1).data(truncated))).toBe('good: answered 192.0.2.7');
+    for (const cut of [truncated, truncated.subarray(0, -2)])
+      expect(text(dns(2).data(cut))).toMatch(/^bad: answered with more records than a datagram holds/);
     expect(text(dns(0, '192.0.2.8').data(good))).toBe('bad: answered 192.0.2.7, want 192.0.2.8');
     expect(text(dns(1).data(good.subarray(0, 40)))).toMatch(/^bad: answered something that is not DNS/);
   });

@@ -26,6 +26,8 @@ const MAX_LABEL = 63;
 export interface DnsHeader {
   readonly id: number;
   readonly isResponse: boolean;
+  /** TC: there is more that did not fit in. */
+  readonly isTruncated: boolean;
   readonly responseCode: number;
   readonly questions: number;
   readonly answers: number;
@@ -86,7 +88,14 @@ export function decodeHeader(bytes: Uint8Array): Result<DnsHeader, DnsError> {
   const id = reader.u16();
   const flags = reader.u16();
   const questions = reader.u16();
-  return ok({ id, isResponse: flags >= 0x8000, responseCode: flags & 0xf, questions, answers: reader.u16() });
+  return ok({
+    id,
+    isResponse: flags >= 0x8000,
+    isTruncated: (flags & 0x0200) !== 0,
+    responseCode: flags & 0xf,
+    questions,
+    answers: reader.u16(),
+  });
 }
 
 /** The records of the answer section. */

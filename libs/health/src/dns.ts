@@ -10,6 +10,7 @@ import {
   wait,
 } from './conversation.ts';
 import { decodeAnswers, decodeHeader, encodeQuery, responseCodeText } from './dns-message.ts';
+import type { CheckFailure } from './messages.ts';
 import type { DnsCheckSettings } from './settings.ts';
 
 /** DNS_CHECK: like keepalived it takes any answer without an error, unless the answer itself is to be looked at. */
@@ -35,11 +36,16 @@ export class DnsQuery implements Conversation {
     const { answer, leastAnswers, type } = this.#settings;
     if (answer === null && leastAnswers === 0) return judged(ok('answered'));
     const records = decodeAnswers(bytes);
-    if (!records.ok) return failed({ kind: 'broken-dns', reason: records.error.kind });
+    // What is missing may be in the rest (RFC 2181 section 9), which only TCP would have.
+    const failure = (reason: CheckFailure): Step =>
+      failed(
+        header.value.isTruncated ? { kind: 'dns-truncated', found: records.ok ? records.value.length : 0 } : reason,
+      );
+    if (!records.ok) return failure({ kind: 'broken-dns', reason: records.error.kind });
     const found = records.value.filter((record) => record.type === type).map(({ data }) => data);
-    if (found.length < leastAnswers) return failed({ kind: 'dns-answers', found: found.length, want: leastAnswers });
+    if (found.length < leastAnswers) return failure({ kind: 'dns-answers', found: found.length, want: leastAnswers });
     if (answer !== null && !found.some((data) => sameData(data, answer)))
-      return failed({ kind: 'dns-wrong-answer', found: found.join(', ') || 'no such record', want: answer });
+      return failure({ kind: 'dns-wrong-answer', found: found.join(', ') || 'no such record', want: answer });
     return judged(ok(`answered ${found.join(', ')}`));
   }
 

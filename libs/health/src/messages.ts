@@ -16,6 +16,8 @@ export type CheckerInput =
   | { readonly kind: 'closed'; readonly attempt: number }
   /** The connection could not be made, or broke. */
   | { readonly kind: 'error'; readonly attempt: number; readonly reason: string }
+  /** This node has no descriptor, port or memory left to ask with: that says nothing about the server. */
+  | { readonly kind: 'unable'; readonly attempt: number; readonly reason: string }
   /** The script has ended: by itself with `status`, or by a signal. */
   | {
       readonly kind: 'exited';
@@ -43,6 +45,10 @@ export type CheckerOutput =
   /** Start the script. */
   | { readonly kind: 'run'; readonly attempt: number }
   | { readonly kind: 'kill'; readonly attempt: number; readonly signal: 'SIGTERM' | 'SIGKILL' }
+  /** Nothing is told of the script any more: end it, and put it down where that does not help. */
+  | { readonly kind: 'abandon'; readonly attempt: number }
+  /** A run was not made, and the next one comes as if it had been. */
+  | { readonly kind: 'not-run'; readonly reason: string }
   /** A run has ended; `first` when it is the first one. */
   | { readonly kind: 'ran'; readonly success: boolean; readonly result: string; readonly first: boolean }
   /** The state of the checker changed. */
@@ -77,6 +83,7 @@ export type CheckFailure =
   | { readonly kind: 'broken-dns'; readonly reason: string }
   | { readonly kind: 'dns-refused'; readonly code: string }
   | { readonly kind: 'dns-answers'; readonly found: number; readonly want: number }
+  | { readonly kind: 'dns-truncated'; readonly found: number }
   | { readonly kind: 'dns-wrong-answer'; readonly found: string; readonly want: string }
   | { readonly kind: 'wrong-reply'; readonly reason: string }
   | { readonly kind: 'grpc-status'; readonly status: string }
@@ -129,6 +136,8 @@ export function describeFailure(failure: CheckFailure): string {
       return `answered ${failure.code}`;
     case 'dns-answers':
       return `answered with ${failure.found} records, want ${failure.want}`;
+    case 'dns-truncated':
+      return `answered with more records than a datagram holds, and what is wanted is not among the ${failure.found} in it; check a name with fewer`;
     case 'dns-wrong-answer':
       return `answered ${failure.found}, want ${failure.want}`;
     case 'wrong-reply':

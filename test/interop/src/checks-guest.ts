@@ -24,7 +24,7 @@ execFileSync(
   'openssl',
   [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
-    ...['-subj', '/CN=w.example', '-addext', 'subjectAltName=DNS:w.example'],
+    ...['-subj', '/CN=www.example', '-addext', 'subjectAltName=DNS:www.example'],
     ...['-keyout', join(DIRECTORY, 'key'), '-out', join(DIRECTORY, 'certificate')],
   ],
   { stdio: 'ignore' },

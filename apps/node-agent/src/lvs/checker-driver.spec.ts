@@ -96,6 +96,7 @@ function firstRun(settings: ScheduledCheckSettings): Promise<string> {
         driver.stop();
         resolve(result);
       },
+      notRun: (reason) => resolve(`not run: ${reason}`),
       verdict: () => undefined,
       weight: () => undefined,
     });

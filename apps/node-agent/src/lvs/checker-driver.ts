@@ -20,6 +20,8 @@ const LONGEST_TIMEOUT_MS = 0x7fffffff;
 export interface CheckerListener {
   /** A run has ended; `first` when it is the first one. */
   ran(success: boolean, result: string, first: boolean): void;
+  /** A run could not be made for a reason of this node's. */
+  notRun(reason: string): void;
   verdict(up: boolean, reason: string): void;
   weight(effect: WeightEffect): void;
 }
@@ -90,6 +92,12 @@ export class CheckerDriver {
         case 'kill':
           if (this.#script?.attempt === output.attempt) this.#script.running?.kill(output.signal);
           break;
+        case 'abandon':
+          if (this.#script?.attempt === output.attempt) this.#script.running?.abandon();
+          break;
+        case 'not-run':
+          this.#listener.notRun(output.reason);
+          break;
         case 'ran':
           this.#listener.ran(output.success, output.result, output.first);
           break;
@@ -129,6 +137,7 @@ export class CheckerDriver {
       trailers: (fields) => this.#handle({ kind: 'trailers', attempt, fields }),
       closed: () => this.#handle({ kind: 'closed', attempt }),
       error: (reason) => this.#handle({ kind: 'error', attempt, reason }),
+      unable: (reason) => this.#handle({ kind: 'unable', attempt, reason }),
     });
   }
 
@@ -137,7 +146,7 @@ export class CheckerDriver {
     const { argv, user, secure } = this.settings;
     const command = { argv, secure, user: user?.user ?? null, group: user?.group ?? null };
     const running = startScript(command, (end) => {
-      if ('reason' in end) this.#handle({ kind: 'error', attempt, reason: end.reason });
+      if ('reason' in end) this.#handle({ kind: end.local ? 'unable' : 'error', attempt, reason: end.reason });
       else this.#handle({ kind: 'exited', attempt, ...end });
     });
     this.#script = { attempt, running };

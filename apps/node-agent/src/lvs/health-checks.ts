@@ -37,7 +37,9 @@ export class HealthChecks {
   readonly #sessions: BfdSessions;
   #patients = new Map<string, Patient>();
   #checks = new Map<string, SharedCheck>();
-  #resting: ReadonlySet<string> = new Set();
+  /** Runs that were not made since that was last said. */
+  #notRun = 0;
+  #saidNotRunAt = -Infinity;
 
   constructor(listener: HealthListener, sessions: BfdSessions, log: Log) {
     this.#listener = listener;
@@ -92,12 +94,10 @@ export class HealthChecks {
     }
     for (const { driver } of fresh) driver.start();
     for (const patient of changed) patient.settle('its checks were changed in the configuration');
-    this.rest(this.#resting);
   }
 
-  /** The checks of these services rest (`ha_suspend`), except for those that others need too. */
+  /** The checks of these services rest (`ha_suspend`) with the verdicts that they have, but for those that others need too. */
   rest(services: ReadonlySet<string>): void {
-    this.#resting = services;
     for (const { driver, patients } of this.#checks.values()) {
       if ([...patients].every(({ service }) => services.has(service))) driver.suspend();
       else driver.resume();
@@ -116,6 +116,18 @@ export class HealthChecks {
     return [...checks].map(({ what, driver }) => ({ what, status: driver.status }));
   }
 
+  /** All checks meet it at once; one line says so. */
+  #sayNotRun(check: string, reason: string): void {
+    this.#notRun++;
+    if (performance.now() - this.#saidNotRunAt < SAY_EVERY_MS) return;
+    this.#log.error(
+      { check, reason, checks: this.#notRun },
+      `checks cannot be made, and the verdicts stay as they are: ${reason}`,
+    );
+    this.#notRun = 0;
+    this.#saidNotRunAt = performance.now();
+  }
+
   #newCheck(text: string, settings: CheckerSettings, up: boolean, fresh: SharedCheck[]): SharedCheck {
     const what = describeChecker(settings);
     const patients = new Set<Patient>();
@@ -129,6 +141,7 @@ export class HealthChecks {
             this.#listener.confirmedDown(service, server, `${what} ${result}`);
         this.#listener.ran();
       },
+      notRun: (reason) => this.#sayNotRun(what, reason),
       verdict: (_, reason) => {
         for (const patient of patients) patient.judge(`${what} ${reason}`);
       },
@@ -145,6 +158,9 @@ export class HealthChecks {
     return check;
   }
 }
+
+/** Between two lines of the log about checks that could not be made. */
+const SAY_EVERY_MS = 10_000;
 
 function patientKey(service: string, server: string): string {
   return `${service} ${server}`;

@@ -24,6 +24,7 @@ import { HealthChecks } from './health-checks.ts';
 import { KernelTable, NoIpvs } from './kernel-table.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Notifier } from './notifier.ts';
+import { withFilesRead } from './files-at-start.ts';
 import type { Owned, Ownership } from './ownership.ts';
 import { lvsCommandSchema, lvsSettingsSchema } from './schemas.ts';
 import { WallClock } from '../wall-clock.ts';
@@ -115,11 +116,12 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     const before = new Set(this.#balancer.states.map((state) => state.settings.key));
     this.#settings = settings;
     this.#notifier.configure(settings);
-    this.#feed({ kind: 'configure', settings });
+    this.#feed({ kind: 'configure', settings: withFilesRead(settings) });
     this.#tellOfNew(before, settings.notify?.initial === true);
     this.#feedOptions({ kind: 'configure', settings: settings.kernel });
+    this.#health.configure(settings, (service, server) => this.#balancer.isUp(service, server));
     this.#watchAddresses();
-    this.#configureHealth();
+    this.#rest();
     return undefined;
   }
 
@@ -337,7 +339,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 
   #watchAddresses(): void {
     const wanted = this.#settings?.virtualServers.some(({ haSuspend }) => haSuspend) === true;
-    if (wanted) this.#addresses ??= new LocalAddresses(() => this.#configureHealth());
+    if (wanted) this.#addresses ??= new LocalAddresses(() => this.#rest());
     else {
       this.#addresses?.close();
       this.#addresses = undefined;
@@ -345,17 +347,12 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   }
 
   /** The servers of a service whose address is elsewhere are not checked; they keep the state that they have. */
-  #configureHealth(): void {
-    const settings = this.#settings;
-    if (settings === undefined) return;
-    const virtualServers = settings.virtualServers.map((service) =>
-      this.#rests(service) ? { ...service, realServers: [] } : service,
+  #rest(): void {
+    const resting = (this.#settings?.virtualServers ?? []).filter(
+      ({ haSuspend, target }) =>
+        haSuspend && target.kind === 'address' && this.#addresses?.has(target.address) === false,
     );
-    this.#health.configure({ ...settings, virtualServers }, (service, server) => this.#balancer.isUp(service, server));
-  }
-
-  #rests({ haSuspend, target }: LvsSettings<CheckerSettings>['virtualServers'][number]): boolean {
-    return haSuspend && target.kind === 'address' && this.#addresses?.has(target.address) === false;
+    this.#health.rest(new Set(resting.map(({ key }) => key)));
   }
 }
 

@@ -60,7 +60,8 @@ export class WatchedFile {
   }
 }
 
-function numberIn(path: string): number {
+/** The number at the beginning of a file, or 0. */
+export function numberIn(path: string): number {
   let text: string;
   try {
     text = readFileSync(path, 'latin1').slice(0, LONGEST);

@@ -11,8 +11,21 @@ export interface Credentials {
 export const DEFAULT_USER = 'keepalived_script';
 const LOOK_UP_MS = 2_000;
 
+/** Scripts run again and again; the system's databases are asked no more often, since everything waits for their answer. */
+const KEPT_MS = 60_000;
+const kept = new Map<string, { readonly until: number; readonly credentials: Credentials | undefined }>();
+
 /** The numbers of a user and a group by name or number; the group of the user where none is named. Undefined: nobody knows them. */
 export function credentialsOf(user: string, group: string | null): Credentials | undefined {
+  const key = `${user}:${group ?? ''}`;
+  const known = kept.get(key);
+  if (known !== undefined && known.until > performance.now()) return known.credentials;
+  const credentials = lookUp(user, group);
+  kept.set(key, { until: performance.now() + KEPT_MS, credentials });
+  return credentials;
+}
+
+function lookUp(user: string, group: string | null): Credentials | undefined {
   const known = entryOf('passwd', user);
   const uid = known === undefined ? numberIn(user) : numberIn(known[2]);
   const gid = group === null ? numberIn(known?.[3]) : (numberIn(entryOf('group', group)?.[2]) ?? numberIn(group));

@@ -22,7 +22,20 @@ export interface RunningScript {
   readonly pid: number;
   /** Reaches the children of the program, too. */
   kill(signal: NodeJS.Signals): void;
+  /** SIGTERM, and SIGKILL if it has not ended soon. */
+  abandon(): void;
 }
+
+/** Why a program could not be started. */
+export interface ScriptRefusal {
+  readonly reason: string;
+  /** For want of a process, a descriptor or memory, which says nothing about the program. */
+  readonly local: boolean;
+}
+
+/** From SIGTERM to SIGKILL of a program that nobody waits for any more. */
+const ABANDON_MS = 2_000;
+const SHORTAGES: readonly unknown[] = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'];
 
 /** What could change the meaning of a program for the worse, as keepalived leaves it out. */
 const LEFT_OUT = ['IFS', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'NODE_OPTIONS'];
@@ -33,10 +46,10 @@ const LEFT_OUT = ['IFS', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'NODE_OPTIONS'];
  */
 export function startScript(
   command: ScriptCommand,
-  ended: (end: ScriptEnd | { readonly reason: string }) => void,
+  ended: (end: ScriptEnd | ScriptRefusal) => void,
 ): RunningScript | undefined {
-  const refuse = (reason: string) => {
-    setImmediate(() => ended({ reason }));
+  const refuse = (reason: string, local = false) => {
+    setImmediate(() => ended({ reason, local }));
     return undefined;
   };
   const program = programOf(command.argv[0] ?? '');
@@ -62,18 +75,30 @@ export function startScript(
       ...(who.gid === undefined ? {} : { gid: who.gid }),
     });
   } catch (error) {
-    return refuse(`cannot be run: ${errorText(error)}`);
+    return refuse(`cannot be run: ${errorText(error)}`, isShortage(error));
   }
   let over = false;
   const end = (result: Parameters<typeof ended>[0]) => {
     if (!over) ended(result);
     over = true;
   };
-  child.once('error', (error) => end({ reason: `cannot be run: ${error.message}` }));
+  child.once('error', (error) => end({ reason: `cannot be run: ${error.message}`, local: isShortage(error) }));
   child.once('exit', (status, signal) => end({ status, signal }));
   const { pid } = child;
   if (pid === undefined) return undefined;
-  return { pid, kill: (signal) => killGroup(pid, signal) };
+  return {
+    pid,
+    kill: (signal) => killGroup(pid, signal),
+    abandon() {
+      killGroup(pid, 'SIGTERM');
+      const timer = setTimeout(() => killGroup(pid, 'SIGKILL'), ABANDON_MS).unref();
+      child.once('exit', () => clearTimeout(timer));
+    },
+  };
+}
+
+function isShortage(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && SHORTAGES.includes(error.code);
 }
 
 function killGroup(pid: number, signal: NodeJS.Signals): void {

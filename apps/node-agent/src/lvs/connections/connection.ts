@@ -10,6 +10,8 @@ export interface ConnectionListener {
   closed(): void;
   /** Words, to follow the name of what was asked. */
   error(reason: string): void;
+  /** The same for want of something on this node, whatever the server does. */
+  unable(reason: string): void;
 }
 
 /** A connection to a real server that is being checked, from its first step on. */

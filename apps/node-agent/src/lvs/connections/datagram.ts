@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { ConnectionSettings } from '@keepfleet/health';
 import { DatagramSocket, isLinuxError } from '@keepfleet/linux';
 import type { Connection, ConnectionListener } from './connection.ts';
-import { connectFailure } from './failure.ts';
+import { tellFailure } from './failure.ts';
 import { endsOf } from './source.ts';
 
 const PING_RANGE = '/proc/sys/net/ipv4/ping_group_range';
@@ -15,7 +15,7 @@ export function openDatagrams(
 ): Connection {
   let socket: DatagramSocket | undefined;
   let closed = false;
-  const fail = (error: unknown) => listener.error(connectFailure(error));
+  const fail = (error: unknown) => tellFailure(listener, error);
   // In a task of its own, as other connections are told too.
   setImmediate(() => {
     if (closed) return;

@@ -1,5 +1,6 @@
 import { isLinuxError } from '@keepfleet/linux';
 import { errorText } from '../../error-text.ts';
+import type { ConnectionListener } from './connection.ts';
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refused the connection',
@@ -10,7 +11,6 @@ const reasons: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot be asked from the bindto address: this node does not have it',
   EADDRINUSE: 'cannot be asked from bind_port: it is in use',
   ENODEV: 'cannot be asked through bind_if: this node has no such interface',
-  EMFILE: 'cannot be asked: this process has no descriptor left; raise its limit (LimitNOFILE)',
   CERT_HAS_EXPIRED: 'has a certificate that has expired',
   CERT_NOT_YET_VALID: 'has a certificate that is not valid yet',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'has a certificate that only itself has signed; name its authority with tls_ca',
@@ -21,9 +21,32 @@ const reasons: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS',
 };
 
+const shortages: Readonly<Record<string, string>> = {
+  EMFILE: 'this process has no descriptor left; raise its limit (LimitNOFILE)',
+  ENFILE: 'this node has no descriptor left; raise fs.file-max, and see what has so many open',
+  ENOBUFS: 'this node has no memory left for sockets',
+  ENOMEM: 'this node has no memory left',
+};
+
+/** What this node is out of, where that is why; undefined for every other error. */
+export function shortage(error: unknown): string | undefined {
+  return shortages[codeOf(error)];
+}
+
+/** Tells why a server could not be asked. */
+export function tellFailure(listener: Pick<ConnectionListener, 'error' | 'unable'>, error: unknown): void {
+  const lacking = shortage(error);
+  if (lacking === undefined) listener.error(connectFailure(error));
+  else listener.unable(lacking);
+}
+
 /** Why a server could not be asked, to follow its name. */
 export function connectFailure(error: unknown): string {
-  const code = isLinuxError(error) || (error instanceof Error && 'code' in error) ? String(error.code) : '';
+  const code = codeOf(error);
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `has a certificate of another name: ${errorText(error)}`;
   return reasons[code] ?? `cannot be asked: ${errorText(error)}`;
+}
+
+function codeOf(error: unknown): string {
+  return isLinuxError(error) || (error instanceof Error && 'code' in error) ? String(error.code) : '';
 }

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, connect } from 'node:http2';
 import type { ConnectionSettings, HeaderFields, TlsSettings } from '@keepfleet/health';
 import type { Connection, ConnectionListener } from './connection.ts';
-import { connectFailure } from './failure.ts';
+import { connectFailure, tellFailure } from './failure.ts';
 import { openSocket } from './stream.ts';
 
 /** Octets of header fields that an answer may have. */
@@ -20,7 +20,7 @@ export function openHttp2(
     if (!closed) what();
   };
   const opening = openSocket(settings, tls, ['h2'], (outcome) => {
-    if ('reason' in outcome) return listener.error(outcome.reason);
+    if ('error' in outcome) return tellFailure(listener, outcome.error);
     const { socket } = outcome;
     if ('alpnProtocol' in socket && socket.alpnProtocol !== 'h2')
       return listener.error('does not speak HTTP/2: it did not choose it in the TLS handshake');

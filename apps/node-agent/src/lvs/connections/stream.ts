@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionSettings, TlsSettings } from '@keepfleet/health';
 import { beginTcp, tcpStream } from '@keepfleet/linux';
 import type { Connection, ConnectionListener } from './connection.ts';
-import { connectFailure } from './failure.ts';
+import { connectFailure, tellFailure } from './failure.ts';
 import { endsOf } from './source.ts';
 import { overTls } from './tls.ts';
 
@@ -14,11 +14,11 @@ export function openSocket(
   settings: ConnectionSettings,
   tls: TlsSettings | null,
   protocols: readonly string[],
-  done: (outcome: { readonly socket: Socket } | { readonly reason: string }) => void,
+  done: (outcome: { readonly socket: Socket } | { readonly error: unknown }) => void,
 ): { close(): void } {
   let socket: Socket | undefined;
   const tried = beginTcp(endsOf(settings), (outcome) => {
-    if ('error' in outcome) return done({ reason: connectFailure(outcome.error) });
+    if ('error' in outcome) return done(outcome);
     const plain = tcpStream(outcome.fd);
     socket = plain;
     if (tls === null) return done({ socket: plain });
@@ -27,13 +27,13 @@ export function openSocket(
     try {
       const secure = overTls(plain, tls, settings.address, protocols);
       socket = secure;
-      secure.once('error', (error) => done({ reason: connectFailure(error) }));
+      secure.once('error', (error) => done({ error }));
       secure.once('secureConnect', () => {
         secure.removeAllListeners('error');
         done({ socket: secure });
       });
     } catch (error) {
-      done({ reason: connectFailure(error) });
+      done({ error });
     }
   });
   return {
@@ -55,7 +55,7 @@ export function openStream(
 ): Connection {
   let stream: Socket | undefined;
   const opening = openSocket(settings, tls, [], (outcome) => {
-    if ('reason' in outcome) return listener.error(outcome.reason);
+    if ('error' in outcome) return tellFailure(listener, outcome.error);
     const { socket } = outcome;
     stream = socket;
     socket.on('data', (bytes: Buffer) => listener.data(bytes));
