@@ -39,14 +39,14 @@ export type SessionOutput =
 export type SessionProblem =
   | { readonly kind: 'connect-failed'; readonly reason: string }
   | { readonly kind: 'connection-lost'; readonly reason: string }
-  | { readonly kind: 'timeout'; readonly waitingFor: 'connection' | 'open' | 'register' | 'ping' }
+  | { readonly kind: 'timeout'; readonly waitingFor: 'connection' | 'open' | 'register' | 'ping' | 'notify' }
   /** The master does not want the session, or not this subtree. */
   | {
       readonly kind: 'refused';
       readonly request: 'open' | 'register' | 'ping' | 'notify' | 'add-agent-caps';
       readonly error: string;
     }
-  /** Too many notifications wait for the master; the oldest was given up. */
+  /** Given up: the oldest of too many, or one that the master did not answer on three connections. */
   | { readonly kind: 'notification-dropped' }
   | { readonly kind: 'closed-by-master'; readonly reason: number }
   /** The stream is lost; the connection was given up. */

@@ -1,11 +1,21 @@
 import { type Instant, type Machine, after, earliest, seconds } from '@keepfleet/machine';
-import { type Variables, answerRead } from './answers.ts';
+import type { Variables } from './answers.ts';
 import { Framer } from './framer.ts';
 import { bytesOf, hexOf } from './hex.ts';
+import { MasterRequests, responseOf } from './master-requests.ts';
 import type { SessionInput, SessionOutput, SessionProblem, SessionSettings, SessionSnapshot } from './messages.ts';
 import { NotifyQueue } from './notify-queue.ts';
 import { oid } from './oid.ts';
-import { CLOSE_REASON, type Pdu, type PduBody, type PduHeader, decodePdu, encodePdu, isResponse } from './packet.ts';
+import {
+  CLOSE_REASON,
+  type Pdu,
+  type PduBody,
+  type PduError,
+  type PduHeader,
+  decodePdu,
+  encodePdu,
+  isResponse,
+} from './packet.ts';
 import {
   HANDSHAKE_TIMEOUT,
   PING_AFTER,
@@ -17,7 +27,7 @@ import {
 } from './session-state.ts';
 import { type Checks, type Step, Transactions } from './transactions.ts';
 import { utf8Bytes } from './utf8.ts';
-import { ERROR_STATUS, type ErrorStatus, type VarBind, errorStatusText } from './value.ts';
+import { ERROR_STATUS, errorStatusText } from './value.ts';
 
 const MAX_DESCRIPTION = 255;
 
@@ -28,9 +38,8 @@ const MAX_DESCRIPTION = 255;
  */
 export class AgentXSession implements Machine<SessionInput, SessionOutput> {
   readonly #settings: SessionSettings;
-  readonly #variables: Variables;
   readonly #transactions: Transactions;
-  readonly #requests: Record<string, number> = {};
+  readonly #requests: MasterRequests;
   readonly #problems: Record<string, number> = {};
   #state: State = { kind: 'stopped' };
   #framer = new Framer();
@@ -38,7 +47,6 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
   /** Attempts since the session was last in service. */
   #attempts = 0;
   #sessions = 0;
-  #variablesAnswered = 0;
   #lastProblem: SessionProblem | null = null;
   #outputs: SessionOutput[] = [];
   readonly #notify = new NotifyQueue();
@@ -48,8 +56,8 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
 
   constructor(settings: SessionSettings, mib: Variables & Checks) {
     this.#settings = settings;
-    this.#variables = mib;
     this.#transactions = new Transactions(mib, seconds(Math.max(settings.timeout - 1, 1)));
+    this.#requests = new MasterRequests(mib, this.#transactions);
   }
 
   handle(input: SessionInput, now: Instant): readonly SessionOutput[] {
@@ -82,7 +90,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
         break;
       case 'notify':
         if (!this.#notify.push(input.varBinds)) this.#report({ kind: 'notification-dropped' });
-        this.#sendNotifications();
+        this.#sendNotifications(now);
         break;
     }
     return this.#outputs;
@@ -108,6 +116,10 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
         if (state.deadline <= now) this.#giveUp({ kind: 'timeout', waitingFor: 'register' }, now);
         break;
       case 'serving':
+        if (this.#notify.deadline !== undefined && this.#notify.deadline <= now) {
+          this.#giveUp({ kind: 'timeout', waitingFor: 'notify' }, now);
+          break;
+        }
         if (state.ping !== null) {
           if (state.ping.deadline <= now) this.#giveUp({ kind: 'timeout', waitingFor: 'ping' }, now);
         } else if (state.pingAt <= now) {
@@ -121,7 +133,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
   }
 
   nextDeadline(): Instant | undefined {
-    return earliest(deadlineOf(this.#state), this.#transactions.nextDeadline());
+    return earliest(deadlineOf(this.#state), this.#transactions.nextDeadline(), this.#notify.deadline);
   }
 
   snapshot(): SessionSnapshot {
@@ -134,8 +146,8 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
       notificationsQueued: this.#notify.length,
       counters: {
         sessions: this.#sessions,
-        requests: { ...this.#requests },
-        variables: this.#variablesAnswered,
+        requests: { ...this.#requests.counts },
+        variables: this.#requests.variables,
         setsAccepted: accepted,
         setsRefused: refused,
         setsUndone: undone,
@@ -208,7 +220,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
       });
       this.#asked.set(packetId, { kind: 'add-agent-caps', subtree: id });
     }
-    this.#sendNotifications();
+    this.#sendNotifications(now);
   }
 
   /** The master says no to one subtree: the others are of use without it, but none at all is no session. */
@@ -229,24 +241,26 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
 
   #registerAgain(now: Instant): void {
     if (this.#state.kind !== 'serving') return;
+    // Those that were never answered wait no more.
+    for (const [packetId, { kind }] of this.#asked) if (kind === 'register') this.#asked.delete(packetId);
     for (const subtree of this.#refused) {
       this.#asked.set(this.#sendRegister(this.#state.sessionId, subtree), { kind: 'register', subtree });
     }
     this.#state = { ...this.#state, registerAt: after(now, REGISTER_AGAIN_AFTER) };
   }
 
-  #sendNotifications(): void {
+  #sendNotifications(now: Instant): void {
     const state = this.#state;
     if (state.kind !== 'serving') return;
-    this.#notify.advance((varBinds) => this.#send(state.sessionId, { kind: 'notify', context: null, varBinds }));
+    this.#notify.advance((varBinds) => this.#send(state.sessionId, { kind: 'notify', context: null, varBinds }), now);
   }
 
   /** An answer to what the session does not wait for; false when it is to nothing that was asked. */
-  #answered(pdu: Pdu & { kind: 'response' }): boolean {
+  #answered(pdu: Pdu & { kind: 'response' }, now: Instant): boolean {
     const error = pdu.error === ERROR_STATUS['no-error'] ? undefined : errorStatusText(pdu.error);
     if (this.#notify.answered(pdu.packetId)) {
       if (error !== undefined) this.#report({ kind: 'refused', request: 'notify', error });
-      this.#sendNotifications();
+      this.#sendNotifications(now);
       return true;
     }
     const asked = this.#asked.get(pdu.packetId);
@@ -279,7 +293,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
     for (const bytesOfPdu of pdus) {
       const pdu = decodePdu(bytesOfPdu);
       if (pdu.ok) this.#receivePdu(pdu.value, now);
-      else this.#refusePdu(bytesOfPdu, pdu.error.kind, pdu.error.header);
+      else this.#refusePdu(bytesOfPdu, pdu.error);
       if (!this.#connected()) return;
     }
     if (error !== null) this.#giveUp({ kind: 'bad-stream', error }, now);
@@ -319,7 +333,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
         this.#state = { ...state, pingAt: after(now, PING_AFTER) };
         if (pdu.kind !== 'response') this.#answer(pdu, state.sessionId, now);
         else if (pdu.packetId !== state.ping?.packetId) {
-          if (!this.#answered(pdu)) this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
+          if (!this.#answered(pdu, now)) this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
         } else if (pdu.error !== ERROR_STATUS['no-error']) {
           this.#giveUp({ kind: 'refused', request: 'ping', error: errorStatusText(pdu.error) }, now);
         } else this.#state = { ...state, pingAt: after(now, PING_AFTER), ping: null };
@@ -327,81 +341,37 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
     }
   }
 
-  #answer(pdu: Pdu, sessionId: number, now: Instant): void {
-    this.#requests[pdu.kind] = (this.#requests[pdu.kind] ?? 0) + 1;
-    if (pdu.sessionId !== sessionId) {
-      this.#report({ kind: 'wrong-session', sessionId: pdu.sessionId });
-      if (pdu.kind !== 'cleanup-set') this.#reply(pdu, 'not-open');
-      return;
-    }
-    if ('context' in pdu && pdu.context !== null) {
-      this.#reply(pdu, 'unsupported-context');
-      return;
-    }
-    const read = answerRead(this.#variables, pdu);
-    if (read !== undefined) {
-      this.#replyValues(pdu, read);
-      return;
-    }
-    switch (pdu.kind) {
-      case 'test-set':
-        this.#carryOut(this.#transactions.test(pdu, pdu.varBinds, now));
-        return;
-      case 'commit-set':
-        this.#carryOut(this.#transactions.commit(pdu, now));
-        return;
-      case 'undo-set':
-        this.#carryOut(this.#transactions.undo(pdu, now));
-        return;
-      case 'cleanup-set':
-        this.#carryOut(this.#transactions.cleanup(pdu));
-        return;
-      default:
-        // Only a sub-agent asks these.
-        this.#report({ kind: 'unexpected-pdu', pdu: pdu.kind });
-        this.#reply(pdu, 'processing-error');
-        return;
-    }
+  /** RFC 2741 section 7.2.2: what cannot be parsed is answered so; an answer never is. */
+  #refusePdu(bytes: Uint8Array, { kind, header }: PduError): void {
+    this.#report({ kind: 'bad-pdu', error: kind });
+    if (header !== null && !isResponse(bytes)) this.#write(header, responseOf('parse-error'));
   }
 
-  /** RFC 2741 section 7.2.2: what cannot be parsed is answered so; an answer never is. */
-  #refusePdu(
-    bytes: Uint8Array,
-    error: Extract<SessionProblem, { kind: 'bad-pdu' }>['error'],
-    to: PduHeader | null,
-  ): void {
-    this.#report({ kind: 'bad-pdu', error });
-    if (to !== null && !isResponse(bytes)) this.#reply(to, 'parse-error');
+  #answer(pdu: Pdu, sessionId: number, now: Instant): void {
+    const answer = this.#requests.answer(pdu, sessionId, now);
+    if (answer.response !== undefined) this.#write(pdu, answer.response);
+    this.#carryOut(answer);
   }
 
   #carryOut({ reply, outputs }: Step): void {
-    if (reply !== undefined && this.#connected()) this.#reply(reply.to, reply.error, reply.index);
+    if (reply !== undefined && this.#connected()) this.#write(reply.to, responseOf(reply.error, reply.index));
     for (const output of outputs) {
       if (output.kind === 'problem') this.#report(output.problem);
       else this.#outputs.push(output);
     }
   }
 
-  #reply(to: PduHeader, error: ErrorStatus, index = 0): void {
-    this.#respond(to, { kind: 'response', sysUpTime: 0, error: ERROR_STATUS[error], index, varBinds: [] });
-  }
-
-  #replyValues(to: PduHeader, varBinds: readonly VarBind[]): void {
-    this.#variablesAnswered += varBinds.length;
-    this.#respond(to, { kind: 'response', sysUpTime: 0, error: ERROR_STATUS['no-error'], index: 0, varBinds });
-  }
-
-  #respond({ sessionId, transactionId, packetId, networkOrder }: PduHeader, body: PduBody): void {
-    const pdu = encodePdu({ sessionId, transactionId, packetId, networkOrder, ...body });
-    this.#outputs.push({ kind: 'send', data: hexOf(pdu) });
-  }
-
   /** Gives the packet id, which the answer will carry. */
   #send(sessionId: number, body: PduBody): number {
     this.#packetId = (this.#packetId + 1) >>> 0;
     const packetId = this.#packetId;
-    this.#respond({ sessionId, transactionId: 0, packetId, networkOrder: true }, body);
+    this.#write({ sessionId, transactionId: 0, packetId, networkOrder: true }, body);
     return packetId;
+  }
+
+  #write({ sessionId, transactionId, packetId, networkOrder }: PduHeader, body: PduBody): void {
+    const pdu = encodePdu({ sessionId, transactionId, packetId, networkOrder, ...body });
+    this.#outputs.push({ kind: 'send', data: hexOf(pdu) });
   }
 
   #giveUp(problem: SessionProblem, now: Instant): void {
@@ -411,7 +381,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
 
   #fail(problem: SessionProblem, now: Instant): void {
     this.#report(problem);
-    this.#notify.disconnected();
+    if (!this.#notify.disconnected()) this.#report({ kind: 'notification-dropped' });
     this.#outputs.push(...this.#transactions.drop().outputs);
     this.#state = { kind: 'waiting', retryAt: after(now, pauseAfter(this.#attempts)) };
   }
