@@ -16,6 +16,12 @@ export interface Instances {
   readonly priority: number;
   /** Seconds until the second round of gratuitous ARP; default 5, as both programs have it. */
   readonly garpDelay?: number;
+  /** Asked through an snmpd that listens here; default: not asked. */
+  readonly snmp?: {
+    readonly socket: string;
+    /** So many addresses more, of the first instance, that are not advertised. */
+    readonly addresses: number;
+  };
 }
 
 const MOST_OF_FIRST = 150;
@@ -26,7 +32,8 @@ export function virtualAddress(n: number): string {
 }
 
 /** The same keepalived.conf for both programs. */
-function keepalivedConf({ count, version, advertMs, priority, garpDelay = 5 }: Instances): string {
+function keepalivedConf({ count, version, advertMs, priority, garpDelay = 5, snmp }: Instances): string {
+  const more = Array.from({ length: snmp?.addresses ?? 0 }, (_, i) => `    10.0.${i >> 8}.${i & 255}/32`);
   const instances = Array.from({ length: count }, (_, index) =>
     [
       `vrrp_instance VI_${index + 1} {`,
@@ -40,10 +47,13 @@ function keepalivedConf({ count, version, advertMs, priority, garpDelay = 5 }: I
       '  virtual_ipaddress {',
       `    ${virtualAddress(index + 1)}/24`,
       '  }',
+      ...(index === 0 && more.length > 0 ? ['  virtual_ipaddress_excluded {', ...more, '  }'] : []),
       '}',
     ].join('\n'),
   );
-  return `${instances.join('\n')}\n`;
+  const globals =
+    snmp === undefined ? [] : ['global_defs {', '  enable_snmp_vrrp', `  snmp_socket unix:${snmp.socket}`, '}'];
+  return `${[...globals, ...instances].join('\n')}\n`;
 }
 
 /** One of the two programs on a host, with files of its own. */
@@ -147,7 +157,8 @@ export class OurRouter extends Router {
   constructor(stand: Stand, host: Host, instances: Instances) {
     super(stand, host, instances);
     // No snmpd of this machine.
-    writeFileSync(this.file('agent.yaml'), `node: ${host}\nsnmp:\n  agentx: unix:${this.file('agentx')}\n`);
+    const socket = instances.snmp?.socket ?? this.file('agentx');
+    writeFileSync(this.file('agent.yaml'), `node: ${host}\nsnmp:\n  agentx: unix:${socket}\n`);
   }
 
   kill(): void {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -92,10 +92,6 @@ export class SnmpBenchStand {
       await once(child, 'exit');
       await this.stop(child);
     }
-  }
-
-  pidOf(file: string): number {
-    return Number(readFileSync(file, 'utf8'));
   }
 
   /** Asks for one variable all the time; the answer, when it is stopped, are the times that it took in ms. */

@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { measureLateness } from './snmp-lateness.ts';
 import { addressRows } from './snmp-rows.ts';
 import { ADDRESS_TABLE, COLUMNS, SnmpBenchStand } from './snmp-stand.ts';
 import { type Measure, percentile } from './table.ts';
@@ -15,49 +17,52 @@ interface Walked {
   readonly single: number;
   /** Processor time of the agent for one variable of the bulk walk, µs. */
   readonly cost: number;
+  /** Of snmpd: a million divided by it is what no sub-agent can get beyond. */
+  readonly masterCost: number;
   readonly getP99: number;
 }
 
-const NOTHING: Walked = { bulk: NaN, single: NaN, cost: NaN, getP99: NaN };
-const HEADS = ['bulk/s', 'walk/s', 'CPU µs', 'GET p99 ms'] as const;
-const cells = ({ bulk, single, cost, getP99 }: Walked) => [Math.round(bulk), Math.round(single), cost, getP99];
+const NOTHING: Walked = { bulk: NaN, single: NaN, cost: NaN, masterCost: NaN, getP99: NaN };
+const HEADS = ['bulk/s', 'walk/s', 'CPU µs', 'snmpd µs', 'GET p99 ms'] as const;
+const cells = ({ bulk, single, cost, masterCost, getP99 }: Walked) => [
+  Math.round(bulk),
+  Math.round(single),
+  cost,
+  masterCost,
+  getP99,
+];
 
 /** Walks of vrrpAddressTable, ours beside keepalived's through snmpd, and beside the npm package's agent without one. */
 export async function measureSnmp(progress: (text: string) => void): Promise<Measure[]> {
   const measures: Measure[] = [];
   const stand = new SnmpBenchStand();
   try {
-    await stand.snmpd();
-    for (const size of SIZES) {
-      progress(`snmp: ${size} variables through snmpd`);
-      const ours = await ofOurs(stand, size, '161');
-      const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofKeepalived(stand, size);
-      measures.push({
-        what: `snmp: ${size} variables through snmpd`,
-        columns: HEADS,
-        ours: cells(ours),
-        theirs: cells(theirs),
-      });
-    }
-    for (const size of SIZES) {
-      progress(`snmp: ${size} variables without snmpd`);
-      const ours = await ofOurs(stand, size, '1161');
-      const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofNpmAgent(stand, size);
-      measures.push({
-        what: `snmp: ${size} variables without snmpd`,
-        columns: HEADS,
-        ours: cells(ours),
-        theirs: cells(theirs),
-        peer: 'npm agent',
-      });
+    const master = (await stand.snmpd()).pid ?? 0;
+    for (const { how, peer, port, ofTheirs, masterPid } of [
+      { how: 'through snmpd', peer: 'keepalived', port: '161', ofTheirs: ofKeepalived, masterPid: master },
+      { how: 'without snmpd', peer: 'npm agent', port: '1161', ofTheirs: ofNpmAgent, masterPid: undefined },
+    ]) {
+      for (const size of SIZES) {
+        const what = `snmp: ${size} variables ${how}`;
+        progress(what);
+        const ours = await ofOurs(stand, size, port, masterPid);
+        const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofTheirs(stand, size, masterPid);
+        const withoutRatio = masterPid === undefined ? ['snmpd µs'] : [];
+        measures.push({ what, columns: HEADS, ours: cells(ours), theirs: cells(theirs), peer, withoutRatio });
+      }
     }
   } finally {
     await stand.close();
   }
-  return measures;
+  return [...measures, ...(await measureLateness(progress))];
 }
 
-async function ofOurs(stand: SnmpBenchStand, size: number, port: string): Promise<Walked> {
+async function ofOurs(
+  stand: SnmpBenchStand,
+  size: number,
+  port: string,
+  masterPid: number | undefined,
+): Promise<Walked> {
   const yaml = stand.file(
     'agent.yaml',
     `snmp:\n  enabled: ${port === '161'}\n${port === '161' ? '' : `  standalone: { listen: ["127.0.0.1:${port}"], communities: [{ name: public }] }\n`}`,
@@ -65,10 +70,10 @@ async function ofOurs(stand: SnmpBenchStand, size: number, port: string): Promis
   const socket = port === '161' ? `unix:${stand.master}` : '-';
   const child = stand.node('apps/node-agent/src/snmp/rows-server.ts', [socket, yaml, stand.path('engine')]);
   child.stdin?.write(`${JSON.stringify({ type: 'rows', rows: addressRows(size / COLUMNS) })}\n`);
-  return measured(stand, child, size, port);
+  return measured(stand, { child, size, port, pid: child.pid ?? 0, masterPid });
 }
 
-async function ofKeepalived(stand: SnmpBenchStand, size: number): Promise<Walked> {
+async function ofKeepalived(stand: SnmpBenchStand, size: number, masterPid: number | undefined): Promise<Walked> {
   const addresses = Array.from({ length: size / COLUMNS }, (_, i) => `    10.0.${i >> 8}.${i & 255}/32 dev lan0`);
   const conf = stand.file(
     'keepalived.conf',
@@ -79,21 +84,27 @@ vrrp_instance VI_1 {\n state MASTER\n interface lan0\n virtual_router_id 51\n pr
   const words = ['-n', '-l', '-P', '-f', conf, '-p', stand.path('pid'), '-r', stand.path('vpid')];
   const child = stand.start('keepalived', words);
   // The agent is the child of the process that was started.
-  return measured(stand, child, size, '161', stand.path('vpid'));
+  await stand.until('keepalived has its child', () => existsSync(stand.path('vpid')));
+  const pid = Number(readFileSync(stand.path('vpid'), 'utf8'));
+  return measured(stand, { child, size, port: '161', pid, masterPid });
 }
 
 async function ofNpmAgent(stand: SnmpBenchStand, size: number): Promise<Walked> {
   const child = stand.node('test/bench/src/snmp-npm-agent-main.ts', ['1161', String(size / COLUMNS)]);
-  return measured(stand, child, size, '1161');
+  return measured(stand, { child, size, port: '1161', pid: child.pid ?? 0, masterPid: undefined });
 }
 
-async function measured(
-  stand: SnmpBenchStand,
-  child: ChildProcess,
-  size: number,
-  port: string,
-  pidFile?: string,
-): Promise<Walked> {
+interface Served {
+  readonly child: ChildProcess;
+  readonly size: number;
+  readonly port: string;
+  /** Of the agent, which may be a child of the process that was started. */
+  readonly pid: number;
+  /** Of snmpd, where it is between. */
+  readonly masterPid: number | undefined;
+}
+
+async function measured(stand: SnmpBenchStand, { child, size, port, pid, masterPid }: Served): Promise<Walked> {
   // Nothing of what it prints is of interest.
   child.stdout?.resume();
   const least = Math.floor(size / COLUMNS) * COLUMNS;
@@ -103,21 +114,21 @@ async function measured(
     whole = stand.walk(port, ADDRESS_TABLE, 'snmpbulkwalk', ['-Cr50'], 2).lines;
     return whole >= least;
   });
-  const pid = pidFile === undefined ? (child.pid ?? 0) : stand.pidOf(pidFile);
   const times = Math.ceil(LEAST / whole);
   const rate = (tool: string, options: readonly string[]) => {
     let seconds = 0;
     for (let i = 0; i < times; i++) seconds += stand.walk(port, ADDRESS_TABLE, tool, options).seconds;
     return (whole * times) / seconds;
   };
-  const before = processorSeconds(pid);
+  const used = () => [pid, masterPid].map((one) => (one === undefined ? NaN : processorSeconds(one)));
+  const before = used();
   const bulk = rate('snmpbulkwalk', ['-Cr50']);
-  const cost = ((processorSeconds(pid) - before) * 1e6) / (whole * times);
+  const [cost = NaN, masterCost = NaN] = used().map((now, i) => ((now - (before[i] ?? NaN)) * 1e6) / (whole * times));
   const single = rate('snmpwalk', []);
   const getter = stand.getter(port);
   await stand.walkBeside(port, ADDRESS_TABLE, times);
   const gets = await getter.stop();
   await stand.stop(child);
   await stand.until('it has left', () => stand.walk(port, ADDRESS_TABLE, 'snmpbulkwalk', [], 1).lines === 0);
-  return { bulk, single, cost, getP99: percentile(gets, 99) };
+  return { bulk, single, cost, masterCost, getP99: percentile(gets, 99) };
 }
