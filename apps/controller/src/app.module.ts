@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Logger } from 'pino';
 import type { Clock } from './common/clock.ts';
+import { ClockWatch } from './common/clock-watch.ts';
 import { CLOCK, DATABASE, LOG, OPTIONS } from './common/tokens.ts';
 import { EventLog } from './events/event-log.ts';
 import { EventRepository } from './events/event.repository.ts';
@@ -54,7 +55,7 @@ export class AppModule {
       providers: [
         { provide: OPTIONS, useValue: given.options },
         { provide: DATABASE, useValue: given.database },
-        { provide: CLOCK, useValue: given.clock },
+        { provide: CLOCK, useValue: new ClockWatch(given.clock, given.log) },
         { provide: LOG, useValue: given.log },
         { provide: APP_FILTER, useClass: ProblemFilter },
         AgentLink,

@@ -45,7 +45,7 @@ export class EventLog {
   constructor(
     @Inject(EventRepository) repository: EventRepository,
     @Inject(CLOCK) clock: Clock,
-    @Inject(OPTIONS) options: Options,
+    @Inject(OPTIONS) options: Pick<Options, 'keepEvents'>,
   ) {
     this.#repository = repository;
     this.#clock = clock;

@@ -1,5 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ClockWatch } from '../common/clock-watch.ts';
 import { Signal } from '../common/signal.ts';
+import { CLOCK } from '../common/tokens.ts';
 import { shiftedRecord, type NodeRecord } from './node-record.ts';
 
 /** The fleet as the streams tell it: in memory only, because a kept state would be an old one. */
@@ -7,6 +9,10 @@ import { shiftedRecord, type NodeRecord } from './node-record.ts';
 export class FleetState {
   readonly changes = new Signal();
   readonly #records = new Map<string, NodeRecord>();
+
+  constructor(@Inject(CLOCK) clock: ClockWatch) {
+    clock.subscribe((ms) => this.#shift(ms));
+  }
 
   records(): NodeRecord[] {
     return [...this.#records.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -28,7 +34,7 @@ export class FleetState {
   }
 
   /** The clock was set by so much: what is known keeps its age. */
-  shift(ms: number): void {
+  #shift(ms: number): void {
     for (const record of this.#records.values()) this.#records.set(record.name, shiftedRecord(record, ms));
     this.changes.raise();
   }

@@ -35,7 +35,8 @@ export class GossipService {
   }
 
   members(): gossip.ListMembersResponse {
-    const members = memberRows(this.#state.records(), this.#clock.now());
+    const now = this.#clock.now();
+    const members = memberRows(this.#state.records(), now);
     return { source: 'controller', members, health: 0, queued: 0, encrypted: false, counters: {} };
   }
 

@@ -27,8 +27,6 @@ import { readHello, readMessage } from './intake.ts';
 type Call = ServerDuplexStream<agent.AgentMessage, agent.ControllerMessage>;
 
 const HELLO_TIMEOUT_MS = 10_000;
-/** Wall clock and monotonic clock apart by more than this between two looks: the wall clock was set. */
-const CLOCK_STEP_MS = 500;
 
 /** One open stream of one node. */
 interface Session {
@@ -59,7 +57,6 @@ export class AgentLink {
   #lastId = 0;
   #watch: NodeJS.Timeout | undefined;
   #lastLook = 0;
-  #lastTime = 0;
   #closing = false;
   #rejected = 0;
 
@@ -92,7 +89,6 @@ export class AgentLink {
   start(): void {
     const period = this.#options.heartbeatMs / 2;
     this.#lastLook = performance.now();
-    this.#lastTime = this.#clock.now().getTime();
     this.#watch = setInterval(() => this.#dropSilent(period), period);
   }
 
@@ -154,16 +150,16 @@ export class AgentLink {
       return this.#reject(call, `the certificate is for "${certificate}", so it cannot speak for "${node}"`, node);
     }
     const acknowledged = await this.#events.through(node, epoch);
+    const at = this.#clock.now();
     const before = this.#state.record(node);
     const replaced = this.#sessions.get(node);
-    const at = this.#clock.now();
     this.#lastId += 1;
     const session: Session = {
       id: this.#lastId,
       node,
       epoch,
       call,
-      send: (command) => call.write({ body: { $case: 'command', value: command } }),
+      send: (command) => call.write({ body: { $case: 'command', value: this.#byItsClock(node, command) } }),
       expected: acknowledged + 1,
       ended: undefined,
     };
@@ -196,6 +192,14 @@ export class AgentLink {
     });
     if (this.#sessions.get(node) === session) this.#desk.nodeConnected(node, session.send);
     return session;
+  }
+
+  /** The node holds a deadline against its own clock, which may be wrong by more than the deadline is away. */
+  #byItsClock(node: string, command: agent.Command): agent.Command {
+    const { deadline } = command;
+    if (deadline === undefined) return command;
+    const skewMs = this.#state.record(node)?.skewMs ?? 0;
+    return { ...command, deadline: new Date(deadline.getTime() + skewMs) };
   }
 
   async #noteArrival(session: Session, replaced: Session | undefined, lastEpoch: string | undefined): Promise<void> {
@@ -334,16 +338,10 @@ export class AgentLink {
   }
 
   #dropSilent(period: number): void {
-    const now = this.#clock.now();
     const look = performance.now();
     const passed = look - this.#lastLook;
-    const set = now.getTime() - this.#lastTime - passed;
     this.#lastLook = look;
-    this.#lastTime = now.getTime();
-    if (Math.abs(set) > CLOCK_STEP_MS) {
-      this.#log.warn({ milliseconds: Math.round(set) }, 'the clock of this machine was set; ages are kept');
-      this.#state.shift(set);
-    }
+    const now = this.#clock.now();
     // This process slept: what agents sent meanwhile still waits to be read, so their silence is not known yet.
     if (passed > 2 * period) return;
     for (const session of this.#sessions.values()) {

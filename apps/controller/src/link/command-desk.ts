@@ -1,31 +1,30 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { agent } from '@keepfleet/rpc';
-import type { Clock } from '../common/clock.ts';
+import type { ClockWatch } from '../common/clock-watch.ts';
 import { Signal } from '../common/signal.ts';
 import { CLOCK } from '../common/tokens.ts';
 
 interface Entry {
   readonly node: string;
-  readonly command: agent.Command;
+  command: agent.Command;
   result: agent.CommandResult | undefined;
 }
 
 type Send = (command: agent.Command) => void;
 
 /**
- * Commands on their way to nodes. A command without a result is sent again whenever its node connects, until its
- * deadline; agents answer an id that they carried out already with the same result.
+ * Commands on their way to nodes. A command without a result is sent again whenever its node connects, until whoever
+ * submitted it forgets it; agents answer an id that they carried out already with the same result.
  */
 @Injectable()
 export class CommandDesk {
   /** A result came. */
   readonly changes = new Signal();
-  readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #nodes = new Map<string, Send>();
 
-  constructor(@Inject(CLOCK) clock: Clock) {
-    this.#clock = clock;
+  constructor(@Inject(CLOCK) clock: ClockWatch) {
+    clock.subscribe((ms) => this.#shift(ms));
   }
 
   /** Sends the command if its node is there, else as soon as it is. An id that is known already changes nothing. */
@@ -46,12 +45,8 @@ export class CommandDesk {
 
   nodeConnected(node: string, send: Send): void {
     this.#nodes.set(node, send);
-    const now = this.#clock.now();
-    for (const entry of this.#entries.values()) {
-      if (entry.node !== node || entry.result !== undefined) continue;
-      if (entry.command.deadline !== undefined && entry.command.deadline <= now) continue;
-      send(entry.command);
-    }
+    for (const entry of this.#entries.values())
+      if (entry.node === node && entry.result === undefined) send(entry.command);
   }
 
   /** The stream that sent so is gone; a newer one of the same node stays. */
@@ -65,5 +60,12 @@ export class CommandDesk {
     if (entry?.node !== node || entry.result !== undefined) return;
     entry.result = result;
     this.changes.raise();
+  }
+
+  #shift(ms: number): void {
+    for (const entry of this.#entries.values()) {
+      const { deadline } = entry.command;
+      if (deadline !== undefined) entry.command = { ...entry.command, deadline: new Date(deadline.getTime() + ms) };
+    }
   }
 }

@@ -17,7 +17,8 @@ export class NodesService {
   }
 
   list(): fleet.Node[] {
-    return nodeViews(this.#state.records(), this.#clock.now());
+    const now = this.#clock.now();
+    return nodeViews(this.#state.records(), now);
   }
 
   /** Of every known node. */

@@ -185,3 +185,25 @@ describe('a change over gRPC', () => {
     expect(readChange({ $case: 'drainNode', value: { node: 'L1' } })).toMatchObject({ value: { kind: 'drain-node' } });
   });
 });
+
+describe('two operators at once', () => {
+  const picture = new Picture(at(10), [
+    record('L1', { routers: [router('L1')] }),
+    record('L2', { routers: [router('L2')] }),
+  ]);
+  const priority = (node: string, priority: number): Change => ({
+    kind: 'set-priority',
+    node,
+    instance: 'VI_1',
+    priority,
+  });
+
+  it.each([
+    ['the same node', priority('L1', 10), priority('L1', 20), 'conflict'],
+    ['every node and one of them', priority('', 10), priority('L1', 20), 'conflict'],
+    ['one node and every node', priority('L1', 10), priority('', 20), 'conflict'],
+    ['two nodes', priority('L1', 10), priority('L2', 20), undefined],
+  ])('%s', (_, first, second, kind) => {
+    expect(refusal(second, false, picture, [begun(first, picture)])?.kind).toBe(kind);
+  });
+});

@@ -103,8 +103,13 @@ function takeover(run: Run, node: string, key: string): void {
   if (successors(picture, seat, new Set()).length > 0) {
     return run.waiting(key, still ? `${node} is still master` : 'no other node is master yet');
   }
-  // Only under force: there is nobody, and the last resort is this node.
-  if (run.operation.forced) return run.done(key, `${seat.view.key} has nobody else: ${node} keeps it as last resort`);
+  if (run.operation.forced) {
+    // There is nobody, and the last resort is this node.
+    if (still) return run.done(key, `${seat.view.key} has nobody else: ${node} keeps it as last resort`);
+    const { masterAddress } = seat.router;
+    if (masterAddress === '') return run.waiting(key, 'no other node is master yet');
+    return run.done(key, `${seat.view.key} is on ${masterAddress}, as ${node} hears: no current node of this fleet`);
+  }
   return run.blocked(key, `no other current node is able to take over ${seat.view.key}`);
 }
 

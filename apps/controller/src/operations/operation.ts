@@ -45,6 +45,22 @@ export function ended(operation: Operation, phase: fleet.OperationPhase, result:
   return { ...operation, phase, steps, result, blocked: '', endedAt: at };
 }
 
+/** The same on a clock that was set by so many milliseconds. */
+export function shifted(operation: Operation, ms: number): Operation {
+  const later = <T extends Date | undefined>(time: T) =>
+    (time === undefined ? time : new Date(time.getTime() + ms)) as T;
+  return {
+    ...operation,
+    steps: operation.steps.map((step) => ({
+      ...step,
+      startedAt: later(step.startedAt),
+      endedAt: later(step.endedAt),
+    })),
+    createdAt: later(operation.createdAt),
+    deadline: later(operation.deadline),
+  };
+}
+
 export function operationView(operation: Operation, dryRun = false): fleet.Operation {
   return {
     id: operation.id,

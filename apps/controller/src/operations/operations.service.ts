@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { fleet, model } from '@keepfleet/rpc';
 import type { Logger } from 'pino';
-import type { Clock } from '../common/clock.ts';
+import type { ClockWatch } from '../common/clock-watch.ts';
 import { RefusedError } from '../common/refusal.ts';
 import { Signal } from '../common/signal.ts';
 import { CLOCK, LOG } from '../common/tokens.ts';
@@ -12,7 +12,7 @@ import { FleetState } from '../fleet/fleet-state.ts';
 import { CommandDesk } from '../link/command-desk.ts';
 import { advance, plan } from './advance.ts';
 import { canonical, targetText, type Change } from './change.ts';
-import { ended, isActive, type Operation } from './operation.ts';
+import { ended, isActive, shifted, type Operation } from './operation.ts';
 import { OperationRepository, type OperationPage } from './operation.repository.ts';
 import { Picture } from './picture.ts';
 import { refusal } from './refusal.ts';
@@ -43,7 +43,7 @@ export class OperationsService {
   readonly #state: FleetState;
   readonly #desk: CommandDesk;
   readonly #events: EventLog;
-  readonly #clock: Clock;
+  readonly #clock: ClockWatch;
   readonly #log: Logger;
   readonly #changes = new Signal();
   readonly #active = new Map<string, Operation>();
@@ -52,6 +52,8 @@ export class OperationsService {
   /** Everything that changes operations, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #looking = false;
+  /** What the clock was set by since operations were last moved along. */
+  #set = 0;
   #closed = false;
 
   constructor(
@@ -59,7 +61,7 @@ export class OperationsService {
     @Inject(FleetState) state: FleetState,
     @Inject(CommandDesk) desk: CommandDesk,
     @Inject(EventLog) events: EventLog,
-    @Inject(CLOCK) clock: Clock,
+    @Inject(CLOCK) clock: ClockWatch,
     @Inject(LOG) log: Logger,
   ) {
     this.#repository = repository;
@@ -81,6 +83,7 @@ export class OperationsService {
       () => clearInterval(timer),
       this.#state.changes.subscribe(() => this.#look()),
       this.#desk.changes.subscribe(() => this.#look()),
+      this.#clock.subscribe((ms) => (this.#set += ms)),
     );
     this.#look();
   }
@@ -101,7 +104,10 @@ export class OperationsService {
   }
 
   begin(request: OperationRequest): Promise<Operation> {
-    return this.#inTurn(() => this.#begin(request));
+    return this.#inTurn(async () => {
+      await this.#moveAlong();
+      return this.#begin(request);
+    });
   }
 
   async byId(id: string): Promise<Operation> {
@@ -117,7 +123,7 @@ export class OperationsService {
   /** Ends the waiting; what was done stays, because undoing it is a change of its own. */
   cancel(id: string, actor: string, reason: string, revision?: number): Promise<Operation> {
     return this.#inTurn(async () => {
-      if (actor === '') throw new RefusedError({ kind: 'invalid', message: 'say who cancels (actor)' });
+      checkWords(actor, reason);
       const operation = await this.byId(id);
       if (revision !== undefined && revision !== operation.revision) {
         const message = `operation ${id} is at revision ${operation.revision}, not ${revision}`;
@@ -191,7 +197,13 @@ export class OperationsService {
     await this.#repository.insert(operation, key === '' ? undefined : key, fingerprint);
     this.#active.set(operation.id, operation);
     await this.#audit(operation, 'operation.started', begun(operation));
-    return this.#advance(operation);
+    try {
+      return await this.#advance(operation);
+    } catch (error) {
+      // It has begun, and goes on at the next look: a failure now would make it begin twice.
+      this.#log.error({ error }, 'operations: a first step could not be kept; it is tried again');
+      return operation;
+    }
   }
 
   /** Coalesces any number of signals into one look after the present one. */
@@ -201,11 +213,30 @@ export class OperationsService {
     setImmediate(() => {
       this.#inTurn(async () => {
         this.#looking = false;
+        await this.#moveAlong();
         for (const operation of this.active()) await this.#advance(operation);
       }).catch((error: unknown) => {
         this.#log.error({ error }, 'operations: a step could not be kept; it is tried again');
       });
     });
+  }
+
+  /** A deadline stays as far away as it was, and what came after a step still came after it. */
+  async #moveAlong(): Promise<void> {
+    // Notices it if nobody has yet.
+    this.#clock.now();
+    const set = this.#set;
+    if (set === 0) return;
+    this.#set = 0;
+    for (const operation of this.active()) {
+      const moved = shifted(operation, set);
+      this.#active.set(operation.id, moved);
+      try {
+        await this.#keep(operation, moved);
+      } catch (error) {
+        this.#log.error({ error }, `store: the new deadline of ${operation.id} could not be written down`);
+      }
+    }
   }
 
   async #advance(operation: Operation): Promise<Operation> {
@@ -275,16 +306,22 @@ export class OperationsService {
   }
 }
 
-function check(request: OperationRequest): void {
-  const refuse = (message: string): never => {
-    throw new RefusedError({ kind: 'invalid', message });
-  };
-  if (request.actor.trim() === '') refuse('say who asks (actor)');
-  const drains = request.change.kind === 'drain-node' || request.change.kind === 'drain-server';
-  if (drains && request.reason.trim() === '') refuse('a drain needs a reason');
-  if (request.actor.length > LONGEST_TEXT || request.reason.length > LONGEST_TEXT) {
+function refuse(message: string): never {
+  throw new RefusedError({ kind: 'invalid', message });
+}
+
+/** What goes into the audit log with whatever is done. */
+function checkWords(actor: string, reason: string): void {
+  if (actor.trim() === '') refuse('say who asks (actor)');
+  if (actor.length > LONGEST_TEXT || reason.length > LONGEST_TEXT) {
     refuse(`actor and reason are at most ${LONGEST_TEXT} characters`);
   }
+}
+
+function check(request: OperationRequest): void {
+  checkWords(request.actor, request.reason);
+  const drains = request.change.kind === 'drain-node' || request.change.kind === 'drain-server';
+  if (drains && request.reason.trim() === '') refuse('a drain needs a reason');
   if (request.idempotencyKey.length > LONGEST_KEY) refuse(`the idempotency key is at most ${LONGEST_KEY} characters`);
   const { deadlineSeconds } = request;
   if (!Number.isInteger(deadlineSeconds) || deadlineSeconds < 0 || deadlineSeconds > LONGEST_DEADLINE_S) {

@@ -17,7 +17,7 @@ export function refusal(
   operations: readonly Operation[],
 ): Refusal | undefined {
   const active = operations.filter(isActive);
-  const rival = active.find((other) => place(other.change) === place(change));
+  const rival = active.find((other) => collide(other.change, change));
   if (rival !== undefined) {
     const message = `operation ${rival.id} (${rival.change.kind} ${targetText(rival.change)}) is under way; watch it or cancel it first`;
     return { kind: 'conflict', message };
@@ -32,21 +32,26 @@ export function refusal(
   }
 }
 
-/** Two operations of one place would undo each other. */
+/** Two operations of one place would undo each other; one on every node is in the place of each. */
+function collide(a: Change, b: Change): boolean {
+  if (place(a) !== place(b)) return false;
+  return !('node' in a && 'node' in b) || a.node === b.node || a.node === '' || b.node === '';
+}
+
 function place(change: Change): string {
   switch (change.kind) {
     case 'drain-node':
     case 'undrain-node':
-      return `node ${change.node}`;
+      return 'node';
     case 'drain-server':
     case 'undrain-server':
       return `server ${serverText(change)}`;
     case 'set-priority':
     case 'clear-priority':
-      return `priority ${targetText(change)}`;
+      return `priority ${change.instance}`;
     case 'set-weight':
     case 'clear-weight':
-      return `weight ${targetText(change)}`;
+      return `weight ${change.service} ${change.realServer}`;
   }
 }
 

@@ -16,6 +16,7 @@ export class RoutersService {
   }
 
   list(): fleet.FleetVirtualRouter[] {
-    return routerViews(this.#state.records(), this.#clock.now());
+    const now = this.#clock.now();
+    return routerViews(this.#state.records(), now);
   }
 }

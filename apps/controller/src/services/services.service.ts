@@ -16,6 +16,7 @@ export class ServicesService {
   }
 
   list(): fleet.FleetVirtualService[] {
-    return serviceViews(this.#state.records(), this.#clock.now());
+    const now = this.#clock.now();
+    return serviceViews(this.#state.records(), now);
   }
 }

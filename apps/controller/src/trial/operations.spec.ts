@@ -96,6 +96,7 @@ describe('operations', { timeout: 20_000 }, () => {
 
   it('refuses to drain the last able node, and does it under force with a word about who keeps what', async () => {
     const [l1, l2] = await pair();
+    l1.change({ routers: [router('L1', { state: MASTER, masterAddress: '' })] });
     l2.change({ routers: [router('L2', { state: model.RouterState.FAULT })] });
     await waitFor(async () => (await stand.routers())[0]?.reason.includes('fault'), {
       deadline,
@@ -107,9 +108,58 @@ describe('operations', { timeout: 20_000 }, () => {
     });
     expect(l1.commands).toEqual([]);
     const { id } = await stand.begin({ change: drainL1, force: true });
+    await reach(id, 'handed over', (each) => step(each, 'takeover')?.detail === 'no other node is master yet');
+    take(l1);
     const ended = await reach(id, 'ends', (each) => each.endedAt !== undefined);
     expect(ended).toMatchObject({ phase: SUCCEEDED, forced: true });
     expect(ended.result).toContain('L1 keeps it as last resort');
+  });
+
+  it('says who took over when it is a router that runs no agent', async () => {
+    const l1 = stand.agent('L1', nodeState({ routers: [router('L1', { state: MASTER, masterAddress: '' })] }));
+    l1.connect();
+    await current('L1');
+    const { id } = await stand.begin({ change: drainL1, force: true });
+    await reach(id, 'handed over', (each) => step(each, 'takeover')?.phase === RUNNING);
+    l1.change({ routers: [router('L1', { masterAddress: '172.16.0.9', lastResort: true })] });
+    const ended = await reach(id, 'ends', (each) => each.endedAt !== undefined);
+    expect(ended.result).toContain('VI_1/1/ipv4 is on 172.16.0.9, as L1 hears');
+  });
+
+  it('keeps its deadline as far away as it was when the clock is set, and still believes what comes after', async () => {
+    const [l1, l2] = await directors();
+    const { id } = await stand.begin({ change: drainW2, deadlineSeconds: 600 });
+    await reach(id, 'weights are 0', (each) => step(each, 'weight 0 on L2')?.phase === SUCCEEDED);
+    const { deadline: before } = await stand.operation(id);
+    for (const hours of [2, -3]) {
+      const offset = hours * 3_600_000;
+      stand.clock = { now: () => new Date(Date.now() + offset) };
+      const moved = await reach(id, 'its deadline is moved', ({ deadline: now }) => {
+        const by = (now?.getTime() ?? 0) - (before?.getTime() ?? 0);
+        return Math.abs(by - offset) < 60_000;
+      });
+      expect(moved.phase).toBe(RUNNING);
+    }
+    l1.state = { ...l1.state, services: [service([realServer(10), realServer(11, { weight: 0 })])] };
+    l1.sample();
+    l2.sample();
+    await reach(id, 'ends', (each) => each.phase === SUCCEEDED);
+    expect(await stand.events('link.lost')).toEqual([]);
+  });
+
+  it('is told to a node by the clock of that node', async () => {
+    const l1 = stand.agent('L1', nodeState({ routers: [router('L1')] }));
+    const ahead = 5 * 3_600_000;
+    l1.clock = () => new Date(Date.now() + ahead);
+    l1.connect();
+    await current('L1');
+    const { id } = await stand.begin({
+      change: { $case: 'setPriority', value: { node: 'L1', instance: 'VI_1', priority: 7 } },
+    });
+    await reach(id, 'ends', (each) => each.phase === SUCCEEDED);
+    const left = (l1.commands[0]?.deadline?.getTime() ?? 0) - l1.clock().getTime();
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(20_000);
   });
 
   it('never lets both nodes of a pair be drained one behind the other', async () => {
@@ -223,6 +273,7 @@ describe('operations', { timeout: 20_000 }, () => {
     });
     expect(l1.state.drained).toBe(true);
     await expect(stand.cancel(id)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
+    await expect(stand.cancel(id, 'x'.repeat(1025))).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
     await expect(stand.cancel('op-none')).rejects.toMatchObject({ code: status.NOT_FOUND });
   });
 

@@ -14,6 +14,7 @@ export class ScriptedAgent {
   readonly rejections: string[] = [];
   welcome: agent.Welcome | undefined;
   ended = false;
+  clock = () => new Date();
   state: model.NodeState;
   /** What to do with a command; the usual is to carry it out and say so. */
   onCommand: (command: agent.Command) => void = (command) => this.carryOut(command);
@@ -40,7 +41,7 @@ export class ScriptedAgent {
     stream.on('data', (message: agent.ControllerMessage) => this.#receive(stream, message));
     stream.on('error', () => this.#end(stream));
     stream.on('end', () => this.#end(stream));
-    this.send({ $case: 'hello', value: hello(this.node, change) });
+    this.send({ $case: 'hello', value: hello(this.node, { now: this.clock(), ...change }) });
   }
 
   send(body: agent.AgentMessage['body']): void {
@@ -53,11 +54,11 @@ export class ScriptedAgent {
     const rest = { ...this.state, routers: [], services: [] };
     const { routers, services } = this.state;
     const removed = { removedRouters: [], removedServices: [] };
-    this.send({ $case: 'delta', value: { observedAt: new Date(), routers, services, ...removed, rest } });
+    this.send({ $case: 'delta', value: { observedAt: this.clock(), routers, services, ...removed, rest } });
   }
 
   sample(): void {
-    this.send({ $case: 'statistics', value: statistics(this.state.services, new Date()) });
+    this.send({ $case: 'statistics', value: statistics(this.state.services, this.clock()) });
   }
 
   events(events: model.Event[]): void {
@@ -118,9 +119,9 @@ export class ScriptedAgent {
     switch (body?.$case) {
       case 'welcome':
         this.welcome = body.value;
-        this.send({ $case: 'fullState', value: { observedAt: new Date(), state: this.state } });
+        this.send({ $case: 'fullState', value: { observedAt: this.clock(), state: this.state } });
         this.#beat = setInterval(() => {
-          if (stream === this.#stream) this.send({ $case: 'heartbeat', value: { now: new Date() } });
+          if (stream === this.#stream) this.send({ $case: 'heartbeat', value: { now: this.clock() } });
         }, body.value.heartbeatIntervalMs / 2);
         break;
       case 'acknowledgement':

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { credentials, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { fleet, type model } from '@keepfleet/rpc';
 import { pino } from 'pino';
+import { systemClock, type Clock } from '../common/clock.ts';
 import type { Options } from '../options.ts';
 import { startController, type RunningController } from '../start.ts';
 import { Authority, type Identity } from './pki.ts';
@@ -15,6 +16,7 @@ export class Stand {
   readonly authority = new Authority(this.directory, 'lab-ca');
   readonly agents: ScriptedAgent[] = [];
   readonly options: Options;
+  clock: Clock = systemClock;
   readonly #identities = new Map<string, Identity>();
   #controller: RunningController | undefined;
   #client: fleet.FleetClient | undefined;
@@ -48,7 +50,13 @@ export class Stand {
   /** The first time on any ports, afterwards on the same. */
   async start(): Promise<void> {
     const before = this.#ports;
-    this.#controller = await startController({ ...this.options, ...before }, { log: pino({ level: 'silent' }) });
+    this.#controller = await startController(
+      { ...this.options, ...before },
+      {
+        log: pino({ level: 'silent' }),
+        clock: { now: () => this.clock.now() },
+      },
+    );
     const { agentAddress, apiAddress, restAddress } = this.#controller;
     this.#ports = { agentListen: agentAddress, apiListen: apiAddress, restListen: restAddress };
     this.#client = new fleet.FleetClient(`127.0.0.1:${portOf(apiAddress)}`, credentials.createInsecure());
@@ -122,8 +130,8 @@ export class Stand {
     return call((done) => this.client.getOperation({ id }, done));
   }
 
-  cancel(id: string): Promise<fleet.Operation> {
-    return call((done) => this.client.cancelOperation({ id, actor: 'bob', reason: 'no need' }, done));
+  cancel(id: string, reason = 'no need'): Promise<fleet.Operation> {
+    return call((done) => this.client.cancelOperation({ id, actor: 'bob', reason }, done));
   }
 
   /** The operation's end, as its watch tells it. */
