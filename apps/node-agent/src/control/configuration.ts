@@ -31,6 +31,8 @@ export interface Configuration {
   readonly hash: string;
   readonly texts: ConfigurationTexts;
   readonly diagnostics: readonly Diagnostic[];
+  /** Milliseconds from its text to the model. */
+  readonly readMs: number;
 }
 
 export type Reading =
@@ -80,6 +82,7 @@ export function hashOf({ text, loads }: Pick<ConfigurationTexts, 'text' | 'loads
 function parseTexts(file: string, text: string, loader: FileLoader, options: ReadingOptions): Reading {
   const { configId = hostname().split('.')[0] ?? '', allIncludes = false } = options;
   const loads: (readonly LoadedFile[])[] = [];
+  const began = performance.now();
   const result = parseKeepalivedConfig({
     file,
     text,
@@ -100,7 +103,8 @@ function parseTexts(file: string, text: string, loader: FileLoader, options: Rea
   if (!isUsable(result))
     return { ok: false, reason: `${file} has ${errors} error${errors === 1 ? '' : 's'}`, diagnostics };
   const texts = { file, text, loads };
-  return { ok: true, configuration: { config, hash: hashOf(texts), texts, diagnostics } };
+  const readMs = Math.round(performance.now() - began);
+  return { ok: true, configuration: { config, hash: hashOf(texts), texts, diagnostics, readMs } };
 }
 
 /** Diagnostics in words, the first of very many: a file of another kind has an error on every line. */

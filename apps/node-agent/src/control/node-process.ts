@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import type { Hello, LinkClient, LinkListener, Outcome, Role } from '../link/index.ts';
+import { randomBytes } from 'node:crypto';
+import { type Hello, type LinkClient, type LinkListener, type Outcome, type Role, isSame } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import type { EventText } from './events.ts';
 import type { EventOrigin } from './spool.ts';
@@ -25,7 +25,12 @@ export interface NodeProcessOptions<Snapshot, Event> {
 }
 
 /** What control knows of one of the node's processes, and the settings on their way to it. */
-export class NodeProcess<Settings extends object, Command, Snapshot extends { readonly revision?: string }, Event> {
+export class NodeProcess<
+  Settings extends { readonly revision?: string },
+  Command,
+  Snapshot extends { readonly revision?: string },
+  Event,
+> {
   readonly #options: NodeProcessOptions<Snapshot, Event>;
   /** Undefined while nothing is to run in it. */
   link: LinkClient<Settings, Command, Snapshot, Event> | undefined;
@@ -35,6 +40,7 @@ export class NodeProcess<Settings extends object, Command, Snapshot extends { re
   #silentSince: number | undefined;
   /** The revisions that it was given last, that it has in force, and why it refused one. */
   #wanted: string | undefined;
+  #given: Settings | undefined;
   #applied: string | undefined;
   #refusal: { readonly revision: string; readonly reason: string } | undefined;
   readonly #waiting = new Set<() => void>();
@@ -86,14 +92,12 @@ export class NodeProcess<Settings extends object, Command, Snapshot extends { re
     ];
   }
 
-  /** `settings` are given the revision, which is made from them. */
-  configure(settings: (revision: string) => Settings): void {
-    const revision = createHash('sha256')
-      .update(JSON.stringify(settings('')))
-      .digest('hex')
-      .slice(0, 16);
-    this.#wanted = revision;
-    this.link?.configure(revision, settings(revision));
+  /** Gives the process what it is to be, under a new revision unless that is what it was given last. */
+  configure(settings: Settings): void {
+    // A name and no digest: that of tens of thousands of servers would take a third of the time of a reload.
+    if (this.#wanted === undefined || !isSame(this.#given, settings)) this.#wanted = randomBytes(8).toString('hex');
+    this.#given = settings;
+    this.link?.configure(this.#wanted, { ...settings, revision: this.#wanted });
   }
 
   /** Waits until the process has in force what it was given last; the answer says why it has not. */

@@ -191,9 +191,9 @@ export class ControlNode implements CommandTarget {
     if (settings === undefined) return 'no configuration is in force on this node; see its problems';
     this.#armExpiry();
     const { vrrp, lvs, bfd } = settings;
-    this.#vrrp.configure((revision) => ({ ...vrrp, revision }));
-    this.#lvs.configure((revision) => ({ ...lvs, revision }));
-    this.#bfd.configure((revision) => ({ ...bfd, revision }));
+    this.#vrrp.configure(vrrp);
+    this.#lvs.configure(lvs);
+    this.#bfd.configure(bfd);
     this.#options.changed();
     const missing = await Promise.all([
       this.#vrrp.inForce(),

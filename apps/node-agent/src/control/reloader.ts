@@ -196,6 +196,7 @@ export class Reloader {
     const { target, log } = this.#options;
     const before = this.#current;
     const wasFromLastGood = this.#fromLastGood;
+    const began = performance.now();
     this.#current = next;
     this.#fromLastGood = fromLastGood;
     const missing = await target.configure(next);
@@ -206,9 +207,10 @@ export class Reloader {
       await target.configure(before);
       return this.#refuse(`it could not be put in force: ${refused}`, next.diagnostics);
     }
-    const { hash } = next;
-    if (missing === undefined) log.info({ hash }, 'the configuration is in force');
-    else log.info({ hash, missing }, `the configuration is not wholly in force: ${missing}`);
+    const { hash, readMs } = next;
+    const applyMs = Math.round(performance.now() - began);
+    if (missing === undefined) log.info({ hash, readMs, applyMs }, 'the configuration is in force');
+    else log.info({ hash, readMs, applyMs, missing }, `the configuration is not wholly in force: ${missing}`);
     if (keep && !fromLastGood) this.#keep(next);
     this.#options.inForce?.(next);
     const detail = missing === undefined ? 'in force' : `taken, but not wholly in force: ${missing}`;

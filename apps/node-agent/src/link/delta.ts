@@ -76,7 +76,7 @@ function isKeyedList(value: unknown): value is readonly Keyed[] {
 }
 
 /** Of JSON values; a field that is undefined is none. */
-function isSame(a: unknown, b: unknown): boolean {
+export function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (Array.isArray(a) && Array.isArray(b)) {
     if (a.length !== b.length) return false;

@@ -3,6 +3,7 @@
  * a {@link LinkServer} and calls `event` and `changed`; control makes a {@link LinkClient} for each and calls
  * `configure` and `command`. Either end may come and go.
  */
+export { isSame } from './delta.ts';
 export { type EventPosition, LinkClient, type LinkClientOptions, type LinkListener } from './link-client.ts';
 export { LinkError, type LinkErrorCode } from './link-error.ts';
 export { LinkServer, type LinkServerOptions, type LinkedProcess, socketPath } from './link-server.ts';
