@@ -7,5 +7,6 @@ export * from './conformance.ts';
 export * from './fuzz.ts';
 export * from './lan.ts';
 export * from './lines.ts';
+export * from './mib-rows.ts';
 export * from './random.ts';
 export * from './wait.ts';

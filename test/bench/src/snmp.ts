@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { addressRows } from '@keepfleet/testkit';
 import { measureLateness } from './snmp-lateness.ts';
-import { addressRows } from './snmp-rows.ts';
 import { ADDRESS_TABLE, COLUMNS, SnmpBenchStand } from './snmp-stand.ts';
 import { type Measure, percentile } from './table.ts';
 import { processorSeconds } from './usage.ts';

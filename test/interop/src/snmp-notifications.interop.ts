@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { notifyingRows } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { labRows } from './snmp-rows.ts';
 import { AgentProcess, SnmpdStand, until } from './snmpd.ts';
 
 const KEY = 'correct horse';
@@ -31,52 +31,6 @@ const yaml = join(stand.directory, 'agent.yaml');
 const engineFile = join(stand.directory, 'engine.json');
 let agent: AgentProcess;
 let trapd: ChildProcess | undefined;
-
-const lab = labRows();
-const rows = {
-  ...lab,
-  syncGroups: [
-    {
-      name: 'G',
-      state: 'master',
-      smtpAlert: false,
-      scripts: { master: null, backup: null, fault: null, stop: null, any: null },
-      trackingWeight: false,
-      members: ['VI_1'],
-      tracked: lab.instances[0]?.tracked,
-    },
-  ],
-  instances: lab.instances.map((instance) => ({
-    ...instance,
-    router: {
-      ifIndex: 2,
-      family: 'ipv4',
-      master: '198.51.100.1',
-      primary: '198.51.100.1',
-      upFor: 1,
-      upSince: 1,
-      newMasterReason: 'preempted',
-      lastError: 'noError',
-      countersSince: 0,
-      counters: {
-        becameMaster: 0,
-        advertsReceived: 0,
-        priorityZeroReceived: 0,
-        priorityZeroSent: 0,
-        intervalErrors: 0,
-        authFailures: 0,
-        ttlErrors: 0,
-        typeErrors: 0,
-        addressListErrors: 0,
-        invalidAuthTypes: 0,
-        authTypeMismatches: 0,
-        lengthErrors: 0,
-        checksumErrors: 0,
-        versionErrors: 0,
-      },
-    },
-  })),
-};
 
 const VS = 'tcp/198.51.100.15:80';
 const target = ['3.3.1.2.1 = 2', '3.3.1.5.1 = 1', '3.3.1.6.1 = C6 33 64 0F', '3.3.1.7.1 = 80', '3.3.1.8.1 = 1'];
@@ -163,7 +117,7 @@ snmp:
 `,
   );
   agent = new AgentProcess(`unix:${stand.socket}`, stand.namespace, yaml, engineFile);
-  agent.rows(rows);
+  agent.rows(notifyingRows());
   await agent.serving();
 });
 

@@ -1,5 +1,5 @@
+import { labRows, realServerRows } from '@keepfleet/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { labRows, manyRows } from './snmp-rows.ts';
 import { AgentProcess, CuttingProxy, type Reply, SnmpdStand, StubbornSubAgent, until } from './snmpd.ts';
 
 const ROOT = 'KEEPALIVED-MIB::keepalived';
@@ -276,7 +276,7 @@ describe('when the agent fails', () => {
 
 describe('speed', () => {
   it('walks 5,000 real servers', async () => {
-    const running = await startAgent(manyRows(5000));
+    const running = await startAgent(realServerRows(5000));
     const columns = ['realServerAddress', 'realServerPort', 'realServerStatus', 'realServerWeight'];
     for (const [tool, options] of [
       ['snmpwalk', []],

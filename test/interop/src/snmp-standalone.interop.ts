@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { labRows } from '@keepfleet/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { labRows } from './snmp-rows.ts';
 import { AgentProcess, type Reply, SnmpdStand, until } from './snmpd.ts';
 
 const ROOT = '1.3.6.1.4.1.9586.100.5';

@@ -2,7 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type Server, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Framer, MibView, type Pdu, type PduBody, allTables, decodePdu, encodePdu, oid } from '@keepfleet/mib';
+import {
+  Framer,
+  type MibRows,
+  MibView,
+  type Pdu,
+  type PduBody,
+  allTables,
+  decodePdu,
+  encodePdu,
+  oid,
+} from '@keepfleet/mib';
+import { addressRows } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AgentX, type AgentXOptions, type SetOutcome, startAgentX } from './agentx.ts';
 
@@ -161,6 +172,22 @@ describe('startAgentX', () => {
     expect(most).toBeLessThan(8 << 20);
     await serving();
     expect(snmp?.status().counters.problems['connection-lost']).toBe(1);
+  });
+
+  it('gives up a master whose one segment asks for far more than it takes', async () => {
+    const view = new MibView(allTables);
+    view.update(addressRows(3000) as unknown as MibRows);
+    start({ view });
+    await serving();
+    master.socket.pause();
+    const range = { start: oid('1.3.6.1.4.1.9586.100.5'), include: false, end: [] };
+    const ask: PduBody = { kind: 'get-bulk', context: null, nonRepeaters: 0, maxRepetitions: 65535, ranges: [range] };
+    const pdu = encodePdu({ sessionId: SESSION, transactionId: 5, packetId: 1, networkOrder: true, ...ask });
+    master.socket.write(Buffer.concat(Array.from({ length: 1500 }, () => pdu)));
+    await vi.waitFor(() => expect(master.connections).toBeGreaterThan(1), { timeout: 20_000 });
+    // All of it would be 3,000,000 variables, some 150 MB.
+    expect(snmp?.status().counters.variables).toBeLessThan(200_000);
+    await serving();
   });
 
   it('hands a set to control and undoes it when told to', async () => {

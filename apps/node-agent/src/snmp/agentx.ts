@@ -18,6 +18,9 @@ import { errorText } from '../error-text.ts';
 /** Answers that snmpd has not taken yet; beyond it the connection is given up, so that a frozen snmpd costs no memory. */
 const MAX_QUEUED_BYTES = 4 << 20;
 
+/** Bytes taken in at once: 50 of them, a GetBulk, can ask for 100,000, and what waits is looked at in between. */
+const PORTION = 256;
+
 /** setTimeout takes 31 bits of milliseconds; a later deadline is looked at again then. */
 const LONGEST_TIMER_MS = 0x7fffffff;
 
@@ -193,7 +196,8 @@ class AgentXDriver implements AgentX {
       if (current()) this.#handle({ kind: 'connected' });
     });
     socket.on('data', (chunk) => {
-      if (current()) this.#handle({ kind: 'received', data: chunk.toString('hex') });
+      for (let at = 0; at < chunk.length && current(); at += PORTION)
+        this.#handle({ kind: 'received', data: chunk.toString('hex', at, Math.min(at + PORTION, chunk.length)) });
     });
     socket.on('error', (error) => {
       reason = error.message;

@@ -1,4 +1,7 @@
-/** Rows of the article's lab for the agent's SNMP side: one instance with four addresses, two virtual servers of four. */
+/**
+ * Rows of the MIBs as libs/mib takes them, plain as JSON, for whoever serves them: those of the article's lab, one
+ * instance with four addresses and two virtual servers of four.
+ */
 export function labRows() {
   return {
     global: {
@@ -99,10 +102,63 @@ export function labRows() {
   };
 }
 
-/** One virtual server with many real servers, for the measurement. */
-export function manyRows(count: number) {
+/** One virtual server with so many real servers. */
+export function realServerRows(count: number) {
   const servers = Array.from({ length: count }, (_, i) => `10.${i >> 16}.${(i >> 8) & 0xff}.${i & 0xff}`);
   return { ...labRows(), virtualServers: [virtualServer('198.51.100.15', servers, null)] };
+}
+
+/** One instance with so many addresses, and nothing else that has rows. */
+export function addressRows(count: number) {
+  const lab = labRows();
+  const addresses = Array.from({ length: count }, (_, i) =>
+    address(`10.${i >> 16}.${(i >> 8) & 0xff}.${i & 0xff}`, 32, 'lan0', { advertised: i === 0 }),
+  );
+  const instances = lab.instances.map((instance) => ({ ...instance, addresses }));
+  return { ...lab, staticAddresses: [], groups: [], virtualServers: [], instances };
+}
+
+/** A sync group of VI_1, and what the MIBs of the RFCs show of its router: what notifications are about. */
+export function notifyingRows() {
+  const lab = labRows();
+  const scripts = { master: null, backup: null, fault: null, stop: null, any: null };
+  const [first] = lab.instances;
+  const group = { name: 'G', state: 'master', smtpAlert: false, scripts, trackingWeight: false, members: ['VI_1'] };
+  return {
+    ...lab,
+    syncGroups: [{ ...group, tracked: first?.tracked }],
+    instances: lab.instances.map((instance) => ({ ...instance, router: router() })),
+  };
+}
+
+function router() {
+  return {
+    ifIndex: 2,
+    family: 'ipv4',
+    master: '198.51.100.1',
+    primary: '198.51.100.1',
+    upFor: 1,
+    upSince: 1,
+    newMasterReason: 'preempted',
+    lastError: 'noError',
+    countersSince: 0,
+    counters: {
+      becameMaster: 0,
+      advertsReceived: 0,
+      priorityZeroReceived: 0,
+      priorityZeroSent: 0,
+      intervalErrors: 0,
+      authFailures: 0,
+      ttlErrors: 0,
+      typeErrors: 0,
+      addressListErrors: 0,
+      invalidAuthTypes: 0,
+      authTypeMismatches: 0,
+      lengthErrors: 0,
+      checksumErrors: 0,
+      versionErrors: 0,
+    },
+  };
 }
 
 function address(text: string, prefixLength: number, ifName: string, more: object = {}) {
