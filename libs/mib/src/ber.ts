@@ -218,12 +218,22 @@ export class BerReader {
 const INITIAL = 1500;
 
 /**
+ * Memory of the writer that finished last, for the next one: grown anew for each answer it would be hundreds of kilobytes,
+ * which a flood of requests asks for much faster than they are collected.
+ */
+let spare: Uint8Array<ArrayBuffer> | undefined;
+
+/**
  * Writes BER from its end to its start: what is inside an element is written before its length, which is known then. The
  * order of calls is therefore the reverse of the order of the bytes.
  */
 export class BerWriter {
-  #bytes = new Uint8Array(INITIAL);
-  #start = INITIAL;
+  #bytes = spare ?? new Uint8Array(INITIAL);
+  #start = this.#bytes.length;
+
+  constructor() {
+    spare = undefined;
+  }
 
   /** Bytes written so far. */
   get length(): number {
@@ -337,8 +347,11 @@ export class BerWriter {
     return this.wrap(TAG.sequence, from);
   }
 
+  /** Ends it: nothing may be written or asked afterwards. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(this.#start);
+    const written = this.#bytes.slice(this.#start);
+    spare = this.#bytes;
+    return written;
   }
 
   #subid(value: number): void {

@@ -294,4 +294,15 @@ describe('answerGetBulk', () => {
     expect(answerGetBulk(view, [{ start, include: false, end: [] }], 0, 65535)).toHaveLength(MAX_BULK_VARIABLES);
     expect(answerGetBulk(view, [], 0, 65535)).toEqual([]);
   });
+
+  it('answers each of many repeaters once, however many', () => {
+    const view = new MibView(keepalivedMib);
+    view.update(rows());
+    const ranges = Array.from({ length: 3 * MAX_BULK_VARIABLES }, () => ({
+      start: oid(ROOT),
+      include: false,
+      end: [],
+    }));
+    expect(answerGetBulk(view, ranges, 0, 10)).toHaveLength(ranges.length);
+  });
 });
