@@ -5,7 +5,14 @@ export type LvsEvent =
   | { readonly kind: 'real-server-up'; readonly service: string; readonly server: string; readonly reason: string }
   | { readonly kind: 'real-server-down'; readonly service: string; readonly server: string; readonly reason: string }
   | { readonly kind: 'quorum-gained'; readonly service: string; readonly weight: number; readonly quorum: number }
-  | { readonly kind: 'quorum-lost'; readonly service: string; readonly weight: number; readonly quorum: number }
+  | {
+      readonly kind: 'quorum-lost';
+      readonly service: string;
+      readonly weight: number;
+      readonly quorum: number;
+      /** The process ends; as the reason of `real-server-down`, too. */
+      readonly reason?: 'stopped' | undefined;
+    }
   | { readonly kind: 'sorry-server-in'; readonly service: string; readonly server: string }
   | { readonly kind: 'sorry-server-out'; readonly service: string; readonly server: string }
   | {

@@ -135,10 +135,13 @@ export function lvsEventText(event: LvsEvent): EventText {
         state: 'up',
       });
     case 'real-server-down':
-      return text('error', 'lvs.real-server', event.service, `${event.server} is down: ${event.reason}`, {
-        server: event.server,
-        state: 'down',
-      });
+      return text(
+        event.reason === 'stopped' ? 'info' : 'error',
+        'lvs.real-server',
+        event.service,
+        `${event.server} is down: ${event.reason}`,
+        { server: event.server, state: 'down' },
+      );
     case 'quorum-gained':
       return text(
         'info',
@@ -149,10 +152,10 @@ export function lvsEventText(event: LvsEvent): EventText {
       );
     case 'quorum-lost':
       return text(
-        'error',
+        event.reason === 'stopped' ? 'info' : 'error',
         'lvs.quorum',
         event.service,
-        `quorum lost: weight ${event.weight} of ${event.quorum} wanted`,
+        `quorum lost: ${event.reason ?? `weight ${event.weight} of ${event.quorum} wanted`}`,
         { state: 'down' },
       );
     case 'sorry-server-in':

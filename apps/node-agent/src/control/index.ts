@@ -45,6 +45,8 @@ import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.t
 const FIRST_REPORT_DELAY_MS = 3_000;
 /** Changes are gathered for this long before SNMP gets new rows and the controller what changed. */
 const GATHER_MS = 20;
+/** Mails that wait at the end get this long, and what is not handed over then is lost. */
+const LAST_MAILS_MS = 5_000;
 /** SIGHUPs are gathered for this long: a storm of them is one reload, of the file as it is at the end. */
 const RELOAD_DELAY_MS = 200;
 /** Gossip that could not be started, for example because its port is taken, is tried again after this. */
@@ -228,6 +230,8 @@ class Control {
     this.#toTell.tell((notification) => this.#snmp?.notify(notification));
     await this.#snmp?.close();
     this.#node.close();
+    // That it stops is worth a mail, too.
+    await this.#mailer.drained(LAST_MAILS_MS);
     this.#mailer.close();
     if (this.#gather !== undefined) clearTimeout(this.#gather);
     this.#snmpNumbers.write();

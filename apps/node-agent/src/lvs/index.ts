@@ -30,7 +30,7 @@ export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'versio
   await new Promise<void>((resolve) => {
     lvs.start({
       event: (event) => {
-        log[levels[event.kind]](event, 'event');
+        log[hasStopped(event) ? 'info' : levels[event.kind]](event, 'event');
         server.event(event);
       },
       changed: () => server.changed(),
@@ -47,6 +47,10 @@ function checkedSessions({ virtualServers }: LvsSettings<CheckerSettings>): stri
   return virtualServers.flatMap(({ realServers }) =>
     realServers.flatMap(({ checkers }) => checkers.flatMap((check) => (check.kind === 'bfd' ? [check.name] : []))),
   );
+}
+
+function hasStopped(event: LvsEvent): boolean {
+  return 'reason' in event && event.reason === 'stopped';
 }
 
 const levels: Readonly<Record<LvsEvent['kind'], 'info' | 'warn' | 'error'>> = {

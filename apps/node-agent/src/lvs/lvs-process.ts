@@ -114,6 +114,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     // Fresh eyes: what changed meanwhile is drift and told as such, not mixed with what the settings change.
     this.#read();
     const before = new Set(this.#balancer.states.map((state) => state.settings.key));
+    this.#tellOfRemoved(settings);
     this.#settings = settings;
     this.#notifier.configure(settings);
     this.#feed({ kind: 'configure', settings: withFilesRead(settings) });
@@ -210,12 +211,29 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     }
   }
 
-  /** `omega`: what was up is told of as down. */
+  /** As keepalived does, by the settings that still hold: servers that were in use are told of as down. */
+  #tellOfRemoved({ virtualServers }: LvsSettings<CheckerSettings>): void {
+    const wanted = new Map(virtualServers.map(({ key, realServers }) => [key, realServers]));
+    for (const state of this.#balancer.states) {
+      const { key } = state.settings;
+      const servers = wanted.get(key);
+      const stays = new Set(servers?.map((server) => server.key));
+      for (const server of inUse(state)) if (!stays.has(server)) this.#notifier.server(key, server, false);
+      if (servers === undefined && state.quorumUp) this.#notifier.quorum(key, false);
+    }
+  }
+
+  /** What was in use is told of as down: to managers always, by scripts, pipe and mail with `omega`. */
   #tellOfEnd(): void {
-    for (const { settings, servers } of this.#balancer.states) {
-      if (!settings.omega) continue;
-      for (const [server, { up }] of servers) if (up) this.#notifier.server(settings.key, server, false);
-      this.#notifier.quorum(settings.key, false);
+    for (const state of this.#balancer.states) {
+      const { key: service, omega, quorum } = state.settings;
+      for (const server of inUse(state)) {
+        this.#listener.event({ kind: 'real-server-down', service, server, reason: 'stopped' });
+        if (omega) this.#notifier.server(service, server, false);
+      }
+      if (state.quorumUp || omega)
+        this.#listener.event({ kind: 'quorum-lost', service, weight: 0, quorum, reason: 'stopped' });
+      if (omega) this.#notifier.quorum(service, false);
     }
   }
 
@@ -354,6 +372,12 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     );
     this.#health.rest(new Set(resting.map(({ key }) => key)));
   }
+}
+
+/** Servers that are up, unless a sorry server stands in for them. */
+function inUse({ settings, quorumUp, servers }: Balancer['states'][number]): string[] {
+  if (settings.sorryServer !== null && !quorumUp) return [];
+  return [...servers].flatMap(([server, { up }]) => (up ? [server] : []));
 }
 
 function remedy(error: Error): string {

@@ -9,6 +9,8 @@ export interface Alert {
   readonly text: string;
 }
 
+const SHUTTING_DOWN = '=> Shutting down <=';
+
 const stateTexts = {
   master: ['Entering MASTER state', '=> VRRP Instance is now owning VRRP VIPs <='],
   backup: ['Entering BACKUP state', '=> VRRP Instance is no longer owning VRRP VIPs <='],
@@ -16,13 +18,17 @@ const stateTexts = {
   initialize: ['Stopping', '=> VRRP Instance is stopping <='],
 } as const;
 
-/** The mail that an event is worth by `smtp_alert`, in keepalived's form with the reason behind it. */
+/**
+ * The mail that an event is worth by `smtp_alert`, in keepalived's form with the reason behind it. Of the end of the node,
+ * servers and services tell with `omega` only.
+ */
 export function alertOf(event: VrrpEvent | LvsEvent, config: KeepalivedConfig): Alert | undefined {
   const { globalDefs } = config;
   const alert = (what: string, ...text: readonly string[]): Alert => ({
     subject: `[${globalDefs.routerId ?? hostname()}] ${what}`,
     text: `${text.join('\n')}\n`,
   });
+  const stopping = 'reason' in event && event.reason === 'stopped';
   switch (event.kind) {
     case 'state-changed': {
       const instance = config.vrrpInstances.find(({ name }) => name === event.instance);
@@ -33,24 +39,27 @@ export function alertOf(event: VrrpEvent | LvsEvent, config: KeepalivedConfig): 
     case 'real-server-up':
     case 'real-server-down': {
       const { service, server } = serverOf(event, config);
-      if (service === undefined || server?.smtpAlert !== true) return undefined;
+      if (service === undefined || server?.smtpAlert !== true || (stopping && !service.omega)) return undefined;
       const up = event.kind === 'real-server-up';
       return alert(
         `Realserver ${realServerName(service, server)} of virtual server ${virtualServerName(service)} - ${up ? 'UP' : 'DOWN'}`,
-        `=> CHECK ${up ? 'succeed' : 'failed'} on service <=`,
+        stopping ? SHUTTING_DOWN : `=> CHECK ${up ? 'succeed' : 'failed'} on service <=`,
         `Reason: ${event.reason}`,
       );
     }
     case 'quorum-gained':
     case 'quorum-lost': {
       const service = config.virtualServers.find(({ key }) => key === event.service);
-      if (service?.smtpAlert !== true) return undefined;
+      if (service?.smtpAlert !== true || (stopping && !service.omega)) return undefined;
       const { quorum, hysteresis } = service;
       const gained = event.kind === 'quorum-gained';
       const sum = gained
         ? `Gained quorum ${quorum}+${hysteresis}=${quorum + hysteresis} <= ${event.weight}`
         : `Lost quorum ${quorum}-${hysteresis}=${quorum - hysteresis} > ${event.weight}`;
-      return alert(`Virtualserver ${virtualServerName(service)} - ${gained ? 'UP' : 'DOWN'}`, `=> ${sum} <=`);
+      return alert(
+        `Virtualserver ${virtualServerName(service)} - ${gained ? 'UP' : 'DOWN'}`,
+        stopping ? SHUTTING_DOWN : `=> ${sum} <=`,
+      );
     }
     default:
       return undefined;

@@ -136,6 +136,21 @@ describe('a mail', { timeout: 2 * DEADLINE }, () => {
     expect(errors).toHaveLength(1);
   });
 
+  it('that waits when the node ends is handed over, or tried once more and given up', async () => {
+    const { port, mails } = await mailServer();
+    const sender = mailer(globals(port, 'smtp_tls off'));
+    for (let i = 0; i < 3; i++) sender.send({ subject: `n${i}`, text: 'x\n' });
+    await sender.drained(DEADLINE);
+    expect(mails.map(({ text }) => /Subject: (\S+)/.exec(text)?.[1])).toEqual(['n0', 'n1', 'n2']);
+    const nobody = new Mailer(log, DEADLINE);
+    closers.push(() => nobody.close());
+    nobody.configure(globals(1));
+    nobody.send({ subject: 's', text: 'x\n' });
+    await waitFor(() => nobody.problems.length > 0, { deadline: DEADLINE, what: 'a first attempt' });
+    await nobody.drained(10 * DEADLINE);
+    expect(nobody.lost).toBe(1);
+  });
+
   it('waits in a queue that has an end, and is sent when the server is back', async () => {
     const made = mailer(globals(9));
     for (let i = 0; i <= MOST_WAITING; i++) made.send({ subject: `${i}`, text: '' });
@@ -167,6 +182,19 @@ describe('an event', () => {
       subject: '[L1] Virtualserver [192.0.2.1]:tcp:80 - DOWN',
       text: '=> Lost quorum 2-1=1 > 0 <=\n',
     });
+  });
+
+  it('of the end of the node is worth a mail with omega only', () => {
+    const events = [
+      { kind: 'real-server-down', service, server: '192.0.2.10:80', reason: 'stopped' },
+      { kind: 'quorum-lost', service, weight: 0, quorum: 2, reason: 'stopped' },
+    ] as const;
+    const [one] = config.virtualServers;
+    if (one === undefined) throw new Error('no virtual server');
+    const told = (omega: boolean) =>
+      events.map((event) => alertOf(event, { ...config, virtualServers: [{ ...one, omega }] })?.text.split('\n')[0]);
+    expect(told(true)).toEqual(['=> Shutting down <=', '=> Shutting down <=']);
+    expect(told(false)).toEqual([undefined, undefined]);
   });
 
   it('of an instance has its state', () => {

@@ -28,7 +28,11 @@ export class Mailer {
   #busy = false;
   #lost = 0;
   #failure: string | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> = Promise.resolve();
+  /** Ends the pause before the next attempt. */
+  #wake: (() => void) | undefined;
+  /** The node ends. */
+  #hurries = false;
   #closed = false;
 
   constructor(log: Log, firstPauseMs = FIRST_PAUSE_MS) {
@@ -62,17 +66,26 @@ export class Mailer {
       this.#queue.shift();
       this.#giveUp('too many mails wait for the mail server');
     }
-    void this.#work();
+    if (!this.#busy) this.#working = this.#work();
+  }
+
+  /** Resolves when no mail waits any more, or after so long; what cannot be handed over now is not tried again. */
+  async drained(milliseconds: number): Promise<void> {
+    this.#hurries = true;
+    this.#wake?.();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, milliseconds)));
+    await Promise.race([this.#working, late]);
+    clearTimeout(timer);
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#wake?.();
     this.#queue = [];
   }
 
   async #work(): Promise<void> {
-    if (this.#busy) return;
     this.#busy = true;
     for (let next = this.#queue[0]; next !== undefined && !this.#closed; next = this.#queue[0]) {
       const reason = await this.#deliver(next);
@@ -89,6 +102,7 @@ export class Mailer {
     let reason: string | undefined;
     for (let attempt = 0; attempt < ATTEMPTS && !this.#closed; attempt++) {
       if (attempt > 0) await this.#wait(this.#pause * 2 ** (attempt - 1));
+      if (attempt > 0 && this.#hurries) break;
       try {
         await this.#handOver(mail);
         return undefined;
@@ -135,8 +149,13 @@ export class Mailer {
   }
 
   #wait(milliseconds: number): Promise<void> {
+    if (this.#hurries) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#timer = setTimeout(resolve, milliseconds);
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
