@@ -6,6 +6,7 @@ export const beyondContinuousChecks = [
   'test/interop/src/bfd-tracking.interop.ts',
   'test/interop/src/checks-keepalived.interop.ts',
   'test/interop/src/ipvs-guest.interop.ts',
+  'test/interop/src/linux-clock.interop.ts',
   'test/interop/src/reload-storm.interop.ts',
 ];
 

@@ -23,5 +23,6 @@ function wallMicros(): number {
  * between that moment and this call.
  */
 export function monotonicOf(unixMicros: number, wall = wallMicros, monotonic = monotonicMicros): number {
-  return monotonic() - Math.max(0, Math.round(wall() - unixMicros));
+  const age = Math.max(0, Math.round(wall() - unixMicros));
+  return monotonic() - age;
 }

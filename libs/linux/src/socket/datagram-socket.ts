@@ -56,13 +56,13 @@ export class DatagramSocket {
       prepare(fd, settings);
       const remote = socketAddress(destination, protocol === 'icmp' ? 0 : port, scope);
       checked(attempt('connect', fd, remote, remote.length), 'connect', { detail: `${destination} port ${port}` });
+      this.#watch = new ReadableWatch(fd, () => this.#drain());
     } catch (error) {
       closeDescriptor(fd);
       throw error;
     }
     this.#fd = fd;
     this.#listener = listener;
-    this.#watch = new ReadableWatch(fd, () => this.#drain());
   }
 
   /** Throws {@link LinuxError}, also for an error that an earlier datagram met. */
