@@ -8,7 +8,7 @@ import type { Answer, Command, LocalCommand } from './command.ts';
 import { Controller, findController } from './connection.ts';
 import { Failure, exitCodes } from './failure.ts';
 import { endpoint, program } from './program.ts';
-import { age } from './text.ts';
+import { age, oneLine, printable, table } from './text.ts';
 
 const started: fleet.StartOperationRequest[] = [];
 const operation = (phase: fleet.OperationPhase, detail: string) =>
@@ -278,5 +278,12 @@ describe('words on the command line', () => {
     [172_800_000n, '2 d'],
   ])('shows an age of %s ms as %s', (milliseconds, text) => {
     expect(age(milliseconds)).toBe(text);
+  });
+
+  it('shows control characters of others, and does not send them to the terminal', () => {
+    const hostile = 'L1\u001b[2J\u009b1A\r\u202eok';
+    expect(printable(`${hostile}\nL2 — ü`)).toBe('L1\\u{1b}[2J\\u{9b}1A\\u{d}\\u{202e}ok\nL2 — ü');
+    expect(oneLine('down\n2026 all is well')).toBe('down\\n2026 all is well');
+    expect(table(['NODE'], [[`L1\n${hostile}`]]).split('\n')).toHaveLength(2);
   });
 });

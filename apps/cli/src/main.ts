@@ -3,13 +3,14 @@ import type { Answer, Command, Console, LocalCommand } from './command.ts';
 import { Controller, findController, findGossip } from './connection.ts';
 import { Failure, exitCodes } from './failure.ts';
 import { type GlobalFlags, program } from './program.ts';
+import { printable } from './text.ts';
 import { version } from './version.ts';
 
 function consoleFor(output: GlobalFlags['output']): Console {
   return {
-    item: (data, text) => process.stdout.write(`${output === 'json' ? JSON.stringify(data) : text}\n`),
+    item: (data, text) => process.stdout.write(`${output === 'json' ? JSON.stringify(data) : printable(text)}\n`),
     progress: (text) => {
-      if (output === 'table') process.stderr.write(`${text}\n`);
+      if (output === 'table') process.stderr.write(`${printable(text)}\n`);
     },
     onInterrupt: (then) => {
       process.once('SIGINT', then);
@@ -26,7 +27,8 @@ async function run(command: Command | LocalCommand, flags: GlobalFlags): Promise
   const find = command.asks === 'gossip' || flags.agent !== undefined ? findGossip : findController;
   const controller = new Controller(find(flags, process.env));
   try {
-    print(await command.run(controller, consoleFor(flags.output)), flags);
+    const answer = await command.run(controller, consoleFor(flags.output));
+    print({ ...answer, text: printable(answer.text) }, flags);
   } finally {
     controller.close();
   }
@@ -59,7 +61,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = exitCodeOf(error);
   else if (error instanceof Failure) {
-    process.stderr.write(`keepfleet: ${error.message}\n`);
+    process.stderr.write(`keepfleet: ${printable(error.message)}\n`);
     process.exitCode = error.exitCode;
   } else throw error;
 }

@@ -26,7 +26,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     chars: { ...frame, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  drawn.push(...rows.map((row) => [...row]));
+  drawn.push(...rows.map((row) => row.map(oneLine)));
   return drawn
     .toString()
     .split('\n')
@@ -78,6 +78,21 @@ function word(name: string): string {
 export function staleness(freshness: fleet.Freshness, ageMs: bigint): string {
   if (freshness === fleet.Freshness.CURRENT) return 'current';
   return freshness === fleet.Freshness.STALE ? `STALE, seen ${age(ageMs)} ago` : 'unknown';
+}
+
+/**
+ * Text that says nothing to the terminal but what it says: names and messages come from elsewhere, and a control character
+ * in one could hide or forge what is shown. Line ends stay.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
+    character === '\n' ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
+/** The same where a line end would begin what looks like another entry. */
+export function oneLine(text: string): string {
+  return printable(text).replaceAll('\n', '\\n');
 }
 
 /** Parts that are undefined are left out; an empty one is an empty line. */

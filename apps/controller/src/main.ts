@@ -6,6 +6,8 @@ import { version } from './version.ts';
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
+/** Bytes of log that wait for whoever reads it; what comes on top is lost. */
+const MOST_LOG_WAITING = 1024 * 1024;
 
 const invocation = parseOptions(process.argv.slice(2), process.env);
 if (!invocation.ok) {
@@ -24,9 +26,19 @@ switch (invocation.value.kind) {
 }
 
 async function run(options: Parameters<typeof startController>[0]): Promise<void> {
+  // Written by another thread: a pipe that nobody reads holds up neither the agents nor the operators.
+  const sink = pino.destination({ fd: 2, sync: false, maxLength: MOST_LOG_WAITING });
+  sink.on('error', () => {
+    // A full disk ends no controller; what waits is tried again with the next line.
+  });
   const log = pino(
-    { level: options.logLevel, base: { controller: options.name }, errorKey: 'error' },
-    pino.destination({ fd: 2, sync: true }),
+    {
+      level: options.logLevel,
+      base: { controller: options.name },
+      errorKey: 'error',
+      timestamp: () => `,"at":"${new Date().toISOString()}"`,
+    },
+    sink,
   );
   try {
     const controller = await startController(options, { log });

@@ -3,7 +3,7 @@ import type { Answer, Command } from '../command.ts';
 import type { Controller } from '../connection.ts';
 import { exitCodes } from '../failure.ts';
 import { claimsAnswer } from './gossip.ts';
-import { age, exactTime, lines, staleness, table, time, words } from '../text.ts';
+import { age, exactTime, lines, oneLine, staleness, table, time, words } from '../text.ts';
 
 export class StatusCommand implements Command {
   readonly #check: boolean;
@@ -173,7 +173,7 @@ function serviceTable(services: readonly fleet.FleetVirtualService[]): string {
     ...service.realServers.map((server) => [
       `  ${server.key}`,
       `up on ${server.up} of ${server.of}`,
-      server.weights.join('/'),
+      server.weights.join('/') || '-',
       `${server.activeConnections}`,
       `${server.inactiveConnections}`,
       statisticsText(server.sum),
@@ -215,7 +215,7 @@ export function eventText(entry: fleet.FleetEvent): string {
     words.severity(event.severity).padEnd(7),
     event.kind.padEnd(18),
   ];
-  return `${columns.join('  ')}  ${event.subject}: ${event.message}${lateText(entry)}`;
+  return oneLine(`${columns.join('  ')}  ${event.subject}: ${event.message}${lateText(entry)}`);
 }
 
 function lateText({ event, receivedAt }: fleet.FleetEvent): string {

@@ -47,7 +47,8 @@ export class EventsController {
   ): Promise<void> {
     const resumed = /^\d{1,15}$/.test(lastEventId ?? '') ? Number(lastEventId) : query.after;
     const gone = new AbortController();
-    request.raw.socket.once('close', () => gone.abort());
+    // Of the answer, not of the connection: that of a HEAD is over at once.
+    reply.raw.once('close', () => gone.abort());
     const from = resumed === undefined ? { latest: query.latest ?? 0 } : { after: resumed };
     const abort = AbortSignal.any([gone.signal, this.#stopping.signal]);
     const format = (request.headers.accept ?? '').includes('text/event-stream') ? 'sse' : 'ndjson';

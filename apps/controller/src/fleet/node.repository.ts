@@ -19,8 +19,14 @@ export class NodeRepository {
       .execute();
   }
 
-  async heard(name: string, at: Date): Promise<void> {
-    await this.#database.updateTable('nodes').set({ last_heard_at: at.getTime() }).where('name', '=', name).execute();
+  /** When nodes were last heard, all or none. */
+  async heard(nodes: readonly { readonly name: string; readonly lastHeardAt: Date }[]): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      for (const { name, lastHeardAt } of nodes) {
+        const heard = { last_heard_at: lastHeardAt.getTime() };
+        await transaction.updateTable('nodes').set(heard).where('name', '=', name).execute();
+      }
+    });
   }
 
   all(): Promise<NodeRow[]> {

@@ -27,6 +27,9 @@ import { readHello, readMessage } from './intake.ts';
 type Call = ServerDuplexStream<agent.AgentMessage, agent.ControllerMessage>;
 
 const HELLO_TIMEOUT_MS = 10_000;
+/** A controller that crashes knows of nodes that are gone when it comes back when they were last heard, but for this. */
+const KEEP_HEARD_EVERY_MS = 60_000;
+const LAST_HEARD = 'when nodes were last heard';
 
 /** One open stream of one node. */
 interface Session {
@@ -57,6 +60,7 @@ export class AgentLink {
   #lastId = 0;
   #watch: NodeJS.Timeout | undefined;
   #lastLook = 0;
+  #heardKept = 0;
   #closing = false;
   #rejected = 0;
 
@@ -308,11 +312,9 @@ export class AgentLink {
     this.#desk.nodeDisconnected(node, session.send);
     if (this.#sessions.get(node) !== session) return;
     this.#sessions.delete(node);
-    const lastHeardAt = this.#state.record(node)?.lastHeardAt;
+    const record = this.#state.record(node);
     this.#state.update(node, session.id, disconnectedRecord);
-    if (lastHeardAt !== undefined) {
-      await this.#kept('when a node was last heard', () => this.#nodes.heard(node, lastHeardAt));
-    }
+    if (record !== undefined) await this.#kept(LAST_HEARD, () => this.#nodes.heard([record]));
     if (this.#closing) return;
     this.#log.warn({ node, reason }, 'agent link: stream ended');
     await this.#note({
@@ -350,6 +352,11 @@ export class AgentLink {
       const silent = duration(now.getTime() - record.lastHeardAt.getTime());
       session.ended = `silent for ${silent}, which is more than ${MISSED_HEARTBEATS} heartbeats`;
       endWith(session.call, status.DEADLINE_EXCEEDED, session.ended);
+    }
+    if (look - this.#heardKept > KEEP_HEARD_EVERY_MS) {
+      this.#heardKept = look;
+      const heard = this.#state.records().filter(({ stream }) => stream !== undefined);
+      void this.#kept(LAST_HEARD, () => this.#nodes.heard(heard));
     }
     // Freshness falls with time alone; whoever waits for it looks again.
     this.#state.changes.raise();

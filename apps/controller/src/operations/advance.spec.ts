@@ -207,3 +207,58 @@ describe('two operators at once', () => {
     expect(refusal(second, false, picture, [begun(first, picture)])?.kind).toBe(kind);
   });
 });
+
+describe('a weight that is given back', () => {
+  const undrain: Change = { kind: 'undrain-server', address: '192.168.1.11', port: 0 };
+  const told = (change: Change, state: Partial<model.NodeState>, ms = 20) => {
+    const before = new Picture(at(10), [
+      record('L1', { services: [service([realServer(11)])], overrides: [override(change)] }),
+    ]);
+    const asked = advance(begun(change, before), before).operation;
+    return advance(asked, new Picture(at(ms), [record('L1', state, 15)], done)).operation;
+  };
+
+  it('is waited for until the kernel has it', () => {
+    const closed = [service([realServer(10), realServer(11, { weight: 0 })])];
+    expect(told(undrain, { services: closed })).toMatchObject({
+      phase: RUNNING,
+      steps: [{ detail: 'the kernel still has tcp/198.51.100.15:80 weight 0' }],
+    });
+    expect(told(undrain, { services: closed }, 31_000)).toMatchObject({
+      phase: SUCCEEDED,
+      result: 'L1: tcp/198.51.100.15:80 weight 0',
+    });
+    expect(told(undrain, { services: [service([realServer(11)])] })).toMatchObject({
+      phase: SUCCEEDED,
+      result: 'L1: tcp/198.51.100.15:80 weight 1',
+    });
+  });
+
+  it.each([
+    ['down', [service([realServer(11, { weight: 0, up: false })])], []],
+    ['configured with none', [service([realServer(11, { weight: 0, configuredWeight: 0 })])], []],
+    [
+      'held by another override',
+      [service([realServer(11, { weight: 0 })])],
+      [override({ kind: 'drain-server', address: '192.168.1.11', port: 80 })],
+    ],
+  ])('is not waited for where the server is %s', (_, services, overrides) => {
+    expect(told(undrain, { services, overrides })).toMatchObject({ phase: SUCCEEDED });
+  });
+
+  it('is waited for when it is set, too', () => {
+    const set: Change = {
+      kind: 'set-weight',
+      node: '',
+      service: 'tcp/198.51.100.15:80',
+      realServer: '192.168.1.11:80',
+      weight: 3,
+    };
+    const state = (weight: number) => ({
+      services: [service([realServer(11, { weight })])],
+      overrides: [override(set)],
+    });
+    expect(told(set, state(1))).toMatchObject({ phase: RUNNING });
+    expect(told(set, state(3))).toMatchObject({ phase: SUCCEEDED, result: 'L1: weight 3' });
+  });
+});

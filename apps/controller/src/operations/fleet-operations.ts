@@ -1,9 +1,13 @@
+import type { model } from '@keepfleet/rpc';
 import { list } from '../common/words.ts';
 import type { NodeRecord } from '../fleet/node-record.ts';
 import { overrideChange, serverText, type Change, type ChangeOf } from './change.ts';
 import { plannedStep, type Step } from './operation.ts';
-import { hasOverride, serversOf, type Picture } from './picture.ts';
+import { drains } from '../services/service-view.ts';
+import { hasOverride, overridesOf, serversOf, type Picture } from './picture.ts';
 import type { Run } from './run.ts';
+
+const WEIGHT_PATIENCE_MS = 30_000;
 
 type FleetChange = Exclude<Change, { kind: 'drain-node' | 'undrain-node' }>;
 
@@ -78,23 +82,33 @@ function onNode(run: Run, change: FleetChange, key: string, node: string): void 
   }
   if (!carries(change, record)) return run.done(key, `${node} does not carry it`);
   switch (change.kind) {
-    case 'undrain-server':
     case 'clear-priority':
-    case 'clear-weight':
-      if (run.cleared(key, record)) run.done(key, cleared(change, record));
+      if (run.cleared(key, record)) run.done(key, 'no override is in force');
       return;
+    case 'undrain-server':
+    case 'clear-weight': {
+      if (!run.cleared(key, record)) return;
+      const closed = targets(change, record).filter(({ server }) => isHeldBack(server, record));
+      if (closed.length > 0 && !isLate(run, key)) return run.waiting(key, `the kernel still has ${weights(closed)}`);
+      return run.done(key, weights(targets(change, record)) || `${node} does not carry it`);
+    }
     case 'set-priority':
       if (run.override(key, record)) run.done(key, `priority ${change.priority}`);
       return;
-    case 'set-weight':
-      if (run.override(key, record)) run.done(key, `weight ${change.weight}`);
-      return;
+    case 'set-weight': {
+      if (!run.override(key, record)) return;
+      const other = targets(change, record).filter(
+        ({ server }) => isServed(server) && server.weight !== change.weight && !drains(overridesOf(record), server),
+      );
+      if (other.length === 0) return run.done(key, `weight ${change.weight}`);
+      if (!isLate(run, key)) return run.waiting(key, `the kernel still has ${weights(other)}`);
+      return run.done(key, `weight ${change.weight} is in force, but the kernel has ${weights(other)}`);
+    }
     case 'drain-server': {
       if (!run.override(key, record)) return;
       const open = targets(change, record).filter(({ server }) => server.weight > 0);
       if (open.length === 0) return run.done(key, 'weight 0 in the kernel');
-      const where = open.map(({ service, server }) => `${service.key} weight ${server.weight}`);
-      return run.waiting(key, `the kernel still has ${where.join(', ')}`);
+      return run.waiting(key, `the kernel still has ${weights(open)}`);
     }
   }
 }
@@ -139,13 +153,26 @@ function connections(run: Run, change: ChangeOf<'drain-server'>): void {
   run.succeed(`${serverText(change)} is drained on ${list(on) || 'no node'}: no connections left${note}`);
 }
 
-function cleared(change: ChangeOf<'undrain-server' | 'clear-priority' | 'clear-weight'>, record: NodeRecord): string {
-  if (change.kind === 'clear-priority') {
-    return `priority ${record.state?.routers.get(change.instance)?.basePriority ?? 'unknown'}`;
-  }
-  return targets(change, record)
-    .map(({ service, server }) => `${service.key} weight ${server.weight}`)
-    .join(', ');
+/** So long a weight is waited for; a check may give the server another one, which is then told as it is. */
+function isLate(run: Run, key: string): boolean {
+  const since = run.step(key)?.startedAt ?? run.picture.now;
+  return run.picture.now.getTime() - since.getTime() > WEIGHT_PATIENCE_MS;
+}
+
+/** In the kernel's table because its checks hold; what the table has of any other is the checks' business. */
+function isServed(server: model.RealServer): boolean {
+  return server.up && !server.sorry && server.weight >= 0;
+}
+
+/** Whether the kernel gives it nothing although no override asks for that any more. */
+function isHeldBack(server: model.RealServer, record: NodeRecord): boolean {
+  const overrides = overridesOf(record);
+  const asked = overrides.some(({ change }) => change?.$case === 'weight' && change.value.realServer === server.key);
+  return isServed(server) && server.weight === 0 && server.configuredWeight > 0 && !asked && !drains(overrides, server);
+}
+
+function weights(targets: ReturnType<typeof serversOf>): string {
+  return targets.map(({ service, server }) => `${service.key} weight ${server.weight}`).join(', ');
 }
 
 function outcomes(run: Run): string {

@@ -26,6 +26,11 @@ describe('a virtual service across nodes', () => {
     const [view] = serviceViews([record('L1', realServer(10)), record('L2', realServer(10, { weight: 0 }))], now);
     expect(view).toMatchObject({ health: DEGRADED, reason: 'weights of 192.168.1.10:80 differ: L1 1, L2 0' });
     expect(view?.realServers[0]?.weights).toEqual([0, 1]);
+    const gone = realServer(10, { up: false, weight: -1 });
+    expect(serviceViews([record('L1', realServer(10)), record('L2', gone)], now)[0]).toMatchObject({
+      reason: '192.168.1.10:80 is up on 1 of 2 nodes',
+      realServers: [{ weights: [1] }],
+    });
   });
 
   it('is ok with a sorry server at rest, degraded with a server down, unknown when nobody is current', () => {

@@ -61,7 +61,9 @@ function faults(
     if (server.up < server.of) reasons.push(`${server.key} is up on ${server.up} of ${server.of} nodes`);
     if (server.weights.length > 1) {
       const each = known.flatMap(({ record, service }) =>
-        service.realServers.filter(({ key }) => key === server.key).map(({ weight }) => `${record.name} ${weight}`),
+        service.realServers
+          .filter((one) => one.key === server.key && inTable(one))
+          .map(({ weight }) => `${record.name} ${weight}`),
       );
       reasons.push(`weights of ${server.key} differ: ${each.join(', ')}`);
     }
@@ -92,10 +94,15 @@ function fleetRealServers(known: readonly NodeService[]): fleet.FleetRealServer[
       inactiveConnections: total((server) => server.inactiveConnections),
       persistentConnections: total((server) => server.persistentConnections),
       sum: sum(each.map(({ server }) => server.statistics)),
-      weights: [...new Set(each.map(({ server }) => server.weight))].sort((a, b) => a - b),
+      weights: [...new Set(each.flatMap(({ server }) => (inTable(server) ? server.weight : [])))].sort((a, b) => a - b),
       drained: each.every(({ record, server }) => drains(record.state?.rest.overrides ?? [], server)),
     };
   });
+}
+
+/** One that is down may be out of the kernel's table, which gives it no weight at all. */
+function inTable(server: model.RealServer): boolean {
+  return server.weight >= 0;
 }
 
 /** Whether one of the overrides drains this real server. */

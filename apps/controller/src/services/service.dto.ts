@@ -66,7 +66,7 @@ const fleetRealServerDto = z
     of: count,
     ...connections,
     sum: statisticsDto,
-    weights: z.array(count).describe('more than one is drift'),
+    weights: z.array(count).describe('in the kernels of the nodes; more than one is drift'),
     drained: z.boolean(),
   })
   .meta({ id: 'FleetRealServer' });

@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { format } from 'prettier';
 import { z } from 'zod';
 import { fleet, model } from '@keepfleet/rpc';
@@ -104,6 +105,17 @@ describe('the REST API', { timeout: 20_000 }, () => {
     await sse.cancel();
   });
 
+  it('ends the stream of a HEAD with its answer, though the connection lives on', async () => {
+    const warnings: string[] = [];
+    const warned = (warning: Error) => void warnings.push(warning.message);
+    process.on('warning', warned);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let i = 0; i < 12; i++) expect(await head(agent, stand.restPort, '/v1/events/stream')).toBe(200);
+    agent.destroy();
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+  });
+
   it('runs operations: dry run, idempotency key, ETag, If-Match, cancel', async () => {
     const change = { kind: 'drain-server', address: '192.168.1.10' };
     const request = { change, actor: 'alice', reason: 'disk' };
@@ -183,6 +195,15 @@ describe('the REST API', { timeout: 20_000 }, () => {
     await expect(text).toMatchFileSnapshot('../../openapi.json');
   });
 });
+
+function head(agent: Agent, port: number, path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ agent, port, path, method: 'HEAD' }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode));
+    });
+    sent.on('error', reject).end();
+  });
+}
 
 /** Reads a stream until a piece of text came. */
 async function reader(response: Response) {

@@ -87,7 +87,11 @@ export class ScriptedAgent {
         const left = overrides.filter((override) => override.change?.$case !== kind);
         const drained = left.some((override) => override.change?.$case === 'drainNode');
         const standing = routers.map((router) => ({ ...router, lastResort: drained }));
-        this.change({ overrides: left, drained, routers: standing });
+        const services = this.state.services.map((service) => ({
+          ...service,
+          realServers: service.realServers.map((server) => ({ ...server, weight: server.configuredWeight })),
+        }));
+        this.change({ overrides: left, drained, routers: standing, services });
         break;
       }
       case 'relinquish': {

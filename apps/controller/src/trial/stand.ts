@@ -92,8 +92,12 @@ export class Stand {
     return agent;
   }
 
+  get restPort(): number {
+    return portOf(this.controller.restAddress);
+  }
+
   rest(path: string, init?: RequestInit): Promise<Response> {
-    return fetch(`http://127.0.0.1:${portOf(this.controller.restAddress)}${path}`, init);
+    return fetch(`http://127.0.0.1:${this.restPort}${path}`, init);
   }
 
   async nodes(): Promise<fleet.Node[]> {
