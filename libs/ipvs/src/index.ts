@@ -6,7 +6,7 @@
  *
  * Call order: `owned`, then a `table` as read from the kernel, then `configure`; afterwards `health` and `table` as they
  * come. After each call carry out the outputs in order: keep `own` on disk, send each operation of `apply` as encoded by
- * encodeOperation, answer a refusal with `refused`. reportOf gives the snapshot for everybody else.
+ * encodeOperation, answer a refusal with `refused`. reportOf gives the snapshot for everybody else, reportInParts the same little by little.
  */
 export * from './balancer.ts';
 export * from './decode.ts';

@@ -31,26 +31,42 @@ export interface ReportContext {
 
 /** Everything that is known about the node's IPVS, as it leaves the process. */
 export function reportOf(balancer: Balancer, context: ReportContext): LvsSnapshot {
-  const { readAt, unavailable, table } = balancer;
-  return {
+  const { head, virtualServers } = reportInParts(balancer, context);
+  return { ...head, virtualServers: [...virtualServers] };
+}
+
+/** The same, each virtual server when it is asked for: as it was at the call, however much later that is. */
+export function reportInParts(
+  balancer: Balancer,
+  context: ReportContext,
+): {
+  readonly head: Omit<LvsSnapshot, 'virtualServers'>;
+  readonly virtualServers: Generator<VirtualServerSnapshot, void>;
+} {
+  const { readAt, states, unavailable, table } = balancer;
+  const head = {
     available: table !== undefined,
     reason: table === undefined ? (unavailable ?? 'the table of the kernel was not read yet') : null,
     readAt: readAt === undefined ? null : context.unixMillis(readAt),
     groups: balancer.settings.groups,
-    virtualServers: balancer.states.map((state) => virtualServerReport(balancer, state, context)),
     foreignServices: balancer.foreignServices,
     repairs: balancer.repairs,
     drift: balancer.drift,
     ...context.options,
   };
+  function* reports(): Generator<VirtualServerSnapshot, void> {
+    for (const state of states)
+      yield virtualServerReport(state, table, balancer.problemsOf(state.settings.key), context);
+  }
+  return { head, virtualServers: reports() };
 }
 
 function virtualServerReport(
-  balancer: Balancer,
   state: VirtualServerState,
+  table: Balancer['table'],
+  problems: readonly string[],
   context: ReportContext,
 ): VirtualServerSnapshot {
-  const { table } = balancer;
   const { sorryServer } = state.settings;
   const shown = state.services.flatMap((id) => table?.get(serviceKey(id)) ?? []);
   const servers = [...state.servers.values()];
@@ -65,13 +81,13 @@ function virtualServerReport(
       inUse: sorryInUse(state),
       kernel: kernelReport(sorryServer, state.services, table),
     },
-    realServers: servers.map((server) => realServerReport(balancer, state, server, context)),
-    problems: balancer.problemsOf(state.settings.key),
+    realServers: servers.map((server) => realServerReport(table, state, server, context)),
+    problems,
   };
 }
 
 function realServerReport(
-  balancer: Balancer,
+  table: Balancer['table'],
   state: VirtualServerState,
   server: RealServerState,
   context: ReportContext,
@@ -86,7 +102,7 @@ function realServerReport(
     checkers,
     failedCheckers: checkers.filter((checker) => checker.state === 'down').length,
     notRunCheckers: checkers.filter((checker) => !checker.ran).length,
-    kernel: kernelReport(traits, state.services, balancer.table),
+    kernel: kernelReport(traits, state.services, table),
   };
 }
 

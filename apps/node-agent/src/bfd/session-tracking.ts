@@ -35,5 +35,6 @@ export function trackingSessions<Settings, Command, Snapshot>(
       process.stop(mode);
     },
     snapshot: () => process.snapshot(),
+    ...(process.snapshotText === undefined ? {} : { snapshotText: process.snapshotText.bind(process) }),
   };
 }

@@ -43,7 +43,12 @@ export class Connection<Message> {
   }
 
   send(message: object): void {
-    if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
+    this.sendText(JSON.stringify(message));
+  }
+
+  /** A message as its JSON. */
+  sendText(json: string): void {
+    if (this.#socket.writable) this.#socket.write(`${json}\n`);
   }
 
   /** Sends what is left, then closes. */

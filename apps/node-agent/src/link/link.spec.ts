@@ -289,6 +289,29 @@ describe('the link of control and process', () => {
   });
 });
 
+describe('a snapshot in pieces', () => {
+  it('holds nothing else up while it is made, and arrives as a whole', async () => {
+    class Pieces extends Weights {
+      *snapshotText(): Generator<string, void> {
+        yield '{';
+        for (let i = 0; i < 40; i++) {
+          for (const until = performance.now() + 5; performance.now() < until;);
+          yield ' ';
+        }
+        yield '"weight":7}';
+      }
+    }
+    const process = new Pieces();
+    process.weight = 4;
+    await server(process);
+    const { link, seen } = client();
+    await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
+    await expect(link.command({ verb: 'double' })).resolves.toEqual({ ok: true, value: 8 });
+    expect(seen.weights).toEqual([]);
+    await vi.waitFor(() => expect(seen.weights[0]).toBe(7), { timeout: 60_000 });
+  });
+});
+
 describe('a process that misbehaves', () => {
   const hello = { role: 'lvs', pid: 1, incarnation: 'i', version: '0', revision: null, startedAt: 0, problems: [] };
 

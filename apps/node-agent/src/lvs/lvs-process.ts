@@ -10,8 +10,10 @@ import {
   type LvsSnapshot,
   type OptionsInput,
   OptionsKeeper,
+  type ReportContext,
   addConnections,
   noConnections,
+  reportInParts,
   reportOf,
 } from '@keepfleet/ipvs';
 import { isLinuxError, monotonicMicros } from '@keepfleet/linux';
@@ -26,6 +28,8 @@ import { LocalAddresses } from './local-addresses.ts';
 import { Notifier } from './notifier.ts';
 import { withFilesRead } from './files-at-start.ts';
 import type { Owned, Ownership } from './ownership.ts';
+import { mistakeIn } from './mistake.ts';
+import { remedy } from './remedy.ts';
 import { lvsCommandSchema, lvsSettingsSchema } from './schemas.ts';
 import { WallClock } from '../wall-clock.ts';
 
@@ -188,8 +192,27 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   }
 
   snapshot(): LvsSnapshot {
+    return { ...reportOf(this.#balancer, this.#reportContext()), ...this.#revision() };
+  }
+
+  *snapshotText(): Generator<string, void> {
+    const { head, virtualServers } = reportInParts(this.#balancer, this.#reportContext());
+    yield `${JSON.stringify({ ...head, ...this.#revision() }).slice(0, -1)},"virtualServers":[`;
+    let separator = '';
+    for (const virtualServer of virtualServers) {
+      yield separator + JSON.stringify(virtualServer);
+      separator = ',';
+    }
+    yield ']}';
+  }
+
+  #revision(): Pick<LvsSnapshot, 'revision'> {
     const { revision } = this.#settings ?? {};
-    const report = reportOf(this.#balancer, {
+    return revision === undefined ? {} : { revision };
+  }
+
+  #reportContext(): ReportContext {
+    return {
       unixMillis: (at) => this.#wallClock.epochMillis(at),
       options: this.#options.report,
       checkers: (service, server) =>
@@ -198,8 +221,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
           const state = up ? 'up' : 'down';
           return { what, state, ran, lastResult, failures, since: this.#wallClock.epochMillis(since) };
         }),
-    });
-    return revision === undefined ? report : { ...report, revision };
+    };
   }
 
   /** As keepalived does for a service that begins. */
@@ -378,27 +400,4 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 function inUse({ settings, quorumUp, servers }: Balancer['states'][number]): string[] {
   if (settings.sorryServer !== null && !quorumUp) return [];
   return [...servers].flatMap(([server, { up }]) => (up ? [server] : []));
-}
-
-function remedy(error: Error): string {
-  if (error instanceof NoIpvs)
-    return 'use a kernel with CONFIG_IP_VS, or load the module ip_vs on the host of this container';
-  if (isLinuxError(error, 'EPERM', 'EACCES')) return 'run it as root, or with CAP_NET_ADMIN';
-  if (isLinuxError(error, 'ENOBUFS')) return 'it is read anew; raise lvs_netlink_cmd_rcv_bufs if it happens again';
-  return 'see the reason, and `ipvsadm -Ln`';
-}
-
-/** What the schema cannot see. */
-function mistakeIn({ virtualServers }: LvsSettings<CheckerSettings>): string | undefined {
-  const services = new Set<string>();
-  for (const { key, realServers } of virtualServers) {
-    if (services.has(key)) return `the virtual server ${key} is there twice`;
-    services.add(key);
-    const servers = new Set<string>();
-    for (const server of realServers) {
-      if (servers.has(server.key)) return `the real server ${server.key} is twice in ${key}`;
-      servers.add(server.key);
-    }
-  }
-  return undefined;
 }
