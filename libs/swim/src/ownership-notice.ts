@@ -11,7 +11,7 @@ import { encodeUtf8 } from './utf8.ts';
  * newest is all that travels. Each holds the whole state of some of the node's routers.
  *
  *   version u8, layout u32, part u8, parts u8, sequence u48, then a router each:
- *   VRID u8, bits u8 (1: IPv6, 2 and 4: role, 8: a backup hears a master), priority u8, since u48, address (4 or 16 bytes; all zero for none)
+ *   VRID u8, bits u8 (1: IPv6, 2 and 4: role, 8: it hears another as master), priority u8, since u48, address (4 or 16 bytes; all zero for none)
  */
 export type OwnershipRole = 'initialize' | 'backup' | 'master' | 'fault';
 
@@ -26,7 +26,7 @@ export interface RouterKey {
 /** One node's word about one virtual router. */
 export interface OwnershipEntry extends RouterKey {
   readonly role: OwnershipRole;
-  /** A backup that hears its master's adverts: there is one, whether gossip knows it or not. */
+  /** It is not master itself and hears another's adverts: there is one, whether gossip knows it or not. */
   readonly hearsMaster: boolean;
   readonly priority: number;
   /** When the node entered the role, milliseconds since 1970 by its own clock. */
@@ -129,7 +129,7 @@ function readEntry(reader: ByteReader): OwnershipEntry {
   const bits = reader.u8();
   const role = ROLES[(bits & ROLE_BITS) >> 1];
   const hearsMaster = (bits & HEARS_BIT) !== 0;
-  const isUnknown = bits > (IPV6_BIT | ROLE_BITS | HEARS_BIT) || (hearsMaster && role !== 'backup');
+  const isUnknown = bits > (IPV6_BIT | ROLE_BITS | HEARS_BIT) || (hearsMaster && role === 'master');
   if (vrid === 0 || role === undefined || isUnknown) throw new Undecodable('malformed', `VRID ${vrid}, bits ${bits}`);
   const family = (bits & IPV6_BIT) === 0 ? 'ipv4' : 'ipv6';
   const priority = reader.u8();

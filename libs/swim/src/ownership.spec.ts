@@ -32,7 +32,7 @@ describe('an ownership notice', () => {
   it('is read as it was written', () => {
     const entries = [
       entry(1, 'master'),
-      entry(255, 'fault', { family: 'ipv6', address: ip('2001:db8::15') }),
+      entry(255, 'fault', { family: 'ipv6', address: ip('2001:db8::15'), hearsMaster: true }),
       entry(7, 'backup', { address: undefined }),
     ];
     const notice = { node: 'lb/1', layout: 0xdeadbeef, part: 2, parts: 3, sequence: 1_800_000_000_999, entries };

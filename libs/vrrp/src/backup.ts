@@ -1,12 +1,10 @@
-import { type Duration, type Instant, after, centis, micros } from '@keepfleet/machine';
+import { type Duration, type Instant, after } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
 import type { MasterView } from './messages.ts';
 import type { Advert } from './packet.ts';
 import type { VirtualRouterSettings } from './settings.ts';
 import type { Situation } from './situation.ts';
-import { firstWait, masterDownInterval, skewTime } from './timers.ts';
-
-const QUIET_INTERVALS = 1.25;
+import { advertisedInterval, firstWait, masterDownInterval, skewTime } from './timers.ts';
 
 /**
  * How long a backup waits, counted from `from`: `down` = the master-down interval, `skew` = after a priority 0,
@@ -23,8 +21,6 @@ export interface BackupState {
   /** Active_Adver_Interval of RFC 9568; version 2 knows only its own. */
   readonly masterInterval: Duration;
   readonly master: MasterView | undefined;
-  /** An advert is overdue, though the wait is not over. Changes nothing here: it is told, so that others need not wait with us. */
-  readonly masterQuiet: boolean;
   /** Until when lower priorities are obeyed. */
   readonly preemptAt: Instant | undefined;
   /** It was told to hand over, and keeps the addresses until another master is heard. */
@@ -46,7 +42,6 @@ export function newBackup(wait: Wait, heard: Heard | undefined, settings: Virtua
     wait,
     masterInterval: heard === undefined ? settings.advertInterval : advertisedInterval(heard.advert, settings),
     master: heard === undefined ? undefined : masterIn(heard),
-    masterQuiet: false,
     preemptAt: undefined,
     handingOver: false,
     wantsMaster: false,
@@ -64,12 +59,6 @@ export function masterDownAt(state: BackupState, { settings, priority }: Situati
     case 'first':
       return after(wait.from, firstWait(settings.version, settings.advertInterval));
   }
-}
-
-/** When the next advert of the master that is heard counts as overdue: by a quarter of an interval, for its jitter. */
-export function masterQuietAt({ wait, master, masterInterval, masterQuiet }: BackupState): Instant | undefined {
-  if (master === undefined || masterQuiet || wait.length !== 'down') return undefined;
-  return after(wait.from, micros(QUIET_INTERVALS * masterInterval));
 }
 
 /** What an advert makes of a backup: RFC 9568 section 6.4.2, with keepalived's preemption delay. */
@@ -93,8 +82,4 @@ export function backupAfter(
 
 function masterIn({ advert, source }: Heard): MasterView {
   return { address: source, priority: advert.priority };
-}
-
-function advertisedInterval(advert: Advert, settings: VirtualRouterSettings): Duration {
-  return advert.version === 3 ? centis(advert.centiseconds) : settings.advertInterval;
 }

@@ -306,19 +306,6 @@ describe('a backup, RFC 9568 section 6.4.2', () => {
     expect(bench.wait()).toBe(masterDown);
   });
 
-  it('notices an overdue advert long before it takes over, tells nobody on the wire, and takes it back', () => {
-    const bench = started().give(packet(advert(v2, 200)));
-    const isQuiet = () => bench.router.snapshot(() => 0).masterQuiet;
-    const heardAt = bench.now;
-    expect(bench.router.noticeDeadline()).toBe(after(heardAt, millis(1250)));
-    bench.now = after(heardAt, millis(1250));
-    expect(bench.router.timeout(bench.now)).toEqual([]);
-    expect([bench.router.state, isQuiet(), bench.router.noticeDeadline()]).toEqual(['backup', true, undefined]);
-    expect(bench.router.nextDeadline()).toBe(after(heardAt, micros(masterDown)));
-    bench.give(packet(advert(v2, 200)));
-    expect(isQuiet()).toBe(false);
-  });
-
   it('of version 3 learns the interval of the master, and forgets it when it becomes master', () => {
     const bench = started(v3).give(packet(advert(v3, 200, 25)));
     const learned = micros(3 * 250_000 + (156 / 256) * 250_000);

@@ -8,16 +8,9 @@ import {
   removeRouting,
 } from './address-release.ts';
 import { AnnounceGaps } from './announce-gaps.ts';
-import {
-  type BackupState,
-  type Heard,
-  type Wait,
-  backupAfter,
-  masterDownAt,
-  masterQuietAt,
-  newBackup,
-} from './backup.ts';
+import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
 import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
+import { Hearing } from './hearing.ts';
 import { Mastership } from './mastership.ts';
 import type {
   FaultCause,
@@ -48,6 +41,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   readonly #receiver: Receiver;
   readonly #transmitter: Transmitter;
   readonly #gaps: AnnounceGaps;
+  readonly #hearing = new Hearing();
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
   #since: Instant;
@@ -87,6 +81,11 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   get ready(): boolean {
     if (this.#state.kind !== 'initialize' || this.failing) return true;
     return this.#state.heldUp === true && this.#situation.causes.length === 0;
+  }
+
+  /** Another router is heard as master, whether this one obeys it or not. */
+  get hearsMaster(): boolean {
+    return this.#hearing.isMasterHeard;
   }
 
   /** Its wait for a master is over, and it waits for the rest of its sync group. */
@@ -141,7 +140,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   timeout(now: Instant): readonly VrrpOutput[] {
-    this.#noteQuiet(now);
+    this.#hearing.timeout(now);
     const deadline = this.nextDeadline();
     if (deadline === undefined || now < deadline) return [];
     this.#step({ kind: 'timeout', late: between(deadline, now) }, now);
@@ -162,9 +161,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     }
   }
 
-  /** When {@link timeout} has to be called besides, for the snapshot alone: to notice that the master is quiet. */
+  /** When {@link timeout} has to be called besides, for the snapshot alone: to notice that an advert is overdue. */
   noticeDeadline(): Instant | undefined {
-    return this.#state.kind === 'backup' ? masterQuietAt(this.#state) : undefined;
+    return this.#hearing.nextDeadline();
   }
 
   /** `epochMillis` turns an instant into milliseconds since 1970. */
@@ -177,7 +176,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       since: epochMillis(this.#since),
       causes: state.kind === 'fault' ? state.causes : [],
       master: this.#master(),
-      masterQuiet: state.kind === 'backup' && state.masterQuiet,
+      hearsMaster: this.hearsMaster,
       masterInterval: state.kind === 'backup' ? state.masterInterval : this.settings.advertInterval,
       wantsAddresses: this.#wantsAddresses(),
       routingMissing: state.kind === 'master' ? state.mastership.routingMissing : [],
@@ -299,6 +298,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     if (mode === 'release') this.#giveUpAddresses(now);
     this.#enter({ kind: 'initialize', startAt: undefined }, reason, now, mode);
     this.#configured = false;
+    this.#hearing.forget();
   }
 
   // Backup
@@ -324,13 +324,6 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     }
     if (group === undefined) return this.#becomeMaster('master-down', now);
     this.#state = { ...state, wantsMaster: true };
-  }
-
-  #noteQuiet(now: Instant): void {
-    const state = this.#state;
-    if (state.kind !== 'backup') return;
-    const at = masterQuietAt(state);
-    if (at !== undefined && at <= now) this.#state = { ...state, masterQuiet: true };
   }
 
   #becomeBackup(wait: Wait, heard: Heard | undefined, reason: StateReason, now: Instant): void {
@@ -431,13 +424,20 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #receive(packet: ReceivedPacket, now: Instant): void {
-    if (!this.#configured || this.#state.kind === 'initialize') return;
+    if (!this.#configured) return;
+    if (this.#state.kind === 'initialize') {
+      // RFC 9568 section 6.4.1 has nothing to do with adverts here; that there is a master is known all the same.
+      const overheard = this.#receiver.overhear(packet, now);
+      if (overheard !== undefined) this.#hearing.take(overheard, this.settings, now);
+      return;
+    }
     const heard = this.#receiver.take(
       packet,
       now,
       this.#state.kind === 'backup' ? this.#state.master?.address : undefined,
     );
     if (heard === undefined) return;
+    this.#hearing.take(heard, this.settings, now);
     this.#step({ kind: 'advert', heard }, now);
     // After the step, which forgets what was reported when it learns a new master.
     for (const mismatch of heard.mismatches) this.#receiver.reject(mismatch, packet.source);

@@ -50,6 +50,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   readonly #trackers = new Map<string, TrackerInput>();
   #startAt: Instant | undefined;
   #unknownVrids = 0;
+  #hearingChanges = 0;
   readonly #reportedVrids = new Set<string>();
   readonly #statics = new Statics(this.#interfaces);
   readonly #surroundings: Surroundings;
@@ -97,10 +98,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   timeout(now: Instant): readonly VrrpOutput[] {
     const outputs = [...this.#statics.due(now)];
     outputs.push(...this.#delays.due(now).flatMap((state) => this.#interface(state, now)));
-    for (const router of this.#routers.values()) {
-      const own = router.timeout(now);
-      outputs.push(...own, ...this.#together(router, own, now));
-    }
+    for (const router of this.#routers.values()) outputs.push(...this.#drive(router, () => router.timeout(now), now));
     return outputs;
   }
 
@@ -110,6 +108,11 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       this.#delays.nextDeadline(),
       ...Array.from(this.#routers.values(), (router) => earliest(router.nextDeadline(), router.noticeDeadline())),
     );
+  }
+
+  /** How often a router began or ceased to hear a master: no output tells that, but the snapshot is another. */
+  get hearingChanges(): number {
+    return this.#hearingChanges;
   }
 
   /** In configuration order. */
@@ -246,10 +249,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     // Too short to have a VRID: each of them counts it.
     const concerned = vrid === undefined ? here : here.filter(({ settings }) => settings.vrid === vrid);
     if (concerned.length > 0)
-      return concerned.flatMap((router) => {
-        const own = router.handle(packet, now);
-        return [...own, ...this.#together(router, own, now)];
-      });
+      return concerned.flatMap((router) => this.#drive(router, () => router.handle(packet, now), now));
     this.#unknownVrids++;
     const key = `${packet.interface}/${family}/${vrid}`;
     const silent = this.#settings?.logUnknownVrids !== true || this.#reportedVrids.size >= MAX_REPORTED_VRIDS;
@@ -258,6 +258,14 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     return [
       { kind: 'event', event: { kind: 'unknown-vrid', interface: packet.interface, vrid, source: packet.source } },
     ];
+  }
+
+  /** What a packet or the time does to a router, and then to its sync group. */
+  #drive(router: VirtualRouter, act: () => readonly VrrpOutput[], now: Instant): VrrpOutput[] {
+    const before = router.hearsMaster;
+    const own = act();
+    if (router.hearsMaster !== before) this.#hearingChanges++;
+    return [...own, ...this.#together(router, own, now)];
   }
 
   /** What the other members of a router's sync group do about what it did. */

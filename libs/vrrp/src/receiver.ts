@@ -51,6 +51,12 @@ export class Receiver {
     return { advert, source: packet.source, mismatches };
   }
 
+  /** An advert that is neither counted nor reported: the router does not take part yet. */
+  overhear(packet: ReceivedPacket, now: Instant): Heard | undefined {
+    const received = receiveAdvert(packet, this.#situation, this.#authenticator, now);
+    return received.ok ? { advert: received.value, source: packet.source } : undefined;
+  }
+
   reject(error: PacketError | Mismatch, source: IpAddress): void {
     const report = this.#rejections.add(this.#situation.settings.name, error, source);
     if (report !== undefined) this.#outbox.report(report);

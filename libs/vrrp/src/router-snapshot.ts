@@ -17,7 +17,7 @@ export interface RouterView {
   readonly since: number;
   readonly causes: readonly FaultCause[];
   readonly master: MasterView | undefined;
-  readonly masterQuiet: boolean;
+  readonly hearsMaster: boolean;
   readonly masterInterval: Duration;
   readonly wantsAddresses: boolean;
   readonly routingMissing: readonly string[];
@@ -51,7 +51,7 @@ export function routerSnapshot(view: RouterView): RouterSnapshot {
     ...indexOf(settings.interface, interfaces),
     ...(source === undefined ? {} : { source }),
     ...(master === undefined ? {} : { master }),
-    masterQuiet: view.masterQuiet,
+    hearsMaster: view.hearsMaster,
     dontTrackPrimary,
     trackInterfaces: settings.trackInterfaces.map((tracked) => {
       const known = interfaces.get(tracked.name);

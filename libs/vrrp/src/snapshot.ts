@@ -66,8 +66,8 @@ export interface RouterSnapshot {
   readonly source?: IpAddress;
   /** The master it obeys, or itself. */
   readonly master?: MasterView;
-  /** A backup misses an advert of the master that it obeys. */
-  readonly masterQuiet: boolean;
+  /** Another router's adverts come in time, in whatever state this one is and whether it obeys them or not. */
+  readonly hearsMaster: boolean;
   readonly dontTrackPrimary: boolean;
   readonly trackInterfaces: readonly TrackedInterfaceSnapshot[];
   readonly trackers: readonly TrackerSnapshot[];

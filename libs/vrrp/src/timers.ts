@@ -1,4 +1,5 @@
-import { type Duration, micros, seconds } from '@keepfleet/machine';
+import { type Duration, centis, micros, seconds } from '@keepfleet/machine';
+import type { Advert } from './packet.ts';
 import type { VirtualRouterSettings } from './settings.ts';
 
 /** What the formulas of the master-down timer need. */
@@ -8,6 +9,11 @@ export type TimerSettings = Pick<VirtualRouterSettings, 'version' | 'downTimerAd
 export function skewTime(version: 2 | 3, priority: number, masterInterval: Duration): Duration {
   const unit = version === 2 ? seconds(1) : masterInterval;
   return micros(((256 - priority) * unit) / 256);
+}
+
+/** The interval that an advert promises: version 3 says its own, version 2 has to have the one configured. */
+export function advertisedInterval(advert: Advert, settings: Pick<VirtualRouterSettings, 'advertInterval'>): Duration {
+  return advert.version === 3 ? centis(advert.centiseconds) : settings.advertInterval;
 }
 
 /** How long silence may last before the master counts as gone. */

@@ -1,6 +1,5 @@
 import { ip } from '@keepfleet/wire';
 import { type OwnershipEntry, encodeNotice, layoutOf, noticeName } from '@keepfleet/swim';
-import { instant } from '@keepfleet/machine';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { GossipMember } from '../gossip/index.ts';
 import type { EventText } from './events.ts';
@@ -54,10 +53,10 @@ function own(state: OwnershipEntry['role'], hearsMaster = false): void {
     state,
     effectivePriority: 100,
     since: 1000,
+    hearsMaster,
     addresses,
   } as const;
-  const master = { address: ip('192.0.2.1'), priority: 150, lastAdvertAt: instant(0) };
-  owners.update([hearsMaster ? { ...router, master, masterQuiet: false } : { ...router, masterQuiet: true }]);
+  owners.update([router]);
 }
 
 function pass(time: number): void {
@@ -89,6 +88,17 @@ describe('what is told of the owners', () => {
     own('backup');
     pass(2);
     expect(last()?.message).toContain('n1 is failed, n2 is backup');
+  });
+
+  it.each(['initialize', 'fault'] as const)('is one that a router in %s hears, though nobody else does', (state) => {
+    tell('n1', 'backup');
+    tell('n3', 'backup');
+    own(state, true);
+    pass(2);
+    expect(last()).toBeUndefined();
+    own(state);
+    pass(2);
+    expect(last()?.kind).toBe('vrrp.no-master');
   });
 
   it('is the last master by name where backups hear one that gossip does not', () => {

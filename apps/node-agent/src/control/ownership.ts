@@ -23,7 +23,7 @@ const RANDOM_RANGE = 2 ** 40;
 /** What is told of a router of this node. */
 export interface CarriedRouter extends Pick<
   RouterSnapshot,
-  'name' | 'vrid' | 'family' | 'state' | 'effectivePriority' | 'since' | 'master' | 'masterQuiet'
+  'name' | 'vrid' | 'family' | 'state' | 'effectivePriority' | 'since' | 'hearsMaster'
 > {
   readonly addresses: readonly Pick<RouterSnapshot['addresses'][number], 'address' | 'advertised'>[];
 }
@@ -218,7 +218,7 @@ const STATES = {
 } as const;
 
 function entryOf(router: CarriedRouter): OwnershipEntry {
-  const { vrid, family, state, effectivePriority, since, master, masterQuiet } = router;
+  const { vrid, family, state, effectivePriority, since, hearsMaster } = router;
   const [address] = router.addresses
     .filter((one) => one.advertised)
     .map((one) => one.address)
@@ -229,7 +229,7 @@ function entryOf(router: CarriedRouter): OwnershipEntry {
     family,
     address,
     role: state,
-    hearsMaster: state === 'backup' && master !== undefined && !masterQuiet,
+    hearsMaster: state !== 'master' && hearsMaster,
     priority: effectivePriority,
     since: Math.round(new Date(since).getTime()),
   };

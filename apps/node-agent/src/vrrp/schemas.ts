@@ -259,7 +259,7 @@ const routerSnapshot: z.ZodType<RouterSnapshot> = z.object({
   interfaceIndex: optional(count),
   source: optional(address),
   master: optional(master),
-  masterQuiet: z.boolean(),
+  hearsMaster: z.boolean(),
   dontTrackPrimary: z.boolean(),
   trackInterfaces: z.array(
     z.object({
