@@ -18,7 +18,7 @@ export type { NetlinkReply, NetlinkRequest } from './netlink/netlink-socket.ts';
 export type { RouteHop, RouteIdentity, RouteMetric, RouteRequest } from './netlink/route.ts';
 export type { RuleIdentity, RuleRequest } from './netlink/rule.ts';
 export { Rtnetlink, type AddressChange, type AddressOutcome, type RoutingChange } from './netlink/rtnetlink.ts';
-export { monotonicMicros } from './process/clock.ts';
+export { boottimeMicros, monotonicMicros } from './process/clock.ts';
 export { type LockOutcome, lockPidFile } from './process/lock-file.ts';
 export { makeFifo } from './process/fifo.ts';
 export { inNetworkNamespace } from './process/namespace.ts';

@@ -14,7 +14,6 @@ import {
   type VrrpSnapshot,
   type WantedInterface,
   checkSettings,
-  rehearseTakeover,
   wantedInterfaces,
 } from '@keepfleet/vrrp';
 import { vrrpEventText } from '../control/events.ts';
@@ -32,6 +31,7 @@ import { ProcessScheduling } from '../scheduling.ts';
 import { VirtualRouting } from './routing.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
 import { Notifier } from './notifier.ts';
+import { rehearse } from './rehearse.ts';
 import { SocketPool } from './sockets.ts';
 import { VirtualInterfaces } from './virtual-interfaces.ts';
 import { TrackerPool } from './trackers/index.ts';
@@ -88,6 +88,8 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #rehearsal: NodeJS.Immediate | undefined;
+  /** As the node counted them when the snapshot was last told to be another. */
+  #hearingChanges = 0;
   #stopped = false;
 
   constructor(log: Log) {
@@ -150,7 +152,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#trackers.configure(settings);
     this.#give(...made, { kind: 'configure', settings });
     // Not before: who is the master from the start is not to wait for it.
-    this.#rehearsal ??= setImmediate(rehearseTakeover);
+    this.#rehearsal ??= setImmediate(() => rehearse(this.#log));
     this.#virtual.prune(this.#wantedInterfaces);
     return undefined;
   }
@@ -211,8 +213,10 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       this.#working = false;
     }
     this.#arm();
-    if (this.#news) this.#listener?.changed();
+    const { hearingChanges } = this.#node;
+    if (this.#news || hearingChanges !== this.#hearingChanges) this.#listener?.changed();
     this.#news = false;
+    this.#hearingChanges = hearingChanges;
   }
 
   #carryOutAll(outputs: readonly VrrpOutput[]): void {
@@ -323,9 +327,11 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     clearTimeout(this.#timer);
     const deadline = this.#node.nextDeadline();
     if (deadline === undefined) return;
-    const wait = Math.max(0, Math.ceil(toMillis(between(monotonicNow(), deadline))));
+    const now = monotonicNow();
+    const wait = Math.max(0, Math.ceil(toMillis(between(now, deadline))));
     // After the timers Node reads the sockets, then come the immediates: adverts that have arrived are heard first.
     this.#timer = setTimeout(() => setImmediate(() => this.#serve(deadline)), wait);
+    this.#holdUps.look(now);
   }
 
   #serve(deadline: Instant): void {
@@ -337,13 +343,10 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       if (lateness > LATE) {
         const cause = this.#holdUps.causeOf(lateness, this.#now);
         this.#log.warn({ lateMs: toMillis(lateness), cause }, `a timer was served late: ${HOLD_UP_TEXT[cause]}`);
-      } else this.#holdUps.inTime(this.#now);
+      }
       this.#scheduling.late(lateness);
     }
-    const outputs = this.#node.timeout(this.#now);
-    // A deadline without outputs is one by which only the state has changed: a master that fell quiet.
-    if (outputs.length === 0) this.#news = true;
-    this.#carryOutAll(outputs);
+    this.#carryOutAll(this.#node.timeout(this.#now));
     this.#give();
   }
 }

@@ -1,6 +1,7 @@
 import { attempt, checked, pinned } from '../libc.ts';
 
 const CLOCK_REALTIME = 0;
+const CLOCK_BOOTTIME = 7;
 
 // `struct timespec`, for one call after the other.
 const time = pinned(16);
@@ -12,10 +13,14 @@ export function monotonicMicros(): number {
   return seconds * 1_000_000 + Math.floor(nanoseconds / 1_000);
 }
 
+/** Like {@link monotonicMicros}, but it goes on while the machine is suspended. */
+export function boottimeMicros(): number {
+  return Math.floor(clockMicros(CLOCK_BOOTTIME));
+}
+
 /** The wall clock as it is now: Node's `performance.timeOrigin` stands where it was before somebody set it. */
 function wallMicros(): number {
-  checked(attempt('clock_gettime', CLOCK_REALTIME, time), 'clock_gettime CLOCK_REALTIME');
-  return Number(view.getBigInt64(0, true)) * 1_000_000 + Number(view.getBigInt64(8, true)) / 1_000;
+  return clockMicros(CLOCK_REALTIME);
 }
 
 /**
@@ -25,4 +30,9 @@ function wallMicros(): number {
 export function monotonicOf(unixMicros: number, wall = wallMicros, monotonic = monotonicMicros): number {
   const age = Math.max(0, Math.round(wall() - unixMicros));
   return monotonic() - age;
+}
+
+function clockMicros(clock: number): number {
+  checked(attempt('clock_gettime', clock, time), `clock_gettime of clock ${clock}`);
+  return Number(view.getBigInt64(0, true)) * 1_000_000 + Number(view.getBigInt64(8, true)) / 1_000;
 }
