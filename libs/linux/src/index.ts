@@ -19,6 +19,7 @@ export type { RouteHop, RouteIdentity, RouteMetric, RouteRequest } from './netli
 export type { RuleIdentity, RuleRequest } from './netlink/rule.ts';
 export { Rtnetlink, type AddressChange, type AddressOutcome, type RoutingChange } from './netlink/rtnetlink.ts';
 export { boottimeMicros, monotonicMicros } from './process/clock.ts';
+export { DeadlineTimer } from './process/deadline-timer.ts';
 export { type LockOutcome, lockPidFile } from './process/lock-file.ts';
 export { makeFifo } from './process/fifo.ts';
 export { inNetworkNamespace } from './process/namespace.ts';

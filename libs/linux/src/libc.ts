@@ -62,6 +62,13 @@ const functions = {
   recvmsg: library.func('intptr_t recvmsg(int, void *, int)') as (fd: number, message: Bytes, flags: number) => Sized,
   dlsym: library.func('uintptr_t dlsym(uintptr_t, const char *)') as (library: number, name: string) => Sized,
   read: library.func('intptr_t read(int, void *, size_t)') as (fd: number, data: Bytes, length: number) => Sized,
+  timerfd_create: library.func('int timerfd_create(int, int)') as (clock: number, flags: number) => number,
+  timerfd_settime: library.func('int timerfd_settime(int, int, const void *, uintptr_t)') as (
+    fd: number,
+    flags: number,
+    value: Bytes,
+    before: number,
+  ) => number,
   fcntl: library.func('int fcntl(int, int, int)') as (fd: number, command: number, value: number) => number,
   dup3: library.func('int dup3(int, int, int)') as (fd: number, to: number, flags: number) => number,
   eventfd: library.func('int eventfd(unsigned int, int)') as (value: number, flags: number) => number,

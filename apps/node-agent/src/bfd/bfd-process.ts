@@ -9,7 +9,8 @@ import {
   type ReceivedPacket,
   checkSettings,
 } from '@keepfleet/bfd';
-import { type Instant, between, instant, toMillis } from '@keepfleet/machine';
+import { DeadlineTimer } from '@keepfleet/linux';
+import { type Instant, between, instant } from '@keepfleet/machine';
 import { randomInt } from 'node:crypto';
 import { bfdEventText } from './event-text.ts';
 import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
@@ -46,8 +47,7 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
   #listener = nobody;
   /** Never goes back, although packets bring the time of their arrival. */
   #now: Instant = monotonicNow();
-  #timer: NodeJS.Timeout | undefined;
-  #armedFor: Instant | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#serve());
   #retry: NodeJS.Timeout | undefined;
   #problems = '';
   #stopped = false;
@@ -87,7 +87,7 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
     if (this.#stopped) return;
     this.#give({ kind: 'stop', mode });
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer.close();
     clearTimeout(this.#retry);
     this.#sockets.close();
     this.#listener.stopped();
@@ -144,21 +144,11 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
   }
 
   #arm(): void {
-    const deadline = this.#node.nextDeadline();
-    // Most packets move only the detection time, which is not the next deadline.
-    if (deadline === this.#armedFor) return;
-    clearTimeout(this.#timer);
-    this.#armedFor = deadline;
-    if (deadline === undefined) return;
-    const wait = Math.max(0, Math.ceil(toMillis(between(monotonicNow(), deadline))));
-    // After the timers Node reads the sockets, then come the immediates: packets that have arrived are heard first.
-    this.#timer = setTimeout(() => setImmediate(() => this.#serve()), wait);
+    this.#timer.arm(this.#node.nextDeadline());
   }
 
   #serve(): void {
-    if (this.#stopped) return;
     const due = this.#node.nextDeadline();
-    this.#armedFor = undefined;
     this.#advance(monotonicNow());
     if (due !== undefined && due <= this.#now) this.#scheduling.late(between(due, this.#now));
     this.#carryOut(this.#node.timeout(this.#now));

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
-import { Rtnetlink, writeSysctl } from '@keepfleet/linux';
-import { type Instant, between, instant, toMillis } from '@keepfleet/machine';
+import { DeadlineTimer, Rtnetlink, writeSysctl } from '@keepfleet/linux';
+import { type Instant, instant, toMillis } from '@keepfleet/machine';
 import {
   type ReceivedPacket,
   type TrackerInput,
@@ -85,7 +85,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   #news = false;
   /** Never goes back, although packets bring the time of their arrival. */
   #now: Instant = monotonicNow();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#serve());
   #retry: NodeJS.Timeout | undefined;
   #rehearsal: NodeJS.Immediate | undefined;
   /** As the node counted them when the snapshot was last told to be another. */
@@ -172,7 +172,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     if (this.#stopped) return;
     this.#give({ kind: 'stop', mode });
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer.close();
     clearTimeout(this.#retry);
     this.#sockets.close();
     if (mode === 'release') {
@@ -324,21 +324,14 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
-    const deadline = this.#node.nextDeadline();
-    if (deadline === undefined) return;
-    const now = monotonicNow();
-    const wait = Math.max(0, Math.ceil(toMillis(between(now, deadline))));
-    // After the timers Node reads the sockets, then come the immediates: adverts that have arrived are heard first.
-    this.#timer = setTimeout(() => setImmediate(() => this.#serve(deadline)), wait);
-    this.#holdUps.look(now);
+    this.#timer.arm(this.#node.nextDeadline());
+    this.#holdUps.look(monotonicNow());
   }
 
-  #serve(deadline: Instant): void {
-    if (this.#stopped) return;
+  #serve(): void {
     this.#advance(monotonicNow());
-    // A packet may have moved the deadline since.
-    if (this.#node.nextDeadline() === deadline && deadline <= this.#now) {
+    const deadline = this.#node.nextDeadline();
+    if (deadline !== undefined && deadline <= this.#now) {
       const lateness = this.#lateness.served(deadline, this.#now);
       if (lateness > LATE) {
         const cause = this.#holdUps.causeOf(lateness, this.#now);
