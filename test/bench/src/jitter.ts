@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { join } from 'node:path';
 import { Capture } from './capture.ts';
+import { type Load, servicesFor, startLoad } from './jitter-load.ts';
 import { type Instances, type Program, programs } from './routers.ts';
 import { Stand, hostOf } from './stand.ts';
 import { type Measure, percentile } from './table.ts';
@@ -19,19 +21,24 @@ interface Observed {
   readonly pss: number;
 }
 
-export async function measureJitter(progress: (text: string) => void): Promise<Measure[]> {
+const LOADS: Readonly<Record<Load, string>> = {
+  rest: '',
+  snmp: ', walked by SNMP',
+  checks: ', 2,000 servers checked (keepalived: none)',
+};
+
+export async function measureJitter(load: Load, progress: (text: string) => void): Promise<Measure[]> {
   const measures: Measure[] = [];
   for (const count of [1, 64, 255]) {
-    const instances: Instances = { count, version: 3, advertMs: ADVERT_MS, priority: 200, garpDelay: 1 };
     const observed: Partial<Record<Program, Observed>> = {};
     for (const program of ['ours', 'theirs'] as const) {
-      const title = `${count} instance${count === 1 ? '' : 's'}`;
+      const title = `${count} instance${count === 1 ? '' : 's'}${LOADS[load]}`;
       progress(`jitter: ${title} of ${program === 'ours' ? 'keepfleet' : 'keepalived'} for ${SECONDS} s`);
-      observed[program] = await observe(program, instances);
+      observed[program] = await observe(program, count, load);
     }
     const { ours, theirs } = observed;
     if (ours === undefined || theirs === undefined) continue;
-    measures.push(...compare(`${count} × advert_int 0.1 (v3)`, ours, theirs));
+    measures.push(...compare(`${count} × advert_int 0.1 (v3)${LOADS[load]}`, ours, theirs));
   }
   // Those with the same heads together.
   return measures.sort((a, b) => a.columns.join().localeCompare(b.columns.join()));
@@ -61,10 +68,21 @@ function compare(title: string, ours: Observed, theirs: Observed): Measure[] {
   ];
 }
 
-async function observe(program: Program, instances: Instances): Promise<Observed> {
+async function observe(program: Program, count: number, load: Load): Promise<Observed> {
   const stand = new Stand();
+  const agentx = join(stand.directory, 'a/agentx');
+  const instances: Instances = {
+    count,
+    version: 3,
+    advertMs: ADVERT_MS,
+    priority: 200,
+    garpDelay: 1,
+    ...(load === 'snmp' ? { snmp: { socket: agentx, addresses: 0 } } : {}),
+    services: program === 'ours' ? servicesFor(load) : '',
+  };
   const capture = await Capture.start(stand, { live: false });
   const router = new programs[program](stand, 'a', instances);
+  const bearLoad = await startLoad(load, stand, agentx);
   const startedAt = await router.start();
   for (let vrid = 1; vrid <= instances.count; vrid++)
     await capture.first(
@@ -73,6 +91,7 @@ async function observe(program: Program, instances: Instances): Promise<Observed
       DEADLINE_MS,
       (frame) => frame.kind === 'advert' && frame.vrid === vrid,
     );
+  await bearLoad();
   await pause(SETTLE_MS);
 
   const pids = router.processes().map(({ pid }) => pid);

@@ -24,6 +24,8 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   failover  kill -9 and loss of the link of the master, to the first answer of the next one
   stop      gap at a client when the master is asked to end
   jitter    regularity of adverts, processor time and memory with 1, 64 and 255 instances
+  jitter-snmp, jitter-checks
+            the same while SNMP walks it all the time, and while it checks 2,000 servers every 2 s
   memory    memory of every process at rest
   config    161,800 lines read, checked and compared, beside keepalived -t
   reload    one weight of those changed, from SIGHUP until the kernel of a guest has it
@@ -56,7 +58,9 @@ const parts: Readonly<Record<string, Part>> = {
   start: (runs) => measureStart(runs, progress),
   failover: (runs) => measureHandOver('crash', runs, progress),
   stop: (runs) => measureHandOver('stop', runs, progress),
-  jitter: () => measureJitter(progress),
+  jitter: () => measureJitter('rest', progress),
+  'jitter-snmp': () => measureJitter('snmp', progress),
+  'jitter-checks': () => measureJitter('checks', progress),
   config: (runs) => Promise.resolve(measureConfig(runs, progress, BUILT)),
   reload: (runs) => measureReload(runs, progress),
   memory: async () => {

@@ -22,6 +22,8 @@ export interface Instances {
     /** So many addresses more, of the first instance, that are not advertised. */
     readonly addresses: number;
   };
+  /** What stands after the instances in keepalived.conf. */
+  readonly services?: string;
 }
 
 const MOST_OF_FIRST = 150;
@@ -32,9 +34,10 @@ export function virtualAddress(n: number): string {
 }
 
 /** The same keepalived.conf for both programs. */
-function keepalivedConf({ count, version, advertMs, priority, garpDelay = 5, snmp }: Instances): string {
+function keepalivedConf(instances: Instances): string {
+  const { count, version, advertMs, priority, garpDelay = 5, snmp, services = '' } = instances;
   const more = Array.from({ length: snmp?.addresses ?? 0 }, (_, i) => `    10.0.${i >> 8}.${i & 255}/32`);
-  const instances = Array.from({ length: count }, (_, index) =>
+  const blocks = Array.from({ length: count }, (_, index) =>
     [
       `vrrp_instance VI_${index + 1} {`,
       `  version ${version}`,
@@ -53,7 +56,7 @@ function keepalivedConf({ count, version, advertMs, priority, garpDelay = 5, snm
   );
   const globals =
     snmp === undefined ? [] : ['global_defs {', '  enable_snmp_vrrp', `  snmp_socket unix:${snmp.socket}`, '}'];
-  return `${[...globals, ...instances].join('\n')}\n`;
+  return `${[...globals, ...blocks].join('\n')}\n${services}`;
 }
 
 /** One of the two programs on a host, with files of its own. */

@@ -7,7 +7,7 @@ export type Host = 'a' | 'b';
 export type Space = Host | 'client' | 'lan';
 
 /** Address of the client, in the network of the virtual addresses. */
-const CLIENT = '192.0.2.9';
+export const CLIENT = '192.0.2.9';
 const MACS: Readonly<Record<Host | 'client', string>> = {
   a: '02:00:00:00:00:01',
   b: '02:00:00:00:00:02',
@@ -52,6 +52,16 @@ export class Stand {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     });
+  }
+
+  /** The way to a network, for a host. */
+  route(space: Space, network: string, via: string): void {
+    sh('ip', '-n', this.namespace(space), 'route', 'add', network, 'via', via);
+  }
+
+  /** Every address of a network is one of this space. */
+  ownAll(space: Space, network: string): void {
+    sh('ip', '-n', this.namespace(space), 'route', 'add', 'local', network, 'dev', 'lo');
   }
 
   /** Takes the plug of a host out, as seen by everybody else. */
