@@ -91,6 +91,7 @@ export function program(
     );
   addGossip(root, go);
   addDrain(root, go);
+  addAnnounce(root, go);
   addSet(root, go);
   addConfig(root, go);
   addReload(root, go);
@@ -183,6 +184,14 @@ function addDrain(root: Parser, go: Go): void {
     .argument('<address[:port]>', 'of the real server; without a port, all of them', endpoint)
     .action((server: ServerAddress, flags: OperationFlags) =>
       go(new OperateCommand({ $case: 'undrainServer', value: server }, options(flags))),
+    );
+}
+
+function addAnnounce(root: Parser, go: Go): void {
+  operation(root, 'announce <instance>', 'have the master tell its segment once more where its addresses are')
+    .option('--node <name>', 'on this node only', '')
+    .action((instance: string, flags: OperationFlags & { node: string }) =>
+      go(new OperateCommand({ $case: 'announce', value: { node: flags.node, instance } }, options(flags))),
     );
 }
 

@@ -120,9 +120,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     return Array.from(this.#routers.values(), (router) => router.state);
   }
 
-  /** Whether a command of this name would find its instance. */
-  has(instance: string): boolean {
-    return this.#routers.has(instance);
+  /** Undefined for an instance that there is not. */
+  stateOf(instance: string): RouterStateName | undefined {
+    return this.#routers.get(instance)?.state;
   }
 
   /** Sockets that the present settings need. */

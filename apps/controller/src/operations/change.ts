@@ -29,6 +29,7 @@ export const changeSchema = z
       realServer: key,
       weight: z.int().min(0).max(2_147_483_647),
     }),
+    z.object({ kind: z.literal('announce'), node: everyNode.default(''), instance: name }),
     z.object({ kind: z.literal('clear-weight'), node: everyNode.default(''), service: key, realServer: key }),
   ])
   .meta({ id: 'Change' });
@@ -45,6 +46,7 @@ const kinds = {
   clearPriority: 'clear-priority',
   setWeight: 'set-weight',
   clearWeight: 'clear-weight',
+  announce: 'announce',
 } as const;
 
 /** From the gRPC request, held against the same rules as one over REST. */
@@ -78,6 +80,7 @@ export function targetText(change: Change): string {
       return serverText(change);
     case 'set-priority':
     case 'clear-priority':
+    case 'announce':
       return `${change.node || 'every node'} ${change.instance}`;
     case 'set-weight':
     case 'clear-weight':
@@ -90,8 +93,8 @@ export function serverText(server: { readonly address: string; readonly port: nu
   return server.address.includes(':') ? `[${server.address}]:${server.port}` : `${server.address}:${server.port}`;
 }
 
-/** The override that the change puts on a node, or takes off it. */
-export function overrideChange(change: Change): NonNullable<model.Override['change']> {
+/** The override that the change puts on a node, or takes off it; none where nothing is to stay. */
+export function overrideChange(change: Change): model.Override['change'] {
   switch (change.kind) {
     case 'drain-node':
     case 'undrain-node':
@@ -109,6 +112,8 @@ export function overrideChange(change: Change): NonNullable<model.Override['chan
     }
     case 'clear-weight':
       return { $case: 'weight', value: { service: change.service, realServer: change.realServer, weight: 0 } };
+    case 'announce':
+      return undefined;
   }
 }
 

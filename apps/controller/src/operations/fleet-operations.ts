@@ -1,4 +1,4 @@
-import type { model } from '@keepfleet/rpc';
+import { model } from '@keepfleet/rpc';
 import { list } from '../common/words.ts';
 import type { NodeRecord } from '../fleet/node-record.ts';
 import { overrideChange, serverText, type Change, type ChangeOf } from './change.ts';
@@ -39,6 +39,8 @@ export function carries(change: FleetChange, record: NodeRecord): boolean {
       return targets(change, record).length > 0;
     case 'undrain-server':
       return hasOverride(record, overrideChange(change)) || targets(change, record).length > 0;
+    case 'announce':
+      return record.state?.routers.get(change.instance)?.state === model.RouterState.MASTER;
     case 'set-priority':
       return record.state?.routers.has(change.instance) ?? false;
     case 'clear-priority':
@@ -50,7 +52,10 @@ export function carries(change: FleetChange, record: NodeRecord): boolean {
   }
 }
 
-export function targets(change: Exclude<FleetChange, { kind: 'set-priority' | 'clear-priority' }>, record: NodeRecord) {
+export function targets(
+  change: Exclude<FleetChange, { kind: 'set-priority' | 'clear-priority' | 'announce' }>,
+  record: NodeRecord,
+) {
   if (change.kind === 'set-weight' || change.kind === 'clear-weight') {
     return serversOf(record, (server, service) => service.key === change.service && server.key === change.realServer);
   }
@@ -80,7 +85,8 @@ function onNode(run: Run, change: FleetChange, key: string, node: string): void 
     if (run.operation.forced) return run.done(key, `left out: ${node} is not connected`);
     return run.blocked(key, run.picture.absence(node));
   }
-  if (!carries(change, record)) return run.done(key, `${node} does not carry it`);
+  if (!carries(change, record))
+    return run.done(key, change.kind === 'announce' ? `${node} is not its master` : `${node} does not carry it`);
   switch (change.kind) {
     case 'clear-priority':
       if (run.cleared(key, record)) run.done(key, 'no override is in force');
@@ -92,6 +98,9 @@ function onNode(run: Run, change: FleetChange, key: string, node: string): void 
       if (closed.length > 0 && !isLate(run, key)) return run.waiting(key, `the kernel still has ${weights(closed)}`);
       return run.done(key, weights(targets(change, record)) || `${node} does not carry it`);
     }
+    case 'announce':
+      if (run.told(key, node, { $case: 'announce', value: { instance: change.instance } })) run.done(key, 'announced');
+      return;
     case 'set-priority':
       if (run.override(key, record)) run.done(key, `priority ${change.priority}`);
       return;
@@ -195,6 +204,8 @@ function nodeStep(change: FleetChange, node: string): string {
       return `weight 0 on ${node}`;
     case 'undrain-server':
       return `weight back on ${node}`;
+    case 'announce':
+      return `${node} announces its addresses`;
     case 'set-priority':
       return `priority ${change.priority} on ${node}`;
     case 'clear-priority':

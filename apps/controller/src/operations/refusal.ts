@@ -49,6 +49,8 @@ function place(change: Change): string {
     case 'set-priority':
     case 'clear-priority':
       return `priority ${change.instance}`;
+    case 'announce':
+      return `announcement ${change.instance}`;
     case 'set-weight':
     case 'clear-weight':
       return `weight ${change.service} ${change.realServer}`;
@@ -145,6 +147,8 @@ function what(change: Exclude<Change, { kind: 'drain-node' | 'undrain-node' }>, 
     case 'set-priority':
     case 'clear-priority':
       return `${no}instance ${change.instance}`;
+    case 'announce':
+      return `${no}instance ${change.instance} as its master`;
     case 'set-weight':
     case 'clear-weight':
       return `${no}real server ${change.realServer} in ${change.service}`;

@@ -94,6 +94,21 @@ describe('operations', { timeout: 20_000 }, () => {
     expect(undrained).toMatchObject({ phase: SUCCEEDED, result: 'L1 is no longer drained: VI_1/1/ipv4 is on L1' });
   });
 
+  it('has the master announce its addresses, and nobody else', async () => {
+    const [l1, l2] = await pair();
+    const announce = (node: string) =>
+      stand.begin({ change: { $case: 'announce', value: { node, instance: 'VI_1' } }, reason: '' });
+    const { id } = await announce('');
+    const ended = await reach(id, 'ends', (each) => each.endedAt !== undefined);
+    expect(ended).toMatchObject({ phase: SUCCEEDED, result: 'L1: announced', target: 'every node VI_1' });
+    expect(l1.commands.map(({ body }) => body)).toEqual([{ $case: 'announce', value: { instance: 'VI_1' } }]);
+    expect(l2.commands).toEqual([]);
+    await expect(announce('L2')).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+      details: 'L2 carries no instance VI_1 as its master',
+    });
+  });
+
   it('refuses to drain the last able node, and does it under force with a word about who keeps what', async () => {
     const [l1, l2] = await pair();
     l1.change({ routers: [router('L1', { state: MASTER, masterAddress: '' })] });

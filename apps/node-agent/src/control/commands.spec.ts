@@ -32,6 +32,8 @@ beforeEach(() => {
       return missing();
     },
     relinquish: (instance) => Promise.resolve({ ok: false, reason: `no ${instance}` }),
+    announce: (instance) =>
+      Promise.resolve(instance === 'VI_1' ? { ok: true } : { ok: false, reason: `${instance} is backup here` }),
     instances: () => ['VI_1'],
     countConnections: () => Promise.resolve({ ok: false, reason: 'no table' }),
     gossip: undefined,
@@ -80,6 +82,16 @@ describe('a command', () => {
   it.each([0, 256])('with a priority that is none is refused: %i', async (value) => {
     expect((await commands.carryOut(setPriority('c1', value))).done).toBe(false);
     expect(applied).toBe(0);
+  });
+
+  it('has a master announce its addresses, and tells why another does not', async () => {
+    const announce = (instance: string) =>
+      commands.carryOut({
+        ...agent.Command.fromPartial({ id: instance }),
+        body: { $case: 'announce', value: { instance } },
+      });
+    expect(await announce('VI_1')).toMatchObject({ done: true });
+    expect(await announce('VI_2')).toMatchObject({ done: false, detail: 'VI_2 is backup here' });
   });
 
   it('tells why an instance did not hand over', async () => {

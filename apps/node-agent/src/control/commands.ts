@@ -25,6 +25,7 @@ export interface CommandTarget {
   /** Applies configuration and overrides anew; the answer says what is not in force yet, and why. */
   apply(): Promise<string | undefined>;
   relinquish(instance: string): Promise<Outcome>;
+  announce(instance: string): Promise<Outcome>;
   instances(): readonly string[];
   countConnections(command: LvsCommand): Promise<LvsOutcome>;
   /** Undefined while this node does not gossip. */
@@ -77,6 +78,8 @@ export class Commands {
         return this.#clearOverride(body.value, actor, reason);
       case 'relinquish':
         return this.#relinquish(body.value.instance);
+      case 'announce':
+        return this.#announce(body.value.instance);
       case 'countConnections':
         return this.#countConnections(body.value);
       case 'examineGossip':
@@ -137,6 +140,11 @@ export class Commands {
     const outcomes = await Promise.all(instances.map((name) => this.#target.relinquish(name)));
     const refusals = outcomes.flatMap((outcome, i) => (outcome.ok ? [] : [`${instances[i]}: ${outcome.reason}`]));
     return { done: refusals.length === 0, detail: refusals.join('; ') };
+  }
+
+  async #announce(instance: string) {
+    const outcome = await this.#target.announce(instance);
+    return outcome.ok ? succeeded : { done: false, detail: outcome.reason };
   }
 
   async #countConnections({ address, port }: agent.CountConnections) {

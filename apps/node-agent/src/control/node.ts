@@ -227,6 +227,10 @@ export class ControlNode implements CommandTarget {
     return this.#vrrp.command({ kind: 'relinquish', instance });
   }
 
+  announce(instance: string): Promise<Outcome> {
+    return this.#vrrp.command({ kind: 'announce', instance });
+  }
+
   async countConnections(command: Extract<LvsCommand, { kind: 'connections' }>): Promise<LvsOutcome> {
     const outcome = await this.#lvs.command(command);
     if (!outcome.ok) return outcome;

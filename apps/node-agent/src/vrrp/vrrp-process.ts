@@ -158,7 +158,11 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   }
 
   carryOut(command: VrrpCommand): Outcome {
-    if (!this.#node.has(command.instance)) return { ok: false, reason: `there is no instance ${command.instance}` };
+    const { kind, instance } = command;
+    const state = this.#node.stateOf(instance);
+    if (state === undefined) return { ok: false, reason: `there is no instance ${instance}` };
+    if (kind === 'announce' && state !== 'master')
+      return { ok: false, reason: `${instance} is ${state} here: only a master announces the addresses` };
     this.#give({ kind: 'command', command });
     return { ok: true };
   }

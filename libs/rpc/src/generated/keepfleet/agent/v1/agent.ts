@@ -156,6 +156,7 @@ export interface Command {
     | { $case: "clearOverride"; value: ClearOverride }
     | { $case: "relinquish"; value: Relinquish }
     | { $case: "countConnections"; value: CountConnections }
+    | { $case: "announce"; value: Announce }
     | { $case: "examineGossip"; value: ExamineRequest }
     | { $case: "changeGossipKeys"; value: ChangeKeysRequest }
     | { $case: "forgetMember"; value: ForgetMemberRequest }
@@ -176,6 +177,11 @@ export interface ClearOverride {
 /** Give up mastership now: send priority 0 and go to backup. */
 export interface Relinquish {
   /** Empty: every instance. */
+  instance: string;
+}
+
+/** Tell the segment once more where the addresses of a master are, by gratuitous ARP and neighbour advertisements. */
+export interface Announce {
   instance: string;
 }
 
@@ -1961,6 +1967,9 @@ export const Command: MessageFns<Command> = {
       case "countConnections":
         CountConnections.encode(message.body.value, writer.uint32(66).fork()).join();
         break;
+      case "announce":
+        Announce.encode(message.body.value, writer.uint32(74).fork()).join();
+        break;
       case "examineGossip":
         ExamineRequest.encode(message.body.value, writer.uint32(322).fork()).join();
         break;
@@ -2051,6 +2060,14 @@ export const Command: MessageFns<Command> = {
             message.body = { $case: "countConnections", value: CountConnections.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.body = { $case: "announce", value: Announce.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -2107,6 +2124,8 @@ export const Command: MessageFns<Command> = {
         ? { $case: "countConnections", value: CountConnections.fromJSON(object.countConnections) }
         : isSet(object.count_connections)
         ? { $case: "countConnections", value: CountConnections.fromJSON(object.count_connections) }
+        : isSet(object.announce)
+        ? { $case: "announce", value: Announce.fromJSON(object.announce) }
         : isSet(object.examineGossip)
         ? { $case: "examineGossip", value: ExamineRequest.fromJSON(object.examineGossip) }
         : isSet(object.examine_gossip)
@@ -2145,6 +2164,8 @@ export const Command: MessageFns<Command> = {
       obj.relinquish = Relinquish.toJSON(message.body.value);
     } else if (message.body?.$case === "countConnections") {
       obj.countConnections = CountConnections.toJSON(message.body.value);
+    } else if (message.body?.$case === "announce") {
+      obj.announce = Announce.toJSON(message.body.value);
     } else if (message.body?.$case === "examineGossip") {
       obj.examineGossip = ExamineRequest.toJSON(message.body.value);
     } else if (message.body?.$case === "changeGossipKeys") {
@@ -2186,6 +2207,12 @@ export const Command: MessageFns<Command> = {
       case "countConnections": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "countConnections", value: CountConnections.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "announce": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "announce", value: Announce.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2430,6 +2457,73 @@ export const Relinquish: MessageFns<Relinquish> = {
   },
   fromPartial<I extends Exact<DeepPartial<Relinquish>, I>>(object: I): Relinquish {
     const message = createBaseRelinquish();
+    message.instance = object.instance ?? "";
+    return message;
+  },
+};
+
+function createBaseAnnounce(): Announce {
+  return { instance: "" };
+}
+
+export const Announce: MessageFns<Announce> = {
+  encode(message: Announce, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== "") {
+      writer.uint32(10).string(message.instance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Announce {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnnounce();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Announce {
+    return { instance: isSet(object.instance) ? globalThis.String(object.instance) : "" };
+  },
+
+  toJSON(message: Announce): unknown {
+    const obj: any = {};
+    if (message.instance !== undefined) {
+      obj.instance = message.instance;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Announce>, I>>(base?: I): Announce {
+    return Announce.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Announce>, I>>(object: I): Announce {
+    const message = createBaseAnnounce();
     message.instance = object.instance ?? "";
     return message;
   },

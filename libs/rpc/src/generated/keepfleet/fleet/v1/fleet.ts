@@ -440,6 +440,7 @@ export interface StartOperationRequest {
     | { $case: "clearPriority"; value: ClearPriority }
     | { $case: "setWeight"; value: SetWeight }
     | { $case: "clearWeight"; value: ClearWeight }
+    | { $case: "announce"; value: Announce }
     | undefined;
   actor: string;
   reason: string;
@@ -483,6 +484,12 @@ export interface ClearWeight {
   node: string;
   service: string;
   realServer: string;
+}
+
+export interface Announce {
+  /** Empty: every node that is master of it. */
+  node: string;
+  instance: string;
 }
 
 export interface GetOperationRequest {
@@ -3636,6 +3643,9 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
       case "clearWeight":
         ClearWeight.encode(message.change.value, writer.uint32(66).fork()).join();
         break;
+      case "announce":
+        Announce.encode(message.change.value, writer.uint32(122).fork()).join();
+        break;
     }
     if (message.actor !== "") {
       writer.uint32(74).string(message.actor);
@@ -3735,6 +3745,14 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
             message.change = { $case: "clearWeight", value: ClearWeight.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.change = { $case: "announce", value: Announce.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -3829,6 +3847,8 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
         ? { $case: "clearWeight", value: ClearWeight.fromJSON(object.clearWeight) }
         : isSet(object.clear_weight)
         ? { $case: "clearWeight", value: ClearWeight.fromJSON(object.clear_weight) }
+        : isSet(object.announce)
+        ? { $case: "announce", value: Announce.fromJSON(object.announce) }
         : undefined,
       actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
@@ -3869,6 +3889,8 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
       obj.setWeight = SetWeight.toJSON(message.change.value);
     } else if (message.change?.$case === "clearWeight") {
       obj.clearWeight = ClearWeight.toJSON(message.change.value);
+    } else if (message.change?.$case === "announce") {
+      obj.announce = Announce.toJSON(message.change.value);
     }
     if (message.actor !== undefined) {
       obj.actor = message.actor;
@@ -3942,6 +3964,12 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
       case "clearWeight": {
         if (object.change?.value !== undefined && object.change?.value !== null) {
           message.change = { $case: "clearWeight", value: ClearWeight.fromPartial(object.change.value) };
+        }
+        break;
+      }
+      case "announce": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "announce", value: Announce.fromPartial(object.change.value) };
         }
         break;
       }
@@ -4516,6 +4544,91 @@ export const ClearWeight: MessageFns<ClearWeight> = {
     message.node = object.node ?? "";
     message.service = object.service ?? "";
     message.realServer = object.realServer ?? "";
+    return message;
+  },
+};
+
+function createBaseAnnounce(): Announce {
+  return { node: "", instance: "" };
+}
+
+export const Announce: MessageFns<Announce> = {
+  encode(message: Announce, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.instance !== "") {
+      writer.uint32(18).string(message.instance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Announce {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnnounce();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Announce {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
+    };
+  },
+
+  toJSON(message: Announce): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = message.node;
+    }
+    if (message.instance !== undefined) {
+      obj.instance = message.instance;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Announce>, I>>(base?: I): Announce {
+    return Announce.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Announce>, I>>(object: I): Announce {
+    const message = createBaseAnnounce();
+    message.node = object.node ?? "";
+    message.instance = object.instance ?? "";
     return message;
   },
 };
