@@ -2,7 +2,13 @@ import { type Instant, after, earliest } from '@keepfleet/machine';
 import { familyOf } from '@keepfleet/wire';
 import type { AnnounceGaps } from './announce-gaps.ts';
 import type { AnnounceOutput } from './messages.ts';
-import { type GarpSettings, type VirtualAddress, sameAddress } from './settings.ts';
+import {
+  type GarpSettings,
+  type VirtualAddress,
+  type VirtualRouterSettings,
+  inTableOrder,
+  sameAddress,
+} from './settings.ts';
 
 interface AnnouncementSet {
   readonly at: Instant;
@@ -50,13 +56,20 @@ export class Announcements {
   }
 
   nextDeadline(): Instant | undefined {
+    const periodic = earliest(this.#refreshAt, this.#lowerPriorityAgain);
+    if (this.#sets.length === 0 && this.#queue.length === 0) return periodic;
     const sets = this.#sets.map((set) => set.at);
     const waiting = this.#queue.map((one) => this.#gaps.freeAt(one.interface, familyOf(one.address)));
-    return earliest(...sets, this.#refreshAt, this.#lowerPriorityAgain, ...waiting);
+    return earliest(periodic, ...sets, ...waiting);
   }
 
   /** What is to be announced now, of the addresses that the router has. */
-  due(addresses: readonly VirtualAddress[], garp: GarpSettings, now: Instant): AnnounceOutput[] {
+  due(router: Pick<VirtualRouterSettings, 'addresses' | 'garp'>, now: Instant): AnnounceOutput[] {
+    const next = this.nextDeadline();
+    // With every advert: mostly there is nothing.
+    if (next === undefined || next > now) return [];
+    const { garp } = router;
+    const addresses = inTableOrder(router.addresses);
     if (this.#refreshAt !== undefined && this.#refreshAt <= now) {
       this.#sets.push({ at: now, repeat: garp.refreshRepeat, addresses: 'all' });
       this.refresh(garp, now);

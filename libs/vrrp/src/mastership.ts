@@ -163,8 +163,7 @@ export class Mastership {
   }
 
   #announce(now: Instant): VrrpOutput[] {
-    const { addresses, garp } = this.#situation.settings;
-    const due = this.#announcements.due(inTableOrder(addresses), garp, now);
+    const due = this.#announcements.due(this.#situation.settings, now);
     this.#counters.announcementsSent += due.length;
     return due;
   }

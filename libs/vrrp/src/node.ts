@@ -103,11 +103,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   }
 
   nextDeadline(): Instant | undefined {
-    return earliest(
-      this.#statics.nextDeadline(),
-      this.#delays.nextDeadline(),
-      ...Array.from(this.#routers.values(), (router) => earliest(router.nextDeadline(), router.noticeDeadline())),
-    );
+    let next = earliest(this.#statics.nextDeadline(), this.#delays.nextDeadline());
+    for (const router of this.#routers.values()) next = earliest(next, router.nextDeadline(), router.noticeDeadline());
+    return next;
   }
 
   /** How often a router began or ceased to hear a master: no output tells that, but the snapshot is another. */

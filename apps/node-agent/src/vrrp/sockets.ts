@@ -13,6 +13,12 @@ interface Open {
   readonly settings: string;
 }
 
+interface Encoded {
+  /** Of the socket. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 export interface SocketState {
   readonly interface: string;
   readonly family: Family;
@@ -23,6 +29,7 @@ export interface SocketState {
 export class SocketPool {
   readonly #open = new Map<string, Open>();
   readonly #log: Log;
+  readonly #encoded = new WeakMap<SendOutput, Encoded>();
   readonly #receive: (packet: ReceivedPacket, at: number) => void;
   /** Failures already logged, so that each is one line and not one an advert. */
   readonly #failing = new Map<string, string>();
@@ -55,11 +62,10 @@ export class SocketPool {
   }
 
   send(output: SendOutput): void {
-    const name = key({ ...output, protocol: output.ipHeader === undefined ? VRRP_PROTOCOL : AH_PROTOCOL });
+    const { name, bytes } = this.#encode(output);
     const open = this.#open.get(name);
     if (open === undefined) return;
     try {
-      const bytes = unhex(`${output.ipHeader ?? ''}${output.bytes}`);
       open.socket.send(bytes, output.destination, output.ipHeader === undefined ? output.source : undefined);
       if (this.#failing.delete(name)) this.#log.info({ interface: output.interface }, 'adverts can be sent again');
     } catch (error) {
@@ -69,6 +75,16 @@ export class SocketPool {
         `advert from ${output.source} to ${output.destination} on ${output.interface} not sent`,
       );
     }
+  }
+
+  /** The adverts of a master are the same object until something that they are made of is another. */
+  #encode(output: SendOutput): Encoded {
+    const known = this.#encoded.get(output);
+    if (known !== undefined) return known;
+    const name = key({ ...output, protocol: output.ipHeader === undefined ? VRRP_PROTOCOL : AH_PROTOCOL });
+    const encoded = { name, bytes: unhex(`${output.ipHeader ?? ''}${output.bytes}`) };
+    this.#encoded.set(output, encoded);
+    return encoded;
   }
 
   close(): void {

@@ -24,11 +24,12 @@ export class MessageHeader {
   readonly #control = pinned(512);
   readonly #iovec = pinned(16);
   readonly #view = new DataView(this.header.buffer);
+  readonly #controlView = new DataView(this.#control.buffer);
+  readonly #iovecView = new DataView(this.#iovec.buffer);
 
   constructor(capacity: number) {
     this.data = pinned(capacity);
-    const iovec = new DataView(this.#iovec.buffer);
-    iovec.setBigUint64(0, addressOf(this.data), true);
+    this.#iovecView.setBigUint64(0, addressOf(this.data), true);
     this.#view.setBigUint64(0, addressOf(this.name), true);
     this.#view.setBigUint64(16, addressOf(this.#iovec), true);
     this.#view.setBigUint64(24, 1n, true);
@@ -43,8 +44,8 @@ export class MessageHeader {
   /** Ready for sendmsg() of the first `length` bytes of `data` to the address in `name`. */
   prepareSend(nameLength: number, length: number, control?: ControlMessage): Bytes {
     if (control === undefined) return this.#prepare(nameLength, length, 0);
-    const view = new DataView(this.#control.buffer);
-    view.setBigUint64(0, BigInt(CONTROL_HEADER + control.data.length), true);
+    const view = this.#controlView;
+    setSize(view, 0, CONTROL_HEADER + control.data.length);
     view.setInt32(8, control.level, true);
     view.setInt32(12, control.type, true);
     this.#control.set(control.data, CONTROL_HEADER);
@@ -58,7 +59,7 @@ export class MessageHeader {
 
   /** What came along with the packet received; the views are valid until the next call. */
   *controlMessages(): Generator<ControlMessage> {
-    const view = new DataView(this.#control.buffer);
+    const view = this.#controlView;
     const end = Math.min(Number(this.#view.getBigUint64(40, true)), this.#control.length);
     let at = 0;
     while (at + CONTROL_HEADER <= end) {
@@ -75,11 +76,17 @@ export class MessageHeader {
 
   #prepare(nameLength: number, length: number, controlLength: number): Bytes {
     this.#view.setUint32(8, nameLength, true);
-    new DataView(this.#iovec.buffer).setBigUint64(8, BigInt(length), true);
-    this.#view.setBigUint64(40, BigInt(controlLength), true);
+    setSize(this.#iovecView, 8, length);
+    setSize(this.#view, 40, controlLength);
     this.#view.setInt32(48, 0, true);
     return this.header;
   }
+}
+
+/** A `size_t` below 2^32, without an object for it: hundreds of adverts go out at a time. */
+function setSize(view: DataView, offset: number, size: number): void {
+  view.setUint32(offset, size, true);
+  view.setUint32(offset + 4, 0, true);
 }
 
 function aligned(length: number): number {

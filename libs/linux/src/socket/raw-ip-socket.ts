@@ -4,8 +4,8 @@ import { LinuxError } from '../errors.ts';
 import { type Bytes, attempt, checked, closeDescriptor, int32, pinned } from '../libc.ts';
 import { monotonicMicros, monotonicOf } from '../process/clock.ts';
 import { ReadableWatch } from '../watch.ts';
-import { writeSocketAddress } from './address.ts';
-import { MessageHeader } from './message-header.ts';
+import { socketAddress } from './address.ts';
+import { type ControlMessage, MessageHeader } from './message-header.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -73,6 +73,8 @@ export const PACKET_LIMIT = 10_240;
 
 const DEFAULT_PRIORITY = 7;
 const DEFAULT_RECEIVE_BUFFER = 1 << 20;
+/** Pairs of destination and source of one socket. */
+const WAYS_KEPT = 1_024;
 /** Packets read before other work has its turn. */
 const BUDGET = 64;
 
@@ -98,6 +100,11 @@ const IPV6_RECVHOPLIMIT = 51;
 const IPV6_HOPLIMIT = 52;
 const IPV6_TCLASS = 67;
 
+interface Way {
+  readonly name: Bytes;
+  readonly control: ControlMessage | undefined;
+}
+
 // Scratch memory of one system call; every packet is copied out of it before the next call.
 const incoming = new MessageHeader(PACKET_LIMIT);
 const outgoing = new MessageHeader(0x10000);
@@ -115,6 +122,7 @@ export class RawIpSocket {
   readonly #listener: RawIpListener;
   readonly #fd: number;
   readonly #watch: ReadableWatch;
+  readonly #ways = new Map<string, Way>();
 
   constructor(settings: RawIpSettings, listener: RawIpListener) {
     this.#settings = settings;
@@ -153,9 +161,9 @@ export class RawIpSocket {
     if (familyOf(destination) !== family) throw new TypeError(`${destination} is no ${family} address`);
     if (payload.length > outgoing.data.length) throw new RangeError(`a packet of ${payload.length} bytes`);
     outgoing.data.set(payload);
-    const nameLength = writeSocketAddress(outgoing.name, destination, 0, device.index);
-    const control = source === undefined ? undefined : sourceControl(source, device.index);
-    const header = outgoing.prepareSend(nameLength, payload.length, control);
+    const { name, control } = this.#way(destination, source);
+    outgoing.name.set(name);
+    const header = outgoing.prepareSend(name.length, payload.length, control);
     const result = attempt('sendmsg', this.#fd, header, 0);
     if (result < 0) {
       const refused = result === -constants.errno.EPERM ? '; a firewall rule of this host drops it' : '';
@@ -166,6 +174,19 @@ export class RawIpSocket {
 
   close(): void {
     if (this.#watch.close()) closeDescriptor(this.#fd);
+  }
+
+  /** Written once: adverts go the same way for years, and what is made anew for each costs them in garbage collection. */
+  #way(destination: IpAddress, source: IpAddress | undefined): Way {
+    const key = `${destination} ${source ?? ''}`;
+    const known = this.#ways.get(key);
+    if (known !== undefined) return known;
+    const { index } = this.#settings.interface;
+    const name = socketAddress(destination, 0, index);
+    const way = { name, control: source === undefined ? undefined : sourceControl(source, index) };
+    if (this.#ways.size >= WAYS_KEPT) this.#ways.clear();
+    this.#ways.set(key, way);
+    return way;
   }
 
   #configure4(): void {
