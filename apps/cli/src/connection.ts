@@ -201,6 +201,11 @@ export class Controller {
   cancelOperation = (request: fleet.CancelOperationRequest) =>
     this.#call<fleet.Operation>((options, done) => this.#client.cancelOperation(request, noMetadata(), options, done));
 
+  forgetNode = (request: fleet.ForgetNodeRequest) =>
+    this.#call<fleet.ForgetNodeResponse>((options, done) =>
+      this.#client.forgetNode(request, noMetadata(), options, done),
+    );
+
   /** Both watches end, without an error, when `abort` does. */
   watchEvents(request: fleet.WatchEventsRequest, abort: AbortSignal): AsyncIterable<fleet.FleetEvent> {
     return this.#stream(() => this.#client.watchEvents(request), abort);

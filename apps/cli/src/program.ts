@@ -13,7 +13,14 @@ import { EventsCommand } from './commands/events.ts';
 import { DoctorCommand, ForgetCommand, MembersCommand } from './commands/gossip.ts';
 import { ChangeKeyCommand, KeysCommand, RotateCommand, newKey } from './commands/keys.ts';
 import { AttachCommand, CancelCommand, OperateCommand, type OperateOptions } from './commands/operate.ts';
-import { NodesCommand, OperationsCommand, RoutersCommand, ServicesCommand, StatusCommand } from './commands/show.ts';
+import {
+  ForgetNodeCommand,
+  NodesCommand,
+  OperationsCommand,
+  RoutersCommand,
+  ServicesCommand,
+  StatusCommand,
+} from './commands/show.ts';
 import { ReloadCommand } from './commands/reload.ts';
 import type { ConnectionFlags } from './connection.ts';
 
@@ -67,10 +74,17 @@ export function program(
     .description('owners of the virtual routers, services and running operations')
     .option('--check', 'exit 1 unless every node is current and everything is ok')
     .action((options: { check?: boolean }) => go(new StatusCommand({ check: options.check === true })));
-  root
+  const nodes = root
     .command('nodes')
     .description('the nodes, how fresh their state is, and what gossip says')
     .action(() => go(new NodesCommand()));
+  nodes
+    .command('forget <name>')
+    .description('a node is gone for good: wait for it and show it no longer, unless it connects again')
+    .option('--reason <text>', 'why, for the audit log', '')
+    .action((name: string, { reason }: { reason: string }) =>
+      go(new ForgetNodeCommand({ name, actor: actor(), reason })),
+    );
   root
     .command('routers')
     .description('virtual routers across nodes')

@@ -69,6 +69,19 @@ export class NodesCommand implements Command {
   }
 }
 
+export class ForgetNodeCommand implements Command {
+  readonly #request: fleet.ForgetNodeRequest;
+
+  constructor(request: fleet.ForgetNodeRequest) {
+    this.#request = request;
+  }
+
+  async run(controller: Controller): Promise<Answer> {
+    await controller.forgetNode(this.#request);
+    return { data: {}, text: `${this.#request.name} is forgotten` };
+  }
+}
+
 function problemText(problems: readonly string[]): string {
   const [first = '-', ...more] = problems;
   return more.length === 0 ? first : `${first} (and ${more.length} more: -o json)`;

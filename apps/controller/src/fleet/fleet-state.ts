@@ -27,6 +27,11 @@ export class FleetState {
     this.changes.raise();
   }
 
+  remove(name: string): void {
+    this.#records.delete(name);
+    this.changes.raise();
+  }
+
   /** Applies what a stream brought; word of a stream that was replaced meanwhile changes nothing. */
   update(name: string, stream: number, change: (record: NodeRecord) => NodeRecord): void {
     const record = this.#records.get(name);

@@ -29,6 +29,11 @@ export class NodeRepository {
     });
   }
 
+  /** What the node told stays in the event log. */
+  async remove(name: string): Promise<void> {
+    await this.#database.deleteFrom('nodes').where('name', '=', name).execute();
+  }
+
   all(): Promise<NodeRow[]> {
     return this.#database.selectFrom('nodes').selectAll().execute();
   }

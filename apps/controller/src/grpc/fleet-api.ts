@@ -95,6 +95,10 @@ export class FleetApi {
       cancelOperation: this.#unary(async ({ id, actor, reason }: fleet.CancelOperationRequest) =>
         operationView(await this.#operations.cancel(id, actor, reason)),
       ),
+      forgetNode: this.#unary(async (request: fleet.ForgetNodeRequest) => {
+        await this.#nodes.forget(request);
+        return {};
+      }),
     };
   }
 

@@ -61,6 +61,10 @@ export const nodeDto = z
   })
   .meta({ id: 'Node' });
 
+export const forgetRequestDto = z
+  .strictObject({ actor: z.string(), reason: z.string().default('') })
+  .meta({ id: 'ForgetRequest' });
+
 export const nodeListDto = z.object({ nodes: z.array(nodeDto) }).meta({ id: 'NodeList' });
 
 export function toNode(node: fleet.Node): z.infer<typeof nodeDto> {

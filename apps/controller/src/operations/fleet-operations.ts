@@ -81,7 +81,8 @@ export function advanceFleet(run: Run, change: FleetChange): void {
 function onNode(run: Run, change: FleetChange, key: string, node: string): void {
   if (run.isDone(key)) return;
   const record = run.picture.record(node);
-  if (record === undefined || !run.picture.isCurrent(record)) {
+  if (record === undefined) return run.done(key, `left out: ${node} is forgotten`);
+  if (!run.picture.isCurrent(record)) {
     if (run.operation.forced) return run.done(key, `left out: ${node} is not connected`);
     return run.blocked(key, run.picture.absence(node));
   }

@@ -49,7 +49,7 @@ export function planDrainNode(change: ChangeOf<'drain-node'>, picture: Picture):
 export function drainNode(run: Run, change: ChangeOf<'drain-node'>): void {
   const { node } = change;
   const record = run.picture.record(node);
-  if (record === undefined) return run.fail(`${node} never connected`);
+  if (record === undefined) return run.fail(`${node} is forgotten`);
   if (!run.isDone('override')) {
     if (!run.override('override', record)) return;
     const early = seats(run.picture, node).filter(({ router }) => !router.lastResort);
@@ -121,7 +121,7 @@ export function undrainNode(run: Run, change: ChangeOf<'undrain-node'>): void {
   const { node } = change;
   const { picture } = run;
   const record = picture.record(node);
-  if (record === undefined) return run.fail(`${node} never connected`);
+  if (record === undefined) return run.fail(`${node} is forgotten`);
   if (!run.isDone('clear')) {
     if (!run.cleared('clear', record)) return;
     if (record.state?.rest.drained === true) {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { fleet, model } from '@keepfleet/rpc';
 import type { Logger } from 'pino';
+import { checkWords } from '../common/audit.ts';
 import type { ClockWatch } from '../common/clock-watch.ts';
 import { RefusedError } from '../common/refusal.ts';
 import { Signal } from '../common/signal.ts';
@@ -31,7 +32,6 @@ export interface OperationRequest {
 
 const USUAL_DEADLINE_S = 3600;
 const LONGEST_DEADLINE_S = 30 * 24 * 3600;
-const LONGEST_TEXT = 1024;
 const LONGEST_KEY = 255;
 /** Deadlines are looked at this often; changes of the fleet at once. */
 const LOOK_EVERY_MS = 500;
@@ -308,14 +308,6 @@ export class OperationsService {
 
 function refuse(message: string): never {
   throw new RefusedError({ kind: 'invalid', message });
-}
-
-/** What goes into the audit log with whatever is done. */
-function checkWords(actor: string, reason: string): void {
-  if (actor.trim() === '') refuse('say who asks (actor)');
-  if (actor.length > LONGEST_TEXT || reason.length > LONGEST_TEXT) {
-    refuse(`actor and reason are at most ${LONGEST_TEXT} characters`);
-  }
 }
 
 function check(request: OperationRequest): void {

@@ -8,9 +8,16 @@ type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
 
 /** The answer of a route by its schema, and the problems that any route may answer with. */
 export function Answers(status: number, schema: z.ZodType, ...refusals: number[]): MethodDecorator {
-  const titles = new Map(Object.values(problems).map((problem) => [problem.status, problem.title]));
   return applyDecorators(
     ApiResponse({ status, description: 'as asked', schema: reference(schema) }),
+    Problems(...refusals),
+  );
+}
+
+/** The problems that a route may answer with. */
+export function Problems(...refusals: number[]): MethodDecorator {
+  const titles = new Map(Object.values(problems).map((problem) => [problem.status, problem.title]));
+  return applyDecorators(
     ...refusals.map((code) =>
       ApiResponse({
         status: code,
@@ -52,7 +59,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
 }
 
 /** Requests by what may be written, where defaults may be left out; answers by what is always there. */
-const REQUESTS = new Set(['Change', 'OperationRequest', 'CancelRequest']);
+const REQUESTS = new Set(['Change', 'OperationRequest', 'CancelRequest', 'ForgetRequest']);
 
 function components(): Schemas {
   const uri = (id: string) => `#/components/schemas/${id}`;

@@ -233,6 +233,28 @@ describe('operations', { timeout: 20_000 }, () => {
     await reach(id, 'ends', (each) => each.phase === SUCCEEDED);
   });
 
+  it('no longer waits for a node that is forgotten, which is a node again when it comes back', async () => {
+    const [l1, l2] = await directors();
+    await expect(stand.forget('L2')).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
+    l2.disconnect();
+    await waitFor(async () => (await stand.node('L2'))?.connected === false, { deadline, what: 'L2 is away' });
+    const { id } = await stand.begin({ change: drainW2 });
+    await reach(id, 'is blocked', (each) => each.blocked.includes('L2 is not connected'));
+    await stand.forget('L2');
+    expect((await stand.nodes()).map((node) => node.name)).toEqual(['L1']);
+    await expect(stand.forget('L2')).rejects.toMatchObject({ code: status.NOT_FOUND });
+    l1.state = { ...l1.state, services: [service([realServer(10), realServer(11, { weight: 0 })])] };
+    l1.sample();
+    const ended = await reach(id, 'ends', (each) => each.endedAt !== undefined);
+    expect(ended.result).toBe('192.168.1.11 is drained on L1: no connections left; left out: L2 is forgotten');
+    expect((await stand.events('node.forgotten', 'L2'))[0]?.event?.message).toContain('L2 is forgotten, by bob');
+    await stand.stop();
+    await stand.start();
+    expect((await stand.nodes()).map((node) => node.name)).toEqual(['L1']);
+    l2.connect();
+    await current('L2');
+  });
+
   it('refuses to drain the last server that is up, or one that nobody has', async () => {
     const alone = [realServer(10, { up: false }), realServer(11)];
     stand.agent('L1', nodeState({ services: [service(alone)] })).connect();

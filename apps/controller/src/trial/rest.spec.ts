@@ -167,6 +167,9 @@ describe('the REST API', { timeout: 20_000 }, () => {
         404,
       ],
       [await post('/v1/operations', problemDto, { change: { kind: 'drain-node', node: 'L1' }, actor: 'a' }), 400],
+      [await post('/v1/nodes/L9/forget', problemDto, { actor: 'a' }), 404],
+      [await post('/v1/nodes/L1/forget', problemDto, { actor: 'a' }), 409],
+      [await post('/v1/nodes/L1/forget', problemDto, { reason: 'r' }), 400],
       [await post('/v1/operations', problemDto, { pad: 'x'.repeat(300 * 1024) }), 413],
       [
         await json('/v1/operations', problemDto, {

@@ -138,6 +138,10 @@ export class Stand {
     return call((done) => this.client.cancelOperation({ id, actor: 'bob', reason }, done));
   }
 
+  forget(name: string): Promise<fleet.ForgetNodeResponse> {
+    return call((done) => this.client.forgetNode({ name, actor: 'bob', reason: 'sold' }, done));
+  }
+
   /** The operation's end, as its watch tells it. */
   watchToEnd(id: string): Promise<fleet.Operation[]> {
     return collect(this.client.watchOperation({ id }));

@@ -511,6 +511,15 @@ export interface ListOperationsResponse {
   operations: Operation[];
 }
 
+export interface ForgetNodeRequest {
+  name: string;
+  actor: string;
+  reason: string;
+}
+
+export interface ForgetNodeResponse {
+}
+
 function createBaseNode(): Node {
   return {
     name: "",
@@ -4961,6 +4970,159 @@ export const ListOperationsResponse: MessageFns<ListOperationsResponse> = {
   },
 };
 
+function createBaseForgetNodeRequest(): ForgetNodeRequest {
+  return { name: "", actor: "", reason: "" };
+}
+
+export const ForgetNodeRequest: MessageFns<ForgetNodeRequest> = {
+  encode(message: ForgetNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgetNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgetNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForgetNodeRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: ForgetNodeRequest): unknown {
+    const obj: any = {};
+    if (message.name !== undefined) {
+      obj.name = message.name;
+    }
+    if (message.actor !== undefined) {
+      obj.actor = message.actor;
+    }
+    if (message.reason !== undefined) {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ForgetNodeRequest>, I>>(base?: I): ForgetNodeRequest {
+    return ForgetNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForgetNodeRequest>, I>>(object: I): ForgetNodeRequest {
+    const message = createBaseForgetNodeRequest();
+    message.name = object.name ?? "";
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseForgetNodeResponse(): ForgetNodeResponse {
+  return {};
+}
+
+export const ForgetNodeResponse: MessageFns<ForgetNodeResponse> = {
+  encode(_: ForgetNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgetNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgetNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ForgetNodeResponse {
+    return {};
+  },
+
+  toJSON(_: ForgetNodeResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ForgetNodeResponse>, I>>(base?: I): ForgetNodeResponse {
+    return ForgetNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForgetNodeResponse>, I>>(_: I): ForgetNodeResponse {
+    const message = createBaseForgetNodeResponse();
+    return message;
+  },
+};
+
 export type FleetService = typeof FleetService;
 export const FleetService = {
   getStatus: {
@@ -5072,6 +5234,16 @@ export const FleetService = {
     responseSerialize: (value: Operation): Buffer => Buffer.from(Operation.encode(value).finish()),
     responseDeserialize: (value: Buffer): Operation => Operation.decode(value),
   },
+  /** A node that is gone for good is no longer waited for or shown, unless it connects again. */
+  forgetNode: {
+    path: "/keepfleet.fleet.v1.Fleet/ForgetNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ForgetNodeRequest): Buffer => Buffer.from(ForgetNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ForgetNodeRequest => ForgetNodeRequest.decode(value),
+    responseSerialize: (value: ForgetNodeResponse): Buffer => Buffer.from(ForgetNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ForgetNodeResponse => ForgetNodeResponse.decode(value),
+  },
 } as const;
 
 export interface FleetServer extends UntypedServiceImplementation {
@@ -5088,6 +5260,8 @@ export interface FleetServer extends UntypedServiceImplementation {
   /** The operation now and after every change, until it ends. */
   watchOperation: handleServerStreamingCall<GetOperationRequest, Operation>;
   cancelOperation: handleUnaryCall<CancelOperationRequest, Operation>;
+  /** A node that is gone for good is no longer waited for or shown, unless it connects again. */
+  forgetNode: handleUnaryCall<ForgetNodeRequest, ForgetNodeResponse>;
 }
 
 export interface FleetClient extends Client {
@@ -5239,6 +5413,22 @@ export interface FleetClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Operation) => void,
+  ): ClientUnaryCall;
+  /** A node that is gone for good is no longer waited for or shown, unless it connects again. */
+  forgetNode(
+    request: ForgetNodeRequest,
+    callback: (error: ServiceError | null, response: ForgetNodeResponse) => void,
+  ): ClientUnaryCall;
+  forgetNode(
+    request: ForgetNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ForgetNodeResponse) => void,
+  ): ClientUnaryCall;
+  forgetNode(
+    request: ForgetNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ForgetNodeResponse) => void,
   ): ClientUnaryCall;
 }
 
