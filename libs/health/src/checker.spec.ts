@@ -14,6 +14,7 @@ import {
   type UrlSettings,
   WatchedChecker,
   describeChecker,
+  questionOf,
 } from './index.ts';
 
 const schedule = {
@@ -156,6 +157,53 @@ describe('a schedule', () => {
     const bench = new Bench(tcp, false);
     expect(verdicts(bench.refuse())).toEqual([]);
     expect(bench.checker.status.up).toBe(false);
+  });
+});
+
+describe('other times for the same question', () => {
+  const slower = { ...tcp, schedule: { ...schedule, delayLoop: seconds(60), retry: 1 } };
+  const heir = (bench: Bench, settings: ScheduledCheckSettings) => {
+    const checker = new Checker(settings, bench.checker, { random: () => 0, md5, search }, bench.now);
+    checker.handle({ kind: 'start' }, bench.now);
+    return checker;
+  };
+
+  it('leave the verdict as it is', () => {
+    const bench = new Bench(tcp);
+    bench.refuse();
+    expect(heir(bench, slower).status).toEqual(bench.checker.status);
+    expect(bench.checker.status).toMatchObject({ up: false, ran: true, failures: 1 });
+  });
+
+  it('count on with the retries that are left, as many as there are now', () => {
+    const bench = new Bench({ ...tcp, schedule: { ...schedule, retry: 3 } });
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: bench.attempt });
+    bench.refuse();
+    for (const [retry, forgiven] of [
+      [3, 2],
+      [2, 1],
+      [1, 0],
+      [0, 0],
+    ] as const) {
+      const checker = heir(bench, { ...slower, schedule: { ...slower.schedule, retry } });
+      let failures = 0;
+      for (let attempt = 1; checker.status.up; attempt++) {
+        const due = checker.nextDeadline() ?? instant(0);
+        checker.timeout(due);
+        checker.handle({ kind: 'error', attempt, reason: 'refused' }, due);
+        failures++;
+      }
+      expect(failures - 1).toBe(forgiven);
+    }
+  });
+
+  it('are the same question, and another path or port is not', () => {
+    expect(questionOf(slower)).toBe(questionOf(tcp));
+    const impatient = { ...tcp, connection: { ...connection, connectTimeout: seconds(1) } };
+    expect(questionOf(impatient)).toBe(questionOf(tcp));
+    expect(questionOf({ ...tcp, connection: { ...connection, port: 81 } })).not.toBe(questionOf(tcp));
+    expect(questionOf({ ...http, urls: [{ ...url, path: '/x' }] })).not.toBe(questionOf(http));
   });
 });
 

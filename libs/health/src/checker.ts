@@ -66,11 +66,23 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
   #began: Instant;
   #effect: WeightEffect = noWeightEffect;
 
-  /** `up` is the verdict to begin with: that of the real server it belongs to. */
-  constructor(settings: ScheduledCheckSettings, up: boolean, environment: CheckerEnvironment, now: Instant) {
+  /**
+   * `before` is the verdict to begin with: that of the real server it belongs to, or the checker that asked the same at
+   * other times.
+   */
+  constructor(
+    settings: ScheduledCheckSettings,
+    before: boolean | Checker,
+    environment: CheckerEnvironment,
+    now: Instant,
+  ) {
     this.settings = settings;
     this.#environment = environment;
-    this.#verdict = new Verdict(settings, up, now);
+    if (typeof before === 'boolean') this.#verdict = new Verdict(settings, before, now);
+    else {
+      this.#verdict = before.#verdict.under(settings);
+      this.#effect = { ...noWeightEffect, replaced: before.#effect.replaced };
+    }
     this.#latency = settings.schedule.latency === null ? undefined : new Latency(settings.schedule.latency);
     this.#began = now;
   }

@@ -223,6 +223,16 @@ export function isWatched(settings: CheckerSettings): settings is WatchedCheckSe
   return settings.kind === 'file' || settings.kind === 'bfd';
 }
 
+/** Equal for checkers that ask the same of the same server, however often and with whatever patience. */
+export function questionOf(settings: CheckerSettings): string {
+  return JSON.stringify({
+    ...settings,
+    schedule: null,
+    ...('connection' in settings ? { connection: { ...settings.connection, connectTimeout: 0 } } : {}),
+    ...('timeout' in settings ? { timeout: 0 } : {}),
+  });
+}
+
 /** The name of a checker in statuses and events, such as `HTTP_GET http://192.168.1.10:80/`. */
 export function describeChecker(settings: CheckerSettings): string {
   switch (settings.kind) {

@@ -37,6 +37,16 @@ export class Verdict {
     return this.#status;
   }
 
+  /** The same with other times: what was counted so far counts on. */
+  under(settings: ScheduledCheckSettings): Verdict {
+    const next = new Verdict(settings, this.#status.up, this.#status.since);
+    next.#status = this.#status;
+    next.#forgiven = this.#status.ran ? Math.min(this.#forgiven, settings.schedule.retry) : settings.schedule.retry;
+    next.#successes = this.#successes;
+    next.#failed = this.#failed;
+    return next;
+  }
+
   /** Takes the result of a run and says how long to wait for the next one. */
   conclude(success: boolean, result: string, now: Instant): Duration {
     const { schedule } = this.#settings;

@@ -36,10 +36,12 @@ export class CheckerDriver {
   #connection: Connection | undefined;
   #script: { readonly attempt: number; readonly running: RunningScript | undefined } | undefined;
 
-  constructor(settings: ScheduledCheckSettings, up: boolean, listener: CheckerListener) {
+  /** `before` is the verdict to begin with, or the driver of the same question at other times. */
+  constructor(settings: ScheduledCheckSettings, before: boolean | CheckerDriver, listener: CheckerListener) {
     this.settings = settings;
     this.#listener = listener;
-    this.#machine = new Checker(settings, up, { random: Math.random, md5, search }, now());
+    const from = typeof before === 'boolean' ? before : before.#machine;
+    this.#machine = new Checker(settings, from, { random: Math.random, md5, search }, now());
   }
 
   get status(): CheckerStatus {

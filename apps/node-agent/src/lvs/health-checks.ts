@@ -1,4 +1,4 @@
-import { type CheckerSettings, type CheckerStatus, describeChecker, isWatched } from '@keepfleet/health';
+import { type CheckerSettings, type CheckerStatus, describeChecker, isWatched, questionOf } from '@keepfleet/health';
 import type { LvsSettings, WeightEffect } from '@keepfleet/ipvs';
 import type { Log } from '../log.ts';
 import type { BfdSessions } from './bfd-sessions.ts';
@@ -72,7 +72,7 @@ export class HealthChecks {
           const text = JSON.stringify(checker);
           texts.add(text);
           const up = known === undefined ? isUp(service, server) : !checker.schedule.alpha;
-          const check = this.#checks.get(text) ?? this.#newCheck(text, checker, up, fresh);
+          const check = this.#checks.get(text) ?? this.#newCheck(text, checker, asked(patient, checker) ?? up, fresh);
           check.patients.add(patient);
           patient.checks.set(text, check);
         }
@@ -128,7 +128,12 @@ export class HealthChecks {
     this.#saidNotRunAt = performance.now();
   }
 
-  #newCheck(text: string, settings: CheckerSettings, up: boolean, fresh: SharedCheck[]): SharedCheck {
+  #newCheck(
+    text: string,
+    settings: CheckerSettings,
+    before: boolean | CheckerDriver,
+    fresh: SharedCheck[],
+  ): SharedCheck {
     const what = describeChecker(settings);
     const patients = new Set<Patient>();
     const listener: CheckerListener = {
@@ -150,13 +155,21 @@ export class HealthChecks {
       },
     };
     const driver = isWatched(settings)
-      ? new WatchedDriver(settings, up, listener, this.#sessions)
-      : new CheckerDriver(settings, up, listener);
+      ? new WatchedDriver(settings, typeof before === 'boolean' ? before : before.status.up, listener, this.#sessions)
+      : new CheckerDriver(settings, before, listener);
     const check: SharedCheck = { what, driver, patients };
     this.#checks.set(text, check);
     fresh.push(check);
     return check;
   }
+}
+
+/** Who asked the same of this server until now: its verdict holds on, as keepalived has it. */
+function asked(patient: Patient, settings: CheckerSettings): CheckerDriver | undefined {
+  const question = questionOf(settings);
+  for (const { driver } of patient.checks.values())
+    if (driver instanceof CheckerDriver && questionOf(driver.settings) === question) return driver;
+  return undefined;
 }
 
 /** Between two lines of the log about checks that could not be made. */

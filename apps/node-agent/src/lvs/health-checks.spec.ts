@@ -1,0 +1,164 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseKeepalivedConfig } from '@keepfleet/config';
+import { waitFor } from '@keepfleet/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lvsSettings } from '../settings/index.ts';
+import { BfdSessions } from './bfd-sessions.ts';
+import { withFilesRead } from './files-at-start.ts';
+import { HealthChecks } from './health-checks.ts';
+
+const DEADLINE = 30_000;
+const nothing = () => undefined;
+const directory = mkdtempSync(join(tmpdir(), 'kf-health-'));
+const told: string[] = [];
+const sessions = new BfdSessions();
+let health: HealthChecks;
+let server: Server;
+let port = 0;
+let connections = 0;
+const open = new Set<Socket>();
+
+beforeEach(async () => {
+  told.length = 0;
+  connections = 0;
+  health = new HealthChecks(
+    {
+      health: (service, real, up) => told.push(`${service} ${real} ${up ? 'up' : 'down'}`),
+      effect: (service, real, { added }) => told.push(`${service} ${real} ${added}`),
+      confirmedDown: (service, real) => told.push(`${service} ${real} confirmed`),
+      ran: nothing,
+    },
+    sessions,
+    { warn: nothing, error: nothing } as never,
+  );
+  server = createServer((socket) => {
+    connections++;
+    open.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => open.delete(socket));
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  port = (server.address() as AddressInfo).port;
+});
+afterEach(async () => {
+  health.stop();
+  for (const socket of open) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+/** One virtual server a number, each with the same real server and these checks. */
+function settings(services: readonly number[], checks: string, more = '') {
+  const blocks = services.map(
+    (vip) =>
+      `virtual_server 198.51.100.${vip} 80 {\n protocol TCP\n ${more}\n real_server 127.0.0.1 80 {\n ${checks}\n }\n}\n`,
+  );
+  const text = `track_file f {\n file ${join(directory, 'f')}\n}\ntrack_file unweighted {\n file ${join(directory, 'f')}\n weight 0\n}\nbfd_instance b {\n neighbor_ip 192.0.2.1\n}\n${blocks.join('')}`;
+  return lvsSettings(parseKeepalivedConfig({ file: 'k.conf', text }).config);
+}
+
+const tcp = (times = '') => `TCP_CHECK {\n connect_port ${port}\n warmup 0\n delay_loop 1\n ${times}\n }`;
+const key = (vip: number) => `tcp/198.51.100.${vip}:80`;
+const results = (vip: number) => health.of(key(vip), '127.0.0.1:80').map(({ status }) => status.lastResult);
+const ran = (vip: number) =>
+  waitFor(() => results(vip)[0] !== null, { deadline: DEADLINE, what: 'a run of the check' });
+
+describe('checks of several services', () => {
+  it('that are the same are made once, and told to all', async () => {
+    health.configure(settings([1, 2, 3], tcp()), () => true);
+    expect(health.size).toBe(1);
+    await ran(1);
+    expect(results(3)).toEqual(['accepted a connection']);
+    expect(connections).toBe(1);
+    server.close();
+    await waitFor(() => told.length >= 6, { deadline: DEADLINE, what: 'three servers down' });
+    expect(told.slice(3)).toEqual([1, 2, 3].map((vip) => `${key(vip)} 127.0.0.1:80 down`));
+  });
+
+  it('rest when all of them do, and keep what they know', async () => {
+    const both = settings([1, 2], tcp());
+    health.configure(both, () => true);
+    await ran(1);
+    health.rest(new Set([key(1), key(2)]));
+    const before = connections;
+    expect(results(2)).toEqual(['accepted a connection']);
+    health.rest(new Set([key(1)]));
+    await waitFor(() => connections > before, { deadline: DEADLINE, what: 'a check for the other service' });
+  });
+});
+
+describe('a reload', () => {
+  it('that removes a check in the middle of its run leaves neither its connection nor its timer', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const get = `HTTP_GET {\n url {\n path /\n }\n connect_port ${port}\n warmup 0\n }`;
+    health.configure(settings([1], get), () => true);
+    await waitFor(() => open.size === 1, { deadline: DEADLINE, what: 'a connection' });
+    health.configure(settings([1], ''), () => true);
+    await waitFor(() => open.size === 0, { deadline: DEADLINE, what: 'its end' });
+    expect(health.size).toBe(0);
+    expect(timers()).toBeLessThanOrEqual(before);
+  });
+
+  it('of the times of a check alone leaves a server down that is down', async () => {
+    health.configure(settings([1], tcp('connect_port 1')), () => true);
+    await waitFor(() => told.includes(`${key(1)} 127.0.0.1:80 down`), { deadline: DEADLINE, what: 'down' });
+    told.length = 0;
+    health.configure(settings([1], tcp('connect_port 1\n retry 5\n connect_timeout 9')), () => false);
+    expect(told).toEqual([`${key(1)} 127.0.0.1:80 down`]);
+    expect(results(1)).toEqual(['refused the connection']);
+    health.configure(settings([1], tcp()), () => false);
+    expect(told.at(-1)).toBe(`${key(1)} 127.0.0.1:80 up`);
+  });
+});
+
+describe('what is watched', () => {
+  const file = join(directory, 'f');
+  const write = (text: string) => {
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+  };
+
+  it('is a file whose number is added, also when it is replaced, removed and made again', async () => {
+    write('3\n');
+    health.configure(settings([1], 'FILE_CHECK {\n track_file f\n weight 2\n }'), () => true);
+    const added = (value: number) =>
+      waitFor(() => told.findLast((line) => /\d$/.test(line)) === `${key(1)} 127.0.0.1:80 ${value}`, {
+        deadline: DEADLINE,
+        what: `${value}`,
+      });
+    await added(6);
+    write('5');
+    await added(10);
+    rmSync(file);
+    await added(0);
+    writeFileSync(file, '-1 and words');
+    await added(-2);
+  });
+
+  it('is a file that says that a server is down before it is anywhere in use', () => {
+    write('1\n');
+    const asConfigured = settings([1], 'FILE_CHECK {\n track_file unweighted\n }');
+    const alphas = ({ virtualServers }: ReturnType<typeof settings>) =>
+      virtualServers.flatMap(({ realServers }) => realServers.flatMap(({ checkers }) => checkers[0]?.schedule.alpha));
+    expect(alphas(asConfigured)).toEqual([false]);
+    expect(alphas(withFilesRead(asConfigured))).toEqual([true]);
+    write('0\n');
+    expect(alphas(withFilesRead(asConfigured))).toEqual([false]);
+    rmSync(file);
+  });
+
+  it('is a BFD session, of which nothing is said before it is known', () => {
+    health.configure(settings([1], 'BFD_CHECK {\n name b\n }'), () => true);
+    expect(told).toEqual([`${key(1)} 127.0.0.1:80 up`]);
+    sessions.set('b', false);
+    sessions.set('b', true);
+    expect(told.slice(1)).toEqual([`${key(1)} 127.0.0.1:80 down`, `${key(1)} 127.0.0.1:80 up`]);
+    health.stop();
+    sessions.set('b', false);
+    expect(told).toHaveLength(3);
+  });
+});
