@@ -198,6 +198,11 @@ export class Controller {
     this.#call<fleet.ListOperationsResponse>((options, done) =>
       this.#client.listOperations(request, noMetadata(), options, done),
     );
+  checkConfig = (request: fleet.CheckConfigRequest) =>
+    this.#call<fleet.CheckConfigResponse>(
+      (options, done) => this.#client.checkConfig(request, noMetadata(), options, done),
+      FLEET_TIMEOUT_MS,
+    );
   cancelOperation = (request: fleet.CancelOperationRequest) =>
     this.#call<fleet.Operation>((options, done) => this.#client.cancelOperation(request, noMetadata(), options, done));
 

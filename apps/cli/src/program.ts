@@ -4,6 +4,7 @@ import { Command as Parser, InvalidArgumentError, Option } from 'commander';
 import type { Command, LocalCommand } from './command.ts';
 import {
   ConfigCheckCommand,
+  ConfigCheckOnNodeCommand,
   type ConfigFlags,
   ConfigFormatCommand,
   ConfigLanguageCommand,
@@ -210,15 +211,23 @@ function addAnnounce(root: Parser, go: Go): void {
 }
 
 function addConfig(root: Parser, go: Go): void {
-  const config = root.command('config').description('keepalived.conf files, without a controller and without an agent');
+  const config = root
+    .command('config')
+    .description('keepalived.conf files; without a controller and an agent, unless --node names one');
   config
     .command('check <file>')
     .description('exit 0 clean, 4 errors, 5 warnings, 6 warnings of the safety of scripts, 7 cannot be read')
     .option('-i, --config-id <id>', 'what @ID lines are compared with; default the host name up to its first dot')
     .option('-e, --all-config', 'every include must find what it names')
     .option('--facts <file>', 'what keepfleet-agent --host-facts printed on the node that it is for')
-    .action((file: string, flags: ConfigFlags & { facts?: string; allConfig?: boolean }) =>
-      go(new ConfigCheckCommand(file, flags)),
+    .option('--node <name>', 'as that node would judge it now: the controller asks it what it has')
+    .action(
+      (file: string, { node, ...flags }: ConfigFlags & { facts?: string; allConfig?: boolean; node?: string }) => {
+        if (node === undefined) return go(new ConfigCheckCommand(file, flags));
+        if (flags.facts !== undefined || flags.allConfig === true)
+          throw new InvalidArgumentError('--node goes with neither --facts nor --all-config');
+        return go(new ConfigCheckOnNodeCommand(file, node, flags));
+      },
     );
   config
     .command('fmt <file>')

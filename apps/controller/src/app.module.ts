@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Clock } from './common/clock.ts';
 import { ClockWatch } from './common/clock-watch.ts';
 import { CLOCK, DATABASE, LOG, OPTIONS } from './common/tokens.ts';
+import { ConfigService } from './config/config.service.ts';
 import { EventLog } from './events/event-log.ts';
 import { EventRepository } from './events/event.repository.ts';
 import { EventsController } from './events/events.controller.ts';
@@ -60,6 +61,7 @@ export class AppModule {
         { provide: APP_FILTER, useClass: ProblemFilter },
         AgentLink,
         CommandDesk,
+        ConfigService,
         EventLog,
         EventRepository,
         FleetApi,

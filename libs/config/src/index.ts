@@ -42,6 +42,7 @@ export { maskSecrets } from './secrets.ts';
 export { writeKeepalivedConfig } from './write/write-config.ts';
 export { type ConfigDiff, type ChangedItem, type ListDiff, diffConfigs, isEmptyDiff } from './diff.ts';
 export { type BlockDescription, type KeywordDescription, describeLanguage } from './language/language.ts';
+export { type KeywordExample, keywordExamples } from './language/examples.ts';
 export { OWN_VOCABULARY, VOCABULARY } from './grammar/vocabulary.ts';
 export type * from './model/check.ts';
 export type * from './model/model.ts';

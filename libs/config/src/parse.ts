@@ -40,6 +40,8 @@ export interface ParseResult {
   readonly config: KeepalivedConfig;
   /** In the order of reading, then what was found by comparing settings with each other. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Gives further diagnostics about the model, those of checkHost for example, the lines that they are about. */
+  withSource(found: readonly Diagnostic[]): readonly Diagnostic[];
 }
 
 /** Microseconds. */
@@ -75,10 +77,11 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   readStatements(root, config, statements, diagnostics);
   const resolved = resolve(config, diagnostics);
   crossChecks(resolved, config, diagnostics);
-  const found = diagnostics.all();
-  if (found.length === 0) return { config: resolved, diagnostics: found };
   const { sources } = preprocessor;
-  return { config: resolved, diagnostics: withSourceLines(found, sources, Secrets.of(secrets, sources.values())) };
+  // Of a clean file nobody asks, and finding the secrets in a large one takes a while.
+  const withSource = (found: readonly Diagnostic[]) =>
+    found.length === 0 ? found : withSourceLines(found, sources, Secrets.of(secrets, sources.values()));
+  return { config: resolved, diagnostics: withSource(diagnostics.all()), withSource };
 }
 
 /** Whether a running node may take the result over. */

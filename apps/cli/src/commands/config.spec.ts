@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seconds } from '../program.ts';
-import { ConfigCheckCommand, ConfigFormatCommand, ConfigLanguageCommand } from './config.ts';
+import type { fleet } from '@keepfleet/rpc';
+import type { Controller } from '../connection.ts';
+import { ConfigCheckCommand, ConfigCheckOnNodeCommand, ConfigFormatCommand, ConfigLanguageCommand } from './config.ts';
 
 let directory = '';
 let path = '';
@@ -33,6 +35,43 @@ describe('keepfleet config check', () => {
     writeFileSync(facts, JSON.stringify({ interfaces: [{ name: 'wan', loopback: false }] }));
     const answer = await new ConfigCheckCommand(path, { facts }).runLocally();
     expect(answer).toMatchObject({ exitCode: 5, text: expect.stringContaining('no interface eth0') });
+  });
+
+  it('asks the controller what a node would say, and shows it as its own', async () => {
+    const included = join(directory, 'more.conf');
+    writeFileSync(included, 'global_defs {\n}\n');
+    write(`include more.conf\n${instance}`);
+    const asked: fleet.CheckConfigRequest[] = [];
+    const finding = {
+      kind: 'host-interface',
+      message: 'V: no interface eth0',
+      hint: '',
+      file: path,
+      line: 3,
+      column: 12,
+    };
+    const controller = {
+      checkConfig: (request: fleet.CheckConfigRequest) => {
+        asked.push(request);
+        const findings = [{ ...finding, error: false, sourceLine: ' interface eth0 # ours' }];
+        return Promise.resolve({ usable: true, findings, configId: 'l1' });
+      },
+    } as unknown as Controller;
+    const answer = await new ConfigCheckOnNodeCommand(path, 'L1', {}).run(controller);
+    expect(asked).toEqual([
+      {
+        node: 'L1',
+        file: path,
+        text: readFileSync(path, 'utf8'),
+        includes: { [included]: 'global_defs {\n}\n' },
+        configId: '',
+      },
+    ]);
+    expect(answer).toMatchObject({
+      exitCode: 5,
+      text: expect.stringContaining(`${path}:3:12: warning: V: no interface eth0`),
+    });
+    expect(answer.text).toContain('can be used on L1');
   });
 
   it('has a code of its own for a file that is not there', () => {

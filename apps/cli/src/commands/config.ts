@@ -5,6 +5,7 @@ import {
   type Diagnostic,
   type Disk,
   type HostFacts,
+  type LoadedFile,
   type ParseResult,
   checkHost,
   describeLanguage,
@@ -17,7 +18,9 @@ import {
   readWithin,
   writeKeepalivedConfig,
 } from '@keepfleet/config';
-import type { Answer, LocalCommand } from '../command.ts';
+import type { fleet } from '@keepfleet/rpc';
+import type { Answer, Command, LocalCommand } from '../command.ts';
+import type { Controller } from '../connection.ts';
 import { Failure, exitCodes } from '../failure.ts';
 
 const disk: Disk = {
@@ -33,7 +36,12 @@ export interface ConfigFlags {
   readonly configId?: string;
 }
 
-function read(file: string, { configId }: ConfigFlags, allIncludes = false): ParseResult & { text: string } {
+function read(
+  file: string,
+  { configId }: ConfigFlags,
+  allIncludes = false,
+  loaded: (file: LoadedFile) => void = () => undefined,
+): ParseResult & { text: string } {
   const path = resolve(file);
   let text: string;
   try {
@@ -42,10 +50,17 @@ function read(file: string, { configId }: ConfigFlags, allIncludes = false): Par
     const reason = error instanceof Error ? error.message : String(error);
     throw new Failure(`${file} cannot be read: ${reason}`, CHECKED.missing, error);
   }
+  const loader = filesOnDisk(disk, text.length);
   const result = parseKeepalivedConfig({
     file,
     text,
-    loader: filesOnDisk(disk, text.length),
+    loader: {
+      load: (pattern, includingFile) => {
+        const files = loader.load(pattern, includingFile);
+        for (const one of files) loaded(one);
+        return files;
+      },
+    },
     configId: configId ?? hostname().split('.')[0] ?? '',
     allIncludes,
   });
@@ -68,16 +83,54 @@ export class ConfigCheckCommand implements LocalCommand {
   runLocally(): Promise<Answer> {
     const result = read(this.#file, this.#flags, this.#flags.allConfig === true);
     const { facts } = this.#flags;
-    const host = facts === undefined ? [] : checkHost(result.config, readFacts(facts));
-    const diagnostics = [...result.diagnostics, ...host];
-    const usable = isUsable(result);
-    const last = usable ? (diagnostics.length === 0 ? 'is fine' : 'can be used') : 'would be refused';
-    return Promise.resolve({
-      data: { file: this.#file, usable, diagnostics },
-      exitCode: exitCodeOf(usable, diagnostics),
-      text: [...diagnostics.map(formatDiagnosticWithSource), `${this.#file} ${last}`].join('\n'),
-    });
+    const host = facts === undefined ? [] : result.withSource(checkHost(result.config, readFacts(facts)));
+    return Promise.resolve(judgement(this.#file, isUsable(result), [...result.diagnostics, ...host]));
   }
+}
+
+/** Checks a keepalived.conf for a node, which the controller asks what it has. */
+export class ConfigCheckOnNodeCommand implements Command {
+  readonly #file: string;
+  readonly #node: string;
+  readonly #flags: ConfigFlags;
+
+  constructor(file: string, node: string, flags: ConfigFlags) {
+    this.#file = file;
+    this.#node = node;
+    this.#flags = flags;
+  }
+
+  async run(controller: Controller): Promise<Answer> {
+    const file = resolve(this.#file);
+    const includes: Record<string, string> = {};
+    // Read as the node is most likely to: the controller reads it again, as the node says.
+    const { text } = read(this.#file, { configId: this.#node, ...this.#flags }, false, (found) => {
+      if ('text' in found) includes[found.path] = found.text;
+    });
+    const { configId = '' } = this.#flags;
+    const response = await controller.checkConfig({ node: this.#node, file, text, includes, configId });
+    return judgement(this.#file, response.usable, response.findings.map(diagnosticOf), ` on ${this.#node}`);
+  }
+}
+
+function diagnosticOf({ error, kind, hint, sourceLine, ...rest }: fleet.ConfigFinding): Diagnostic {
+  return {
+    ...rest,
+    severity: error ? 'error' : 'warning',
+    // Of a newer controller it may be one that is not known here: it is only printed.
+    kind: kind as Diagnostic['kind'],
+    ...(hint === '' ? {} : { hint }),
+    ...(sourceLine === '' ? {} : { sourceLine }),
+  };
+}
+
+function judgement(file: string, usable: boolean, diagnostics: readonly Diagnostic[], where = ''): Answer {
+  const last = usable ? (diagnostics.length === 0 ? 'is fine' : 'can be used') : 'would be refused';
+  return {
+    data: { file, usable, diagnostics },
+    exitCode: exitCodeOf(usable, diagnostics),
+    text: [...diagnostics.map(formatDiagnosticWithSource), `${file} ${last}${where}`].join('\n'),
+  };
 }
 
 function exitCodeOf(usable: boolean, diagnostics: readonly Diagnostic[]): number {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type agent, fleet, gossip } from '@keepfleet/rpc';
 import type { Clock } from '../common/clock.ts';
@@ -94,21 +93,8 @@ export class GossipService {
       .map(({ name }) => name);
   }
 
-  async #command(node: string, actor: string, body: NonNullable<agent.Command['body']>): Promise<agent.CommandResult> {
-    const id = `gossip-${randomUUID()}`;
-    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    try {
-      // Without a deadline: a node whose clock is wrong is just what is to be found out.
-      this.#desk.submit(node, { id, deadline: undefined, actor, reason: '', body });
-      let result = this.#desk.result(id);
-      while (result === undefined && (await this.#desk.changes.next(timeout))) result = this.#desk.result(id);
-      if (result === undefined)
-        throw unavailable(`the agent of ${node} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`);
-      if (!result.done) throw unavailable(`${node}: ${result.detail}`);
-      return result;
-    } finally {
-      this.#desk.forget(id);
-    }
+  #command(node: string, actor: string, body: NonNullable<agent.Command['body']>): Promise<agent.CommandResult> {
+    return this.#desk.ask(node, actor, body, ANSWER_TIMEOUT_MS);
   }
 }
 

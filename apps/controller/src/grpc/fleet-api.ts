@@ -10,6 +10,7 @@ import type { fleet, gossip } from '@keepfleet/rpc';
 import type { Logger } from 'pino';
 import { RefusedError, type RefusalKind } from '../common/refusal.ts';
 import { LOG } from '../common/tokens.ts';
+import { ConfigService } from '../config/config.service.ts';
 import { EventLog, LARGEST_PAGE, USUAL_PAGE } from '../events/event-log.ts';
 import { GossipService } from '../gossip/gossip.service.ts';
 import { NodesService } from '../nodes/nodes.service.ts';
@@ -33,8 +34,8 @@ const codes: Record<RefusalKind, status> = {
 
 const stops = { code: status.UNAVAILABLE, details: 'the controller stops' };
 
-/** Largest request to the fleet API. */
-export const LARGEST_REQUEST = 256 * 1024;
+/** Largest request to the fleet API: a keepalived.conf of 160,000 lines has half of it. */
+export const LARGEST_REQUEST = 8 * 1024 * 1024;
 const USUAL_OPERATIONS = 50;
 
 /** The fleet API over gRPC: translates, and leaves every decision to the services. */
@@ -47,6 +48,7 @@ export class FleetApi {
   readonly #events: EventLog;
   readonly #operations: OperationsService;
   readonly #gossip: GossipService;
+  readonly #config: ConfigService;
   readonly #log: Logger;
   /** Ends all watches when the controller stops. */
   readonly #stopping = new AbortController();
@@ -59,9 +61,11 @@ export class FleetApi {
     @Inject(EventLog) events: EventLog,
     @Inject(OperationsService) operations: OperationsService,
     @Inject(GossipService) gossip: GossipService,
+    @Inject(ConfigService) config: ConfigService,
     @Inject(LOG) log: Logger,
   ) {
     this.#gossip = gossip;
+    this.#config = config;
     this.#status = status;
     this.#nodes = nodes;
     this.#routers = routers;
@@ -99,6 +103,7 @@ export class FleetApi {
         await this.#nodes.forget(request);
         return {};
       }),
+      checkConfig: this.#unary((request: fleet.CheckConfigRequest) => this.#config.check(request)),
     };
   }
 

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { agent } from '@keepfleet/rpc';
 import type { ClockWatch } from '../common/clock-watch.ts';
+import { RefusedError } from '../common/refusal.ts';
 import { Signal } from '../common/signal.ts';
 import { CLOCK } from '../common/tokens.ts';
 
@@ -32,6 +34,31 @@ export class CommandDesk {
     if (this.#entries.has(command.id)) return;
     this.#entries.set(command.id, { node, command, result: undefined });
     this.#nodes.get(node)?.(command);
+  }
+
+  /** What a node answers to a question. Throws {@link RefusedError} where it does not, or says no. */
+  async ask(
+    node: string,
+    actor: string,
+    body: NonNullable<agent.Command['body']>,
+    timeoutMs: number,
+  ): Promise<agent.CommandResult> {
+    const id = `ask-${randomUUID()}`;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    try {
+      // Without a deadline: a node whose clock is wrong may be just what is to be found out.
+      this.submit(node, { id, deadline: undefined, actor, reason: '', body });
+      let result = this.result(id);
+      while (result === undefined && (await this.changes.next(timeout))) result = this.result(id);
+      const message =
+        result === undefined
+          ? `the agent of ${node} did not answer within ${timeoutMs / 1_000} s`
+          : `${node}: ${result.detail}`;
+      if (result?.done !== true) throw new RefusedError({ kind: 'unavailable', message });
+      return result;
+    } finally {
+      this.forget(id);
+    }
   }
 
   result(id: string): agent.CommandResult | undefined {

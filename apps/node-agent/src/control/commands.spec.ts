@@ -36,6 +36,7 @@ beforeEach(() => {
       Promise.resolve(instance === 'VI_1' ? { ok: true } : { ok: false, reason: `${instance} is backup here` }),
     instances: () => ['VI_1'],
     countConnections: () => Promise.resolve({ ok: false, reason: 'no table' }),
+    configId: 'l1',
     gossip: undefined,
     noteOverride: (what, { change }) => notes.push(`${what} ${change.kind}`),
   };
@@ -55,6 +56,30 @@ describe('a command', () => {
     const first = await commands.carryOut(setPriority('c1', 50));
     expect(await commands.carryOut(setPriority('c1', 60))).toBe(first);
     expect([applied, inForce()]).toEqual([1, [priority(50)]]);
+  });
+
+  it('for facts is answered with what this node has of what is named', async () => {
+    const names = {
+      users: ['root', 'nobody-of-that-name'],
+      groups: ['root'],
+      programs: ['/bin/sh', '/nowhere', '/etc/passwd'],
+    };
+    const { done, facts } = await commands.carryOut({
+      ...agent.Command.fromPartial({ id: 'facts' }),
+      body: { $case: 'gatherFacts', value: names },
+    });
+    expect(done).toBe(true);
+    expect(facts).toMatchObject({
+      configId: 'l1',
+      users: { root: true, 'nobody-of-that-name': false },
+      groups: { root: true },
+      programs: {
+        '/bin/sh': { executable: true, writableByOthers: '' },
+        '/nowhere': { path: '', executable: false },
+        '/etc/passwd': { path: '/etc/passwd', executable: false },
+      },
+    });
+    expect(facts?.interfaces).toContainEqual({ name: 'lo', loopback: true });
   });
 
   it('without an id is never taken for another one', async () => {

@@ -8,10 +8,14 @@ import { type Override, type OverrideChange, overrideChangeSchema, overrideTarge
 import { errorText } from '../error-text.ts';
 import { fromWireChange } from './node-state.ts';
 import type { GossipDesk } from './gossip-desk.ts';
+import { factsAbout } from './host-facts.ts';
 import type { OverrideStore } from './override-store.ts';
 
 /** Results kept so that a command sent twice is carried out once. */
 const REMEMBERED_RESULTS = 1_000;
+
+/** Names of one kind that a configuration may ask of this node at a time. */
+const MOST_FACTS = 500;
 
 const succeeded = { done: true, detail: '' } as const;
 
@@ -28,6 +32,8 @@ export interface CommandTarget {
   announce(instance: string): Promise<Outcome>;
   instances(): readonly string[];
   countConnections(command: LvsCommand): Promise<LvsOutcome>;
+  /** What `@ID` lines of its configuration are compared with. */
+  readonly configId: string;
   /** Undefined while this node does not gossip. */
   readonly gossip: GossipDesk | undefined;
   noteOverride(what: 'set' | 'cleared', override: Override, actor: string, reason: string): void;
@@ -60,7 +66,8 @@ export class Commands {
   async #carryOut(
     command: agent.Command,
   ): Promise<
-    Pick<agent.CommandResult, 'done' | 'detail'> & Partial<Pick<agent.CommandResult, 'connections' | 'gossip' | 'keys'>>
+    Pick<agent.CommandResult, 'done' | 'detail'> &
+      Partial<Pick<agent.CommandResult, 'connections' | 'facts' | 'gossip' | 'keys'>>
   > {
     const { body, deadline, actor, reason } = command;
     if (deadline !== undefined && deadline.getTime() < Date.now()) {
@@ -82,6 +89,8 @@ export class Commands {
         return this.#announce(body.value.instance);
       case 'countConnections':
         return this.#countConnections(body.value);
+      case 'gatherFacts':
+        return { ...succeeded, facts: this.#facts(body.value) };
       case 'examineGossip':
         return { ...succeeded, gossip: await this.#gossip().examine() };
       case 'changeGossipKeys':
@@ -162,6 +171,28 @@ export class Commands {
       statistics: undefined,
     }));
     return { done: true, detail: '', connections };
+  }
+
+  /** Each name costs a look at the disk or a program that asks: a request that names more than a configuration would is cut. */
+  #facts({ users, groups, programs }: agent.GatherFacts): model.HostFacts {
+    const some = (names: readonly string[]) => [...new Set(names)].slice(0, MOST_FACTS);
+    const facts = factsAbout({ users: some(users), groups: some(groups), programs: some(programs) });
+    return {
+      configId: this.#target.configId,
+      interfaces: facts.interfaces ?? [],
+      users: facts.users ?? {},
+      groups: facts.groups ?? {},
+      programs: Object.fromEntries(
+        Object.entries(facts.programs ?? {}).map(([name, fact]) => [
+          name,
+          {
+            path: fact.state === 'missing' ? '' : fact.path,
+            executable: fact.state === 'executable',
+            writableByOthers: (fact.state === 'executable' ? fact.writableByOthers : undefined) ?? '',
+          },
+        ]),
+      ),
+    };
   }
 
   /** All of the changes of one SET or none; `undo` puts back the overrides that were there before. */

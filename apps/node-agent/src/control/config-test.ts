@@ -50,8 +50,8 @@ export function testConfiguration(path: string, options: ReadingOptions = {}): C
 
 function allDiagnostics(reading: Reading): readonly Diagnostic[] {
   if (!reading.ok) return reading.diagnostics;
-  const { config, diagnostics } = reading.configuration;
-  return [...diagnostics, ...checkHost(config, gatherHostFacts(config))];
+  const { config, diagnostics, withSource } = reading.configuration;
+  return [...diagnostics, ...withSource(checkHost(config, gatherHostFacts(config)))];
 }
 
 function verdictOf(reading: Reading, diagnostics: readonly Diagnostic[]): Verdict {

@@ -7,6 +7,7 @@ import {
   type FileLoader,
   type KeepalivedConfig,
   type LoadedFile,
+  type ParseResult,
   filesOnDisk,
   formatDiagnostic,
   isUsable,
@@ -31,6 +32,8 @@ export interface Configuration {
   readonly hash: string;
   readonly texts: ConfigurationTexts;
   readonly diagnostics: readonly Diagnostic[];
+  /** Gives diagnostics of checkHost the lines that they are about. */
+  readonly withSource: ParseResult['withSource'];
   /** Milliseconds from its text to the model. */
   readonly readMs: number;
 }
@@ -73,6 +76,11 @@ export function readTexts({ file, text, loads }: ConfigurationTexts, options: Re
   return parseTexts(file, text, { load: () => loads[next++] ?? [] }, options);
 }
 
+/** The host name up to its first dot. */
+export function defaultConfigId(): string {
+  return hostname().split('.')[0] ?? '';
+}
+
 export function hashOf({ text, loads }: Pick<ConfigurationTexts, 'text' | 'loads'>): string {
   const hash = createHash('sha256').update(text);
   for (const file of loads.flat()) hash.update('text' in file ? `\0${file.path}\0${file.text}` : `\0${file.path}`);
@@ -80,7 +88,7 @@ export function hashOf({ text, loads }: Pick<ConfigurationTexts, 'text' | 'loads
 }
 
 function parseTexts(file: string, text: string, loader: FileLoader, options: ReadingOptions): Reading {
-  const { configId = hostname().split('.')[0] ?? '', allIncludes = false } = options;
+  const { configId = defaultConfigId(), allIncludes = false } = options;
   const loads: (readonly LoadedFile[])[] = [];
   const began = performance.now();
   const result = parseKeepalivedConfig({
@@ -104,7 +112,10 @@ function parseTexts(file: string, text: string, loader: FileLoader, options: Rea
     return { ok: false, reason: `${file} has ${errors} error${errors === 1 ? '' : 's'}`, diagnostics };
   const texts = { file, text, loads };
   const readMs = Math.round(performance.now() - began);
-  return { ok: true, configuration: { config, hash: hashOf(texts), texts, diagnostics, readMs } };
+  return {
+    ok: true,
+    configuration: { config, hash: hashOf(texts), texts, diagnostics, withSource: result.withSource, readMs },
+  };
 }
 
 /** Diagnostics in words, the first of very many: a file of another kind has an error on every line. */

@@ -13,12 +13,24 @@ const STICKY = 0o1000;
 /** What this node is, as far as a configuration asks. */
 export function gatherHostFacts(config: KeepalivedConfig): HostFacts {
   const { users, groups, programs } = hostQuestions(config);
+  const names = (uses: readonly { readonly name: string }[]) => uses.map(({ name }) => name);
+  return factsAbout({ users: names(users), groups: names(groups), programs: names(programs) });
+}
+
+export interface FactNames {
+  readonly users: readonly string[];
+  readonly groups: readonly string[];
+  readonly programs: readonly string[];
+}
+
+/** Which of these this node has, and its interfaces. */
+export function factsAbout({ users, groups, programs }: FactNames): HostFacts {
   const interfaces = interfaceFacts();
   return {
     ...(interfaces === undefined ? {} : { interfaces }),
-    users: Object.fromEntries(users.map(({ name }) => [name, isAccount('passwd', name)])),
-    groups: Object.fromEntries(groups.map(({ name }) => [name, isAccount('group', name)])),
-    programs: Object.fromEntries(programs.map(({ name }) => [name, programFact(name)])),
+    users: Object.fromEntries(users.map((name) => [name, isAccount('passwd', name)])),
+    groups: Object.fromEntries(groups.map((name) => [name, isAccount('group', name)])),
+    programs: Object.fromEntries(programs.map((name) => [name, programFact(name)])),
   };
 }
 

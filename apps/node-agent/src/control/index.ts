@@ -23,7 +23,7 @@ import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
 import { writeFileAtomically } from './atomic-file.ts';
-import { diagnosticLines } from './configuration.ts';
+import { defaultConfigId, diagnosticLines } from './configuration.ts';
 import { errorText } from '../error-text.ts';
 import { Mailer, alertOf } from '../mail/index.ts';
 import { agentTags, controllersToTry, gossipOptions, memberEventText, wireMembers } from './membership.ts';
@@ -129,6 +129,7 @@ class Control {
     this.#node = new ControlNode({
       name: this.#name,
       version: options.version,
+      configId: agentFile.configId ?? defaultConfigId(),
       spool: this.#spool,
       overrides: new OverrideStore(join(options.stateDirectory, 'overrides.json')),
       log: options.log,

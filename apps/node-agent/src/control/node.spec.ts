@@ -7,6 +7,7 @@ function newNode(leaving: () => void = () => undefined): ControlNode {
   return new ControlNode({
     name: 'L1',
     version: '0',
+    configId: 'L1',
     spool: {} as NodeOptions['spool'],
     overrides: {} as NodeOptions['overrides'],
     log: { info: nothing, warn: nothing, error: nothing, debug: nothing } as unknown as NodeOptions['log'],

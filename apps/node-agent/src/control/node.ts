@@ -40,6 +40,8 @@ export type BfdLink = LinkClient<BfdSettings, BfdCommand, BfdSnapshot, BfdEvent>
 export interface NodeOptions {
   readonly name: string;
   readonly version: string;
+  /** What `@ID` lines are compared with. */
+  readonly configId: string;
   readonly spool: EventSpool;
   readonly overrides: OverrideStore;
   readonly log: Log;
@@ -145,6 +147,10 @@ export class ControlNode implements CommandTarget {
 
   get bfdListener(): LinkListener<BfdSnapshot, BfdEvent> {
     return this.#bfd.listener;
+  }
+
+  get configId(): string {
+    return this.#options.configId;
   }
 
   /** Whether the configuration asks for a bfd process. */

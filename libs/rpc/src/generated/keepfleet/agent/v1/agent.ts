@@ -27,6 +27,7 @@ import {
 } from "../../gossip/v1/gossip.ts";
 import {
   Event,
+  HostFacts,
   NodeState,
   Override,
   RouterCounters,
@@ -157,6 +158,7 @@ export interface Command {
     | { $case: "relinquish"; value: Relinquish }
     | { $case: "countConnections"; value: CountConnections }
     | { $case: "announce"; value: Announce }
+    | { $case: "gatherFacts"; value: GatherFacts }
     | { $case: "examineGossip"; value: ExamineRequest }
     | { $case: "changeGossipKeys"; value: ChangeKeysRequest }
     | { $case: "forgetMember"; value: ForgetMemberRequest }
@@ -190,12 +192,21 @@ export interface CountConnections {
   port: number;
 }
 
+/** What a configuration names of a node; the answer says what of it there is. Changes nothing. */
+export interface GatherFacts {
+  users: string[];
+  groups: string[];
+  /** As commands begin with them, with a path or without. */
+  programs: string[];
+}
+
 export interface CommandResult {
   id: string;
   done: boolean;
   /** What happened, or why not. */
   detail: string;
   connections: RealServerStatistics[];
+  facts?: HostFacts | undefined;
   gossip?: ExamineResponse | undefined;
   keys?: ChangeKeysResponse | undefined;
 }
@@ -1970,6 +1981,9 @@ export const Command: MessageFns<Command> = {
       case "announce":
         Announce.encode(message.body.value, writer.uint32(74).fork()).join();
         break;
+      case "gatherFacts":
+        GatherFacts.encode(message.body.value, writer.uint32(82).fork()).join();
+        break;
       case "examineGossip":
         ExamineRequest.encode(message.body.value, writer.uint32(322).fork()).join();
         break;
@@ -2068,6 +2082,14 @@ export const Command: MessageFns<Command> = {
             message.body = { $case: "announce", value: Announce.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.body = { $case: "gatherFacts", value: GatherFacts.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -2126,6 +2148,10 @@ export const Command: MessageFns<Command> = {
         ? { $case: "countConnections", value: CountConnections.fromJSON(object.count_connections) }
         : isSet(object.announce)
         ? { $case: "announce", value: Announce.fromJSON(object.announce) }
+        : isSet(object.gatherFacts)
+        ? { $case: "gatherFacts", value: GatherFacts.fromJSON(object.gatherFacts) }
+        : isSet(object.gather_facts)
+        ? { $case: "gatherFacts", value: GatherFacts.fromJSON(object.gather_facts) }
         : isSet(object.examineGossip)
         ? { $case: "examineGossip", value: ExamineRequest.fromJSON(object.examineGossip) }
         : isSet(object.examine_gossip)
@@ -2166,6 +2192,8 @@ export const Command: MessageFns<Command> = {
       obj.countConnections = CountConnections.toJSON(message.body.value);
     } else if (message.body?.$case === "announce") {
       obj.announce = Announce.toJSON(message.body.value);
+    } else if (message.body?.$case === "gatherFacts") {
+      obj.gatherFacts = GatherFacts.toJSON(message.body.value);
     } else if (message.body?.$case === "examineGossip") {
       obj.examineGossip = ExamineRequest.toJSON(message.body.value);
     } else if (message.body?.$case === "changeGossipKeys") {
@@ -2213,6 +2241,12 @@ export const Command: MessageFns<Command> = {
       case "announce": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "announce", value: Announce.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "gatherFacts": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "gatherFacts", value: GatherFacts.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2614,8 +2648,109 @@ export const CountConnections: MessageFns<CountConnections> = {
   },
 };
 
+function createBaseGatherFacts(): GatherFacts {
+  return { users: [], groups: [], programs: [] };
+}
+
+export const GatherFacts: MessageFns<GatherFacts> = {
+  encode(message: GatherFacts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.users) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.groups) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.programs) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GatherFacts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGatherFacts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.users.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.groups.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.programs.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GatherFacts {
+    return {
+      users: globalThis.Array.isArray(object?.users) ? object.users.map((e: any) => globalThis.String(e)) : [],
+      groups: globalThis.Array.isArray(object?.groups) ? object.groups.map((e: any) => globalThis.String(e)) : [],
+      programs: globalThis.Array.isArray(object?.programs) ? object.programs.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: GatherFacts): unknown {
+    const obj: any = {};
+    if (message.users?.length) {
+      obj.users = message.users;
+    }
+    if (message.groups?.length) {
+      obj.groups = message.groups;
+    }
+    if (message.programs?.length) {
+      obj.programs = message.programs;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GatherFacts>, I>>(base?: I): GatherFacts {
+    return GatherFacts.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GatherFacts>, I>>(object: I): GatherFacts {
+    const message = createBaseGatherFacts();
+    message.users = object.users?.map((e) => e) || [];
+    message.groups = object.groups?.map((e) => e) || [];
+    message.programs = object.programs?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseCommandResult(): CommandResult {
-  return { id: "", done: false, detail: "", connections: [], gossip: undefined, keys: undefined };
+  return { id: "", done: false, detail: "", connections: [], facts: undefined, gossip: undefined, keys: undefined };
 }
 
 export const CommandResult: MessageFns<CommandResult> = {
@@ -2631,6 +2766,9 @@ export const CommandResult: MessageFns<CommandResult> = {
     }
     for (const v of message.connections) {
       RealServerStatistics.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.facts !== undefined) {
+      HostFacts.encode(message.facts, writer.uint32(42).fork()).join();
     }
     if (message.gossip !== undefined) {
       ExamineResponse.encode(message.gossip, writer.uint32(322).fork()).join();
@@ -2686,6 +2824,14 @@ export const CommandResult: MessageFns<CommandResult> = {
             message.connections.push(RealServerStatistics.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.facts = HostFacts.decode(reader, reader.uint32());
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -2722,6 +2868,7 @@ export const CommandResult: MessageFns<CommandResult> = {
       connections: globalThis.Array.isArray(object?.connections)
         ? object.connections.map((e: any) => RealServerStatistics.fromJSON(e))
         : [],
+      facts: isSet(object.facts) ? HostFacts.fromJSON(object.facts) : undefined,
       gossip: isSet(object.gossip) ? ExamineResponse.fromJSON(object.gossip) : undefined,
       keys: isSet(object.keys) ? ChangeKeysResponse.fromJSON(object.keys) : undefined,
     };
@@ -2741,6 +2888,9 @@ export const CommandResult: MessageFns<CommandResult> = {
     if (message.connections?.length) {
       obj.connections = message.connections.map((e) => RealServerStatistics.toJSON(e));
     }
+    if (message.facts !== undefined) {
+      obj.facts = HostFacts.toJSON(message.facts);
+    }
     if (message.gossip !== undefined) {
       obj.gossip = ExamineResponse.toJSON(message.gossip);
     }
@@ -2759,6 +2909,9 @@ export const CommandResult: MessageFns<CommandResult> = {
     message.done = object.done ?? false;
     message.detail = object.detail ?? "";
     message.connections = object.connections?.map((e) => RealServerStatistics.fromPartial(e)) || [];
+    message.facts = (object.facts !== undefined && object.facts !== null)
+      ? HostFacts.fromPartial(object.facts)
+      : undefined;
     message.gossip = (object.gossip !== undefined && object.gossip !== null)
       ? ExamineResponse.fromPartial(object.gossip)
       : undefined;

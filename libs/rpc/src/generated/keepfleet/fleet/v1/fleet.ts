@@ -520,6 +520,41 @@ export interface ForgetNodeRequest {
 export interface ForgetNodeResponse {
 }
 
+export interface CheckConfigRequest {
+  node: string;
+  /** Name of the file: for positions and relative includes. */
+  file: string;
+  text: string;
+  /** What its includes bring, each under its absolute path. */
+  includes: { [key: string]: string };
+  /** What @ID lines are compared with; empty: what the node compares them with. */
+  configId: string;
+}
+
+export interface CheckConfigRequest_IncludesEntry {
+  key: string;
+  value: string;
+}
+
+export interface CheckConfigResponse {
+  /** Whether the node would take it. */
+  usable: boolean;
+  findings: ConfigFinding[];
+  configId: string;
+}
+
+export interface ConfigFinding {
+  error: boolean;
+  kind: string;
+  message: string;
+  hint: string;
+  file: string;
+  line: number;
+  column: number;
+  /** The line itself, secrets masked. */
+  sourceLine: string;
+}
+
 function createBaseNode(): Node {
   return {
     name: "",
@@ -5123,6 +5158,554 @@ export const ForgetNodeResponse: MessageFns<ForgetNodeResponse> = {
   },
 };
 
+function createBaseCheckConfigRequest(): CheckConfigRequest {
+  return { node: "", file: "", text: "", includes: {}, configId: "" };
+}
+
+export const CheckConfigRequest: MessageFns<CheckConfigRequest> = {
+  encode(message: CheckConfigRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    globalThis.Object.entries(message.includes).forEach(([key, value]: [string, string]) => {
+      CheckConfigRequest_IncludesEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.configId !== "") {
+      writer.uint32(42).string(message.configId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckConfigRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckConfigRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = CheckConfigRequest_IncludesEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.includes[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.configId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckConfigRequest {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      includes: isObject(object.includes)
+        ? (globalThis.Object.entries(object.includes) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      configId: isSet(object.configId)
+        ? globalThis.String(object.configId)
+        : isSet(object.config_id)
+        ? globalThis.String(object.config_id)
+        : "",
+    };
+  },
+
+  toJSON(message: CheckConfigRequest): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = message.node;
+    }
+    if (message.file !== undefined) {
+      obj.file = message.file;
+    }
+    if (message.text !== undefined) {
+      obj.text = message.text;
+    }
+    if (message.includes) {
+      const entries = globalThis.Object.entries(message.includes) as [string, string][];
+      if (entries.length > 0) {
+        obj.includes = {};
+        entries.forEach(([k, v]) => {
+          obj.includes[k] = v;
+        });
+      }
+    }
+    if (message.configId !== undefined) {
+      obj.configId = message.configId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CheckConfigRequest>, I>>(base?: I): CheckConfigRequest {
+    return CheckConfigRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckConfigRequest>, I>>(object: I): CheckConfigRequest {
+    const message = createBaseCheckConfigRequest();
+    message.node = object.node ?? "";
+    message.file = object.file ?? "";
+    message.text = object.text ?? "";
+    message.includes = (globalThis.Object.entries(object.includes ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.configId = object.configId ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckConfigRequest_IncludesEntry(): CheckConfigRequest_IncludesEntry {
+  return { key: "", value: "" };
+}
+
+export const CheckConfigRequest_IncludesEntry: MessageFns<CheckConfigRequest_IncludesEntry> = {
+  encode(message: CheckConfigRequest_IncludesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckConfigRequest_IncludesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckConfigRequest_IncludesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckConfigRequest_IncludesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: CheckConfigRequest_IncludesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CheckConfigRequest_IncludesEntry>, I>>(
+    base?: I,
+  ): CheckConfigRequest_IncludesEntry {
+    return CheckConfigRequest_IncludesEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckConfigRequest_IncludesEntry>, I>>(
+    object: I,
+  ): CheckConfigRequest_IncludesEntry {
+    const message = createBaseCheckConfigRequest_IncludesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckConfigResponse(): CheckConfigResponse {
+  return { usable: false, findings: [], configId: "" };
+}
+
+export const CheckConfigResponse: MessageFns<CheckConfigResponse> = {
+  encode(message: CheckConfigResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usable !== false) {
+      writer.uint32(8).bool(message.usable);
+    }
+    for (const v of message.findings) {
+      ConfigFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.configId !== "") {
+      writer.uint32(26).string(message.configId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckConfigResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckConfigResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.usable = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(ConfigFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.configId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckConfigResponse {
+    return {
+      usable: isSet(object.usable) ? globalThis.Boolean(object.usable) : false,
+      findings: globalThis.Array.isArray(object?.findings)
+        ? object.findings.map((e: any) => ConfigFinding.fromJSON(e))
+        : [],
+      configId: isSet(object.configId)
+        ? globalThis.String(object.configId)
+        : isSet(object.config_id)
+        ? globalThis.String(object.config_id)
+        : "",
+    };
+  },
+
+  toJSON(message: CheckConfigResponse): unknown {
+    const obj: any = {};
+    if (message.usable !== undefined) {
+      obj.usable = message.usable;
+    }
+    if (message.findings?.length) {
+      obj.findings = message.findings.map((e) => ConfigFinding.toJSON(e));
+    }
+    if (message.configId !== undefined) {
+      obj.configId = message.configId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CheckConfigResponse>, I>>(base?: I): CheckConfigResponse {
+    return CheckConfigResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckConfigResponse>, I>>(object: I): CheckConfigResponse {
+    const message = createBaseCheckConfigResponse();
+    message.usable = object.usable ?? false;
+    message.findings = object.findings?.map((e) => ConfigFinding.fromPartial(e)) || [];
+    message.configId = object.configId ?? "";
+    return message;
+  },
+};
+
+function createBaseConfigFinding(): ConfigFinding {
+  return { error: false, kind: "", message: "", hint: "", file: "", line: 0, column: 0, sourceLine: "" };
+}
+
+export const ConfigFinding: MessageFns<ConfigFinding> = {
+  encode(message: ConfigFinding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.error !== false) {
+      writer.uint32(8).bool(message.error);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.hint !== "") {
+      writer.uint32(34).string(message.hint);
+    }
+    if (message.file !== "") {
+      writer.uint32(42).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(48).uint32(message.line);
+    }
+    if (message.column !== 0) {
+      writer.uint32(56).uint32(message.column);
+    }
+    if (message.sourceLine !== "") {
+      writer.uint32(66).string(message.sourceLine);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigFinding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigFinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.error = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.hint = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.column = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.sourceLine = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigFinding {
+    return {
+      error: isSet(object.error) ? globalThis.Boolean(object.error) : false,
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      hint: isSet(object.hint) ? globalThis.String(object.hint) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
+      column: isSet(object.column) ? globalThis.Number(object.column) : 0,
+      sourceLine: isSet(object.sourceLine)
+        ? globalThis.String(object.sourceLine)
+        : isSet(object.source_line)
+        ? globalThis.String(object.source_line)
+        : "",
+    };
+  },
+
+  toJSON(message: ConfigFinding): unknown {
+    const obj: any = {};
+    if (message.error !== undefined) {
+      obj.error = message.error;
+    }
+    if (message.kind !== undefined) {
+      obj.kind = message.kind;
+    }
+    if (message.message !== undefined) {
+      obj.message = message.message;
+    }
+    if (message.hint !== undefined) {
+      obj.hint = message.hint;
+    }
+    if (message.file !== undefined) {
+      obj.file = message.file;
+    }
+    if (message.line !== undefined) {
+      obj.line = Math.round(message.line);
+    }
+    if (message.column !== undefined) {
+      obj.column = Math.round(message.column);
+    }
+    if (message.sourceLine !== undefined) {
+      obj.sourceLine = message.sourceLine;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ConfigFinding>, I>>(base?: I): ConfigFinding {
+    return ConfigFinding.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConfigFinding>, I>>(object: I): ConfigFinding {
+    const message = createBaseConfigFinding();
+    message.error = object.error ?? false;
+    message.kind = object.kind ?? "";
+    message.message = object.message ?? "";
+    message.hint = object.hint ?? "";
+    message.file = object.file ?? "";
+    message.line = object.line ?? 0;
+    message.column = object.column ?? 0;
+    message.sourceLine = object.sourceLine ?? "";
+    return message;
+  },
+};
+
 export type FleetService = typeof FleetService;
 export const FleetService = {
   getStatus: {
@@ -5244,6 +5827,16 @@ export const FleetService = {
     responseSerialize: (value: ForgetNodeResponse): Buffer => Buffer.from(ForgetNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ForgetNodeResponse => ForgetNodeResponse.decode(value),
   },
+  /** Judges a keepalived.conf as a node would, by what that node says of itself now. Changes nothing. */
+  checkConfig: {
+    path: "/keepfleet.fleet.v1.Fleet/CheckConfig" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckConfigRequest): Buffer => Buffer.from(CheckConfigRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckConfigRequest => CheckConfigRequest.decode(value),
+    responseSerialize: (value: CheckConfigResponse): Buffer => Buffer.from(CheckConfigResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckConfigResponse => CheckConfigResponse.decode(value),
+  },
 } as const;
 
 export interface FleetServer extends UntypedServiceImplementation {
@@ -5262,6 +5855,8 @@ export interface FleetServer extends UntypedServiceImplementation {
   cancelOperation: handleUnaryCall<CancelOperationRequest, Operation>;
   /** A node that is gone for good is no longer waited for or shown, unless it connects again. */
   forgetNode: handleUnaryCall<ForgetNodeRequest, ForgetNodeResponse>;
+  /** Judges a keepalived.conf as a node would, by what that node says of itself now. Changes nothing. */
+  checkConfig: handleUnaryCall<CheckConfigRequest, CheckConfigResponse>;
 }
 
 export interface FleetClient extends Client {
@@ -5429,6 +6024,22 @@ export interface FleetClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ForgetNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** Judges a keepalived.conf as a node would, by what that node says of itself now. Changes nothing. */
+  checkConfig(
+    request: CheckConfigRequest,
+    callback: (error: ServiceError | null, response: CheckConfigResponse) => void,
+  ): ClientUnaryCall;
+  checkConfig(
+    request: CheckConfigRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckConfigResponse) => void,
+  ): ClientUnaryCall;
+  checkConfig(
+    request: CheckConfigRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckConfigResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -399,6 +399,46 @@ export interface RouterClaim {
   member: string;
 }
 
+/** What a node is, as far as a configuration asks. */
+export interface HostFacts {
+  /** What its @ID lines are compared with. */
+  configId: string;
+  /** None: not known. */
+  interfaces: HostInterface[];
+  /** By name: whether there is such a one. */
+  users: { [key: string]: boolean };
+  groups: { [key: string]: boolean };
+  programs: { [key: string]: HostProgram };
+}
+
+export interface HostFacts_UsersEntry {
+  key: string;
+  value: boolean;
+}
+
+export interface HostFacts_GroupsEntry {
+  key: string;
+  value: boolean;
+}
+
+export interface HostFacts_ProgramsEntry {
+  key: string;
+  value: HostProgram | undefined;
+}
+
+export interface HostInterface {
+  name: string;
+  loopback: boolean;
+}
+
+export interface HostProgram {
+  /** Empty: the node has none. */
+  path: string;
+  executable: boolean;
+  /** The part of its path that others than root may write; empty if there is none. */
+  writableByOthers: string;
+}
+
 function createBaseAddress(): Address {
   return { address: "", prefixLength: 0, interface: "", present: false, advertised: false };
 }
@@ -4200,6 +4240,682 @@ export const RouterClaim: MessageFns<RouterClaim> = {
     message.since = object.since ?? undefined;
     message.heardAt = object.heardAt ?? undefined;
     message.member = object.member ?? "";
+    return message;
+  },
+};
+
+function createBaseHostFacts(): HostFacts {
+  return { configId: "", interfaces: [], users: {}, groups: {}, programs: {} };
+}
+
+export const HostFacts: MessageFns<HostFacts> = {
+  encode(message: HostFacts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.configId !== "") {
+      writer.uint32(10).string(message.configId);
+    }
+    for (const v of message.interfaces) {
+      HostInterface.encode(v!, writer.uint32(18).fork()).join();
+    }
+    globalThis.Object.entries(message.users).forEach(([key, value]: [string, boolean]) => {
+      HostFacts_UsersEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    globalThis.Object.entries(message.groups).forEach(([key, value]: [string, boolean]) => {
+      HostFacts_GroupsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    globalThis.Object.entries(message.programs).forEach(([key, value]: [string, HostProgram]) => {
+      HostFacts_ProgramsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostFacts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostFacts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.configId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interfaces.push(HostInterface.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = HostFacts_UsersEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.users[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = HostFacts_GroupsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.groups[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = HostFacts_ProgramsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.programs[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostFacts {
+    return {
+      configId: isSet(object.configId)
+        ? globalThis.String(object.configId)
+        : isSet(object.config_id)
+        ? globalThis.String(object.config_id)
+        : "",
+      interfaces: globalThis.Array.isArray(object?.interfaces)
+        ? object.interfaces.map((e: any) => HostInterface.fromJSON(e))
+        : [],
+      users: isObject(object.users)
+        ? (globalThis.Object.entries(object.users) as [string, any][]).reduce(
+          (acc: { [key: string]: boolean }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Boolean(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      groups: isObject(object.groups)
+        ? (globalThis.Object.entries(object.groups) as [string, any][]).reduce(
+          (acc: { [key: string]: boolean }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Boolean(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      programs: isObject(object.programs)
+        ? (globalThis.Object.entries(object.programs) as [string, any][]).reduce(
+          (acc: { [key: string]: HostProgram }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: HostProgram.fromJSON(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+    };
+  },
+
+  toJSON(message: HostFacts): unknown {
+    const obj: any = {};
+    if (message.configId !== undefined) {
+      obj.configId = message.configId;
+    }
+    if (message.interfaces?.length) {
+      obj.interfaces = message.interfaces.map((e) => HostInterface.toJSON(e));
+    }
+    if (message.users) {
+      const entries = globalThis.Object.entries(message.users) as [string, boolean][];
+      if (entries.length > 0) {
+        obj.users = {};
+        entries.forEach(([k, v]) => {
+          obj.users[k] = v;
+        });
+      }
+    }
+    if (message.groups) {
+      const entries = globalThis.Object.entries(message.groups) as [string, boolean][];
+      if (entries.length > 0) {
+        obj.groups = {};
+        entries.forEach(([k, v]) => {
+          obj.groups[k] = v;
+        });
+      }
+    }
+    if (message.programs) {
+      const entries = globalThis.Object.entries(message.programs) as [string, HostProgram][];
+      if (entries.length > 0) {
+        obj.programs = {};
+        entries.forEach(([k, v]) => {
+          obj.programs[k] = HostProgram.toJSON(v);
+        });
+      }
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HostFacts>, I>>(base?: I): HostFacts {
+    return HostFacts.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HostFacts>, I>>(object: I): HostFacts {
+    const message = createBaseHostFacts();
+    message.configId = object.configId ?? "";
+    message.interfaces = object.interfaces?.map((e) => HostInterface.fromPartial(e)) || [];
+    message.users = (globalThis.Object.entries(object.users ?? {}) as [string, boolean][]).reduce(
+      (acc: { [key: string]: boolean }, [key, value]: [string, boolean]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Boolean(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.groups = (globalThis.Object.entries(object.groups ?? {}) as [string, boolean][]).reduce(
+      (acc: { [key: string]: boolean }, [key, value]: [string, boolean]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Boolean(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.programs = (globalThis.Object.entries(object.programs ?? {}) as [string, HostProgram][]).reduce(
+      (acc: { [key: string]: HostProgram }, [key, value]: [string, HostProgram]) => {
+        if (value !== undefined) {
+          acc[key] = HostProgram.fromPartial(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseHostFacts_UsersEntry(): HostFacts_UsersEntry {
+  return { key: "", value: false };
+}
+
+export const HostFacts_UsersEntry: MessageFns<HostFacts_UsersEntry> = {
+  encode(message: HostFacts_UsersEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== false) {
+      writer.uint32(16).bool(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostFacts_UsersEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostFacts_UsersEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostFacts_UsersEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Boolean(object.value) : false,
+    };
+  },
+
+  toJSON(message: HostFacts_UsersEntry): unknown {
+    const obj: any = {};
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HostFacts_UsersEntry>, I>>(base?: I): HostFacts_UsersEntry {
+    return HostFacts_UsersEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HostFacts_UsersEntry>, I>>(object: I): HostFacts_UsersEntry {
+    const message = createBaseHostFacts_UsersEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? false;
+    return message;
+  },
+};
+
+function createBaseHostFacts_GroupsEntry(): HostFacts_GroupsEntry {
+  return { key: "", value: false };
+}
+
+export const HostFacts_GroupsEntry: MessageFns<HostFacts_GroupsEntry> = {
+  encode(message: HostFacts_GroupsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== false) {
+      writer.uint32(16).bool(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostFacts_GroupsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostFacts_GroupsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostFacts_GroupsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Boolean(object.value) : false,
+    };
+  },
+
+  toJSON(message: HostFacts_GroupsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HostFacts_GroupsEntry>, I>>(base?: I): HostFacts_GroupsEntry {
+    return HostFacts_GroupsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HostFacts_GroupsEntry>, I>>(object: I): HostFacts_GroupsEntry {
+    const message = createBaseHostFacts_GroupsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? false;
+    return message;
+  },
+};
+
+function createBaseHostFacts_ProgramsEntry(): HostFacts_ProgramsEntry {
+  return { key: "", value: undefined };
+}
+
+export const HostFacts_ProgramsEntry: MessageFns<HostFacts_ProgramsEntry> = {
+  encode(message: HostFacts_ProgramsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== undefined) {
+      HostProgram.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostFacts_ProgramsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostFacts_ProgramsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = HostProgram.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostFacts_ProgramsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? HostProgram.fromJSON(object.value) : undefined,
+    };
+  },
+
+  toJSON(message: HostFacts_ProgramsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = HostProgram.toJSON(message.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HostFacts_ProgramsEntry>, I>>(base?: I): HostFacts_ProgramsEntry {
+    return HostFacts_ProgramsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HostFacts_ProgramsEntry>, I>>(object: I): HostFacts_ProgramsEntry {
+    const message = createBaseHostFacts_ProgramsEntry();
+    message.key = object.key ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? HostProgram.fromPartial(object.value)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHostInterface(): HostInterface {
+  return { name: "", loopback: false };
+}
+
+export const HostInterface: MessageFns<HostInterface> = {
+  encode(message: HostInterface, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.loopback !== false) {
+      writer.uint32(16).bool(message.loopback);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostInterface {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostInterface();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.loopback = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostInterface {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      loopback: isSet(object.loopback) ? globalThis.Boolean(object.loopback) : false,
+    };
+  },
+
+  toJSON(message: HostInterface): unknown {
+    const obj: any = {};
+    if (message.name !== undefined) {
+      obj.name = message.name;
+    }
+    if (message.loopback !== undefined) {
+      obj.loopback = message.loopback;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HostInterface>, I>>(base?: I): HostInterface {
+    return HostInterface.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HostInterface>, I>>(object: I): HostInterface {
+    const message = createBaseHostInterface();
+    message.name = object.name ?? "";
+    message.loopback = object.loopback ?? false;
+    return message;
+  },
+};
+
+function createBaseHostProgram(): HostProgram {
+  return { path: "", executable: false, writableByOthers: "" };
+}
+
+export const HostProgram: MessageFns<HostProgram> = {
+  encode(message: HostProgram, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.executable !== false) {
+      writer.uint32(16).bool(message.executable);
+    }
+    if (message.writableByOthers !== "") {
+      writer.uint32(26).string(message.writableByOthers);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostProgram {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostProgram();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.executable = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.writableByOthers = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostProgram {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      executable: isSet(object.executable) ? globalThis.Boolean(object.executable) : false,
+      writableByOthers: isSet(object.writableByOthers)
+        ? globalThis.String(object.writableByOthers)
+        : isSet(object.writable_by_others)
+        ? globalThis.String(object.writable_by_others)
+        : "",
+    };
+  },
+
+  toJSON(message: HostProgram): unknown {
+    const obj: any = {};
+    if (message.path !== undefined) {
+      obj.path = message.path;
+    }
+    if (message.executable !== undefined) {
+      obj.executable = message.executable;
+    }
+    if (message.writableByOthers !== undefined) {
+      obj.writableByOthers = message.writableByOthers;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HostProgram>, I>>(base?: I): HostProgram {
+    return HostProgram.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HostProgram>, I>>(object: I): HostProgram {
+    const message = createBaseHostProgram();
+    message.path = object.path ?? "";
+    message.executable = object.executable ?? false;
+    message.writableByOthers = object.writableByOthers ?? "";
     return message;
   },
 };
