@@ -23,6 +23,7 @@ interface AnnouncementSet {
 export class Announcements {
   #sets: AnnouncementSet[] = [];
   #refreshAt: Instant | undefined;
+  #extraAt: Instant | undefined;
   #lowerPriorityAgain: Instant | undefined;
   #queue: VirtualAddress[] = [];
   readonly #gaps: AnnounceGaps;
@@ -41,6 +42,7 @@ export class Announcements {
   /** (Re)starts the periodic sets, after the settings changed. */
   refresh(garp: GarpSettings, now: Instant): void {
     this.#refreshAt = garp.refresh > 0 ? after(now, garp.refresh) : undefined;
+    this.#extraAt = garp.extra === undefined ? undefined : after(now, garp.extra.interval);
   }
 
   /** Some addresses are new, or were restored, or their link came back. */
@@ -56,7 +58,7 @@ export class Announcements {
   }
 
   nextDeadline(): Instant | undefined {
-    const periodic = earliest(this.#refreshAt, this.#lowerPriorityAgain);
+    const periodic = earliest(this.#refreshAt, this.#extraAt, this.#lowerPriorityAgain);
     if (this.#sets.length === 0 && this.#queue.length === 0) return periodic;
     const sets = this.#sets.map((set) => set.at);
     const waiting = this.#queue.map((one) => this.#gaps.freeAt(one.interface, familyOf(one.address)));
@@ -77,6 +79,10 @@ export class Announcements {
     if (this.#lowerPriorityAgain !== undefined && this.#lowerPriorityAgain <= now) {
       this.#sets.push({ at: now, repeat: garp.lowerPrioRepeat, addresses: 'all' });
       this.#lowerPriorityAgain = undefined;
+    }
+    if (this.#extraAt !== undefined && this.#extraAt <= now && garp.extra !== undefined) {
+      this.#queue.push(...firstOnEach(garp.extra.interfaces, addresses));
+      this.#extraAt = after(this.#extraAt, garp.extra.interval);
     }
     for (const set of this.#sets.filter((one) => one.at <= now)) {
       const wanted =
@@ -108,4 +114,9 @@ export class Announcements {
     this.#queue = left;
     return sent.sort((a, b) => a.family.localeCompare(b.family));
   }
+}
+
+/** One address is enough for a switch to learn where a MAC address is. */
+function firstOnEach(interfaces: readonly string[], addresses: readonly VirtualAddress[]): VirtualAddress[] {
+  return interfaces.flatMap((name) => addresses.find((one) => one.interface === name) ?? []);
 }

@@ -111,7 +111,8 @@ export class Mastership {
     if (newRouting.length > 0) outputs.push({ kind: 'add-routing', entries: newRouting });
     this.#upkeep.forget(removed);
     this.#announcements.some(added, garp, now);
-    if (garp.refresh !== before.garp.refresh) this.#announcements.refresh(garp, now);
+    const periods = ({ refresh, extra }: typeof garp) => JSON.stringify([refresh, extra]);
+    if (periods(garp) !== periods(before.garp)) this.#announcements.refresh(garp, now);
     return [...outputs, ...this.#announce(now)];
   }
 

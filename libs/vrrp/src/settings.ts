@@ -302,6 +302,11 @@ export interface GarpSettings {
   /** Time between sets while master; 0 = never. */
   readonly refresh: Duration;
   readonly refreshRepeat: number;
+  /**
+   * One announcement on each of these interfaces every so often while master, so that switches keep the MAC addresses
+   * from which no adverts come. Default none.
+   */
+  readonly extra?: { readonly interval: Duration; readonly interfaces: readonly string[] };
   /** From a lower-priority advert to the second set that answers it. */
   readonly lowerPrioDelay: Duration;
   readonly lowerPrioRepeat: number;

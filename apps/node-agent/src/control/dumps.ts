@@ -86,6 +86,11 @@ function instanceLines(instance: VrrpInstance, router: RouterSnapshot): string[]
     `   Gratuitous ARP delay = ${instance.garp.masterDelay / 1_000_000}`,
     `   Gratuitous ARP repeat = ${instance.garp.masterRepeat}`,
     `   Gratuitous ARP refresh = ${instance.garp.masterRefresh / 1_000_000}`,
+    ...(instance.garp.extraInterval === 0
+      ? []
+      : [
+          `   Gratuitous ARP for each secondary ${instance.garp.extraOnAll ? 'i/f' : 'VMAC'} = ${instance.garp.extraInterval / 1_000_000}`,
+        ]),
     `   Down timer adverts = ${instance.downTimerAdverts}`,
     `   Virtual Router ID = ${instance.virtualRouterId}`,
     `   Priority = ${router.basePriority}`,

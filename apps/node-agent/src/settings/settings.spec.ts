@@ -13,6 +13,18 @@ const service = (inner = '', real = '') =>
   `virtual_server 198.51.100.15 80 {\n protocol TCP\n ${inner}\n real_server 192.168.1.10 80 {\n ${real}\n }\n real_server 192.168.1.11 80 {\n }\n}\n`;
 
 describe('settings of the vrrp process', () => {
+  it.each([
+    ['garp_extra_if 60\n use_vmac', undefined],
+    ['garp_extra_if 60', undefined],
+    ['garp_extra_if 60\n use_vmac\n vmac_xmit_base', ['vrrp.1']],
+    ['garp_extra_if all 60', ['eth1']],
+    ['garp_extra_if all 60\n use_vmac', ['eth1']],
+  ])('with %s announce besides on %j, where no adverts come from', (lines, interfaces) => {
+    const excluded = 'virtual_ipaddress_excluded {\n 203.0.113.1 dev eth1\n }';
+    const [instance] = settingsOf(router('VI_1', 1, `${excluded}\n ${lines}`)).vrrp.instances;
+    expect(instance?.garp.extra).toEqual(interfaces === undefined ? undefined : { interval: 60_000_000, interfaces });
+  });
+
   it('carry an instance with all it has', () => {
     const { vrrp } = settingsOf(`global_defs {
       vrrp_startup_delay 1.5

@@ -13,6 +13,7 @@ import { micros } from '@keepfleet/machine';
 import { schedulingSettings } from './scheduling-settings.ts';
 import { supportSettings, trackedObjects } from './tracker-settings.ts';
 import type {
+  GarpSettings,
   NotifySettings,
   RoutingEntry,
   SyncGroupSettings,
@@ -95,6 +96,7 @@ function routerSettings(
       repeat: garp.masterRepeat,
       refresh: micros(garp.masterRefresh),
       refreshRepeat: garp.masterRefreshRepeat,
+      ...extraAnnouncements(instance),
       lowerPrioDelay: micros(garp.lowerPriorityDelay),
       lowerPrioRepeat: garp.lowerPriorityRepeat,
       interval: micros(garp.arpInterval),
@@ -117,6 +119,22 @@ function routerSettings(
     ...notifySettings(instance.notify),
     ...(group === undefined ? {} : { syncGroup: group.name }),
   };
+}
+
+/** keepalived's rule: where the adverts go out, switches learn the MAC address from those. */
+function extraAnnouncements(instance: VrrpInstance): Pick<GarpSettings, 'extra'> {
+  const { garp, interface: base, virtualInterface, addressInterfaces, addresses, excludedAddresses } = instance;
+  if (garp.extraInterval === 0) return {};
+  const own = virtualInterface?.name ?? base;
+  const made = new Set([
+    ...(virtualInterface === undefined ? [] : [own]),
+    ...addressInterfaces.map(({ name }) => name),
+  ]);
+  const carriesAdverts = (name: string) => name === own && virtualInterface?.transmitBase !== true;
+  const interfaces = [...new Set([...addresses, ...excludedAddresses].map((one) => one.interface))].filter(
+    (name) => (garp.extraOnAll || made.has(name)) && !carriesAdverts(name),
+  );
+  return interfaces.length === 0 ? {} : { extra: { interval: micros(garp.extraInterval), interfaces } };
 }
 
 /**

@@ -158,6 +158,7 @@ const virtualRouterSettings: z.ZodType<VirtualRouterSettings> = z.object({
     repeat: count,
     refresh: duration,
     refreshRepeat: count,
+    extra: optional(z.object({ interval: duration, interfaces: z.array(z.string()) })),
     lowerPrioDelay: duration,
     lowerPrioRepeat: count,
     interval: duration,

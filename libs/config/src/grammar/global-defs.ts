@@ -21,6 +21,7 @@ import {
   word,
   words,
 } from './readers.ts';
+import { type ExtraInterfaces, extraInterfaces } from './extra-interfaces.ts';
 import { type ReloadSettings, reloadRows } from './reload.ts';
 import { type Draft, type Table, collects, deprecated, fixes, own, pending, sets } from './rows.ts';
 
@@ -63,6 +64,7 @@ export interface GlobalSettings extends ReloadSettings {
   garpMasterDelay: number;
   garpMasterRepeat: number;
   garpMasterRefresh: number;
+  garpExtraInterfaces: ExtraInterfaces;
   garpMasterRefreshRepeat: number;
   garpLowerPriorityDelay: number;
   garpLowerPriorityRepeat: number;
@@ -259,8 +261,8 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   vrrp_garp_interval: sets('garpInterval', seconds(0.000001)),
   vrrp_gna_interval: sets('gnaInterval', seconds(0.000001)),
   vrrp_min_garp: sets('minGarp', boolean),
-  vrrp_garp_extra_if: list,
-  vrrp_vmac_garp_intvl: deprecated(list, 'vrrp_garp_extra_if'),
+  vrrp_garp_extra_if: sets('garpExtraInterfaces', extraInterfaces(1)),
+  vrrp_vmac_garp_intvl: deprecated(sets('garpExtraInterfaces', extraInterfaces(1)), 'vrrp_garp_extra_if'),
   vrrp_down_timer_adverts: sets('downTimerAdverts', integer(1, 100)),
   vrrp_lower_prio_no_advert: sets('lowerPriorityNoAdvert', boolean),
   vrrp_higher_prio_send_advert: sets('higherPrioritySendAdvert', boolean),

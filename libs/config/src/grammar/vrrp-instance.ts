@@ -5,6 +5,7 @@ import type { UnicastPeer } from '../model/model.ts';
 import { type AddressLine, addressLine } from './address-line.ts';
 import { type HmacLines, authHmac } from './auth-hmac.ts';
 import type { Arguments } from './context.ts';
+import { type ExtraInterfaces, extraInterfaces } from './extra-interfaces.ts';
 import { syntax } from './form.ts';
 import { type NotifySettings, kept, notifyRows } from './notify.ts';
 import {
@@ -21,7 +22,6 @@ import {
   vrrpVersion,
   wholeNumber,
   word,
-  words,
 } from './readers.ts';
 import { type Draft, type Row, type Table, collects, deprecated, fixes, pending, readBlock, sets } from './rows.ts';
 import { routeLine } from './route-line.ts';
@@ -74,6 +74,7 @@ export interface InstanceSettings extends NotifySettings {
   garpMasterDelay: number;
   garpMasterRepeat: number;
   garpMasterRefresh: number;
+  garpExtraInterfaces: ExtraInterfaces;
   garpMasterRefreshRepeat: number;
   garpLowerPriorityDelay: number;
   garpLowerPriorityRepeat: number;
@@ -92,7 +93,7 @@ type InstanceDraft = Draft<InstanceSettings>;
 
 const LONGEST = 0xffff_ffff;
 const MAX_PASSWORD = 8;
-const garpExtraInterface = pending<InstanceDraft>(words);
+const garpExtraInterface: Row<InstanceDraft> = sets('garpExtraInterfaces', extraInterfaces(0));
 const timerExpired: Row<InstanceDraft> = sets('timerExpiredBackup', optional(integer(1, 254), 1));
 const oldChecksum = syntax('[never]', 'never', (args: Arguments): 'always' | 'never' =>
   args.takeIf('never') ? 'never' : 'always',

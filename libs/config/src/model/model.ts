@@ -213,6 +213,10 @@ export interface GarpSettings {
   readonly lowerPriorityDelay: Micros;
   /** Announcements when a lower-priority advert was heard; default: masterRepeat. */
   readonly lowerPriorityRepeat: number;
+  /** Period of one announcement on each interface of the addresses that carries no adverts; 0 = none, the default. */
+  readonly extraInterval: Micros;
+  /** On all of those, not only on the virtual ones that are made for the instance. */
+  readonly extraOnAll: boolean;
   /** Least time between two gratuitous ARPs on an interface; default 0. */
   readonly arpInterval: Micros;
   /** Least time between two unsolicited neighbour advertisements on an interface; default 0. */

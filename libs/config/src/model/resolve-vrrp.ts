@@ -350,6 +350,7 @@ function resolveGarp({ set }: InstanceDraft, { set: globals }: GlobalDraft, stri
   const least = globals.minGarp === true;
   const masterDelay = set.garpMasterDelay ?? globals.garpMasterDelay ?? (least ? 0 : 5 * SECOND);
   const masterRepeat = set.garpMasterRepeat ?? globals.garpMasterRepeat ?? (least ? 1 : 5);
+  const extra = set.garpExtraInterfaces ?? globals.garpExtraInterfaces;
   return {
     masterDelay,
     masterRepeat,
@@ -364,6 +365,8 @@ function resolveGarp({ set }: InstanceDraft, { set: globals }: GlobalDraft, stri
     lowerPriorityRepeat: strict
       ? 0
       : (set.garpLowerPriorityRepeat ?? globals.garpLowerPriorityRepeat ?? globals.garpMasterRepeat ?? (least ? 1 : 5)),
+    extraInterval: extra?.interval ?? 0,
+    extraOnAll: extra?.all ?? false,
     arpInterval: globals.garpInterval ?? 0,
     neighbourInterval: globals.gnaInterval ?? 0,
   };

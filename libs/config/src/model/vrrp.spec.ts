@@ -49,6 +49,8 @@ describe('defaults of an instance', () => {
     ['state MASTER', { initialState: 'master', priority: 255 }],
     ['priority 255', { initialState: 'master', priority: 255 }],
     ['state MASTER\n priority 150', { initialState: 'master', priority: 150 }],
+    ['garp_extra_if 60', { garp: { extraInterval: 60_000_000, extraOnAll: false } }],
+    ['garp_extra_if 60 all', { garp: { extraInterval: 60_000_000, extraOnAll: true } }],
     ['garp_master_delay 2\n garp_master_repeat 3', { garp: { lowerPriorityDelay: 5_000_000, lowerPriorityRepeat: 5 } }],
     ['strict_mode', { accept: false, lowerPriorityNoAdvert: true, garp: { lowerPriorityRepeat: 0 } }],
     ['preempt_delay 0.5', { preemptDelay: 500_000 }],

@@ -70,6 +70,10 @@ export function instanceLines(instance: VrrpInstance, globals: GlobalDefs): Line
       ...when(garp.masterRefresh > 0, `garp_master_refresh ${secondsText(garp.masterRefresh)}`),
       ...when(garp.masterRefreshRepeat !== 1, `garp_master_refresh_repeat ${garp.masterRefreshRepeat}`),
       ...when(
+        garp.extraInterval > 0,
+        `garp_extra_if ${garp.extraOnAll ? 'all ' : ''}${secondsText(garp.extraInterval)}`,
+      ),
+      ...when(
         garp.lowerPriorityDelay !== LOWER_PRIORITY_DELAY,
         `garp_lower_prio_delay ${secondsText(garp.lowerPriorityDelay)}`,
       ),
