@@ -1,16 +1,16 @@
-import { type Logger, destination, pino } from 'pino';
+import { type Logger, pino } from 'pino';
+import { LineSink } from './line-sink.ts';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
-/**
- * One JSON text a line on standard error, written at once, so that the last line before a crash is there. A log that
- * nobody reads any more must never stop the process: lines that cannot be written are dropped.
- */
+const WARN = 40;
+
+/** One JSON text a line on standard error. A log that nobody reads must never hold the process up, see {@link LineSink}. */
 export function createLog(role: string, level = 'info'): Log {
-  const sink = destination({ fd: 2, sync: true });
-  sink.on('error', () => undefined);
-  return pino(
-    { level, base: { role, pid: process.pid }, timestamp: () => `,"at":"${new Date().toISOString()}"` },
-    sink,
-  );
+  const base = { role, pid: process.pid };
+  const sink = new LineSink(2, (lost) => {
+    const msg = `${lost} lines before this one are lost: the disk was full, or whoever reads this log did not read`;
+    return `${JSON.stringify({ level: WARN, at: new Date().toISOString(), ...base, lost, msg })}\n`;
+  });
+  return pino({ level, base, timestamp: () => `,"at":"${new Date().toISOString()}"` }, sink);
 }

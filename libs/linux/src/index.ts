@@ -33,6 +33,7 @@ export {
 } from './process/privileges.ts';
 export { SIGRTMIN, onRealTimeSignal } from './process/real-time-signal.ts';
 export { ProcessEvents, type ProcessEvent } from './process/process-events.ts';
+export { WRITABLE_BYTES, isWritable } from './process/writable.ts';
 export { readSysctl, writeSysctl } from './process/sysctl.ts';
 export { type DatagramListener, type DatagramSettings, DatagramSocket } from './socket/datagram-socket.ts';
 export { type TcpAttempt, type TcpSettings, beginTcp, closeTcp, connectTcp, tcpStream } from './socket/tcp.ts';

@@ -79,6 +79,11 @@ const functions = {
   ) => number,
   clock_gettime: library.func('int clock_gettime(int, void *)') as (clock: number, time: Bytes) => number,
   mkfifo: library.func('int mkfifo(const char *, uint32_t)') as (path: string, mode: number) => number,
+  poll: library.func('int poll(void *, unsigned long, int)') as (
+    polled: Bytes,
+    count: number,
+    timeout: number,
+  ) => number,
   flock: library.func('int flock(int, int)') as (fd: number, operation: number) => number,
   close: library.func('int close(int)') as (fd: number) => number,
   setns: library.func('int setns(int, int)') as (fd: number, kind: number) => number,
