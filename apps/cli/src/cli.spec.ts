@@ -23,6 +23,8 @@ const operation = (phase: fleet.OperationPhase, detail: string) =>
 
 let server: Server;
 let controller: Controller;
+let current = 2;
+let running = true;
 /** How a watched operation ends: not at all, with the stream alone, or in a phase. */
 let end: fleet.OperationPhase | 'never' | 'cut';
 
@@ -37,7 +39,7 @@ async function listen(): Promise<number> {
         null,
         fleet.FleetStatus.fromPartial({
           nodes: 3,
-          nodesCurrent: 2,
+          nodesCurrent: current,
           controller: 'c1',
           version: '0.1.0',
           routers: [
@@ -77,7 +79,12 @@ async function listen(): Promise<number> {
         fleet.ListNodesResponse.fromPartial({
           nodes: [
             { name: 'L1', freshness: fleet.Freshness.STALE, ageMs: 65_000n, gossip: 'alive' },
-            { name: 'L2', freshness: fleet.Freshness.CURRENT, gossip: 'alive' },
+            {
+              name: 'L2',
+              freshness: fleet.Freshness.CURRENT,
+              gossip: 'alive',
+              processes: [{ role: 'vrrp', running }],
+            },
             { name: 'L3', freshness: fleet.Freshness.CURRENT, problems: ['no ip_vs in the kernel'] },
           ],
         }),
@@ -166,8 +173,13 @@ describe('keepfleet', () => {
     expect(exitCode).toBe(exitCodes.ok);
   });
 
-  it('fails a check when a node is not current', async () => {
+  it('fails a check when a node is not current, or a process of one does not run', async () => {
     expect((await keepfleet('status', '--check')).exitCode).toBe(exitCodes.failed);
+    current = 3;
+    expect((await keepfleet('status', '--check')).exitCode).toBe(exitCodes.ok);
+    running = false;
+    expect((await keepfleet('status', '--check')).exitCode).toBe(exitCodes.failed);
+    [current, running] = [2, true];
   });
 
   it('starts a drain with actor and reason and follows it to its end', async () => {

@@ -73,7 +73,7 @@ export function program(
   root
     .command('status')
     .description('owners of the virtual routers, services and running operations')
-    .option('--check', 'exit 1 unless every node is current and everything is ok')
+    .option('--check', 'exit 1 unless every node is current, its processes run, and everything is ok')
     .action((options: { check?: boolean }) => go(new StatusCommand({ check: options.check === true })));
   const nodes = root
     .command('nodes')

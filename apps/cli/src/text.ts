@@ -70,6 +70,7 @@ export const words = {
 function word(name: string): string {
   return name
     .replace(/^(FRESHNESS|HEALTH|OPERATION_PHASE|ROUTER_STATE|FAMILY|SEVERITY)_/, '')
+    .replace(/^UNSPECIFIED$/, 'UNKNOWN')
     .toLowerCase()
     .replaceAll('_', '-');
 }

@@ -16,6 +16,7 @@ export class StatusCommand implements Command {
     const [status, { nodes }] = await Promise.all([controller.status(), controller.nodes()]);
     const well =
       status.nodes === status.nodesCurrent &&
+      nodes.every(({ processes }) => processes.every(({ running }) => running)) &&
       [...status.routers, ...status.services].every((one) => one.health === fleet.Health.OK);
     const running = status.operations.filter((one) => one.endedAt === undefined);
     return {

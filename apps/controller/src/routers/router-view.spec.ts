@@ -5,7 +5,7 @@ import { hello, nodeState, router } from '../trial/samples.ts';
 import { routerViews } from './router-view.ts';
 
 const { OK, NO_MASTER, MULTI_MASTER, DEGRADED, UNKNOWN } = fleet.Health;
-const { BACKUP, FAULT, INITIALIZE, MASTER } = model.RouterState;
+const { BACKUP, FAULT, INITIALIZE, MASTER, UNSPECIFIED } = model.RouterState;
 const now = new Date(1_800_000_000_000);
 
 function record(node: string, ...routers: model.VirtualRouter[]): NodeRecord {
@@ -31,6 +31,14 @@ describe('the health of a virtual router', () => {
       /^L1 is backup, L2 is fault$/,
     ],
     ['nobody, though one is heard', [is('L1', BACKUP)], NO_MASTER, '', /^L1 is backup and hears 172.16.0.1$/],
+    ['nobody, and one whose process is dead', [is('L1', UNSPECIFIED), is('L2', BACKUP)], UNKNOWN, '', /^L1 is unknown/],
+    [
+      'a master, and one whose process is dead',
+      [is('L1', UNSPECIFIED), is('L2', MASTER), is('L3', BACKUP)],
+      DEGRADED,
+      'L2',
+      /^L1 is unknown$/,
+    ],
     ['nobody current', [stale('L1', MASTER)], UNKNOWN, '', /no node that carries it is current: L1 was master 2 s ago/],
     [
       'no master, but one that is stale was',

@@ -96,6 +96,8 @@ function verdict(group: RouterGroup, now: Date): Verdict {
     const hears = router.masterAddress === '' ? '' : ` and hears ${router.masterAddress}`;
     return `${record.name} is ${stateWord(router.state)}${hears}`;
   });
+  if (known.some(({ router }) => router.state === model.RouterState.UNSPECIFIED))
+    return { health: fleet.Health.UNKNOWN, reason: states.join(', ') };
   if (old.length > 0) {
     const reason = `${states.join(', ')}; another may be master: ${old.join(', ')}`;
     return { health: fleet.Health.UNKNOWN, reason };

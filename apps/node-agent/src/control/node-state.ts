@@ -7,13 +7,15 @@ import type {
 } from '@keepfleet/ipvs';
 import { toMillis } from '@keepfleet/machine';
 import { model } from '@keepfleet/rpc';
-import type { RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import type { RouterSnapshot, VirtualRouterSettings, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import type { Override, OverrideChange } from '../settings/override.ts';
 import { causeText } from './events.ts';
 
 /** Everything that this node's report is made from. A snapshot is undefined while its process has not been heard. */
 export interface NodeView {
   readonly vrrp: VrrpSnapshot | undefined;
+  /** What the vrrp process is to carry, known before any configuration was read as nothing. */
+  readonly vrrpWanted: VrrpSettings | undefined;
   /** Since when the vrrp process has said nothing, milliseconds since 1970. */
   readonly vrrpSilentSince: number | undefined;
   readonly lvs: LvsSnapshot | undefined;
@@ -27,7 +29,10 @@ export interface NodeView {
 
 export function nodeState(view: NodeView): model.NodeState {
   return {
-    routers: view.vrrp?.instances.map((router) => virtualRouter(router, view.vrrpSilentSince)) ?? [],
+    routers:
+      view.vrrp?.instances.map((router) => virtualRouter(router, view.vrrpSilentSince)) ??
+      view.vrrpWanted?.instances.map(unheardRouter) ??
+      [],
     services: view.lvs?.virtualServers.map(virtualService) ?? [],
     overrides: view.overrides.map(toWireOverride),
     processes: [...view.processes],
@@ -85,6 +90,35 @@ function virtualRouter(router: RouterSnapshot, silentSince: number | undefined):
       priorityZeroSent: BigInt(counters.priorityZeroSent),
       errors: Object.fromEntries(Object.entries(counters.errors).map(([kind, count]) => [kind, BigInt(count)])),
     },
+  };
+}
+
+/** A router is not gone because its process is: nothing is known of it, and others must not be told that all is well. */
+function unheardRouter(router: VirtualRouterSettings): model.VirtualRouter {
+  return {
+    instance: router.name,
+    vrid: router.vrid,
+    version: router.version,
+    family: router.family === 'ipv4' ? model.Family.IPV4 : model.Family.IPV6,
+    interface: router.interface,
+    state: model.RouterState.UNSPECIFIED,
+    stateSince: undefined,
+    basePriority: router.priority,
+    effectivePriority: 0,
+    preempt: router.preempt,
+    advertIntervalMs: toMillis(router.advertInterval),
+    masterAddress: '',
+    masterPriority: 0,
+    addresses: router.addresses.map(({ address, prefix, interface: on, advertised }) => ({
+      address,
+      prefixLength: prefix,
+      interface: on,
+      present: false,
+      advertised,
+    })),
+    problems: ['the vrrp process of this node is not heard, so that nothing is known of it'],
+    lastResort: router.standing === 'last-resort',
+    counters: undefined,
   };
 }
 

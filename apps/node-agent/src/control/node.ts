@@ -365,6 +365,7 @@ export class ControlNode implements CommandTarget {
     const { spool, overrides } = this.#options;
     return {
       vrrp: this.#vrrp.snapshot,
+      vrrpWanted: this.#configured?.vrrp,
       vrrpSilentSince: this.#vrrp.silentSince,
       lvs: this.#lvs.snapshot,
       overrides: overrides.list(new Date()),
