@@ -5,7 +5,7 @@ import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { fleet, model } from '@keepfleet/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Answer, Command, LocalCommand } from './command.ts';
-import { Controller, findController } from './connection.ts';
+import { Controller, findController, findGossip } from './connection.ts';
 import { Failure, exitCodes } from './failure.ts';
 import { endpoint, program } from './program.ts';
 import { age, oneLine, printable, table } from './text.ts';
@@ -253,6 +253,14 @@ describe('keepfleet', () => {
 });
 
 describe('finding the controller', () => {
+  it('takes a UNIX socket for an agent only where an agent was asked for', () => {
+    const at = (endpoint: ConstructorParameters<typeof Controller>[0]) => new Controller(endpoint).isAgent;
+    expect(at(findController({ controller: 'unix:/run/controller.sock' }, {}))).toBe(false);
+    expect(at(findGossip({ controller: 'unix:/run/controller.sock' }, {}))).toBe(false);
+    expect(at(findGossip({ agent: '/run/agent.sock' }, {}))).toBe(true);
+    expect(at(findGossip({ agent: true }, {}))).toBe(true);
+  });
+
   it('prefers the flag, then the environment, then a running lab, then this machine', () => {
     const directory = mkdtempSync(join(tmpdir(), 'kf-cli-'));
     const lab = join(directory, 'lab.json');

@@ -29,6 +29,8 @@ export interface Endpoint {
   readonly tls?: { readonly ca: string; readonly certificate?: string; readonly key?: string };
   /** Where the address came from, for messages. */
   readonly source: string;
+  /** It is the agent of a node, which knows gossip alone. */
+  readonly isAgent?: boolean;
 }
 
 /**
@@ -40,11 +42,11 @@ export function findGossip(
   environment: Readonly<Record<string, string | undefined>>,
   agentSocket = DEFAULT_AGENT_SOCKET,
 ): Endpoint {
-  if (typeof flags.agent === 'string') return { address: `unix:${flags.agent}`, source: '--agent' };
-  if (flags.agent === true) return { address: `unix:${agentSocket}`, source: '--agent' };
+  if (typeof flags.agent === 'string') return { address: `unix:${flags.agent}`, source: '--agent', isAgent: true };
+  if (flags.agent === true) return { address: `unix:${agentSocket}`, source: '--agent', isAgent: true };
   const named = flags.controller ?? environment['KEEPFLEET_CONTROLLER'];
   if (named === undefined && existsSync(agentSocket))
-    return { address: `unix:${agentSocket}`, source: "this node's agent" };
+    return { address: `unix:${agentSocket}`, source: "this node's agent", isAgent: true };
   return findController(flags, environment);
 }
 
@@ -150,7 +152,7 @@ export class Controller {
 
   /** Whether it is the agent of a node, which knows gossip alone. */
   get isAgent(): boolean {
-    return this.#endpoint.address.startsWith('unix:');
+    return this.#endpoint.isAgent === true;
   }
 
   members = () =>

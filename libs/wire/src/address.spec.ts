@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareIp, formatIp, ip, ipBytes, parseIp } from './index.ts';
@@ -26,8 +27,23 @@ describe('IP addresses', () => {
     '::1:2:3:4:5:6:7:8',
     'g::1',
     '1.2.3.4/24',
+    '1.2.3.4::',
+    '1:1.2.3.4::2',
+    '1.2.3.4:1:2:3:4:5:6',
   ])('refuses %j', (text) => {
     expect(parseIp(text)).toEqual({ ok: false, error: { kind: 'bad-address', text } });
+  });
+
+  it('takes what the system takes, and nothing else', () => {
+    const part = fc.constantFrom('::', ':', '.', '1', 'ffff', 'a0', '12345', 'g', '1.2.3.4', '256', '01.2.3.4', '%');
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 20 }), (parts) => {
+        const text = parts.join('');
+        // Without a zone, which is no part of an address here.
+        expect(parseIp(text).ok).toBe(isIP(text) !== 0 && !text.includes('%'));
+      }),
+      { numRuns: 5_000 },
+    );
   });
 
   it('gives back the bytes it was made of', () => {

@@ -106,8 +106,10 @@ function ipv4Bytes(text: string): Uint8Array<ArrayBuffer> | undefined {
 function ipv6Bytes(text: string): Uint8Array<ArrayBuffer> | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = ipv6Groups(halves[0] ?? '');
-  const tail = halves.length === 2 ? ipv6Groups(halves[1] ?? '') : [];
+  const [first = '', second] = halves;
+  // A dotted quad stands for the last two groups and for no others (RFC 4291 section 2.2).
+  const head = second !== undefined && first.includes('.') ? undefined : ipv6Groups(first);
+  const tail = second === undefined ? [] : ipv6Groups(second);
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
