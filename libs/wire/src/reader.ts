@@ -15,7 +15,7 @@ export class UnexpectedEnd extends Error {
 
 /**
  * A cursor over bytes. A read past the end throws UnexpectedEnd and never returns a short value; decoders run inside
- * {@link readAll} or {@link tryRead}, which turn that into an error value. Views returned share the input's memory.
+ * {@link tryRead}, which turns that into an error value. Views returned share the input's memory.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;

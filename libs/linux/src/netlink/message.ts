@@ -7,10 +7,8 @@ import { Attributes } from './attributes.ts';
 //  |               port of the sender                      |
 export const HEADER_LENGTH = 16;
 
-export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 
 /** Flags of a request. */
 export const NLM_F = {

@@ -58,7 +58,7 @@ export interface NetlinkReply {
 
 /**
  * A synchronous netlink socket for requests. The kernel carries a request out inside send(), so a call here blocks for
- * as long as the change itself takes and no longer. Notifications need a socket of their own, see NetlinkMonitor.
+ * as long as the change itself takes and no longer. Notifications need a socket of their own, see RtnetlinkMonitor.
  */
 export class NetlinkSocket {
   readonly #fd: number;
