@@ -8,7 +8,7 @@ const PAUSE = millis(250);
 /** Time between two tellings of everything, in a fleet of up to {@link SCALE_FROM} members; longer in proportion beyond. */
 const DIGEST = seconds(10);
 /** Whoever comes is told everything within this time, scaled alike. */
-const GREETING = seconds(1);
+export const GREETING = seconds(1);
 const SCALE_FROM = 32;
 
 /** A user event to raise. */
@@ -56,7 +56,7 @@ export class OwnershipTeller {
 
   /** How many members there are: in a large fleet everything is told less often, so that each member's share stays the same. */
   fleetSize(members: number): void {
-    this.#scale = Math.max(1, members / SCALE_FROM);
+    this.#scale = fleetScale(members);
   }
 
   /** Somebody came who has not heard what was told before. */
@@ -102,4 +102,9 @@ export class OwnershipTeller {
       if (dirty && toldAt !== undefined && after(toldAt, PAUSE) > at) at = after(toldAt, PAUSE);
     return at;
   }
+}
+
+/** By what digests and greetings take longer in a fleet of so many members. */
+export function fleetScale(members: number): number {
+  return Math.max(1, members / SCALE_FROM);
 }

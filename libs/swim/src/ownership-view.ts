@@ -1,5 +1,6 @@
-import { type Duration, type Instant, after, earliest, millis, seconds } from '@keepfleet/machine';
+import { type Duration, type Instant, after, earliest, micros, millis, seconds } from '@keepfleet/machine';
 import { type OwnershipEntry, type OwnershipNotice, type RouterKey, routerKeyText } from './ownership-notice.ts';
+import { GREETING, fleetScale } from './ownership-teller.ts';
 import type { MemberStatus } from './snapshot.ts';
 
 /** How long a state has to last before it is called so: a hand-over has two masters, or none, for some hundred milliseconds. */
@@ -66,6 +67,8 @@ interface Standing {
 export class OwnershipView {
   readonly #nodes = new Map<string, Told>();
   readonly #members = new Map<string, MemberStatus>();
+  /** When those that had failed were alive again: their word of before is old until they speak. */
+  readonly #returned = new Map<string, Instant>();
   readonly #claims = new Map<string, Map<string, OwnershipClaim>>();
   readonly #standings = new Map<string, Standing>();
   #count = 0;
@@ -95,14 +98,13 @@ export class OwnershipView {
   }
 
   member(name: string, status: MemberStatus, now: Instant): void {
+    if (status === 'alive' && this.#members.get(name) === 'failed') this.#returned.set(name, now);
+    else if (status !== 'alive') this.#returned.delete(name);
     if (status === 'left') this.#members.delete(name);
     else this.#members.set(name, status);
-    const told = this.#nodes.get(name);
-    if (told === undefined) return;
-    for (const { notice, heardAt } of told.parts.values()) {
-      this.#withdraw(notice, undefined);
-      if (status !== 'left') this.#enter(notice, heardAt);
-      for (const entry of notice.entries) this.#judge(routerKeyText(entry), now);
+    for (const { notice } of this.#nodes.get(name)?.parts.values() ?? []) {
+      if (status === 'left') this.#withdraw(notice, now);
+      else for (const entry of notice.entries) this.#remark(routerKeyText(entry), name, status, now);
     }
     if (status === 'left') this.#nodes.delete(name);
   }
@@ -159,7 +161,7 @@ export class OwnershipView {
     };
   }
 
-  #enter(notice: OwnershipNotice, heardAt: Instant): void {
+  #enter(notice: OwnershipNotice, now: Instant): void {
     const member = this.#members.get(notice.node) ?? 'unknown';
     for (const entry of notice.entries) {
       const text = routerKeyText(entry);
@@ -168,10 +170,19 @@ export class OwnershipView {
         if (claims.size >= MAX_CLAIMANTS) continue;
         this.#count++;
       }
-      claims.set(notice.node, { ...entry, node: notice.node, member, heardAt });
+      claims.set(notice.node, { ...entry, node: notice.node, member, heardAt: now });
       this.#claims.set(text, claims);
-      this.#judge(text, heardAt);
+      this.#judge(text, now);
     }
+  }
+
+  /** Gossip says something else of who made a claim, which is as old as it was. */
+  #remark(text: string, node: string, member: MemberStatus, now: Instant): void {
+    const claims = this.#claims.get(text);
+    const claim = claims?.get(node);
+    if (claim === undefined) return;
+    claims?.set(node, { ...claim, member });
+    this.#judge(text, now);
   }
 
   /** Takes back what a notice said; without a time its successor follows at once, and judges. */
@@ -196,18 +207,26 @@ export class OwnershipView {
     const masters = countedMasters(claims).map(({ node }) => node);
     const counted = masters.length > 0 ? masters : (standing?.counted ?? []);
     if (standing !== undefined) standing.counted = counted;
-    const { verdict, grace } = judged(claims, lastMastersOf(claims, counted));
-    const ripeAt = after(now, grace);
-    if (standing?.verdict === verdict) return;
-    if (standing !== undefined) {
+    const { verdict, grace: usual } = judged(claims, lastMastersOf(claims, counted));
+    const isOld = claims.some((claim) => claim.heardAt < (this.#returned.get(claim.node) ?? 0));
+    const grace = verdict === 'multi-master' && isOld ? this.#returnGrace : usual;
+    if (standing === undefined) {
+      const { vrid, family, address } = first;
+      const key = { vrid, family, address };
+      this.#standings.set(text, { key, verdict, since: now, ripeAt: after(now, grace), counted, told: undefined });
+    } else if (standing.verdict === verdict) {
+      // What is known better since may shorten the wait, and never lengthens it.
+      standing.ripeAt = earliest(standing.ripeAt, after(standing.since, grace)) ?? standing.ripeAt;
+    } else {
       standing.verdict = verdict;
       standing.since = now;
-      standing.ripeAt = ripeAt;
-      return;
+      standing.ripeAt = after(now, grace);
     }
-    const { vrid, family, address } = first;
-    const key = { vrid, family, address };
-    this.#standings.set(text, { key, verdict, since: now, ripeAt, counted, told: undefined });
+  }
+
+  /** A node that comes back tells its routers within the time of a greeting; until then it may be no master any more. */
+  get #returnGrace(): Duration {
+    return micros(OWNERSHIP_GRACE + GREETING * fleetScale(this.#members.size));
   }
 }
 

@@ -144,6 +144,37 @@ describe('the owners that nodes tell of', () => {
     expect(told.view.routers(told.now)[0]?.claims.map(({ node }) => node)).toEqual(['L2']);
   });
 
+  it('are judged by when a member changed, not by when it spoke last', () => {
+    const told = pair().pass(5);
+    told.set('L2', quiet(1));
+    told.view.member('L1', 'failed', told.now);
+    expect(told.view.routers(told.now)).toMatchObject([{ verdict: 'no-master', since: told.now, settled: false }]);
+    told.pass(0.3).view.member('L1', 'alive', told.now);
+    told.pass(2);
+    expect(told.verdicts).toEqual(['1/ipv4/198.51.100.1 one-master']);
+  });
+
+  it('are not two while one that was away has not said that it is no master any more', () => {
+    const told = pair();
+    told.view.member('L1', 'failed', told.now);
+    told.set('L2', entry(1, 'master')).pass(60);
+    const before = told.verdicts.length;
+    told.view.member('L1', 'alive', told.now);
+    told.pass(1.9).set('L1', entry(1, 'backup')).pass(3);
+    expect(told.verdicts.length).toBe(before);
+  });
+
+  it('are two within the usual time once one that was away says that it is master still', () => {
+    const told = pair();
+    told.view.member('L1', 'failed', told.now);
+    told.set('L2', entry(1, 'master')).pass(60);
+    told.view.member('L1', 'alive', told.now);
+    told.pass(0.5).set('L1', entry(1, 'master', { priority: 101 })).pass(0.4);
+    expect(told.verdicts.at(-1)).toContain('one-master');
+    told.pass(0.2);
+    expect(told.verdicts.at(-1)).toContain('multi-master');
+  });
+
   it('are none within two seconds of the death of the node, and never two while the next one takes over', () => {
     const told = pair();
     const diedAt = told.now;
