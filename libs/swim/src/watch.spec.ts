@@ -37,6 +37,16 @@ describe('a watched member that answers nothing', () => {
     expect(opened(at.passUntil(instant(seconds(4)))).length).toBe(1);
   });
 
+  it('has no more of them open when it is watched anew again and again', () => {
+    let streams = 0;
+    for (let second = 1; second <= 6; second++) {
+      streams += opened(at.passUntil(instant(seconds(1.4 * second)))).length;
+      at.machine.handle({ kind: 'watch', names: [] }, at.now);
+      at.machine.handle({ kind: 'watch', names: ['a'] }, at.now);
+    }
+    expect(streams).toBe(1);
+  });
+
   it('is heard by TCP though other pings were sent since', () => {
     const [first] = opened(at.passUntil(instant(seconds(1.2))));
     const ack = hex(encodePacket({ type: 'ack', seq: first?.seq ?? 0, payload: new Uint8Array() }));

@@ -27,8 +27,6 @@ interface Watched {
   heardAt: Instant;
   sentAt: Instant | undefined;
   seq: number | undefined;
-  /** The last ping that went by TCP too, whose answer counts though other pings were sent since. */
-  streamSeq: number | undefined;
   nextAt: Instant;
   accused: boolean;
 }
@@ -41,22 +39,25 @@ interface Watched {
 export class Watch {
   readonly #parts: WatchParts;
   readonly #watched = new Map<string, Watched>();
+  /**
+   * By name the last ping that went by TCP too: its answer counts though other pings were sent since, and it is known still
+   * when who was watched is watched again, so that a master that comes and goes does not take one stream each time.
+   */
+  readonly #byStream = new Map<string, number>();
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
   }
 
   set(names: readonly string[], now: Instant): void {
-    const { settings, random } = this.#parts;
+    const { settings, random, isStreamOpen } = this.#parts;
     const wanted = names.filter((name) => name !== settings.name).slice(0, MAX_WATCHED);
     for (const name of this.#watched.keys()) if (!wanted.includes(name)) this.#watched.delete(name);
+    for (const [name, seq] of this.#byStream)
+      if (!wanted.includes(name) && !isStreamOpen(seq)) this.#byStream.delete(name);
     for (const name of wanted)
       if (!this.#watched.has(name))
-        this.#watched.set(name, {
-          ...fresh(now),
-          streamSeq: undefined,
-          nextAt: after(now, micros(this.#every * random())),
-        });
+        this.#watched.set(name, { ...fresh(now), nextAt: after(now, micros(this.#every * random())) });
   }
 
   /** A datagram came from a member. */
@@ -69,8 +70,8 @@ export class Watch {
 
   /** Directly, through another or by TCP. */
   ack(seq: number, now: Instant): void {
-    for (const [name, { seq: last, streamSeq }] of this.#watched)
-      if (seq === last || seq === streamSeq) this.heard(name, now);
+    for (const [name, { seq: last }] of this.#watched)
+      if (seq === last || seq === this.#byStream.get(name)) this.heard(name, now);
   }
 
   /** We were stopped: what came meanwhile may lie unread. */
@@ -80,6 +81,7 @@ export class Watch {
 
   stop(): void {
     this.#watched.clear();
+    this.#byStream.clear();
   }
 
   timeout(now: Instant): void {
@@ -115,8 +117,9 @@ export class Watch {
       ping(member, watched.seq);
       if (missed) {
         // A host that is gone answers no TCP for the whole of streamTimeout: some masters cut off would take all streams.
-        const byStream = watched.streamSeq === undefined || !isStreamOpen(watched.streamSeq);
-        if (byStream) watched.streamSeq = watched.seq;
+        const open = this.#byStream.get(name);
+        const byStream = open === undefined || !isStreamOpen(open);
+        if (byStream) this.#byStream.set(name, watched.seq);
         pingOtherwise(member, watched.seq, byStream);
       }
     }
@@ -132,6 +135,6 @@ export class Watch {
   }
 }
 
-function fresh(now: Instant): Omit<Watched, 'nextAt' | 'streamSeq'> {
+function fresh(now: Instant): Omit<Watched, 'nextAt'> {
   return { heardAt: now, sentAt: undefined, seq: undefined, accused: false };
 }
