@@ -19,6 +19,7 @@ export * from './hex.ts';
 export * from './keepalived-mib.ts';
 export * from './messages.ts';
 export * from './mibs.ts';
+export type { OwnershipNotification } from './keepfleet-mib.ts';
 export * from './notification-pacer.ts';
 export * from './notification-sender.ts';
 export * from './notifications.ts';

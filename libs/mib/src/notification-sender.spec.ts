@@ -1,6 +1,7 @@
 import * as nodeCrypto from 'node:crypto';
 import { type Instant, after, instant, millis, seconds } from '@keepfleet/machine';
 import { unhex } from '@keepfleet/wire';
+import { ip } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import { NotificationPacer } from './notification-pacer.ts';
 import { MAX_QUEUED_INFORMS, NotificationSender, type ReceiverSettings } from './notification-sender.ts';
@@ -145,6 +146,34 @@ describe('notificationVarBinds', () => {
     ]);
     expect(quorum('two')).toEqual(['2.2 1', '4.2 9', '8.2 4', '23.2 2', '22.2 1', '21.2 2', '20.2 1']);
     expect(quorum('none')).toBeUndefined();
+  });
+
+  it('tells of two masters as KEEPFLEET-MIB has it', () => {
+    const told = notificationVarBinds(
+      {
+        kind: 'multi-master',
+        instance: 'VI_1',
+        vrid: 51,
+        family: 'ipv6',
+        address: ip('fe80::1'),
+        masters: ['n1', 'n2'],
+        message: 'two',
+      },
+      rows(),
+      new KeptRowNumbers(),
+    );
+    const mib = '1.3.6.1.4.1.8072.9999.9999.7946';
+    const octets = (text: string) => [...Buffer.from(text)].join();
+    expect(shown(told)?.slice(0, -1)).toEqual([
+      `1.3.6.1.6.3.1.1.4.1.0 ${mib.replaceAll('.', ',')},0,1`,
+      `${mib}.1.1.1.0 ${octets('VI_1')}`,
+      `${mib}.1.1.2.0 51`,
+      `${mib}.1.1.3.0 2`,
+      `${mib}.1.1.4.0 254,128,0,0,0,0,0,0,0,0,0,0,0,0,0,1`,
+      `${mib}.1.1.5.0 2`,
+      `${mib}.1.1.6.0 ${octets('n1,n2')}`,
+      `${mib}.1.1.7.0 ${octets('two')}`,
+    ]);
   });
 
   it('indexes the notifications of the RFCs by interface and VRID', () => {

@@ -1,6 +1,7 @@
 import { type IpAddress, familyOf, ipBytes } from '@keepfleet/wire';
 import { INET_ADDRESS_TYPE } from './columns.ts';
 import { groupNumber, instanceNumber, serviceNumber } from './instance-numbers.ts';
+import { type OwnershipNotification, keepfleetNotifications, ownershipVariables } from './keepfleet-mib.ts';
 import { type Oid, oid } from './oid.ts';
 import { realServerNumber } from './real-server-table.ts';
 import { type Router, routers } from './rfc-routers.ts';
@@ -35,7 +36,8 @@ export type Notification =
       readonly instance: string;
       readonly reason: keyof typeof NEW_MASTER_REASON;
     }
-  | { readonly kind: 'protocol-error'; readonly instance: string; readonly error: keyof typeof PROTOCOL_ERROR };
+  | { readonly kind: 'protocol-error'; readonly instance: string; readonly error: keyof typeof PROTOCOL_ERROR }
+  | OwnershipNotification;
 
 const AUTH_ERROR = { invalidAuthType: 1, authTypeMismatch: 2, authFailure: 3 } as const;
 
@@ -53,7 +55,7 @@ const TARGET = [
   'virtualServerNameOfGroup or virtualServerFwMark or virtualServerAddrType, virtualServerAddress, virtualServerPort',
 ] as const;
 
-/** The notifications of the three MIBs. */
+/** The notifications of the three MIBs, and our own. */
 export const notifications: readonly NotificationType[] = [
   {
     kind: 'sync-group-state',
@@ -123,6 +125,7 @@ export const notifications: readonly NotificationType[] = [
     oid: oid('1.3.6.1.2.1.207.0.2'),
     variables: ['vrrpv3StatisticsProtoErrReason'],
   },
+  ...keepfleetNotifications,
 ];
 
 const SNMP_TRAP_OID: Oid = oid('1.3.6.1.6.3.1.1.4.1.0');
@@ -231,6 +234,10 @@ function variablesOf(notification: Notification, rows: MibRows, numbers: RowNumb
       return ofRouter(rows, notification.instance, (row) => [
         { name: [...oid(V3_ERROR), ...operationsIndex(row)], value: integer(PROTOCOL_ERROR[notification.error]) },
       ]);
+    case 'multi-master':
+    case 'no-master':
+    case 'one-master':
+      return [...ownershipVariables(notification), routerId];
   }
 }
 

@@ -19,6 +19,7 @@ export * from './errors.ts';
 export * from './messages.ts';
 export * from './ownership-notice.ts';
 export * from './ownership-teller.ts';
+export * from './ownership-text.ts';
 export * from './ownership-view.ts';
 export {
   type KeyOperation,

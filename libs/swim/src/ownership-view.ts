@@ -27,6 +27,8 @@ export interface OwnershipClaim extends OwnershipEntry {
   readonly member: MemberStatus | 'unknown';
   /** When it was heard last. */
   readonly heardAt: Instant;
+  /** Of the notice that it came in: of two words of a node about a router the higher is the newer, whoever heard it. */
+  readonly sequence: number;
 }
 
 export interface RouterOwnership extends RouterKey {
@@ -170,7 +172,8 @@ export class OwnershipView {
         if (claims.size >= MAX_CLAIMANTS) continue;
         this.#count++;
       }
-      claims.set(notice.node, { ...entry, node: notice.node, member, heardAt: now });
+      const { node, sequence } = notice;
+      claims.set(node, { ...entry, node, sequence, member, heardAt: now });
       this.#claims.set(text, claims);
       this.#judge(text, now);
     }
@@ -258,7 +261,7 @@ function lastMastersOf(claims: readonly OwnershipClaim[], counted: readonly stri
 }
 
 /** Whether gossip hears the node that told it. */
-export function isClaimHeard({ member }: OwnershipClaim): boolean {
+export function isClaimHeard({ member }: { readonly member: string }): boolean {
   return member === 'alive' || member === 'unknown';
 }
 

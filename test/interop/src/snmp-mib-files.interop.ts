@@ -88,6 +88,19 @@ describe("Debian's MIB files", () => {
     expect(run('smilint', '-l', '3', file)).toBe('');
   });
 
+  it('are joined by KEEPFLEET-MIB, in which smilint finds nothing, with the places that we send', () => {
+    expect(run('smilint', '-l', '6', join(ROOT, 'docs/mibs/KEEPFLEET-MIB.txt'))).toBe('');
+    const nodes = run('smidump', '-f', 'identifiers', join(ROOT, 'docs/mibs/KEEPFLEET-MIB.txt'));
+    const oidOf = (name: string) => new RegExp(`${name} +[a-z]+ +([\\d.]+)`).exec(nodes)?.[1];
+    const mib = '1.3.6.1.4.1.8072.9999.9999.7946';
+    expect(['kfMultiMaster', 'kfNoMaster', 'kfOneMaster', 'kfRouterMasters'].map(oidOf)).toEqual([
+      `${mib}.0.1`,
+      `${mib}.0.2`,
+      `${mib}.0.3`,
+      `${mib}.1.1.6`,
+    ]);
+  });
+
   it('have no object or table that our list lacks, or has with another place, type, range, access, status or index', () => {
     const files = MIBS.flatMap(objectsOf);
     const line = (name: string, words: readonly string[] | undefined) => `${name}: ${words?.join(' | ') ?? 'absent'}`;

@@ -152,6 +152,7 @@ class Control {
       watch: (names) => this.#gossip?.watch(names),
       members: () => this.#gossip?.members() ?? [],
       note: (event) => this.#node.note(event),
+      notify: (notification) => this.#node.tellOwnership(notification),
       changed: () => this.#changed(),
     });
     const desk = new GossipDesk({

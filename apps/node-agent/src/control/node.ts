@@ -2,7 +2,7 @@ import type { DumpSource } from './dump-signals.ts';
 import { type BfdCommand, type BfdEvent, type BfdSettings, type BfdSnapshot, diagnosticText } from '@keepfleet/bfd';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
-import type { MibRows, Notification } from '@keepfleet/mib';
+import type { MibRows, Notification, OwnershipNotification } from '@keepfleet/mib';
 import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
 import { bfdEventText } from '../bfd/event-text.ts';
@@ -256,6 +256,10 @@ export class ControlNode implements CommandTarget {
       message: `${what === 'expired' ? 'expired, was set' : what} by ${actor}${reason === '' ? '' : ` (${reason})`}: ${describeChange(change)}`,
       attributes: { id: override.id, source: override.source, actor, reason, change: value },
     });
+  }
+
+  tellOwnership(notification: OwnershipNotification): void {
+    this.#tell((config) => this.#notifications.ofOwnership(notification, config));
   }
 
   /** What the controller is told. */

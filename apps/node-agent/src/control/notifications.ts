@@ -1,6 +1,6 @@
 import type { KeepalivedConfig } from '@keepfleet/config';
 import type { LvsEvent } from '@keepfleet/ipvs';
-import type { Notification, StateOfInstance } from '@keepfleet/mib';
+import type { Notification, OwnershipNotification, StateOfInstance } from '@keepfleet/mib';
 import type { VrrpEvent } from '@keepfleet/vrrp';
 import { groupState } from './mib-rows.ts';
 import { type RouterHistory, errorOf } from './router-history.ts';
@@ -56,6 +56,11 @@ export class Notifications {
       default:
         return [];
     }
+  }
+
+  /** Of our own MIB: asked for with keepalived's, since whoever wants to know of every change wants this the more. */
+  ofOwnership(notification: OwnershipNotification, { globalDefs }: KeepalivedConfig): Notification[] {
+    return globalDefs.enableTraps && globalDefs.snmp.vrrp ? [notification] : [];
   }
 
   /** The RFCs' MIBs tell of it too, each for the versions that it has. */

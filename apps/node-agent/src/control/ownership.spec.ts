@@ -2,22 +2,26 @@ import { ip } from '@keepfleet/wire';
 import { type OwnershipEntry, encodeNotice, layoutOf, noticeName } from '@keepfleet/swim';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { GossipMember } from '../gossip/index.ts';
+import type { OwnershipNotification } from '@keepfleet/mib';
 import type { EventText } from './events.ts';
 import { Ownership } from './ownership.ts';
 
 let events: EventText[];
+let notified: OwnershipNotification[];
 let owners: Ownership;
 let sequence = 0;
 
 beforeEach(() => {
   vi.useFakeTimers();
   events = [];
+  notified = [];
   owners = new Ownership({
     node: 'n2',
     raise: (name, payload) => owners.gossip({ kind: 'user-event', name, payload, time: 1 }),
     watch: () => undefined,
     members: () => [],
     note: (event) => events.push(event),
+    notify: (notification) => notified.push(notification),
     changed: () => undefined,
   });
 });
@@ -82,6 +86,8 @@ describe('what is told of the owners', () => {
     pass(2);
     expect(last()).toMatchObject({ kind: 'vrrp.no-master', attributes: { masters: '' } });
     expect(last()?.message).toContain('n1, the last master, is failed, n2 is backup');
+    const about = { instance: 'VI_1', vrid: 1, family: 'ipv4', address: '198.51.100.1' };
+    expect(notified).toEqual([{ kind: 'no-master', ...about, masters: [], message: last()?.message }]);
     own('master');
     pass(2);
     expect(last()).toMatchObject({ kind: 'vrrp.one-master', attributes: { masters: 'n2' } });

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Instant, instant } from '@keepfleet/machine';
+import type { OwnershipNotification } from '@keepfleet/mib';
 import { model } from '@keepfleet/rpc';
 import {
   type OwnershipChange,
@@ -9,10 +10,9 @@ import {
   type RouterOwnership,
   countedMasters,
   decodeNotice,
-  isClaimHeard,
+  describeOwnership,
   isOwnershipNotice,
   routerKeyText,
-  silentMasters,
 } from '@keepfleet/swim';
 import type { RouterSnapshot } from '@keepfleet/vrrp';
 import type { GossipEvent, GossipMember } from '../gossip/index.ts';
@@ -37,6 +37,8 @@ export interface OwnershipOptions {
   /** Members that gossip knows now. */
   readonly members: () => readonly GossipMember[];
   readonly note: (event: EventText) => void;
+  /** Tells managers by SNMP, if they are to be told. */
+  readonly notify: (notification: OwnershipNotification) => void;
   /** What is reported has changed. */
   readonly changed: () => void;
 }
@@ -102,7 +104,9 @@ export class Ownership {
 
   problems(): string[] {
     return this.routers('carried').flatMap((router) =>
-      router.settled && router.verdict !== 'one-master' ? [`vrrp: ${this.#words(router)}`] : [],
+      router.settled && router.verdict !== 'one-master'
+        ? [`vrrp: ${describeOwnership(router, this.#own.get(routerKeyText(router)))}`]
+        : [],
     );
   }
 
@@ -136,62 +140,23 @@ export class Ownership {
     // Every node that carries the router tells; others would only repeat them.
     if (instance === undefined || (router.verdict === 'one-master' && before === undefined)) return;
     const masters = countedMasters(router.claims).map(({ node }) => node);
+    const message = describeOwnership(router, instance);
+    const { vrid, family, address, verdict } = router;
+    this.#options.notify({ kind: verdict, instance, vrid, family, address, masters, message });
     this.#options.note({
-      severity: router.verdict === 'one-master' ? 'info' : 'error',
-      kind: `vrrp.${router.verdict}`,
+      severity: verdict === 'one-master' ? 'info' : 'error',
+      kind: `vrrp.${verdict}`,
       subject: instance,
-      message: this.#words(router),
+      message,
       attributes: {
-        vrid: String(router.vrid),
-        family: router.family,
-        address: router.address ?? '',
+        vrid: String(vrid),
+        family,
+        address: address ?? '',
         masters: masters.join(','),
         source: 'gossip',
       },
     });
   }
-
-  #words(router: RouterOwnership): string {
-    const { vrid, family, address, verdict, claims } = router;
-    const instance = this.#own.get(routerKeyText(router)) ?? 'virtual router';
-    const name = `${instance} (VRID ${vrid}, ${family === 'ipv4' ? 'IPv4' : 'IPv6'}${address === undefined ? '' : `, ${address}`})`;
-    const masters = countedMasters(claims);
-    const silent = silentMasters(router);
-    const nodes = masters.map(({ node }) => node).join(' and ');
-    switch (verdict) {
-      case 'one-master':
-        if (masters.length > 0) return `${name} has one master, ${nodes}`;
-        if (silent.length > 0)
-          return (
-            `${name} has a master that gossip does not hear: ${hearers(claims)} its adverts; ` +
-            silent.map(({ node, member }) => `${node}, the last master, is ${silence(member)}`).join(', ')
-          );
-        return `${name} has a master that does not gossip: ${hearers(claims)} its adverts`;
-      case 'multi-master':
-        return (
-          `${name} has ${masters.length} masters at once, ${nodes}: they reach each other by gossip but not by VRRP; ` +
-          'look for a cut, a filter or a wrong VLAN on the segment of the virtual router'
-        );
-      case 'no-master': {
-        const others = claims.map((claim) => {
-          const { node, role, member } = claim;
-          if (member === 'failed' || member === 'suspect')
-            return `${node}${silent.includes(claim) ? ', the last master,' : ''} is ${silence(member)}`;
-          return `${node} is ${role}`;
-        });
-        return `${name} has no master: ${others.join(', ')}; nobody answers for its addresses`;
-      }
-    }
-  }
-}
-
-function hearers(claims: RouterOwnership['claims']): string {
-  const nodes = claims.filter((claim) => claim.hearsMaster && isClaimHeard(claim)).map(({ node }) => node);
-  return `${nodes.join(' and ')} ${nodes.length === 1 ? 'hears' : 'hear'}`;
-}
-
-function silence(member: RouterOwnership['claims'][number]['member']): string {
-  return member === 'failed' ? 'failed' : 'silent';
 }
 
 export function wireClaims(router: RouterOwnership): model.RouterClaim[] {
@@ -207,6 +172,8 @@ export function wireClaims(router: RouterOwnership): model.RouterClaim[] {
     since: new Date(claim.since),
     heardAt: new Date(Math.round(at - (instantNow - claim.heardAt) / 1000)),
     member: claim.member,
+    hearsMaster: claim.hearsMaster,
+    sequence: BigInt(claim.sequence),
   }));
 }
 

@@ -395,8 +395,12 @@ export interface RouterClaim {
   heardAt:
     | Date
     | undefined;
-  /** alive | suspect | failed | unknown, by gossip; the word of one that failed does not count. */
+  /** alive | suspect | failed | unknown, by gossip of the reporting node. To be master counts while it is alive or unknown. */
   member: string;
+  /** A backup that hears its master's adverts: there is one, though its own word may not have come. */
+  hearsMaster: boolean;
+  /** Of the node's notice: of two of its words about a router the higher is the newer, whoever reports it. */
+  sequence: bigint;
 }
 
 /** What a node is, as far as a configuration asks. */
@@ -4044,6 +4048,8 @@ function createBaseRouterClaim(): RouterClaim {
     since: undefined,
     heardAt: undefined,
     member: "",
+    hearsMaster: false,
+    sequence: 0n,
   };
 }
 
@@ -4075,6 +4081,15 @@ export const RouterClaim: MessageFns<RouterClaim> = {
     }
     if (message.member !== "") {
       writer.uint32(74).string(message.member);
+    }
+    if (message.hearsMaster !== false) {
+      writer.uint32(80).bool(message.hearsMaster);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.sequence);
     }
     return writer;
   },
@@ -4164,6 +4179,22 @@ export const RouterClaim: MessageFns<RouterClaim> = {
             message.member = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.hearsMaster = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4191,6 +4222,12 @@ export const RouterClaim: MessageFns<RouterClaim> = {
         ? fromJsonTimestamp(object.heard_at)
         : undefined,
       member: isSet(object.member) ? globalThis.String(object.member) : "",
+      hearsMaster: isSet(object.hearsMaster)
+        ? globalThis.Boolean(object.hearsMaster)
+        : isSet(object.hears_master)
+        ? globalThis.Boolean(object.hears_master)
+        : false,
+      sequence: isSet(object.sequence) ? BigInt(object.sequence) : 0n,
     };
   },
 
@@ -4223,6 +4260,12 @@ export const RouterClaim: MessageFns<RouterClaim> = {
     if (message.member !== undefined) {
       obj.member = message.member;
     }
+    if (message.hearsMaster !== undefined) {
+      obj.hearsMaster = message.hearsMaster;
+    }
+    if (message.sequence !== undefined) {
+      obj.sequence = message.sequence.toString();
+    }
     return obj;
   },
 
@@ -4240,6 +4283,8 @@ export const RouterClaim: MessageFns<RouterClaim> = {
     message.since = object.since ?? undefined;
     message.heardAt = object.heardAt ?? undefined;
     message.member = object.member ?? "";
+    message.hearsMaster = object.hearsMaster ?? false;
+    message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
     return message;
   },
 };
