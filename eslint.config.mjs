@@ -41,8 +41,9 @@ function boundaries(inSpecs) {
           onlyDependOnLibsWithTags: ['layer:core', 'layer:protocol', 'layer:contract', 'layer:adapter', ...kit],
         },
         {
+          // It judges who is master by what judges it in every agent (docs/adr/0006).
           allSourceTags: ['layer:app', 'scope:control'],
-          onlyDependOnLibsWithTags: ['layer:core', 'layer:contract', ...kit],
+          onlyDependOnLibsWithTags: ['layer:core', 'layer:contract', 'view:ownership', ...kit],
         },
         { allSourceTags: ['layer:app', 'scope:cli'], onlyDependOnLibsWithTags: ['layer:contract', ...kit] },
       ],

@@ -10,6 +10,7 @@ import { EventRepository } from './events/event.repository.ts';
 import { EventsController } from './events/events.controller.ts';
 import { FleetState } from './fleet/fleet-state.ts';
 import { NodeRepository } from './fleet/node.repository.ts';
+import { FleetOwnership } from './gossip/fleet-ownership.ts';
 import { GossipService } from './gossip/gossip.service.ts';
 import { FleetApi } from './grpc/fleet-api.ts';
 import { AgentLink } from './link/agent-link.ts';
@@ -65,6 +66,7 @@ export class AppModule {
         EventLog,
         EventRepository,
         FleetApi,
+        FleetOwnership,
         FleetState,
         GossipService,
         MetricsService,

@@ -5,6 +5,7 @@ import { readTextMap } from './common/json.ts';
 import { EventLog } from './events/event-log.ts';
 import { FleetState } from './fleet/fleet-state.ts';
 import { NodeRepository } from './fleet/node.repository.ts';
+import { FleetOwnership } from './gossip/fleet-ownership.ts';
 import { FleetApi, LARGEST_REQUEST } from './grpc/fleet-api.ts';
 import { AgentLink } from './link/agent-link.ts';
 import { LARGEST_MESSAGE } from './link/intake.ts';
@@ -93,8 +94,11 @@ export async function startController(
     const agentAddress = await part(`agent link on ${addressText(options.agentListen)}`, () =>
       agents.listen(options.agentListen),
     );
+    const ownership = app.get(FleetOwnership);
+    ownership.start();
     link.start();
     closers.push(async () => {
+      ownership.close();
       await link.close();
       await agents.close();
     });

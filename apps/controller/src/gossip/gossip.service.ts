@@ -6,9 +6,8 @@ import { CLOCK } from '../common/tokens.ts';
 import { FleetState } from '../fleet/fleet-state.ts';
 import { freshness, isConnected } from '../fleet/node-record.ts';
 import { CommandDesk } from '../link/command-desk.ts';
-import { groupRouters } from '../routers/router-group.ts';
-import { counts, gossipClaims } from '../routers/router-claims.ts';
-import { stateWord } from '../routers/router-view.ts';
+import { wireRouter } from '../routers/router-claims.ts';
+import { FleetOwnership } from './fleet-ownership.ts';
 import { memberRows, merged } from './gossip-view.ts';
 
 /** A check-up takes up to six seconds at the agent, a change of keys fifteen where members are slow to answer. */
@@ -21,15 +20,18 @@ const MOST_DOCTORS = 3;
 export class GossipService {
   readonly #state: FleetState;
   readonly #desk: CommandDesk;
+  readonly #ownership: FleetOwnership;
   readonly #clock: Clock;
 
   constructor(
     @Inject(FleetState) state: FleetState,
     @Inject(CommandDesk) desk: CommandDesk,
+    @Inject(FleetOwnership) ownership: FleetOwnership,
     @Inject(CLOCK) clock: Clock,
   ) {
     this.#state = state;
     this.#desk = desk;
+    this.#ownership = ownership;
     this.#clock = clock;
   }
 
@@ -62,22 +64,8 @@ export class GossipService {
   }
 
   claims(): gossip.ListClaimsResponse {
-    const now = this.#clock.now();
-    const records = this.#state.records();
-    const claimsOf = gossipClaims(records, now);
-    const routers = groupRouters(records).map((group): gossip.ClaimedRouter => {
-      const claims = claimsOf(group).flatMap(({ claim }) => claim ?? []);
-      const masters = claims.filter((claim) => counts(claim) && stateWord(claim.state) === 'master').length;
-      return {
-        vrid: group.vrid,
-        family: group.family,
-        address: group.addresses[0] ?? '',
-        verdict: masters === 0 ? 'no-master' : masters === 1 ? 'one-master' : 'multi-master',
-        since: undefined,
-        claims,
-      };
-    });
-    return { source: 'controller', routers: routers.filter(({ claims }) => claims.length > 0) };
+    const now = { instant: performance.now() * 1000, wall: this.#clock.now() };
+    return { source: 'controller', routers: this.#ownership.routers().map((router) => wireRouter(router, now)) };
   }
 
   /** Nodes that can be asked, those first whose state is current. */

@@ -52,7 +52,7 @@ function withGossip(verdict: Verdict, group: RouterGroup, claims: readonly fleet
   const known = current(group, now).map(({ record }) => record.name);
   const heard = claims.filter(({ claim }) => claim !== undefined && !known.includes(claim.node) && counts(claim));
   const others = heard.filter(({ claim }) => claim?.state === model.RouterState.MASTER);
-  if (others.length === 0) return verdict;
+  if (others.length === 0) return withHearers(verdict, claims);
   const words = others.map(
     ({ claim, ageMs: age, toldBy }) =>
       `${claim?.node ?? ''} is master by gossip of ${toldBy}, ${duration(Number(age))} ago`,
@@ -65,6 +65,14 @@ function withGossip(verdict: Verdict, group: RouterGroup, claims: readonly fleet
   const { NO_MASTER, UNKNOWN } = fleet.Health;
   if (verdict.health !== NO_MASTER && verdict.health !== UNKNOWN) return verdict;
   return { health: fleet.Health.DEGRADED, reason: [...words, verdict.reason].join('; ') };
+}
+
+/** A backup that hears a master knows that there is one: keepalived, or a node that neither reports nor gossips. */
+function withHearers(verdict: Verdict, claims: readonly fleet.GossipClaim[]): Verdict {
+  const hearers = claims.flatMap(({ claim }) => (claim?.hearsMaster === true && counts(claim) ? [claim.node] : []));
+  if (verdict.health !== fleet.Health.NO_MASTER || hearers.length === 0) return verdict;
+  const reason = `a master that is not known here: ${list(hearers)} ${hearers.length === 1 ? 'hears' : 'hear'} its adverts; ${verdict.reason}`;
+  return { health: fleet.Health.DEGRADED, reason };
 }
 
 /** May take over in the ordinary way: neither broken nor drained. */

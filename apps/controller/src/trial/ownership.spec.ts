@@ -1,0 +1,125 @@
+import { credentials } from '@grpc/grpc-js';
+import { gossip, model } from '@keepfleet/rpc';
+import { waitFor } from '@keepfleet/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeState, router } from './samples.ts';
+import { Stand, call } from './stand.ts';
+
+const { BACKUP, MASTER } = model.RouterState;
+const deadline = 10_000;
+let sequence = 1000n;
+
+/** A word of `node`, newer than all before it. */
+function claim(node: string, state: model.RouterState, more: Partial<model.RouterClaim> = {}): model.RouterClaim {
+  return {
+    vrid: 1,
+    family: model.Family.IPV4,
+    address: '192.168.1.1',
+    node,
+    state,
+    priority: 100,
+    since: new Date('2026-01-01T00:00:00Z'),
+    heardAt: new Date(),
+    member: 'alive',
+    hearsMaster: state === BACKUP,
+    sequence: ++sequence,
+    ...more,
+  };
+}
+
+const quiet = { hearsMaster: false };
+
+describe('the masters of a virtual router, by the words that agents relay', { timeout: 30_000 }, () => {
+  let stand: Stand;
+  let client: gossip.GossipClient;
+
+  beforeEach(async () => {
+    stand = new Stand(300);
+    await stand.start();
+    const { apiAddress } = stand.controller;
+    const port = apiAddress.kind === 'tcp' ? apiAddress.port : 0;
+    client = new gossip.GossipClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  });
+
+  afterEach(async () => {
+    client.close();
+    await stand.close();
+  });
+
+  const routers = async () => (await call<gossip.ListClaimsResponse>((done) => client.listClaims({}, done))).routers;
+  const verdictIs = (verdict: string) =>
+    waitFor(async () => (await routers())[0]?.verdict === verdict, { deadline, what: verdict });
+  const told = (kind: string) =>
+    waitFor(async () => (await stand.events(kind)).find(({ node }) => node === ''), { deadline, what: kind });
+  const agent = (node: string, state: model.RouterState, ...claims: model.RouterClaim[]) => {
+    const scripted = stand.agent(node, nodeState({ routers: [router(node, { state })], claims }));
+    scripted.connect();
+    return scripted;
+  };
+
+  it('are two though but one of the nodes reports here, which is an event of the controller', async () => {
+    const one = agent('L3', BACKUP, claim('L1', MASTER), claim('L2', BACKUP), claim('L3', BACKUP));
+    await verdictIs('one-master');
+    const since = new Date();
+    one.change({ claims: [claim('L1', MASTER), claim('L2', MASTER), claim('L3', BACKUP)] });
+    const event = await told('vrrp.multi-master');
+    expect(event?.event).toMatchObject({
+      severity: model.Severity.ERROR,
+      subject: 'VI_1',
+      message: expect.stringContaining('2 masters at once, L1 and L2'),
+      attributes: { vrid: '1', family: 'ipv4', address: '192.168.1.1', masters: 'L1,L2', source: 'controller' },
+    });
+    const [shown] = await routers();
+    expect(shown?.since?.getTime()).toBeGreaterThanOrEqual(since.getTime() - 1);
+    one.change({ claims: [claim('L1', MASTER), claim('L2', BACKUP), claim('L3', BACKUP)] });
+    expect((await told('vrrp.one-master'))?.event?.message).toContain('one master, L1');
+  });
+
+  it('are none once the node of the master is suspect, though its stream is open still, and not before', async () => {
+    const first = agent('L1', MASTER, claim('L1', MASTER), claim('L2', BACKUP));
+    const second = agent('L2', BACKUP, claim('L1', MASTER), claim('L2', BACKUP));
+    await verdictIs('one-master');
+    first.fallSilent();
+    second.change({ claims: [claim('L1', MASTER, { member: 'suspect' }), claim('L2', BACKUP, quiet)] });
+    const event = await told('vrrp.no-master');
+    expect(event?.event?.message).toContain('L1, the last master, is silent, L2 is backup');
+  });
+
+  it('are those of the newest word: an agent whose stream hangs says nothing of what it was', async () => {
+    const old = claim('L1', MASTER);
+    agent('L1', MASTER, old, claim('L2', BACKUP));
+    await verdictIs('one-master');
+    agent('L2', MASTER, claim('L1', BACKUP), claim('L2', MASTER));
+    await waitFor(
+      async () => {
+        const [shown] = await routers();
+        const masters = shown?.claims.filter(({ state }) => state === MASTER).map(({ node }) => node);
+        return shown?.verdict === 'one-master' && masters?.join() === 'L2';
+      },
+      { deadline, what: 'L2 as the only master' },
+    );
+    expect(await stand.events('vrrp.multi-master')).toEqual([]);
+  });
+
+  it('are one while an agent that nobody hears by gossip goes on to speak here', async () => {
+    agent('L1', MASTER, claim('L1', MASTER), claim('L2', BACKUP, { member: 'failed' }));
+    agent('L2', BACKUP, claim('L1', MASTER, { member: 'failed' }), claim('L2', BACKUP, quiet));
+    await verdictIs('one-master');
+    const [shown] = await routers();
+    expect(shown?.claims.map(({ node, member }) => `${node} ${member}`)).toEqual(['L1 alive', 'L2 alive']);
+  });
+
+  it('are one where a backup hears the adverts of a master that neither reports nor gossips', async () => {
+    agent('L2', BACKUP, claim('L2', BACKUP));
+    await verdictIs('one-master');
+    expect(await stand.routers()).toMatchObject([{ reason: expect.stringContaining('L2 hears its adverts') }]);
+  });
+
+  it('are unknown once nobody reports any more', async () => {
+    const one = agent('L1', MASTER, claim('L1', MASTER));
+    await verdictIs('one-master');
+    one.disconnect();
+    await waitFor(async () => (await routers()).length === 0, { deadline, what: 'no word any more' });
+    expect(await stand.events('vrrp.no-master')).toEqual([]);
+  });
+});
