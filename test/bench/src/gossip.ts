@@ -14,7 +14,7 @@ import { processorSeconds } from './usage.ts';
 const SIZES: readonly (readonly [members: number, kills: number])[] = [
   [3, 3],
   [10, 3],
-  [32, 2],
+  [32, 8],
 ];
 const JOIN_DEADLINE_MS = 120_000;
 const DETECTION_DEADLINE_MS = 90_000;

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,13 +10,25 @@ import { waitFor } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 // Whole agents, each in a namespace of its own with two networks: one for gossip, one for VRRP. What the operator sees is
-// asked by the command line at the agent's own socket, and in the end by a controller beside one of the agents.
+// asked by the command line at the agent's own socket; beside one of the agents there is the controller to which it alone
+// reports, and an SNMP manager.
 
 const program = (app: string) => fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url));
 const SOON = 120_000;
 /** The node that reports to a controller, which runs beside it on its loopback. */
 const CONTROLLED = 3;
+/** Where its SNMP manager listens. */
+const MANAGER = '127.0.0.1:1162';
 const CONTROLLER = fileURLToPath(new URL('../../../apps/controller/dist/main.js', import.meta.url));
+
+const SNMP_TRAP = '.1.3.6.1.6.3.1.1.4.1.0';
+/** Of docs/mibs/KEEPFLEET-MIB.txt. */
+const KEEPFLEET_MIB = '.1.3.6.1.4.1.8072.9999.9999.7946';
+
+interface FleetEvent {
+  readonly node?: string;
+  readonly event?: { readonly message?: string; readonly at?: string; readonly attributes?: Record<string, string> };
+}
 
 interface ClaimedRouter {
   readonly verdict?: string;
@@ -68,14 +80,15 @@ class Nodes {
     mkdirSync(join(directory, 'state'), { recursive: true });
     writeFileSync(
       join(directory, 'keepalived.conf'),
-      `global_defs {\n  router_id n${node}\n}\nvrrp_instance VI_1 {\n  state BACKUP\n  interface eth1\n  virtual_router_id 51\n` +
+      `global_defs {\n  router_id n${node}\n  enable_traps\n  enable_snmp_vrrp\n}\nvrrp_instance VI_1 {\n  state BACKUP\n  interface eth1\n  virtual_router_id 51\n` +
         `  priority ${200 - 10 * node}\n  advert_int 1\n  virtual_ipaddress {\n    198.51.100.51/32\n  }\n}\n`,
     );
     const seeds = Array.from({ length: this.#count }, (_, i) => `10.70.0.${i + 1}`).join(', ');
     const controller = node === CONTROLLED ? `controller:\n  addresses: ['127.0.0.1:7443']\n  plaintext: true\n` : '';
     writeFileSync(
       join(directory, 'agent.yaml'),
-      `node: n${node}\ngossip:\n  bind: 10.70.0.${node}\n  seeds: [${seeds}]\n${controller}snmp:\n  enabled: false\n`,
+      `node: n${node}\ngossip:\n  bind: 10.70.0.${node}\n  seeds: [${seeds}]\n${controller}snmp:\n  enabled: false\n` +
+        `  notifications:\n    receivers:\n      - { address: '${MANAGER}', community: traps }\n`,
     );
     writeFileSync(join(directory, 'state', 'gossip-keyring.json'), this.#keyring, { flag: 'w', mode: 0o600 });
     const child = this.#spawn(node, [
@@ -98,9 +111,44 @@ class Nodes {
     this.#agents.set(0, child);
   }
 
+  /** Net-SNMP's manager beside the controller. */
+  startManager(): void {
+    const conf = join(this.#directory, 'snmptrapd.conf');
+    writeFileSync(conf, 'authCommunity log traps\n');
+    const words = ['-f', '-C', '-c', conf, '-Lf', this.#traps, '-On', '-F', '%v\\n', `udp:${MANAGER}`];
+    const options = { MIBS: '', SNMP_PERSISTENT_DIR: join(this.#directory, 'trapd') };
+    this.#agents.set(-1, this.#run(CONTROLLED, ['snmptrapd', ...words], { ...process.env, ...options }));
+  }
+
+  /** Variables of the notifications that came, by OID without the dot and the instance of our MIB. */
+  traps(): Map<string, string>[] {
+    if (!existsSync(this.#traps)) return [];
+    return readFileSync(this.#traps, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(
+        (line) =>
+          new Map(
+            line.split('\t').map((one): [string, string] => {
+              const [, name = '', value = ''] = /^(\S+) = \S+: (.*?) *$/.exec(one) ?? [];
+              return [name, value.replace(/^"(.*)"$/, '$1')];
+            }),
+          ),
+      );
+  }
+
+  get #traps(): string {
+    return join(this.#directory, 'traps');
+  }
+
   #spawn(node: number, argv: readonly string[]): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', this.namespace(node), process.execPath, ...argv], {
+    return this.#run(node, [process.execPath, ...argv]);
+  }
+
+  #run(node: number, argv: readonly string[], env = process.env): ChildProcess {
+    const child = spawn('ip', ['netns', 'exec', this.namespace(node), ...argv], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env,
     });
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (text: Buffer) => {
@@ -161,12 +209,33 @@ class Nodes {
     return (data as { routers?: ClaimedRouter[] } | undefined)?.routers?.[0];
   }
 
-  /** Only the segment of VRRP; gossip goes on. */
-  plugVrrp(node: number, state: 'up' | 'down'): void {
+  /** Nodes that are master by what the controller was told. */
+  async mastersAtController(): Promise<string[]> {
+    const { data } = await this.byController('routers');
+    const { routers = [] } = (data ?? {}) as { routers?: { claims?: { claim?: { node: string; state: string } }[] }[] };
+    const claims = routers.flatMap((router) => router.claims ?? []);
+    return claims.flatMap(({ claim }) => (claim?.state === 'ROUTER_STATE_MASTER' ? [claim.node] : []));
+  }
+
+  /** One of the two segments; the other goes on. */
+  plug(node: number, network: 'mgmt' | 'vrrp', state: 'up' | 'down'): void {
     // The bridge's port, so that the node itself sees no loss of its link.
-    const port = this.port(node, 'vrrp');
+    const port = this.port(node, network);
     if (state === 'down') ip('-n', this.#switch, 'link', 'set', port, 'nomaster');
-    else ip('-n', this.#switch, 'link', 'set', port, 'master', 'vrrp');
+    else ip('-n', this.#switch, 'link', 'set', port, 'master', network);
+  }
+
+  /** The first event of the controller itself of that kind since a time. Waits for it. */
+  async toldByController(kind: string, since: number): Promise<{ readonly at: number; readonly message: string }> {
+    const event = await waitFor(
+      async () => {
+        const { data } = await this.byController('events', '--kind', kind);
+        const { events = [] } = (data ?? {}) as { events?: FleetEvent[] };
+        return events.find(({ node = '', event: told }) => node === '' && Date.parse(told?.at ?? '') >= since)?.event;
+      },
+      { deadline: SOON, every: 500, what: `${kind} at the controller` },
+    );
+    return { at: Date.parse(event.at ?? ''), message: event.message ?? '' };
   }
 
   async down(): Promise<void> {
@@ -200,12 +269,19 @@ const verdictIs = (nodes: Nodes, on: readonly number[], verdict: string) =>
     throw new Error(`${String(error)}; the agents said: ${nodes.log}`);
   });
 
-describe('three agents without a controller', () => {
+describe('three agents, of which one reports to a controller', () => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = new Nodes(3);
+    nodes.startController();
+    nodes.startManager();
     for (const node of [1, 2, 3]) nodes.start(node);
     await verdictIs(nodes, [1, 2, 3], 'one-master');
+    await waitFor(async () => (await nodes.mastersAtController()).join() === 'n1', {
+      deadline: SOON,
+      every: 500,
+      what: 'n1 as the master at the controller',
+    });
   });
   afterAll(() => nodes.down());
 
@@ -243,19 +319,62 @@ describe('three agents without a controller', () => {
 
   it('say which two are masters when only the segment of VRRP is cut, and that it is over once it is mended', async () => {
     const cutAt = Date.now();
-    nodes.plugVrrp(1, 'down');
+    nodes.plug(1, 'vrrp', 'down');
     await verdictIs(nodes, [1, 2, 3], 'multi-master');
     const [secondMasterAt = NaN] = await nodes.told('→ master', [2], cutAt);
     const toldAt = await nodes.told('vrrp.multi-master', [1, 2, 3], cutAt);
     measured('two masters known to all', Math.max(...toldAt) - secondMasterAt, 'after the second one', {
       'after the cut': Math.max(...toldAt) - cutAt,
     });
+    const atController = await nodes.toldByController('vrrp.multi-master', cutAt);
+    measured(
+      'two masters known to the controller, to which but one node reports',
+      atController.at - secondMasterAt,
+      'after the second one',
+      {
+        'after the cut': atController.at - cutAt,
+      },
+    );
+    expect(atController.message).toContain('masters at once, n1 and n2');
+    const trap = await waitFor(() => nodes.traps().find((one) => one.get(SNMP_TRAP) === `${KEEPFLEET_MIB}.0.1`), {
+      deadline: SOON,
+      what: 'kfMultiMaster at snmptrapd',
+    });
+    const variable = (number: number) => trap.get(`${KEEPFLEET_MIB}.1.1.${number}.0`);
+    expect([1, 2, 3, 4, 5, 6].map(variable)).toEqual(['VI_1', '51', '1', 'C6 33 64 33', '2', 'n1,n2']);
+    expect(variable(7)).toContain('2 masters at once, n1 and n2');
     const router = await nodes.router(3);
     const masters = router?.claims?.filter(({ state }) => state === 'ROUTER_STATE_MASTER').map(({ node }) => node);
     expect(masters).toEqual(['n1', 'n2']);
     expect(nodes.said.some(({ text }) => text.includes('masters at once, n1 and n2'))).toBe(true);
-    nodes.plugVrrp(1, 'up');
+    nodes.plug(1, 'vrrp', 'up');
     await verdictIs(nodes, [1, 2, 3], 'one-master');
+    await nodes.toldByController('vrrp.one-master', cutAt);
+    await waitFor(() => nodes.traps().some((one) => one.get(SNMP_TRAP) === `${KEEPFLEET_MIB}.0.3`), {
+      deadline: SOON,
+      what: 'kfOneMaster at snmptrapd',
+    });
+  });
+
+  it('see each other again after the management network was cut, and take VRRP for nothing but sound meanwhile', async () => {
+    const cutAt = Date.now();
+    nodes.plug(1, 'mgmt', 'down');
+    const lostAt = await nodes.told('n1 at 10.70.0.1: failed', [2, 3], cutAt);
+    await nodes.told('n2 at 10.70.0.2: failed', [1], cutAt);
+    await nodes.told('n3 at 10.70.0.3: failed', [1], cutAt);
+    measured('a cut management network known to all', Math.max(...lostAt) - cutAt, 'after the cut', {});
+    await verdictIs(nodes, [1, 2, 3], 'one-master');
+    const healedAt = Date.now();
+    nodes.plug(1, 'mgmt', 'up');
+    const backAt = await nodes.told('n1 at 10.70.0.1: joined', [2, 3], healedAt);
+    const foundAt = [
+      ...(await nodes.told('n2 at 10.70.0.2: joined', [1], healedAt)),
+      ...(await nodes.told('n3 at 10.70.0.3: joined', [1], healedAt)),
+    ];
+    measured('all together again', Math.max(...backAt, ...foundAt) - healedAt, 'after the network was mended', {});
+    await verdictIs(nodes, [1, 2, 3], 'one-master');
+    const since = nodes.said.filter(({ at }) => at >= cutAt);
+    expect(since.filter(({ text }) => /vrrp\.(no|multi)-master/.test(text))).toEqual([]);
   });
 
   it('take a master whose control process stands still for 20 s neither for dead VRRP nor the others for dead', async () => {
@@ -288,8 +407,7 @@ describe('three agents without a controller', () => {
     await verdictIs(nodes, [1, 2, 3], 'one-master');
   });
 
-  it('answer the same to a controller that one of them reports to, and all learn where it is', async () => {
-    nodes.startController();
+  it('answer the same to the controller, and all learn where it is', async () => {
     await waitFor(
       async () => {
         const { code, data } = await nodes.byController('members');
@@ -327,6 +445,8 @@ describe('three agents without a controller', () => {
     const oneAt = await nodes.told('vrrp.one-master', [2, 3], Math.max(...noneAt));
     const [nextAt = NaN] = await nodes.told('→ master', [2], diedAt);
     measured('the next master known to all', Math.max(...oneAt) - nextAt, 'after it took over', {});
+    const atController = await nodes.toldByController('vrrp.no-master', diedAt);
+    measured('no master known to the controller', atController.at - diedAt, 'after the death of its node', {});
     await nodes.told('n1 at 10.70.0.1: failed', [2, 3], diedAt);
     expect(nodes.said.filter(({ text, at }) => at >= diedAt && text.includes('vrrp.multi-master'))).toEqual([]);
     const forgotten = await nodes.byController('members', 'forget', 'n1');

@@ -184,7 +184,13 @@ export class OurMember {
   readonly process: ChildProcess;
   errors = '';
 
-  constructor(stand: GossipStand, host: number, options: Record<string, unknown> = {}) {
+  /** `environment`: `NAME=VALUE` for its process. */
+  constructor(
+    stand: GossipStand,
+    host: number,
+    options: Record<string, unknown> = {},
+    environment: readonly string[] = [],
+  ) {
     this.name = `n${host}`;
     const settings = {
       bind: address(host),
@@ -193,7 +199,8 @@ export class OurMember {
       stateFile: stand.memory(host),
       ...options,
     };
-    this.process = stand.spawn(host, process.execPath, [standalone, JSON.stringify(settings)]);
+    const argv = [...environment, process.execPath, standalone, JSON.stringify(settings)];
+    this.process = stand.spawn(host, 'env', argv);
     this.process.stderr?.on('data', (text: Buffer) => (this.errors += text.toString()));
     // A command to a member that was killed meanwhile is the test's own affair.
     this.process.stdin?.on('error', () => undefined);

@@ -19,6 +19,7 @@ const options = z.object({
   stateFile: z.string(),
   identityFile: z.string().optional(),
   label: z.string().optional(),
+  version: z.string().default('standalone'),
   profile: z.enum(['lan', 'wan', 'local']).optional(),
   acceptPlain: z.boolean().default(false),
   sendPlain: z.boolean().default(false),
@@ -66,7 +67,6 @@ async function main(): Promise<void> {
   const gossip = await startGossip({
     ...rest,
     bind: { address: address.value, port },
-    version: 'standalone',
     tunables: { acceptPlain, sendPlain },
     onQuery: (name, payload, from) => {
       say({ kind: 'asked', name, payload: Buffer.from(payload).toString('utf8'), from });
