@@ -1,4 +1,4 @@
-import type { Instant } from '@keepfleet/machine';
+import { type Duration, type Instant, after, between } from '@keepfleet/machine';
 import type { AliveMessage, Versions } from './packet.ts';
 import type { Endpoint, Tags } from './settings.ts';
 import type { MemberSnapshot, MemberSource, MemberStatus } from './snapshot.ts';
@@ -39,6 +39,11 @@ export interface Member {
 
 export function isLive(member: Member): boolean {
   return member.state.kind === 'alive' || member.state.kind === 'suspect';
+}
+
+/** Whether a member has been in its state for so long. */
+export function isOld(member: Member, age: Duration, now: Instant): boolean {
+  return between(after(member.since, age), now) >= 0;
 }
 
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {

@@ -1,26 +1,26 @@
-import { type Duration, type Instant, after, between, earliest } from '@keepfleet/machine';
-import { type Verify, claimOf, proves, sameKey } from './claim.ts';
-import { crc32 } from './crc32.ts';
+import { type Duration, type Instant, earliest } from '@keepfleet/machine';
+import { type Verify, sameKey } from './claim.ts';
 import type { SwimErrorKind } from './errors.ts';
 import type { MemberChange, SwimProblem } from './messages.ts';
 import {
   type Member,
   aliveOf,
-  endpointKey,
   isLive,
+  isOld,
   ourVersions,
   sameBytes,
   sameEndpoint,
   snapshotOf,
   speakable,
 } from './member.ts';
+import { isEarlierLife, mayMove } from './moves.ts';
 import { type AccusationMessage, type AliveMessage, addressBytes, addressOf } from './packet.ts';
 import { decodeTags } from './serf.ts';
-import type { Endpoint, SwimSettings, Tags } from './settings.ts';
+import { Roster } from './roster.ts';
+import type { Endpoint, SwimSettings } from './settings.ts';
 import type { MemberSnapshot, MemberSource } from './snapshot.ts';
 import type { NodeState } from './stream.ts';
 import { Suspicion, suspicionBounds } from './suspicion.ts';
-import { encodeUtf8 } from './utf8.ts';
 
 /**
  * How far an incarnation may be ahead of the one known. A member counts up by one for each refutation; a leap to the end
@@ -57,13 +57,8 @@ export class Members {
   readonly #settings: SwimSettings;
   readonly #effects: MemberEffects;
   readonly #verify: Verify | undefined;
-  readonly #members = new Map<string, Member>();
+  readonly #roster = new Roster();
   readonly #departed = new Map<string, Departed>();
-  /** Names by endpoint, of suspects, and the number of the live: what every packet asks must not cost a walk over all. */
-  readonly #owners = new Map<string, string>();
-  readonly #suspects = new Set<string>();
-  #live = 0;
-  #digest = 0;
   #leaving = false;
 
   constructor(settings: SwimSettings, meta: Uint8Array, effects: MemberEffects, verify?: Verify) {
@@ -71,7 +66,7 @@ export class Members {
     this.#effects = effects;
     this.#verify = verify;
     const { name, advertise } = settings;
-    this.#put({
+    this.#roster.put({
       name,
       endpoint: advertise,
       address: addressBytes(advertise.address),
@@ -88,13 +83,13 @@ export class Members {
   }
 
   get self(): Member {
-    const self = this.#members.get(this.#settings.name);
+    const self = this.#roster.get(this.#settings.name);
     if (self === undefined) throw new Error('we are always a member');
     return self;
   }
 
   get(name: string): Member | undefined {
-    return this.#members.get(name);
+    return this.#roster.get(name);
   }
 
   departed(name: string): Departed | undefined {
@@ -102,7 +97,7 @@ export class Members {
   }
 
   all(): Member[] {
-    return [...this.#members.values()];
+    return this.#roster.all();
   }
 
   /** Alive and suspect members other than ourselves. */
@@ -112,23 +107,22 @@ export class Members {
 
   /** Everybody that gossip tells of, ourselves included. */
   get size(): number {
-    return this.#members.size;
+    return this.#roster.size;
   }
 
   /** Alive and suspect members, ourselves included. */
   get live(): number {
-    return this.#live;
+    return this.#roster.live;
   }
 
   /** The same at two members that see the same alive, where and in which incarnation, whatever the order; above 0. */
   get digest(): number {
-    return this.#digest >>> 0 || 1;
+    return this.#roster.digest;
   }
 
   /** The member that owns an endpoint, if any. */
   at(endpoint: Endpoint): Member | undefined {
-    const owner = this.#owners.get(endpointKey(endpoint));
-    return owner === undefined ? undefined : this.#members.get(owner);
+    return this.#roster.at(endpoint);
   }
 
   /** Whom news is told: everybody but us and those that left, and the dead for a while, so that they can refute. */
@@ -136,7 +130,7 @@ export class Members {
     return this.all().filter(
       (member) =>
         member.name !== this.#settings.name &&
-        (isLive(member) || (member.state.kind === 'dead' && !this.#isOld(member, this.#settings.gossipToDead, now))),
+        (isLive(member) || (member.state.kind === 'dead' && !isOld(member, this.#settings.gossipToDead, now))),
     );
   }
 
@@ -168,7 +162,7 @@ export class Members {
   introduce(meta: Uint8Array, now: Instant): void {
     const { self } = this;
     const first = self.incarnation === 0;
-    const member = this.#put({
+    const member = this.#roster.put({
       ...self,
       meta,
       tags: decodeTags(meta),
@@ -189,15 +183,15 @@ export class Members {
   alive(message: AliveMessage, source: MemberSource, now: Instant): void {
     if (!speakable(message.versions)) return this.#effects.dropped('bad-version');
     if (message.node === this.#settings.name) return this.#aliveOfUs(message, now);
-    const known = this.#members.get(message.node);
+    const known = this.#roster.get(message.node);
     const endpoint = { address: addressOf(message.address), port: message.port };
     const tags = decodeTags(message.meta);
     const held = known ?? this.#departed.get(message.node)?.member;
     const away = held !== undefined && !sameEndpoint(held.endpoint, endpoint);
-    if (away && !this.#mayMove(held, message, tags, now)) {
-      // An earlier life of the member, told by somebody who has not heard of the move.
-      const [claim, newest] = [claimOf(tags), claimOf(held.tags)];
-      if (claim !== undefined && newest !== undefined && sameKey(held.tags, tags) && claim.since < newest.since) return;
+    const rules = { verify: this.#verify, reclaim: this.#settings.deadReclaim };
+    if (away && !mayMove(held, this.#roster.get(held.name) !== undefined, { message, tags }, rules, now)) {
+      // Told by somebody who has not heard of the move.
+      if (isEarlierLife(tags, held.tags)) return;
       return this.#effects.problem({
         kind: 'name-conflict',
         name: message.node,
@@ -205,7 +199,7 @@ export class Members {
         claimed: endpoint,
       });
     }
-    if (known === undefined && this.#members.size >= MAX_MEMBERS) return this.#effects.dropped('too-large');
+    if (known === undefined && this.#roster.size >= MAX_MEMBERS) return this.#effects.dropped('too-large');
     if (known !== undefined && !away) {
       if (message.incarnation <= known.incarnation) return;
       if (!this.#plausible(known, message.incarnation)) return;
@@ -213,7 +207,7 @@ export class Members {
     if (away && known !== undefined && isLive(known))
       this.#effects.problem({ kind: 'moved', name: message.node, from: known.endpoint, to: endpoint });
     const wasLive = known !== undefined && isLive(known);
-    const member = this.#put({
+    const member = this.#roster.put({
       name: message.node,
       endpoint,
       address: message.address.slice(),
@@ -239,7 +233,7 @@ export class Members {
   }
 
   accuse(message: AccusationMessage, source: MemberSource, now: Instant): void {
-    const member = this.#members.get(message.node);
+    const member = this.#roster.get(message.node);
     if (member === undefined || message.incarnation < member.incarnation) return;
     if (!this.#plausible(member, message.incarnation)) return;
     if (member.name === this.#settings.name) {
@@ -260,7 +254,7 @@ export class Members {
         return;
     }
     const left = message.from === message.node || this.#effects.isLeaving(message.node);
-    const gone = this.#put({
+    const gone = this.#roster.put({
       ...member,
       incarnation: message.incarnation,
       state: { kind: left ? 'left' : 'dead' },
@@ -273,10 +267,13 @@ export class Members {
 
   /** An operator, or the member itself before it died, says that a failed member is not to come back. */
   dismiss(name: string, source: MemberSource, now: Instant): void {
-    const member = this.#members.get(name);
+    const member = this.#roster.get(name);
     const departed = this.#departed.get(name);
     if (member?.state.kind === 'dead')
-      this.#effects.changed('left', snapshotOf(this.#put({ ...member, state: { kind: 'left' }, since: now, source })));
+      this.#effects.changed(
+        'left',
+        snapshotOf(this.#roster.put({ ...member, state: { kind: 'left' }, since: now, source })),
+      );
     else if (departed?.status === 'failed') {
       const left: Member = { ...departed.member, state: { kind: 'left' }, since: now, source };
       this.#departed.set(name, { member: left, status: 'left' });
@@ -286,24 +283,24 @@ export class Members {
 
   /** A name that may come back as anybody's. */
   forget(name: string): void {
-    const member = this.#members.get(name);
+    const member = this.#roster.get(name);
     if (name === this.#settings.name || (member !== undefined && isLive(member))) return;
-    this.#remove(name);
+    this.#roster.remove(name);
     this.#departed.delete(name);
   }
 
   /** We were stopped for so long: suspects could not be heard refuting meanwhile. */
   postpone(by: Duration): void {
-    for (const name of this.#suspects) {
-      const state = this.#members.get(name)?.state;
+    for (const name of this.#roster.suspects) {
+      const state = this.#roster.get(name)?.state;
       if (state?.kind === 'suspect') state.suspicion.postpone(by);
     }
   }
 
   /** Declares dead whose time to refute is over. */
   timeout(now: Instant): void {
-    for (const suspect of [...this.#suspects]) {
-      const member = this.#members.get(suspect);
+    for (const suspect of [...this.#roster.suspects]) {
+      const member = this.#roster.get(suspect);
       if (member?.state.kind !== 'suspect' || member.state.suspicion.deadline > now) continue;
       const { name, incarnation, source } = member;
       this.accuse({ type: 'dead', node: name, from: this.#settings.name, incarnation }, source, now);
@@ -312,8 +309,8 @@ export class Members {
 
   nextDeadline(): Instant | undefined {
     let next: Instant | undefined;
-    for (const name of this.#suspects) {
-      const state = this.#members.get(name)?.state;
+    for (const name of this.#roster.suspects) {
+      const state = this.#roster.get(name)?.state;
       if (state?.kind === 'suspect') next = earliest(next, state.suspicion.deadline);
     }
     return next;
@@ -323,28 +320,12 @@ export class Members {
   reap(now: Instant): void {
     const { gossipToDead, rememberFailed, rememberLeft, name } = this.#settings;
     for (const member of this.all()) {
-      if (isLive(member) || member.name === name || !this.#isOld(member, gossipToDead, now)) continue;
-      this.#remove(member.name);
+      if (isLive(member) || member.name === name || !isOld(member, gossipToDead, now)) continue;
+      this.#roster.remove(member.name);
       this.#departed.set(member.name, { member, status: member.state.kind === 'left' ? 'left' : 'failed' });
     }
     for (const { member, status } of this.#departed.values())
-      if (this.#isOld(member, status === 'left' ? rememberLeft : rememberFailed, now))
-        this.#departed.delete(member.name);
-  }
-
-  /**
-   * Whether a name may be taken at another address. One with a key goes by its key alone, and only when that key has stood
-   * unchallenged for a while: a stranger can lend his own to a name for the moment until its owner contradicts. Without
-   * a key it is memberlist's rule: who left has given the name up, who is long dead has lost it.
-   */
-  #mayMove(held: Member, message: AliveMessage, tags: Tags, now: Instant): boolean {
-    const { deadReclaim } = this.#settings;
-    if (this.#verify !== undefined && claimOf(held.tags) !== undefined) {
-      const settled = !isLive(held) || between(after(held.keySince, deadReclaim), now) >= 0;
-      return settled && proves(message, tags, held, this.#verify);
-    }
-    if (!this.#members.has(held.name) || held.state.kind === 'left') return true;
-    return held.state.kind === 'dead' && this.#isOld(held, deadReclaim, now);
+      if (isOld(member, status === 'left' ? rememberLeft : rememberFailed, now)) this.#departed.delete(member.name);
   }
 
   #aliveOfUs(message: AliveMessage, now: Instant): void {
@@ -353,10 +334,7 @@ export class Members {
     const claimed = { address: addressOf(message.address), port: message.port };
     // Overruling would be a race of two hosts that nobody wins; the others keep to the address they know.
     if (!sameEndpoint(self.endpoint, claimed)) {
-      const tags = decodeTags(message.meta);
-      const [ours, theirs] = [claimOf(self.tags), claimOf(tags)];
-      // What is told of our own life at an earlier address.
-      if (ours !== undefined && theirs !== undefined && sameKey(self.tags, tags) && theirs.since < ours.since) {
+      if (isEarlierLife(decodeTags(message.meta), self.tags)) {
         if (this.#plausible(self, message.incarnation)) this.#overrule(message.incarnation);
         return;
       }
@@ -376,14 +354,14 @@ export class Members {
 
   #overrule(incarnation: number): void {
     const { self } = this;
-    const member = this.#put({ ...self, incarnation: Math.max(self.incarnation, incarnation) + 1 });
+    const member = this.#roster.put({ ...self, incarnation: Math.max(self.incarnation, incarnation) + 1 });
     this.#effects.refuted();
     this.#effects.announce(aliveOf(member));
   }
 
   #suspect(member: Member, message: AccusationMessage, source: MemberSource, now: Instant): void {
-    const suspicion = new Suspicion(message.from, suspicionBounds(this.#live, this.#settings), now);
-    const suspect = this.#put({
+    const suspicion = new Suspicion(message.from, suspicionBounds(this.#roster.live, this.#settings), now);
+    const suspect = this.#roster.put({
       ...member,
       incarnation: message.incarnation,
       state: { kind: 'suspect', suspicion },
@@ -399,36 +377,4 @@ export class Members {
     this.#effects.dropped('implausible');
     return false;
   }
-
-  #isOld(member: Member, age: Duration, now: Instant): boolean {
-    return between(after(member.since, age), now) >= 0;
-  }
-
-  #put(member: Member): Member {
-    this.#remove(member.name);
-    this.#members.set(member.name, member);
-    this.#owners.set(endpointKey(member.endpoint), member.name);
-    if (isLive(member)) {
-      this.#live++;
-      this.#digest = (this.#digest + digestOf(member)) | 0;
-    }
-    if (member.state.kind === 'suspect') this.#suspects.add(member.name);
-    return member;
-  }
-
-  #remove(name: string): void {
-    const member = this.#members.get(name);
-    if (member === undefined) return;
-    this.#members.delete(name);
-    if (this.#owners.get(endpointKey(member.endpoint)) === name) this.#owners.delete(endpointKey(member.endpoint));
-    if (isLive(member)) {
-      this.#live--;
-      this.#digest = (this.#digest - digestOf(member)) | 0;
-    }
-    this.#suspects.delete(name);
-  }
-}
-
-function digestOf({ name, endpoint, incarnation }: Member): number {
-  return crc32(encodeUtf8(`${name}\n${endpointKey(endpoint)}\n${incarnation}`));
 }

@@ -169,7 +169,10 @@ describe('the owners that nodes tell of', () => {
     told.view.member('L1', 'failed', told.now);
     told.set('L2', entry(1, 'master')).pass(60);
     told.view.member('L1', 'alive', told.now);
-    told.pass(0.5).set('L1', entry(1, 'master', { priority: 101 })).pass(0.4);
+    told
+      .pass(0.5)
+      .set('L1', entry(1, 'master', { priority: 101 }))
+      .pass(0.4);
     expect(told.verdicts.at(-1)).toContain('one-master');
     told.pass(0.2);
     expect(told.verdicts.at(-1)).toContain('multi-master');

@@ -1,10 +1,11 @@
 import { type Duration, type Instant, type RandomSource, after, earliest, micros } from '@keepfleet/machine';
 import { type Coordinate, type Place, decodeCoordinate, distance, encodeCoordinate } from './coordinate.ts';
+import { Errands, type IndirectPingMessage, ourselves, replyTo } from './errands.ts';
 import type { SwimErrorKind } from './errors.ts';
 import { type Member, isLive, sameEndpoint } from './member.ts';
 import type { Members } from './members.ts';
 import type { Outbox } from './outbox.ts';
-import { type PacketMessage, type PingSource, addressBytes, addressOf } from './packet.ts';
+import type { PacketMessage } from './packet.ts';
 import { sample } from './sample.ts';
 import type { Endpoint, SwimSettings } from './settings.ts';
 import type { SwimStats } from './stats.ts';
@@ -15,8 +16,6 @@ const STREAM_PING_PROTOCOL = 3;
 /** Others are asked about a member that is silent for so many of its last round trips, but not before this part of probeTimeout. */
 const PATIENCE = 8;
 const LEAST_PATIENCE = 4;
-/** Most probes carried out for others at a time. */
-const MAX_ERRANDS = 1024;
 
 interface Probe {
   readonly name: string;
@@ -33,17 +32,8 @@ interface Probe {
   isRefused: boolean;
 }
 
-/** A probe for another member. */
-interface Errand {
-  readonly requester: Endpoint;
-  readonly seq: number;
-  nackAt: Instant | undefined;
-  readonly expiresAt: Instant;
-}
-
 type PingMessage = Extract<PacketMessage, { type: 'ping' }>;
 type AckMessage = Extract<PacketMessage, { type: 'ack' }>;
-type IndirectPingMessage = Extract<PacketMessage, { type: 'indirect-ping' }>;
 
 export interface ProberParts {
   readonly settings: SwimSettings;
@@ -74,7 +64,7 @@ export class Prober {
   #position = 0;
   #nextAt: Instant | undefined;
   #probe: Probe | undefined;
-  readonly #errands = new Map<number, Errand>();
+  readonly #errands: Errands;
   /** Members that answered by TCP alone at their last probe. */
   readonly #streamOnly = new Set<string>();
   /** Of every member that was probed: the last round trip, µs, and where it said it is. */
@@ -89,6 +79,7 @@ export class Prober {
     this.#parts = parts;
     // Random, so that an outsider cannot guess the number to acknowledge.
     this.#seq = Math.floor(parts.random() * 0x7fffffff);
+    this.#errands = new Errands({ ...parts, nextSeq: () => this.nextSeq() });
   }
 
   /** 0 is healthy. */
@@ -104,7 +95,7 @@ export class Prober {
   stop(): void {
     this.#nextAt = undefined;
     this.#probe = undefined;
-    this.#errands.clear();
+    this.#errands.stop();
   }
 
   worsen(by: number): void {
@@ -128,20 +119,13 @@ export class Prober {
       this.#parts.members.reap(now);
       this.#begin(now);
     }
-    for (const [seq, errand] of this.#errands) {
-      if (errand.nackAt !== undefined && errand.nackAt <= now) {
-        errand.nackAt = undefined;
-        this.#parts.outbox.send(this.#addressee(errand.requester), { type: 'nack', seq: errand.seq });
-      }
-      if (errand.expiresAt <= now) this.#errands.delete(seq);
-    }
+    this.#errands.timeout(now);
   }
 
   nextDeadline(): Instant | undefined {
     const probe = this.#probe;
-    let next = probe === undefined ? this.#nextAt : earliest(probe.askOthersAt, probe.deadline);
-    for (const errand of this.#errands.values()) next = earliest(next, errand.nackAt, errand.expiresAt);
-    return next;
+    const own = probe === undefined ? this.#nextAt : earliest(probe.askOthersAt, probe.deadline);
+    return earliest(own, this.#errands.nextDeadline());
   }
 
   ping(message: PingMessage, from: Endpoint, now: Instant): void {
@@ -149,40 +133,18 @@ export class Prober {
     if (message.node !== '' && message.node !== settings.name) return;
     const { place } = this.#parts;
     const payload = place === undefined ? new Uint8Array() : encodeCoordinate(place.coordinate);
-    const to = this.#replyTo(message.source, from);
+    const to = replyTo(members, message.source, from);
     if (message.digest === undefined) return outbox.send(to, { type: 'ack', seq: message.seq, payload });
     outbox.send(to, { type: 'ack', seq: message.seq, payload, digest: members.digest });
     this.#compare(members.at(to.endpoint), message.digest, now);
   }
 
   indirectPing(message: IndirectPingMessage, from: Endpoint, now: Instant): void {
-    const { members, outbox, settings } = this.#parts;
-    const requester = this.#replyTo(message.source, from).endpoint;
-    const target = members.get(message.node);
-    const endpoint = { address: addressOf(message.target), port: message.port };
-    // Only members are pinged for others: nobody shall make us knock at doors of his choice.
-    if (target === undefined || !sameEndpoint(target.endpoint, endpoint) || this.#errands.size >= MAX_ERRANDS) {
-      if (message.nack) outbox.send(this.#addressee(requester), { type: 'nack', seq: message.seq });
-      return;
-    }
-    const seq = this.nextSeq();
-    this.#errands.set(seq, {
-      requester,
-      seq: message.seq,
-      nackAt: message.nack ? after(now, settings.probeTimeout) : undefined,
-      expiresAt: after(now, settings.probeInterval),
-    });
-    outbox.send(target, { type: 'ping', seq, node: message.node, source: this.#ourselves() });
+    this.#errands.begin(message, from, now);
   }
 
   ack({ seq, payload, digest }: AckMessage, now: Instant): void {
-    const errand = this.#errands.get(seq);
-    if (errand !== undefined) {
-      this.#errands.delete(seq);
-      const ack = { type: 'ack', seq: errand.seq, payload: new Uint8Array() } as const;
-      this.#parts.outbox.send(this.#addressee(errand.requester), ack);
-      return;
-    }
+    if (this.#errands.ack(seq)) return;
     const probe = this.#probe;
     if (probe?.seq !== seq) return;
     this.#patience.set(probe.name, PATIENCE * (now - probe.startedAt));
@@ -235,7 +197,7 @@ export class Prober {
 
   /** A ping beside the probes. */
   pingOnce(member: Member, seq: number, padding: number): void {
-    const ping = { type: 'ping', seq, node: member.name, source: this.#ourselves() } as const;
+    const ping = { type: 'ping', seq, node: member.name, source: ourselves(this.#parts.settings) } as const;
     this.#sendPing(member, padding > 0 ? { ...ping, padding } : ping);
   }
 
@@ -293,7 +255,7 @@ export class Prober {
     };
     stats.probes++;
     const { digest } = this.#parts.members;
-    this.#sendPing(target, { type: 'ping', seq, node: target.name, digest, source: this.#ourselves() });
+    this.#sendPing(target, { type: 'ping', seq, node: target.name, digest, source: ourselves(this.#parts.settings) });
   }
 
   /** Whoever answers in a millisecond is not waited for half a second before others are asked. */
@@ -344,7 +306,7 @@ export class Prober {
         target: target.address,
         port: target.endpoint.port,
         nack,
-        source: this.#ourselves(),
+        source: ourselves(this.#parts.settings),
       });
     }
     if (byStream && settings.streamPings && target.protocolMax >= STREAM_PING_PROTOCOL)
@@ -391,21 +353,5 @@ export class Prober {
       for (const name of this.#patience.keys()) if (members.get(name) === undefined) this.forget(name);
     }
     return undefined;
-  }
-
-  #ourselves(): PingSource {
-    const { name, advertise } = this.#parts.settings;
-    return { address: addressBytes(advertise.address), port: advertise.port, node: name };
-  }
-
-  /** To the address a member gives, if it is a member's; otherwise back to where the packet came from. */
-  #replyTo(source: PingSource | undefined, from: Endpoint): { endpoint: Endpoint; protocolMax?: number } {
-    if (source === undefined) return this.#addressee(from);
-    const member = this.#parts.members.at({ address: addressOf(source.address), port: source.port });
-    return member ?? this.#addressee(from);
-  }
-
-  #addressee(endpoint: Endpoint): { endpoint: Endpoint; protocolMax?: number } {
-    return this.#parts.members.at(endpoint) ?? { endpoint };
   }
 }

@@ -1,9 +1,10 @@
-import { type Instant, type Machine, type RandomSource, after, between, earliest } from '@keepfleet/machine';
+import { type Instant, type Machine, type RandomSource, between, earliest } from '@keepfleet/machine';
 import { unhex } from '@keepfleet/wire';
 import { CheckUp } from './check-up.ts';
 import type { Verify } from './claim.ts';
 import { Place } from './coordinate.ts';
 import { Delegate, eventSize } from './delegate.ts';
+import { Departure } from './departure.ts';
 import { type Cipher, type Envelope, openDatagram } from './envelope.ts';
 import type { SwimError, SwimErrorKind } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -30,27 +31,6 @@ export interface SwimParts {
   readonly verify?: Verify;
 }
 
-type Phase =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'running' }
-  /** The intent, then the departure, is told until the queue is rid of it or time is up. */
-  | {
-      readonly kind: 'leaving';
-      readonly telling: 'intent' | 'departure';
-      readonly key: string;
-      readonly until: Instant;
-    }
-  | { readonly kind: 'lingering'; readonly until: Instant }
-  | { readonly kind: 'left' };
-
-const shownPhase: Record<Phase['kind'], SwimPhase> = {
-  idle: 'idle',
-  running: 'running',
-  leaving: 'leaving',
-  lingering: 'leaving',
-  left: 'left',
-};
-
 /** One member of the fleet. Throws on settings that no fleet could use; see {@link settingsProblem} to ask first. */
 export class Swim implements Machine<SwimInput, SwimOutput> {
   readonly #settings: SwimSettings;
@@ -66,7 +46,8 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   readonly #watch: Watch;
   readonly #rounds: GossipRounds;
   readonly #exchange: Exchange;
-  #phase: Phase = { kind: 'idle' };
+  readonly #departure: Departure;
+  #phase: SwimPhase = 'idle';
 
   constructor(settings: SwimSettings, { random, cipher, verify }: SwimParts) {
     const problem = settingsProblem(settings);
@@ -162,6 +143,13 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
         this.#prober.pingOtherwise(member, seq, { wantsNacks: false, byStream }),
       isStreamOpen: (seq) => this.#exchange.isPinging(seq),
     });
+    this.#departure = new Departure({
+      settings,
+      isAlone: () => members.live <= 1,
+      isTelling: (key) => this.#queue.has(key),
+      announce: () => this.#delegate.announceLeave(),
+      leave: (now) => members.leave(now),
+    });
     this.#exchange = new Exchange({
       settings,
       envelope,
@@ -182,12 +170,12 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   }
 
   handle(input: SwimInput, now: Instant): readonly SwimOutput[] {
-    const { kind } = this.#phase;
-    if (kind === 'left' || (kind === 'idle' && input.kind !== 'start')) return [];
+    const phase = this.#phase;
+    if (phase === 'left' || (phase === 'idle' && input.kind !== 'start')) return [];
     switch (input.kind) {
       case 'start':
-        if (kind !== 'idle') break;
-        this.#phase = { kind: 'running' };
+        if (phase !== 'idle') break;
+        this.#phase = 'running';
         this.#members.introduce(this.#members.self.meta, now);
         this.#prober.start(now);
         this.#exchange.start(now);
@@ -239,14 +227,16 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
         if (input.name !== this.#settings.name) this.#delegate.forceLeave(input.name, input.prune, now);
         break;
       case 'leave':
-        if (kind === 'running') this.#beginToLeave(now);
+        if (phase !== 'running') break;
+        this.#phase = 'leaving';
+        this.#departure.begin(now);
         break;
     }
     return this.#settle(now);
   }
 
   timeout(now: Instant): readonly SwimOutput[] {
-    if (this.#phase.kind === 'idle' || this.#phase.kind === 'left') return [];
+    if (this.#phase === 'idle' || this.#phase === 'left') return [];
     this.#noteStall(now);
     this.#prober.timeout(now);
     this.#checkUp.timeout(now);
@@ -259,8 +249,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   }
 
   nextDeadline(): Instant | undefined {
-    if (this.#phase.kind === 'idle' || this.#phase.kind === 'left') return undefined;
-    const until = this.#phase.kind === 'running' ? undefined : this.#phase.until;
+    if (this.#phase === 'idle' || this.#phase === 'left') return undefined;
     return earliest(
       this.#prober.nextDeadline(),
       this.#checkUp.nextDeadline(),
@@ -269,13 +258,13 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
       this.#members.nextDeadline(),
       this.#exchange.nextDeadline(),
       this.#rounds.nextDeadline(),
-      until,
+      this.#departure.nextDeadline(),
     );
   }
 
   snapshot(): SwimSnapshot {
     return {
-      phase: shownPhase[this.#phase.kind],
+      phase: this.#phase,
       name: this.#settings.name,
       members: this.#members.snapshots(),
       health: this.#prober.health,
@@ -335,7 +324,7 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
 
   #setTags(tags: Tags, now: Instant): void {
     // News of a member that leaves would take its departure back.
-    if (this.#phase.kind !== 'idle' && this.#phase.kind !== 'running') return;
+    if (this.#phase !== 'idle' && this.#phase !== 'running') return;
     const meta = encodeTags(tags);
     if (meta.length <= MAX_META_BYTES) return this.#members.introduce(meta, now);
     const problem = { kind: 'oversized', what: 'tags', bytes: meta.length, limit: MAX_META_BYTES } as const;
@@ -350,33 +339,11 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
     this.#outbox.emit({ kind: 'problem', problem });
   }
 
-  #beginToLeave(now: Instant): void {
-    const key = this.#delegate.announceLeave();
-    this.#phase = { kind: 'leaving', telling: 'intent', key, until: after(now, this.#settings.leaveTimeout) };
-  }
-
-  /** serf's order: first the intent, so that the departure after it is understood as leaving and not as failing. */
-  #proceedToLeave(now: Instant): void {
-    const phase = this.#phase;
-    const alone = this.#members.live <= 1;
-    if (phase.kind === 'leaving') {
-      if (!alone && this.#queue.has(phase.key) && phase.until > now) return;
-      if (phase.telling === 'intent') {
-        this.#members.leave(now);
-        const until = after(now, this.#settings.leaveTimeout);
-        this.#phase = { kind: 'leaving', telling: 'departure', key: `member ${this.#settings.name}`, until };
-        if (alone) this.#proceedToLeave(now);
-      } else this.#phase = { kind: 'lingering', until: alone ? now : after(now, this.#settings.leaveLinger) };
-    }
-    if (this.#phase.kind !== 'lingering' || this.#phase.until > now) return;
-    this.#end();
-  }
-
   #end(): void {
     this.#exchange.stop();
     this.#prober.stop();
     this.#watch.stop();
-    this.#phase = { kind: 'left' };
+    this.#phase = 'left';
     this.#outbox.emit({ kind: 'left' });
   }
 
@@ -398,8 +365,8 @@ export class Swim implements Machine<SwimInput, SwimOutput> {
   }
 
   #settle(now: Instant): readonly SwimOutput[] {
-    this.#proceedToLeave(now);
-    this.#rounds.settle(this.#phase.kind !== 'left' && this.#queue.size > 0, now);
+    if (this.#phase === 'leaving' && this.#departure.proceed(now)) this.#end();
+    this.#rounds.settle(this.#phase !== 'left' && this.#queue.size > 0, now);
     return this.#outbox.take();
   }
 
