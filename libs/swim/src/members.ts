@@ -135,7 +135,7 @@ export class Members {
   }
 
   failed(): Member[] {
-    const dead = this.all().filter((member) => member.state.kind === 'dead');
+    const dead = this.#roster.gone().filter((member) => member.state.kind === 'dead');
     for (const { member, status } of this.#departed.values()) if (status === 'failed') dead.push(member);
     return dead;
   }
@@ -319,8 +319,8 @@ export class Members {
   /** Stops telling of the long dead, whose name is then free, and in the end forgets them. */
   reap(now: Instant): void {
     const { gossipToDead, rememberFailed, rememberLeft, name } = this.#settings;
-    for (const member of this.all()) {
-      if (isLive(member) || member.name === name || !isOld(member, gossipToDead, now)) continue;
+    for (const member of this.#roster.gone()) {
+      if (member.name === name || !isOld(member, gossipToDead, now)) continue;
       this.#roster.remove(member.name);
       this.#departed.set(member.name, { member, status: member.state.kind === 'left' ? 'left' : 'failed' });
     }

@@ -8,6 +8,7 @@ export class Roster {
   readonly #members = new Map<string, Member>();
   readonly #owners = new Map<string, string>();
   readonly #suspects = new Set<string>();
+  readonly #gone = new Set<string>();
   #live = 0;
   #digest = 0;
 
@@ -28,6 +29,11 @@ export class Roster {
   /** Names of the suspects. */
   get suspects(): ReadonlySet<string> {
     return this.#suspects;
+  }
+
+  /** Those that are dead or left. */
+  gone(): Member[] {
+    return [...this.#gone].flatMap((name) => this.#members.get(name) ?? []);
   }
 
   get(name: string): Member | undefined {
@@ -51,7 +57,7 @@ export class Roster {
     if (isLive(member)) {
       this.#live++;
       this.#digest = (this.#digest + digestOf(member)) | 0;
-    }
+    } else this.#gone.add(member.name);
     if (member.state.kind === 'suspect') this.#suspects.add(member.name);
     return member;
   }
@@ -66,6 +72,7 @@ export class Roster {
       this.#digest = (this.#digest - digestOf(member)) | 0;
     }
     this.#suspects.delete(name);
+    this.#gone.delete(name);
   }
 }
 

@@ -19,13 +19,14 @@ const SIZES: readonly (readonly [members: number, kills: number])[] = [
 const JOIN_DEADLINE_MS = 120_000;
 const DETECTION_DEADLINE_MS = 90_000;
 const REST_MS = 10_000;
-/** Members of the simulated fleets; 5,000 views of 5,000 members have no room in memory. */
+/** Members of the simulated fleets; of 5,000, whose views of each other have no room in memory, one is (share.ts). */
 const SIMULATED = [100, 320, 1000] as const;
 const SIMULATION_MS = 420_000;
 const PORT = 7946;
 
 const standalone = fileURLToPath(new URL('../../../apps/node-agent/src/gossip/standalone.ts', import.meta.url));
 const simulation = fileURLToPath(new URL('../../soak/src/gossip/simulated.ts', import.meta.url));
+const share = fileURLToPath(new URL('../../soak/src/gossip/share.ts', import.meta.url));
 
 export interface GossipResult {
   readonly measures: readonly Measure[];
@@ -64,17 +65,22 @@ export async function measureGossip(progress: (text: string) => void): Promise<G
 
 /** Fleets in virtual time, larger than a machine has room for processes. */
 export function simulateGossip(progress: (text: string) => void): string[] {
-  return SIMULATED.map((members) => {
+  progress('gossip: the share of one member');
+  const notes = [`gossip, one member at rest: ${simulated(share)}`];
+  for (const members of SIMULATED) {
     progress(`gossip: ${members} simulated`);
-    const { stdout, error, status } = spawnSync(
-      process.execPath,
-      ['--max-old-space-size=6144', simulation, String(members)],
-      { encoding: 'utf8', timeout: SIMULATION_MS },
-    );
-    // What was measured before is not lost by it.
-    const failure = error?.message ?? `ended with ${status ?? 'a signal'}`;
-    return `gossip of ${members}, simulated: ${stdout.trim() || `NOT MEASURED, ${failure}`}`;
+    notes.push(`gossip of ${members}, simulated: ${simulated(simulation, String(members))}`);
+  }
+  return notes;
+}
+
+/** What was measured before is not lost by one that fails. */
+function simulated(...words: readonly string[]): string {
+  const { stdout, error, status } = spawnSync(process.execPath, ['--max-old-space-size=6144', ...words], {
+    encoding: 'utf8',
+    timeout: SIMULATION_MS,
   });
+  return stdout.trim() || `NOT MEASURED, ${error?.message ?? `ended with ${status ?? 'a signal'}`}`;
 }
 
 type Program = 'keepfleet' | 'serf';
