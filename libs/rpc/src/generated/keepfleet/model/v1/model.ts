@@ -397,7 +397,7 @@ export interface RouterClaim {
     | undefined;
   /** alive | suspect | failed | unknown, by gossip of the reporting node. To be master counts while it is alive or unknown. */
   member: string;
-  /** A backup that hears its master's adverts: there is one, though its own word may not have come. */
+  /** It hears a master of it: there is one, though its own word may not have come. */
   hearsMaster: boolean;
   /** Of the node's notice: of two of its words about a router the higher is the newer, whoever reports it. */
   sequence: bigint;
