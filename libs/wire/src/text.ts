@@ -11,9 +11,7 @@ export function asciiBytes(text: string): Uint8Array<ArrayBuffer> {
 
 /** Text of bytes, one character a byte (ISO 8859-1), so that nothing is lost. */
 export function latin1Text(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
+  return textOf(bytes);
 }
 
 const DIGITS = asciiBytes('0123456789abcdef');
@@ -33,12 +31,7 @@ export function hex(bytes: Uint8Array): string {
     codes[2 * i] = DIGITS[byte >> 4] ?? 0;
     codes[2 * i + 1] = DIGITS[byte & 15] ?? 0;
   }
-  let text = '';
-  for (let i = 0; i < codes.length; i += CHUNK) {
-    const chunk: unknown = Reflect.apply(String.fromCharCode, undefined, codes.subarray(i, i + CHUNK));
-    text += String(chunk);
-  }
-  return text;
+  return textOf(codes);
 }
 
 /** Bytes of hexadecimal text; white space between bytes is skipped. */
@@ -54,4 +47,14 @@ export function unhex(text: string): Uint8Array<ArrayBuffer> {
   }
   if (wrong) throw new TypeError(`not hexadecimal: ${text}`);
   return bytes;
+}
+
+/** Each octet as the character of its number. */
+function textOf(codes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < codes.length; i += CHUNK) {
+    const chunk: unknown = Reflect.apply(String.fromCharCode, undefined, codes.subarray(i, i + CHUNK));
+    text += String(chunk);
+  }
+  return text;
 }

@@ -9,7 +9,7 @@ import {
 } from '@keepfleet/health';
 import { monotonicMicros } from '@keepfleet/linux';
 import { instant } from '@keepfleet/machine';
-import { hex, unhex } from '@keepfleet/wire';
+import { unhex } from '@keepfleet/wire';
 import { type RunningScript, startScript } from '../scripts/index.ts';
 import { type Connection, openConnection } from './connections/index.ts';
 import { search } from './pattern-search.ts';
@@ -134,7 +134,7 @@ export class CheckerDriver {
     if (this.settings.kind === 'misc') return;
     this.#connection = openConnection(this.settings, {
       connected: () => this.#handle({ kind: 'connected', attempt }),
-      data: (bytes) => this.#handle({ kind: 'data', attempt, hex: hex(bytes) }),
+      data: (bytes) => this.#handle({ kind: 'data', attempt, hex: Buffer.from(bytes).toString('hex') }),
       head: (status, fields) => this.#handle({ kind: 'head', attempt, status, fields }),
       trailers: (fields) => this.#handle({ kind: 'trailers', attempt, fields }),
       closed: () => this.#handle({ kind: 'closed', attempt }),

@@ -1,4 +1,11 @@
-import { type ConnectedCheckSettings, ResponseReader, type ScheduleSettings, conversationOf } from '@keepfleet/health';
+import { createHash } from 'node:crypto';
+import {
+  type ConnectedCheckSettings,
+  ResponseReader,
+  type ScheduleSettings,
+  conversationOf,
+  describeFailure,
+} from '@keepfleet/health';
 import { seconds } from '@keepfleet/machine';
 import { fuzz } from '@keepfleet/testkit';
 import { asciiBytes, ip, unhex } from '@keepfleet/wire';
@@ -23,7 +30,30 @@ const connection = {
   fwmark: null,
   connectTimeout: seconds(5),
 };
+const http = {
+  kind: 'http',
+  schedule,
+  connection,
+  tls: null,
+  protocol: '1.1',
+  virtualHost: null,
+  urls: [
+    {
+      path: '/',
+      virtualHost: null,
+      statusCodes: [],
+      digest: '900150983cd24fb0d6963f7d28e17f72',
+      pattern: { source: 'b', flags: '', negate: false, from: 0, before: null },
+      method: 'GET',
+      headers: [],
+      body: null,
+    },
+  ],
+  fastRecovery: false,
+} as const;
 const checks: readonly ConnectedCheckSettings[] = [
+  http,
+  { ...http, protocol: '2' },
   { kind: 'smtp', schedule, connection, heloName: 'x' },
   { kind: 'dns', schedule, connection, type: 1, name: 'x', leastAnswers: 1, answer: '192.0.2.7' },
   { kind: 'udp', schedule, connection, payload: null, reply: { data: '00xx', minLength: 0, maxLength: 9 } },
@@ -32,8 +62,11 @@ const checks: readonly ConnectedCheckSettings[] = [
 ];
 const environment = {
   random: () => 0.5,
-  md5: () => ({ update: () => undefined, hex: () => '' }),
-  search: () => -1,
+  md5: () => {
+    const hash = createHash('md5');
+    return { update: (bytes: Uint8Array) => void hash.update(bytes), hex: () => hash.digest('hex') };
+  },
+  search: ({ source }: { readonly source: string }, text: string) => text.indexOf(source),
 };
 /** Answers come in pieces of this size, so that every cut is met. */
 const PIECE = 7;
@@ -52,6 +85,7 @@ export const soak: Soak = {
   unit: 'inputs',
   run: (task) => {
     let good = 0;
+    let passed = 0;
     const { slowest } = fuzz({
       ...task,
       vectors,
@@ -59,9 +93,12 @@ export const soak: Soak = {
         for (const check of checks) {
           const conversation = conversationOf(check, 0, environment);
           conversation?.head?.(200, { 'content-type': 'application/grpc' });
-          conversation?.data(bytes);
+          const step = conversation?.data(bytes);
           conversation?.trailers?.({ 'grpc-status': '0' });
-          conversation?.closed();
+          const end = step?.kind === 'judged' ? step.judgement : conversation?.closed();
+          // Words of any answer can be told.
+          if (end?.ok === false) describeFailure(end.error);
+          else if (check.kind === 'http') passed++;
         }
         const reader = new ResponseReader(() => undefined);
         for (let at = 0; at < bytes.length; at += PIECE) if (!reader.push(bytes.subarray(at, at + PIECE)).ok) return;
@@ -69,6 +106,6 @@ export const soak: Soak = {
       },
       clock: () => performance.now(),
     });
-    return { 'whole HTTP answers': good, 'slowest ms': slowest.toFixed(2) };
+    return { 'whole HTTP answers': good, 'checks of a page passed': passed, 'slowest ms': slowest.toFixed(2) };
   },
 };
