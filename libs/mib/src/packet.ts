@@ -107,6 +107,7 @@ export const CLOSE_REASON = {
 } as const;
 
 export const HEADER_LENGTH = 20;
+const PAYLOAD_LENGTH_AT = 16;
 
 /** Largest payload accepted: a full SNMP message (64 KiB) whose names are written out at their longest stays below. */
 export const MAX_PAYLOAD = 1 << 20;
@@ -172,7 +173,7 @@ export interface PduError {
 export function pduLength(header: Uint8Array): Result<number, HeaderErrorKind> {
   if (header[0] !== VERSION) return err('bad-version');
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-  const payload = view.getUint32(16, ((header[2] ?? 0) & FLAG_NETWORK_BYTE_ORDER) === 0);
+  const payload = view.getUint32(PAYLOAD_LENGTH_AT, ((header[2] ?? 0) & FLAG_NETWORK_BYTE_ORDER) === 0);
   if (payload > MAX_PAYLOAD) return err('too-long');
   return payload % 4 === 0 ? ok(HEADER_LENGTH + payload) : err('bad-length');
 }
@@ -210,8 +211,7 @@ export function decodePdu(bytes: Uint8Array): Result<Pdu, PduError> {
 }
 
 export function encodePdu(pdu: Pdu): Uint8Array<ArrayBuffer> {
-  const payload = writeBody(pdu, new FieldWriter(pdu.networkOrder));
-  return new FieldWriter(pdu.networkOrder)
+  const writer = new FieldWriter(pdu.networkOrder)
     .u8(VERSION)
     .u8(PDU_TYPE[pdu.kind])
     .u8(flagsOf(pdu))
@@ -219,9 +219,10 @@ export function encodePdu(pdu: Pdu): Uint8Array<ArrayBuffer> {
     .u32(pdu.sessionId)
     .u32(pdu.transactionId)
     .u32(pdu.packetId)
-    .u32(payload.length)
-    .bytes(payload)
-    .finish();
+    .u32(0);
+  const bytes = writeBody(pdu, writer);
+  new DataView(bytes.buffer).setUint32(PAYLOAD_LENGTH_AT, bytes.length - HEADER_LENGTH, !pdu.networkOrder);
+  return bytes;
 }
 
 function readBody(kind: PduBody['kind'], flags: number, reader: FieldReader): PduBody {
@@ -300,7 +301,7 @@ function readBody(kind: PduBody['kind'], flags: number, reader: FieldReader): Pd
   }
 }
 
-function writeBody(pdu: Pdu, writer: FieldWriter): Uint8Array {
+function writeBody(pdu: Pdu, writer: FieldWriter): Uint8Array<ArrayBuffer> {
   if ('context' in pdu && pdu.context !== null) writer.octets(pdu.context);
   switch (pdu.kind) {
     case 'open':

@@ -9,6 +9,9 @@ import { processorSeconds } from './usage.ts';
 const SIZES = [250, 5_000, 20_000, 200_000];
 /** keepalived and the npm agent look for each variable from the start: beyond this they take hours. */
 const MOST_OF_THEIRS = 20_000;
+/** ipAddrTable, and the columns of an address there. */
+const OWN_TABLE = '1.3.6.1.2.1.4.20';
+const OWN_COLUMNS = 5;
 /** Small walks are repeated, so that the start of the tool counts for little. */
 const LEAST = 20_000;
 
@@ -49,6 +52,17 @@ export async function measureSnmp(progress: (text: string) => void): Promise<Mea
         const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofTheirs(stand, size, masterPid);
         const withoutRatio = masterPid === undefined ? ['snmpd µs'] : [];
         measures.push({ what, columns: HEADS, ours: cells(ours), theirs: cells(theirs), peer, withoutRatio });
+        if (masterPid === undefined || size !== MOST_OF_THEIRS) continue;
+        const own = await ofSnmpd(stand, size, masterPid);
+        const beside = `${what}, and of its own`;
+        measures.push({
+          what: beside,
+          columns: HEADS,
+          ours: cells(ours),
+          theirs: cells(own),
+          peer: 'snmpd',
+          withoutRatio,
+        });
       }
     }
   } finally {
@@ -94,6 +108,20 @@ async function ofNpmAgent(stand: SnmpBenchStand, size: number): Promise<Walked> 
   return measured(stand, { child, size, port: '1161', pid: child.pid ?? 0, masterPid: undefined });
 }
 
+/** A table that snmpd serves itself: no sub-agent can be faster. */
+async function ofSnmpd(stand: SnmpBenchStand, size: number, masterPid: number): Promise<Walked> {
+  stand.addAddresses(size / OWN_COLUMNS);
+  await stand.until('snmpd shows the addresses', () => stand.walk('161', OWN_TABLE).lines >= size);
+  const { bulk, single, cost } = walked(stand, {
+    port: '161',
+    from: OWN_TABLE,
+    least: size,
+    pid: masterPid,
+    masterPid,
+  });
+  return { ...NOTHING, bulk, single, masterCost: cost };
+}
+
 interface Served {
   readonly child: ChildProcess;
   readonly size: number;
@@ -114,21 +142,38 @@ async function measured(stand: SnmpBenchStand, { child, size, port, pid, masterP
     whole = stand.walk(port, ADDRESS_TABLE, 'snmpbulkwalk', ['-Cr50'], 2).lines;
     return whole >= least;
   });
-  const times = Math.ceil(LEAST / whole);
+  const rates = walked(stand, { port, from: ADDRESS_TABLE, least, pid, masterPid });
+  const getter = stand.getter(port);
+  await stand.walkBeside(port, ADDRESS_TABLE, Math.ceil(LEAST / whole));
+  const gets = await getter.stop();
+  await stand.stop(child);
+  await stand.until('it has left', () => stand.walk(port, ADDRESS_TABLE, 'snmpbulkwalk', [], 1).lines === 0);
+  return { ...rates, getP99: percentile(gets, 99) };
+}
+
+interface Walks {
+  readonly port: string;
+  readonly from: string;
+  /** Variables that are there at least: a walk with fewer broke off. */
+  readonly least: number;
+  readonly pid: number;
+  readonly masterPid: number | undefined;
+}
+
+function walked(stand: SnmpBenchStand, { port, from, least, pid, masterPid }: Walks): Omit<Walked, 'getP99'> {
   const rate = (tool: string, options: readonly string[]) => {
-    let seconds = 0;
-    for (let i = 0; i < times; i++) seconds += stand.walk(port, ADDRESS_TABLE, tool, options).seconds;
-    return (whole * times) / seconds;
+    let [seconds, lines] = [0, 0];
+    while (lines < LEAST) {
+      const walk = stand.walk(port, from, tool, options);
+      if (walk.lines < least) return { perSecond: NaN, lines: NaN };
+      seconds += walk.seconds;
+      lines += walk.lines;
+    }
+    return { perSecond: lines / seconds, lines };
   };
   const used = () => [pid, masterPid].map((one) => (one === undefined ? NaN : processorSeconds(one)));
   const before = used();
   const bulk = rate('snmpbulkwalk', ['-Cr50']);
-  const [cost = NaN, masterCost = NaN] = used().map((now, i) => ((now - (before[i] ?? NaN)) * 1e6) / (whole * times));
-  const single = rate('snmpwalk', []);
-  const getter = stand.getter(port);
-  await stand.walkBeside(port, ADDRESS_TABLE, times);
-  const gets = await getter.stop();
-  await stand.stop(child);
-  await stand.until('it has left', () => stand.walk(port, ADDRESS_TABLE, 'snmpbulkwalk', [], 1).lines === 0);
-  return { bulk, single, cost, masterCost, getP99: percentile(gets, 99) };
+  const [cost = NaN, masterCost = NaN] = used().map((now, i) => ((now - (before[i] ?? NaN)) * 1e6) / bulk.lines);
+  return { bulk: bulk.perSecond, single: rate('snmpwalk', []).perSecond, cost, masterCost };
 }
