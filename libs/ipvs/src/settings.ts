@@ -1,4 +1,4 @@
-import type { Duration } from '@keepfleet/machine';
+import { type Duration, seconds } from '@keepfleet/machine';
 import { type Family, type IpAddress, familyOf } from '@keepfleet/wire';
 import type { KernelOptionSettings } from './kernel-options.ts';
 
@@ -177,6 +177,8 @@ export interface TablePolicy {
   readonly flushAtStart: boolean;
   /** At the end: remove everything in the table, also what is not ours. */
   readonly flushAtStop: boolean;
+  /** Of the statistics, the oldest that they are to be; the table is read as often. */
+  readonly statisticsAge: Duration;
 }
 
 export const defaultPolicy: TablePolicy = {
@@ -184,6 +186,7 @@ export const defaultPolicy: TablePolicy = {
   foreign: 'leave',
   flushAtStart: false,
   flushAtStop: false,
+  statisticsAge: seconds(5),
 };
 
 /** The whole desired state of a node's IPVS, in the order of the configuration. JSON-safe. */

@@ -12,6 +12,7 @@ import {
   OptionsKeeper,
   type ReportContext,
   addConnections,
+  defaultPolicy,
   noConnections,
   reportInParts,
   reportOf,
@@ -30,13 +31,10 @@ import { withFilesRead } from './files-at-start.ts';
 import type { Owned, Ownership } from './ownership.ts';
 import { mistakeIn } from './mistake.ts';
 import { remedy } from './remedy.ts';
+import { READ_EVERY_MS, readPause } from './read-pace.ts';
 import { lvsCommandSchema, lvsSettingsSchema } from './schemas.ts';
 import { WallClock } from '../wall-clock.ts';
 
-/** Between two readings of the kernel's table; the kernel renews its statistics as often. */
-const READ_EVERY_MS = 2_000;
-/** A table of tens of thousands of servers is read less often, so that reading takes no more than this part of the time. */
-const READ_SHARE = 1 / 20;
 /** Until the table is read anew after an answer was lost. */
 const READ_ANEW_MS = 200;
 /** Changes that are sent by one system call; a tenth of it each time the receive buffer did not hold the answers. */
@@ -294,7 +292,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       this.#lost(error);
     }
     const took = performance.now() - start;
-    if (this.#table !== undefined) this.#nextTickMs = Math.max(READ_EVERY_MS, took / READ_SHARE);
+    const { statisticsAge } = this.#settings?.policy ?? defaultPolicy;
+    if (this.#table !== undefined) this.#nextTickMs = readPause(took, statisticsAge / 1_000);
   }
 
   /** The socket lost an answer, or the module is gone: what the kernel has is not known any more, and is read anew. */

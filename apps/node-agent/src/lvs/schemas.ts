@@ -128,6 +128,7 @@ const policy = z.object({
   foreign: z.enum(['leave', 'remove']),
   flushAtStart: z.boolean(),
   flushAtStop: z.boolean(),
+  statisticsAge: duration.default(defaultPolicy.statisticsAge),
 });
 
 const idle = count.max(2_678_400);

@@ -31,6 +31,8 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
       foreign: globalDefs.lvsForeign,
       flushAtStart: globalDefs.lvsFlush,
       flushAtStop: globalDefs.lvsFlushOnStop === 'everything',
+      // One reading has the statistics of both.
+      statisticsAge: micros(Math.min(globalDefs.snmp.serviceInterval, globalDefs.snmp.serverInterval)),
     },
     kernel: {
       timeouts: globalDefs.lvsTimeouts ?? untouchedOptions.timeouts,

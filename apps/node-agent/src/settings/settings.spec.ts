@@ -180,6 +180,14 @@ describe('settings of the bfd process', () => {
 });
 
 describe('settings of the lvs process', () => {
+  it.each([
+    ['', 5_000_000],
+    ['snmp_vs_stats_update_interval 10', 10_000_000],
+    ['snmp_vs_stats_update_interval 10\n snmp_rs_stats_update_interval 0.5', 500_000],
+  ])('have the age that statistics may have: %j', (inner, age) => {
+    expect(settingsOf(`global_defs {\n ${inner}\n}\n`).lvs.policy.statisticsAge).toBe(age);
+  });
+
   it('carry a service with all it has', () => {
     const { lvs } = settingsOf(
       service(
