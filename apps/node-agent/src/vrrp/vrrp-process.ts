@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
-import { DeadlineTimer, Rtnetlink, writeSysctl } from '@keepfleet/linux';
+import { DeadlineTimer, Rtnetlink } from '@keepfleet/linux';
 import { type Instant, instant, toMillis } from '@keepfleet/machine';
 import {
   type ReceivedPacket,
@@ -32,6 +32,7 @@ import { VirtualRouting } from './routing.ts';
 import { vrrpCommandSchema, vrrpSettingsSchema } from './schemas.ts';
 import { Notifier } from './notifier.ts';
 import { rehearse } from './rehearse.ts';
+import { SecondaryPromotion } from './secondary-promotion.ts';
 import { SocketPool } from './sockets.ts';
 import { VirtualInterfaces } from './virtual-interfaces.ts';
 import { TrackerPool } from './trackers/index.ts';
@@ -63,6 +64,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   readonly #announcer: Announcer;
   readonly #virtual: VirtualInterfaces;
   readonly #routing: VirtualRouting;
+  readonly #promotion = new SecondaryPromotion();
   readonly #firewall: Firewall;
   readonly #hold: ConnectionHold;
   readonly #scripts = new ScriptRunner();
@@ -140,8 +142,11 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     if (this.#stopped) return { refused: 'the process is stopping' };
     this.#settings = settings;
     this.#scheduling.apply(settings.scheduling);
-    for (const { promoteSecondaries, interface: name } of settings.instances)
-      if (promoteSecondaries === true) writeSysctl(`net/ipv4/conf/${name}/promote_secondaries`, '1');
+    this.#promotion.apply(
+      settings.instances.flatMap(({ promoteSecondaries, interface: name }) =>
+        promoteSecondaries === true ? [name] : [],
+      ),
+    );
     this.#wantedInterfaces = wantedInterfaces(settings);
     // Before the routers hear of it, for whom a missing interface is a fault.
     this.#filter('now');
@@ -181,6 +186,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#sockets.close();
     if (mode === 'release') {
       this.#virtual.prune([]);
+      this.#promotion.apply([]);
       this.#firewall.remove();
     }
     this.#interfaces.close();
