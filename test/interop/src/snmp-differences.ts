@@ -1,5 +1,7 @@
-/** Where a walk of our MIBs is not keepalived 2.2.7's, by object with its instance, and why. Each row has to occur. */
-export const DIFFERENCES: readonly { readonly objects: RegExp; readonly why: string }[] = [
+import type { Differences } from './snmp-compare.ts';
+
+/** What VRRP serves, beside keepalived 2.2.7. */
+export const DIFFERENCES: Differences = [
   { objects: /^version\.0$/, why: 'it is another program' },
   {
     objects: /^(v3ChecksumAsV2|vrrpInstanceV3ChecksumAsV2)\./,

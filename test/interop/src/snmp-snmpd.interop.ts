@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AgentProcess, CuttingProxy, type Reply, SnmpdStand, StubbornSubAgent, until } from './snmpd.ts';
 
 const ROOT = 'KEEPALIVED-MIB::keepalived';
+const PREFIX = '1.3.6.1.4.1.9586.100.5';
 const ROWS = 644;
 
 const stand = new SnmpdStand();
@@ -104,13 +105,37 @@ describe('reading through snmpd', () => {
     expect(missing.lines.filter((line) => line.includes('No Such Instance'))).toHaveLength(2);
   });
 
-  it('completes eight walks at a time, three times over', async () => {
+  it('completes 24 walks at a time', async () => {
     await startAgent();
-    const alone = (await walk()).out;
-    for (let round = 0; round < 3; round++) {
-      const all = await Promise.all(Array.from({ length: 8 }, () => walk()));
-      for (const { out } of all) expect(out).toBe(alone);
-    }
+    const patient = () => walk(['-t', '20', '-r', '3']);
+    const alone = (await patient()).out;
+    const all = await Promise.all(Array.from({ length: 24 }, patient));
+    for (const { out } of all) expect(out).toBe(alone);
+  });
+
+  it('answers odd bulks, unknown columns and what is past the end', async () => {
+    await startAgent();
+    const names = ['1', '2'].map((one) => `${PREFIX}.3.4.1.7.${one}`);
+    const bulk = async (...options: string[]) => {
+      const words = [`${PREFIX}.1.1`, ...names];
+      return (await stand.ask('snmpbulkget', ['-On', ...options], 'public', words)).lines;
+    };
+    const [version, ...weights] = await bulk('-Cn1', '-Cr3');
+    expect(version).toContain('Keepfleet');
+    // Two repeaters in turns: servers 2 and 3 after 1 of the first service, the second service after the first.
+    expect(weights).toHaveLength(2 * 3);
+    expect(await bulk('-Cn3', '-Cr3')).toHaveLength(3);
+    expect(await bulk('-Cn0', '-Cr0')).toHaveLength(0);
+    // To the end of snmpd itself.
+    expect((await bulk('-Cn0', '-Cr500')).length).toBeGreaterThan(50);
+    const missing = await stand.get(`${PREFIX}.3.4.1.99.1.1`, `${PREFIX}.99.1.0`, `${PREFIX}.2.3.1.7`);
+    expect(missing.lines.map((line) => /No Such (Object|Instance)/.exec(line)?.[1])).toEqual([
+      expect.any(String),
+      expect.any(String),
+      expect.any(String),
+    ]);
+    const past = await stand.ask('snmpgetnext', ['-On'], 'public', [`${PREFIX}.99`]);
+    expect(past.lines.filter((line) => line.startsWith(`.${PREFIX}.`))).toEqual([]);
   });
 
   it('is right when every PDU comes in pieces and several at once', async () => {
@@ -196,6 +221,21 @@ describe('setting through snmpd', () => {
     expect((await set(...both, '30')).code).toBe(0);
     expect(await value('realServerWeight.1.1')).toBe('9');
     expect(await value('vrrpInstanceBasePriority.1')).toBe('30');
+  });
+
+  it('sets a hundred variables, or none of them for one that is bad', async () => {
+    const running = await startAgent(realServerRows(100));
+    const words = (last: string) =>
+      Array.from({ length: 100 }, (_, i) => [`${PREFIX}.3.4.1.7.1.${i + 1}`, 'i', i < 99 ? '7' : last]).flat();
+    // With the MIB the tool itself knows what a weight may be.
+    const refused = await stand.ask('snmpset', ['-m', '', '-On'], 'private', words('-1'));
+    expect(reason(refused)).toBe('wrongValue');
+    expect(failedObject(refused)).toBe(`.${PREFIX}.3.4.1.7.1.100`);
+    expect(running.events.filter(({ type }) => type === 'set')).toEqual([]);
+    expect((await stand.ask('snmpset', ['-m', '', '-On'], 'private', words('7'))).code).toBe(0);
+    expect(running.events.filter(({ type }) => type === 'set')).toHaveLength(1);
+    const shown = await walk(['-Oqv'], 'KEEPALIVED-MIB::realServerWeight');
+    expect(shown.lines).toEqual(Array.from({ length: 100 }, () => '7'));
   });
 
   it('says commitFailed when control refuses', async () => {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { labRows } from '@keepfleet/testkit';
+import { labRows, realServerRows } from '@keepfleet/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Recorder } from './snmp-recorder.ts';
 import { AgentProcess, type Reply, SnmpdStand, until } from './snmpd.ts';
 
 const ROOT = '1.3.6.1.4.1.9586.100.5';
@@ -63,10 +64,10 @@ afterEach(async () => {
 
 afterAll(() => stand.close());
 
-async function startAgent(): Promise<AgentProcess> {
+async function startAgent(rows: object = labRows()): Promise<AgentProcess> {
   const started = new AgentProcess('-', stand.namespace, yaml, engineFile);
   agent = started;
-  started.rows(labRows());
+  started.rows(rows);
   await until(
     'the agent listens',
     async () => ((await started.status()).status.standalone?.listening.length === 2 ? true : undefined),
@@ -183,6 +184,74 @@ describe('an agent without an snmpd', () => {
     await running.status();
     expect(await set(BOTH, WEIGHT, 'i', '5')).toBe('commitFailed');
     expect(await weight()).toBe('0');
+  });
+
+  it('sets a hundred variables, or none of them for one that is bad', async () => {
+    const running = await startAgent(realServerRows(100));
+    const weights = Array.from({ length: 100 }, (_, i) => `${ROOT}.3.4.1.7.1.${i + 1}`);
+    const set = (last: string) =>
+      ask('snmpset', BOTH, ...weights.flatMap((name, i) => [name, 'i', i < 99 ? '7' : last]));
+    const refused = await set('-1');
+    expect(reason(refused)).toBe('wrongValue');
+    expect(refused.out).toMatch(/Failed object: \S+\.3\.4\.1\.7\.1\.100\b/);
+    expect(running.events.filter(({ type }) => type === 'set')).toEqual([]);
+    expect((await set('7')).code).toBe(0);
+    expect(running.events.filter(({ type }) => type === 'set')).toHaveLength(1);
+    const shown = (await ask('snmpbulkwalk', [...V2('public'), '-Oqv'], `${ROOT}.3.4.1.7`)).lines;
+    expect(shown).toEqual(weights.map(() => '7'));
+  });
+
+  it('takes no weaker protocol than the user has', async () => {
+    await startAgent();
+    const get = async (who: readonly string[]) => (await ask('snmpget', [...who, '-Oqv'], SYS_NAME)).out;
+    for (const protocol of ['MD5', 'SHA', 'SHA-224', 'SHA-512'])
+      expect(await get(user('both', 'authPriv', ...auth(protocol), ...privacy('AES'))), protocol).toMatch(
+        /Authentication failure/,
+      );
+    expect(await get(user('both', 'authPriv', ...auth('SHA-256'), ...privacy('AES-256')))).toMatch(/Decryption error/);
+    // Its name is no community, and a community no user.
+    for (const version of ['-v1', '-v2c'])
+      expect(await get([version, '-c', 'both', '-t', '1', '-r', '0']), version).toMatch(/^Timeout/m);
+    expect(await get(user('private', 'noAuthNoPriv'))).toMatch(/Unknown user name/);
+  });
+
+  it('tells a manager whose clock is off, and answers when it has set it', async () => {
+    // A clock of no boots would be none.
+    for (let i = 0; i < 2; i++) await (await startAgent()).kill();
+    const running = await startAgent();
+    const [boots] = (await ask('snmpget', [...BOTH, '-Oqv'], ENGINE_BOOTS)).lines;
+    const usm = async () => {
+      const counters = (await running.status()).status.standalone?.counters['usm'];
+      return (counters as Readonly<Record<string, number>>)['notInTimeWindows'] ?? 0;
+    };
+    for (const [clock, refused, answered] of [
+      [`${boots},60`, false, true],
+      // It takes the engine's clock for its own.
+      [`${Number(boots) - 1},0`, true, true],
+      // For a manager of net-snmp, the engine's clock goes forward only.
+      [`${Number(boots) + 1},0`, true, false],
+      [`${boots},100000`, true, false],
+    ] as const) {
+      const before = await usm();
+      const { lines } = await ask('snmpget', [...BOTH, '-t', '1', '-r', '1', '-Z', clock, '-Oqv'], SYS_NAME);
+      expect(lines.includes('"L1"'), clock).toBe(answered);
+      expect((await usm()) > before, clock).toBe(refused);
+    }
+  });
+
+  it('takes a signed and encrypted SET that is replayed after a restart for what it is', async () => {
+    const tape = new Recorder();
+    const first = await startAgent();
+    const proxy = await tape.listen(stand.namespace);
+    expect((await stand.run('snmpset', [...BOTH, `127.0.0.1:${proxy}`, WEIGHT, 'i', '9'])).code).toBe(0);
+    expect(first.events.filter(({ type }) => type === 'set')).toHaveLength(1);
+    await first.kill();
+    const second = await startAgent();
+    const answers = await tape.replay();
+    await tape.close();
+    expect(answers).toBeGreaterThan(0);
+    expect(second.events.filter(({ type }) => type === 'set')).toEqual([]);
+    expect((await ask('snmpget', [...V2('public'), '-Oqv'], WEIGHT)).out.trim()).toBe('1');
   });
 
   it('completes 24 walks at a time', async () => {

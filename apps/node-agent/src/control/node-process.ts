@@ -121,6 +121,15 @@ export class NodeProcess<
     );
   }
 
+  /** Resolves when the snapshot is of what it was given last, or after so many milliseconds. */
+  shown(timeoutMs: number): Promise<void> {
+    return this.#until<undefined>(
+      () => (this.isUpToDate ? { answer: undefined } : undefined),
+      timeoutMs,
+      () => undefined,
+    );
+  }
+
   /** Resolves when the process has told its state, or after so many milliseconds. */
   heard(timeoutMs: number): Promise<void> {
     return this.#until<undefined>(

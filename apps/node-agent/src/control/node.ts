@@ -278,6 +278,11 @@ export class ControlNode implements CommandTarget {
     await Promise.all([this.#vrrp.heard(timeoutMs), this.#lvs.heard(timeoutMs)]);
   }
 
+  /** Resolves when the state of both processes is that of what is in force, or after so many milliseconds. */
+  async shown(timeoutMs: number): Promise<void> {
+    await Promise.all([this.#vrrp.shown(timeoutMs), this.#lvs.shown(timeoutMs)]);
+  }
+
   /** `upTimeZero`: where sysUpTime is zero, milliseconds since 1970. */
   rows(upTimeZero: number): MibRows | undefined {
     const config = this.#configuration?.config;
