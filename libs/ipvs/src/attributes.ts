@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, type Result, err, ok } from '@keepfleet/wire';
+import { ByteWriter, type Result, err, ok } from '@keepfleet/wire';
 
 /*
  * A netlink attribute (linux/netlink.h): length of header and value, type, value, padding to four bytes. All in the byte
@@ -15,6 +15,7 @@ const TYPE_MASK = 0x3fff;
 
 /** More attributes than this in one nest are not the kernel's doing. */
 const MAX_ATTRIBUTES = 256;
+const MAX_TYPE = 63;
 
 export type AttributeError =
   | { readonly kind: 'truncated'; readonly what: string }
@@ -25,63 +26,120 @@ export type AttributeError =
 
 /** Appends attributes; the caller knows types and widths. */
 export class AttributeWriter {
-  readonly #writer = new ByteWriter();
+  readonly #writer: ByteWriter;
+
+  constructor(capacity?: number) {
+    this.#writer = new ByteWriter(capacity);
+  }
+
+  get length(): number {
+    return this.#writer.length;
+  }
 
   u8(type: number, value: number): this {
-    return this.raw(type, Uint8Array.of(value));
+    this.#header(type, 1).u8(value).zeros(padding(1));
+    return this;
   }
 
   u16(type: number, value: number): this {
-    return this.raw(type, new ByteWriter(2).u16le(value).finish());
+    this.#header(type, 2).u16le(value).zeros(padding(2));
+    return this;
   }
 
   /** A port: in network order, as the kernel keeps it. */
   port(type: number, value: number): this {
-    return this.raw(type, new ByteWriter(2).u16(value).finish());
+    this.#header(type, 2).u16(value).zeros(padding(2));
+    return this;
   }
 
   u32(type: number, value: number): this {
-    return this.raw(type, new ByteWriter(4).u32le(value).finish());
+    this.#header(type, 4).u32le(value);
+    return this;
   }
 
-  nested(type: number, value: Uint8Array): this {
-    return this.raw(type | NESTED, value);
+  /** `write` appends what is in the nest. */
+  nested(type: number, write: (inner: this) => void): this {
+    const start = this.#writer.length;
+    this.#header(type | NESTED, 0);
+    write(this);
+    this.#writer.patchU16le(start, this.#writer.length - start);
+    return this;
   }
 
-  raw(type: number, value: Uint8Array): this {
-    this.#writer
-      .u16le(HEADER_SIZE + value.length)
-      .u16le(type)
+  /** `size` octets, of which those after the value are 0. */
+  raw(type: number, value: Uint8Array, size = value.length): this {
+    this.#header(type, size)
       .bytes(value)
-      .zeros(padding(value.length));
+      .zeros(size - value.length + padding(size));
     return this;
   }
 
   finish(): Uint8Array<ArrayBuffer> {
     return this.#writer.finish();
   }
+
+  #header(type: number, size: number): ByteWriter {
+    return this.#writer.u16le(HEADER_SIZE + size).u16le(type);
+  }
 }
 
-/** The attributes of one nest by type, the last of equal types. Every byte is accounted for. */
-export function readAttributes(
-  bytes: Uint8Array,
-  what: string,
-): Result<ReadonlyMap<number, Uint8Array>, AttributeError> {
-  const reader = new ByteReader(bytes);
-  const found = new Map<number, Uint8Array>();
-  for (let count = 0; reader.left > 0; count++) {
-    if (count === MAX_ATTRIBUTES) return err({ kind: 'too-many', what });
-    if (reader.left < HEADER_SIZE) return err({ kind: 'truncated', what });
-    const length = reader.u16le();
-    const type = reader.u16le() & TYPE_MASK;
-    if (length < HEADER_SIZE) return err({ kind: 'bad-length', what, length });
-    const size = length - HEADER_SIZE;
-    if (size > reader.left) return err({ kind: 'truncated', what });
-    found.set(type, reader.bytes(size));
-    // The padding of the last attribute may be left out.
-    reader.skip(Math.min(padding(size), reader.left));
+/**
+ * The attributes of one nest, of equal types the last, without a copy and without an object for each: a table of tens of
+ * thousands of servers has millions of them. Every octet is accounted for.
+ */
+export class Nest {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** By type: where the value is, and how long. */
+  readonly #starts: number[] = [];
+  readonly #lengths: number[] = [];
+
+  private constructor(bytes: Uint8Array, view: DataView) {
+    this.bytes = bytes;
+    this.view = view;
   }
-  return ok(found);
+
+  static read(bytes: Uint8Array, what: string): Result<Nest, AttributeError> {
+    const nest = new Nest(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return nest.#read(0, bytes.length, what);
+  }
+
+  /** The nest that is the value of an attribute. */
+  inner(type: number, what: string): Result<Nest, AttributeError> {
+    const start = this.start(type);
+    if (start === undefined) return err({ kind: 'missing', what });
+    return new Nest(this.bytes, this.view).#read(start, start + this.length(type), what);
+  }
+
+  /** Where the value is in `bytes`; undefined when there is none. */
+  start(type: number): number | undefined {
+    return this.#starts[type];
+  }
+
+  /** Of the value; 0 when there is none. */
+  length(type: number): number {
+    return this.#lengths[type] ?? 0;
+  }
+
+  #read(from: number, to: number, what: string): Result<Nest, AttributeError> {
+    let at = from;
+    for (let count = 0; at < to; count++) {
+      if (count === MAX_ATTRIBUTES) return err({ kind: 'too-many', what });
+      if (to - at < HEADER_SIZE) return err({ kind: 'truncated', what });
+      const length = this.view.getUint16(at, true);
+      const type = this.view.getUint16(at + 2, true) & TYPE_MASK;
+      if (length < HEADER_SIZE) return err({ kind: 'bad-length', what, length });
+      if (at + length > to) return err({ kind: 'truncated', what });
+      // Types that are not known are passed over; those that are, are small numbers.
+      if (type <= MAX_TYPE) {
+        this.#starts[type] = at + HEADER_SIZE;
+        this.#lengths[type] = length - HEADER_SIZE;
+      }
+      // The padding of the last attribute may be left out.
+      at += length + padding(length);
+    }
+    return ok(this);
+  }
 }
 
 function padding(length: number): number {

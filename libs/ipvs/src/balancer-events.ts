@@ -1,3 +1,4 @@
+import type { VirtualServerGroupSettings } from './settings.ts';
 import type { LvsEvent } from './messages.ts';
 import { serviceKey } from './model.ts';
 import { type VirtualServerState, liveWeight, sorryInUse } from './virtual-server.ts';
@@ -51,6 +52,14 @@ export function quorumEvents(before: VirtualServerState, after: VirtualServerSta
   if (from !== to && to !== undefined)
     outputs.push({ kind: 'event', event: { kind: 'sorry-server-in', service, server: to } });
   return outputs;
+}
+
+/** Groups are few and small beside the servers; they come anew with each configuration. */
+export function sameGroups(
+  a: readonly VirtualServerGroupSettings[],
+  b: readonly VirtualServerGroupSettings[],
+): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 export function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {

@@ -204,6 +204,41 @@ describe('a new configuration', () => {
     expect(node.operations).toEqual([]);
   });
 
+  it('looks only at the virtual servers that are another object than before', () => {
+    const node = new Node();
+    const same = virtualServer([realServer(40)], { target: elsewhere });
+    node.configure(same, virtualServer([realServer(10)]));
+    // Somebody takes the server of the one that stays: that is found at the next reading, not by the reload.
+    node.kernel = tableAfter(node.kernel, [{ kind: 'delete-service', id: { ...elsewhere, protocol: 'tcp' } }]);
+    node.operations = [];
+    node.configure(same, virtualServer([realServer(10, { weight: 3 })]));
+    expect(node.operations).toEqual([`set server ${A} weight 3 in ${VIP}`]);
+    node.read();
+    expect(node.operations.slice(1)).toEqual([
+      'add service tcp/203.0.113.1:25 (rr)',
+      'add server 192.168.1.40:80 weight 1 to tcp/203.0.113.1:25',
+    ]);
+  });
+
+  it('gives a service that two virtual servers want to the second when the first is gone', () => {
+    const node = new Node();
+    const group = { name: 'web', members: [{ kind: 'address', address: ip('198.51.100.15'), port: 80 }] } as const;
+    const second = virtualServer([realServer(11)], { target: { kind: 'group', name: 'web' } });
+    node.configureWith({ groups: [group], virtualServers: [virtualServer([realServer(10)]), second] });
+    expect(node.pool).toEqual([VIP, `  ${A} w1`]);
+    node.configureWith({ groups: [{ ...group }], virtualServers: [second] });
+    expect(node.pool).toEqual([VIP, `  ${B} w1`]);
+  });
+
+  it('follows a group that is another in a virtual server that is the same', () => {
+    const node = new Node();
+    const member = (last: number) => ({ kind: 'address', address: ip(`198.51.100.${last}`), port: 80 }) as const;
+    const virtualServers = [virtualServer([realServer(10)], { target: { kind: 'group', name: 'web' } })];
+    node.configureWith({ groups: [{ name: 'web', members: [member(15)] }], virtualServers });
+    node.configureWith({ groups: [{ name: 'web', members: [member(16)] }], virtualServers });
+    expect(node.pool).toEqual(['tcp/198.51.100.16:80', `  ${A} w1`]);
+  });
+
   it('removes its own services that it no longer names, and no other', () => {
     const foreign = new Node();
     const other = { kind: 'address', address: ip('203.0.113.1'), port: 25 } as const;

@@ -1,6 +1,6 @@
 import type { Instant, Machine } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
-import { ownersOf, placeText, quorumEvents, sameSet, weightEvents } from './balancer-events.ts';
+import { ownersOf, placeText, quorumEvents, sameGroups, sameSet, weightEvents } from './balancer-events.ts';
 import { destinationOf } from './expand.ts';
 import type { ConnectionsOfService, LvsEvent } from './messages.ts';
 import {
@@ -201,22 +201,37 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   #configure(settings: LvsSettings<CheckerTraits>, now: Instant): BalancerOutput[] {
     const outputs: BalancerOutput[] = [];
     const states = new Map<string, VirtualServerState>();
+    const changed = new Set<string>();
+    const groups = sameGroups(this.#settings.groups, settings.groups) ? this.#settings.groups : settings.groups;
     for (const server of settings.virtualServers) {
       const before = this.#states.get(server.key);
+      // Of thousands of virtual servers a reload changes a few; the others come as the object that they were.
+      if (before?.settings === server && (server.target.kind !== 'group' || groups === this.#settings.groups)) {
+        states.set(server.key, before);
+        continue;
+      }
       const state = before
-        ? reconfigured(before, server, settings.groups, now)
-        : firstState(server, settings.groups, this.#table ?? new Map(), now);
+        ? reconfigured(before, server, groups, now)
+        : firstState(server, groups, this.#table ?? new Map(), now);
       states.set(server.key, state);
+      changed.add(server.key);
       if (before) outputs.push(...weightEvents(before, state), ...quorumEvents(before, state));
     }
-    this.#settings = settings;
+    const ownersBefore = this.#owners;
+    this.#settings = { ...settings, groups };
     this.#states = states;
     this.#owners = ownersOf(states.values());
+    // A kernel service that two virtual servers want passes to the other one when the first is gone.
+    for (const [key, owner] of this.#owners) if (ownersBefore.get(key) !== owner) changed.add(owner);
     const first = !this.#configured;
     this.#configured = true;
     // What the configuration has is adopted all the same: no connection is cut only to be made again.
     if (first && settings.policy.flushAtStart) this.#owned = new Set([...this.#owned, ...(this.#table?.keys() ?? [])]);
-    return [...outputs, ...this.#foreignEvents(), ...this.#reconcile()];
+    if (this.#table === undefined) return [...outputs, ...this.#foreignEvents()];
+    // Drift that is only reported is over with the next configuration.
+    const all = settings.policy.drift === 'report';
+    const affected = [...states.values()].filter((state) => all || changed.has(state.settings.key));
+    return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(this.#planFor(affected))];
   }
 
   #release(): BalancerOutput[] {
@@ -307,16 +322,26 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   /** Of tens of thousands of servers one has changed: only its own services are looked at. */
   #reconcileOne(state: VirtualServerState): BalancerOutput[] {
     if (this.#table === undefined) return [];
-    const table = this.#table;
-    const own = state.services.map(serviceKey).filter((key) => this.#owners.get(key) === state.settings.key);
-    const actual = own.flatMap((key) => table.get(key) ?? []);
-    return this.#giveOut(planOperations(this.#desiredOf(state), actual, new Set()));
+    return this.#giveOut(
+      planOperations(this.#desiredOf(state), this.#shown(state.services.map(serviceKey)), new Set()),
+    );
   }
 
   #plan(): Operation[] {
-    const desired = [...this.#states.values()].flatMap((state) => this.#desiredOf(state));
-    const remove = this.#settings.policy.foreign === 'remove' ? new Set(this.#table?.keys() ?? []) : this.#owned;
-    return planOperations(desired, [...(this.#table?.values() ?? [])], remove);
+    return this.#planFor([...this.#states.values()]);
+  }
+
+  /** For these virtual servers, and for what no virtual server wants any more. */
+  #planFor(states: readonly VirtualServerState[]): Operation[] {
+    const desired = states.flatMap((state) => this.#desiredOf(state));
+    const removable = this.#settings.policy.foreign === 'remove' ? (this.#table?.keys() ?? []) : this.#owned;
+    const unwanted = [...removable].filter((key) => !this.#owners.has(key));
+    const keys = [...desired.map(({ id }) => serviceKey(id)), ...unwanted];
+    return planOperations(desired, this.#shown(keys), new Set(unwanted));
+  }
+
+  #shown(keys: readonly string[]): KernelService[] {
+    return keys.flatMap((key) => this.#table?.get(key) ?? []);
   }
 
   #giveOut(operations: readonly Operation[]): BalancerOutput[] {

@@ -136,32 +136,39 @@ describe('an encoded operation', () => {
 
 const STATS = { service: [10, 12], destination: [10, 12] } as const;
 
-function counters(width: 4 | 8): AttributeWriter {
-  const writer = new AttributeWriter();
-  for (let type = 1; type <= 10; type++) {
-    const value = new Uint8Array(width);
-    value[0] = type;
-    if (width === 8 && type === 4) value[7] = 0x80;
-    writer.raw(type, value);
-  }
-  return writer;
-}
+type Write = (writer: AttributeWriter) => void;
+
+const counters =
+  (width: 4 | 8): Write =>
+  (writer) => {
+    for (let type = 1; type <= 10; type++) {
+      const value = new Uint8Array(width);
+      value[0] = type;
+      if (width === 8 && type === 4) value[7] = 0x80;
+      writer.raw(type, value);
+    }
+  };
 
 /** What the kernel answers for a service: what was sent to create it, and the statistics. */
-function answered(bytes: Uint8Array, nest: 1 | 2, extra: AttributeWriter): Uint8Array {
+function answered(bytes: Uint8Array, nest: 1 | 2, extra: Write): Uint8Array {
   const skip = nest === 1 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint16(0, true);
-  const inner = bytes.subarray(skip + 4);
-  return new AttributeWriter().nested(nest, Uint8Array.of(...inner, ...extra.finish())).finish();
+  const whole = new AttributeWriter().nested(nest, extra).finish();
+  const answer = Uint8Array.of(...whole.subarray(0, 4), ...bytes.subarray(skip + 4), ...whole.subarray(4));
+  new DataView(answer.buffer).setUint16(0, answer.length, true);
+  return answer;
 }
 
-function destinationAnswer(destination: Destination, extra = new AttributeWriter()): Uint8Array {
-  const counts = extra.u32(7, 1).u32(8, 2).u32(9, 3).nested(STATS.destination[1], counters(8).finish());
-  return answered(encodeOperation({ kind: 'create-destination', service: web, destination }).payload, 2, counts);
+function destinationAnswer(destination: Destination, extra: Write = () => undefined): Uint8Array {
+  return answered(encodeOperation({ kind: 'create-destination', service: web, destination }).payload, 2, (writer) => {
+    extra(writer);
+    writer.u32(7, 1).u32(8, 2).u32(9, 3).nested(STATS.destination[1], counters(8));
+  });
 }
 
 function serviceAnswer(service: Service, width: 4 | 8 = 8): Uint8Array {
-  const stats = new AttributeWriter().nested(STATS.service[width === 8 ? 1 : 0], counters(width).finish());
-  return answered(encodeOperation({ kind: 'create-service', service }).payload, 1, stats);
+  return answered(encodeOperation({ kind: 'create-service', service }).payload, 1, (writer) =>
+    writer.nested(STATS.service[width === 8 ? 1 : 0], counters(width)),
+  );
 }
 
 const counted = {

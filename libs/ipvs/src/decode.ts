@@ -129,7 +129,7 @@ function readForwarding(fields: Fields): KernelForwarding {
 function readTraffic(fields: Fields, wide: number, narrow: number): TrafficSnapshot {
   // Kernels before 4.1 have the 32-bit form alone.
   const stats = fields.nested(fields.has(wide) ? wide : narrow, 'statistics');
-  const total = (type: number) => stats.counter(type, 'counter').toString();
+  const total = (type: number) => stats.counter(type, 'counter');
   const rate = (type: number) => Number(stats.counter(type, 'rate'));
   return {
     connections: total(statsAttribute.connections),

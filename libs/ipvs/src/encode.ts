@@ -1,4 +1,4 @@
-import { type IpAddress, asciiBytes, familyOf, ipBytes } from '@keepfleet/wire';
+import { asciiBytes, familyOf, ipBytes } from '@keepfleet/wire';
 import { AttributeWriter } from './attributes.ts';
 import { type Destination, type DestinationId, type Service, type ServiceId, serviceFamily } from './model.ts';
 import {
@@ -24,23 +24,47 @@ export interface IpvsRequest {
 }
 
 export function encodeOperation(operation: Operation): IpvsRequest {
+  const writer = new AttributeWriter();
+  const command = writeOperation(writer, operation);
+  return { command, payload: writer.finish() };
+}
+
+/** In one piece of memory, for there are tens of thousands of them. */
+export function encodeOperations(operations: readonly Operation[]): IpvsRequest[] {
+  const writer = new AttributeWriter(operations.length * USUAL_SIZE);
+  const parts = operations.map((operation) => {
+    const start = writer.length;
+    const command = writeOperation(writer, operation);
+    return { command, start, end: writer.length };
+  });
+  const bytes = writer.finish();
+  return parts.map(({ command, start, end }) => ({ command, payload: bytes.subarray(start, end) }));
+}
+
+/** Of a destination with its service. */
+const USUAL_SIZE = 128;
+
+/** Gives the command that the attributes are for. */
+function writeOperation(writer: AttributeWriter, operation: Operation): number {
   switch (operation.kind) {
     case 'create-service':
-      return { command: ipvsCommand.newService, payload: servicePayload(serviceBytes(operation.service)) };
     case 'set-service':
-      return { command: ipvsCommand.setService, payload: servicePayload(serviceBytes(operation.service)) };
+      writer.nested(commandAttribute.service, () => writeService(writer, operation.service));
+      return operation.kind === 'create-service' ? ipvsCommand.newService : ipvsCommand.setService;
     case 'delete-service':
-      return { command: ipvsCommand.deleteService, payload: servicePayload(serviceIdBytes(operation.id)) };
+      writer.nested(commandAttribute.service, () => writeServiceId(writer, operation.id));
+      return ipvsCommand.deleteService;
     case 'create-destination':
-      return destinationRequest(ipvsCommand.newDestination, operation.service, fullDestination(operation.destination));
     case 'set-destination':
-      return destinationRequest(ipvsCommand.setDestination, operation.service, fullDestination(operation.destination));
+      writer
+        .nested(commandAttribute.service, () => writeServiceId(writer, operation.service))
+        .nested(commandAttribute.destination, () => writeDestination(writer, operation.destination));
+      return operation.kind === 'create-destination' ? ipvsCommand.newDestination : ipvsCommand.setDestination;
     case 'delete-destination':
-      return destinationRequest(
-        ipvsCommand.deleteDestination,
-        operation.service,
-        destinationIdBytes(operation.destination).finish(),
-      );
+      writer
+        .nested(commandAttribute.service, () => writeServiceId(writer, operation.service))
+        .nested(commandAttribute.destination, () => writeDestinationId(writer, operation.destination));
+      return ipvsCommand.deleteDestination;
   }
 }
 
@@ -51,7 +75,7 @@ export function encodeListServices(): IpvsRequest {
 
 /** To be sent as a dump; each part of the answer is for {@link decodeDestination}. A missing service answers with nothing. */
 export function encodeListDestinations(service: ServiceId): IpvsRequest {
-  return { command: ipvsCommand.getDestination, payload: servicePayload(serviceIdBytes(service)) };
+  return { command: ipvsCommand.getDestination, payload: servicePayload(service) };
 }
 
 export function encodeInfoRequest(): IpvsRequest {
@@ -60,7 +84,7 @@ export function encodeInfoRequest(): IpvsRequest {
 
 /** Sets the counters of a service and its destinations to 0; without a service those of the whole table. */
 export function encodeZero(service: ServiceId | undefined): IpvsRequest {
-  const payload = service === undefined ? new Uint8Array(0) : servicePayload(serviceIdBytes(service));
+  const payload = service === undefined ? new Uint8Array(0) : servicePayload(service);
   return { command: ipvsCommand.zero, payload };
 }
 
@@ -69,29 +93,21 @@ export function encodeFlush(): IpvsRequest {
   return { command: ipvsCommand.flush, payload: new Uint8Array(0) };
 }
 
-function servicePayload(service: AttributeWriter): Uint8Array<ArrayBuffer> {
-  return new AttributeWriter().nested(commandAttribute.service, service.finish()).finish();
+function servicePayload(id: ServiceId): Uint8Array<ArrayBuffer> {
+  return new AttributeWriter().nested(commandAttribute.service, (writer) => writeServiceId(writer, id)).finish();
 }
 
-function destinationRequest(command: number, service: ServiceId, destination: Uint8Array): IpvsRequest {
-  const payload = new AttributeWriter()
-    .nested(commandAttribute.service, serviceIdBytes(service).finish())
-    .nested(commandAttribute.destination, destination)
-    .finish();
-  return { command, payload };
-}
-
-function serviceIdBytes(id: ServiceId): AttributeWriter {
-  const writer = new AttributeWriter();
+function writeServiceId(writer: AttributeWriter, id: ServiceId): void {
   writer.u16(serviceAttribute.family, serviceFamily(id) === 'ipv4' ? AF_INET : AF_INET6);
-  if (id.kind === 'fwmark') return writer.u32(serviceAttribute.fwmark, id.fwmark);
-  return writer
-    .u16(serviceAttribute.protocol, protocolNumbers[id.protocol])
-    .raw(serviceAttribute.address, unionAddress(id.address))
-    .port(serviceAttribute.port, id.port);
+  if (id.kind === 'fwmark') writer.u32(serviceAttribute.fwmark, id.fwmark);
+  else
+    writer
+      .u16(serviceAttribute.protocol, protocolNumbers[id.protocol])
+      .raw(serviceAttribute.address, ipBytes(id.address), UNION_ADDRESS)
+      .port(serviceAttribute.port, id.port);
 }
 
-function serviceBytes(service: Service): AttributeWriter {
+function writeService(writer: AttributeWriter, service: Service): void {
   const flags =
     (service.persistent ? serviceFlag.persistent : 0) |
     (service.onePacket ? serviceFlag.onePacket : 0) |
@@ -104,45 +120,40 @@ function serviceBytes(service: Service): AttributeWriter {
   new DataView(flagBytes.buffer).setUint32(4, ALL_FLAGS, true);
   const maskBytes = new Uint8Array(4);
   new DataView(maskBytes.buffer).setUint32(0, service.netmask, serviceFamily(service.id) === 'ipv6');
-  const writer = serviceIdBytes(service.id)
+  writeServiceId(writer, service.id);
+  writer
     .raw(serviceAttribute.scheduler, terminated(service.scheduler))
     .raw(serviceAttribute.flags, flagBytes)
     .u32(serviceAttribute.timeout, service.timeout)
     .raw(serviceAttribute.netmask, maskBytes);
   if (service.engine !== '') writer.raw(serviceAttribute.engine, terminated(service.engine));
-  return writer;
 }
 
-function destinationIdBytes(id: DestinationId): AttributeWriter {
-  return new AttributeWriter()
-    .raw(destinationAttribute.address, unionAddress(id.address))
-    .port(destinationAttribute.port, id.port)
-    .u16(destinationAttribute.family, familyOf(id.address) === 'ipv4' ? AF_INET : AF_INET6);
+function writeDestinationId(writer: AttributeWriter, { address, port }: DestinationId): void {
+  writer
+    .raw(destinationAttribute.address, ipBytes(address), UNION_ADDRESS)
+    .port(destinationAttribute.port, port)
+    .u16(destinationAttribute.family, familyOf(address) === 'ipv4' ? AF_INET : AF_INET6);
 }
 
-function fullDestination(destination: Destination): Uint8Array {
+function writeDestination(writer: AttributeWriter, destination: Destination): void {
   const { forwarding } = destination;
-  const writer = destinationIdBytes(destination)
+  writeDestinationId(writer, destination);
+  writer
     .u32(destinationAttribute.forwarding, forwardingNumbers[forwarding.kind])
     .u32(destinationAttribute.weight, destination.weight)
     .u32(destinationAttribute.upperThreshold, destination.upperThreshold)
     .u32(destinationAttribute.lowerThreshold, destination.lowerThreshold);
-  if (forwarding.kind === 'tun') {
-    const { tunnel } = forwarding;
-    // A kernel older than 5.3 knows IP-in-IP only and refuses none of these attributes, so they are sent for the others alone.
-    if (tunnel.type !== 'ipip') writer.u8(destinationAttribute.tunnelType, tunnelNumbers[tunnel.type]);
-    if (tunnel.type === 'gue') writer.port(destinationAttribute.tunnelPort, tunnel.port);
-    if (tunnel.type !== 'ipip') writer.u16(destinationAttribute.tunnelFlags, checksumNumbers[tunnel.checksum]);
-  }
-  return writer.finish();
+  if (forwarding.kind !== 'tun') return;
+  const { tunnel } = forwarding;
+  // A kernel older than 5.3 knows IP-in-IP only and refuses none of these attributes, so they are sent for the others alone.
+  if (tunnel.type !== 'ipip') writer.u8(destinationAttribute.tunnelType, tunnelNumbers[tunnel.type]);
+  if (tunnel.type === 'gue') writer.port(destinationAttribute.tunnelPort, tunnel.port);
+  if (tunnel.type !== 'ipip') writer.u16(destinationAttribute.tunnelFlags, checksumNumbers[tunnel.checksum]);
 }
 
-/** union nf_inet_addr: 16 bytes, of which IPv4 uses the first four. */
-function unionAddress(address: IpAddress): Uint8Array {
-  const bytes = new Uint8Array(16);
-  bytes.set(ipBytes(address));
-  return bytes;
-}
+/** union nf_inet_addr: 16 octets, of which IPv4 uses the first four. */
+const UNION_ADDRESS = 16;
 
 function terminated(text: string): Uint8Array {
   return asciiBytes(`${text}\0`);

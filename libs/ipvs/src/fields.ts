@@ -1,5 +1,5 @@
-import { ByteReader, type Result, err, latin1Text, ok } from '@keepfleet/wire';
-import { type AttributeError, readAttributes } from './attributes.ts';
+import { type Result, err, latin1Text, ok } from '@keepfleet/wire';
+import { type AttributeError, Nest } from './attributes.ts';
 
 export function nameOf<Name extends string>(
   numbers: Readonly<Record<Name, number>>,
@@ -31,65 +31,71 @@ export function decoding<T>(read: () => T): Result<T, AttributeError> {
 
 /** The attributes of one nest, each read with its exact width. */
 export class Fields {
-  readonly #attributes: ReadonlyMap<number, Uint8Array>;
+  readonly #nest: Nest;
 
-  private constructor(attributes: ReadonlyMap<number, Uint8Array>) {
-    this.#attributes = attributes;
+  private constructor(nest: Result<Nest, AttributeError>) {
+    if (!nest.ok) throw new Malformed(nest.error);
+    this.#nest = nest.value;
   }
 
   static read(bytes: Uint8Array, what: string): Fields {
-    const attributes = readAttributes(bytes, what);
-    if (!attributes.ok) throw new Malformed(attributes.error);
-    return new Fields(attributes.value);
+    return new Fields(Nest.read(bytes, what));
   }
 
   has(type: number): boolean {
-    return this.#attributes.has(type);
+    return this.#nest.start(type) !== undefined;
   }
 
   nested(type: number, what: string): Fields {
-    return Fields.read(this.#value(type, what), what);
+    return new Fields(this.#nest.inner(type, what));
   }
 
   bytes(type: number, what: string, length: number): Uint8Array {
-    const value = this.#value(type, what);
-    if (value.length !== length) throw new Malformed({ kind: 'bad-length', what, length: value.length });
-    return value;
+    const start = this.#start(type, what, length);
+    return this.#nest.bytes.subarray(start, start + length);
   }
 
   u8(type: number, what: string): number {
-    return new ByteReader(this.bytes(type, what, 1)).u8();
+    return this.#nest.view.getUint8(this.#start(type, what, 1));
   }
 
   u16(type: number, what: string): number {
-    return new ByteReader(this.bytes(type, what, 2)).u16le();
+    return this.#nest.view.getUint16(this.#start(type, what, 2), true);
   }
 
   port(type: number, what: string): number {
-    return new ByteReader(this.bytes(type, what, 2)).u16();
+    return this.#nest.view.getUint16(this.#start(type, what, 2));
   }
 
   u32(type: number, what: string): number {
-    return new ByteReader(this.bytes(type, what, 4)).u32le();
+    return this.#nest.view.getUint32(this.#start(type, what, 4), true);
   }
 
-  /** 32 or 64 bits wide, as the kernel has it. */
-  counter(type: number, what: string): bigint {
-    const value = this.#value(type, what);
-    if (value.length === 8) return new ByteReader(value).u64le();
-    return BigInt(this.u32(type, what));
+  /** 32 or 64 bits wide, as the kernel has it, in decimal. */
+  counter(type: number, what: string): string {
+    if (this.#nest.length(type) !== 8) return String(this.u32(type, what));
+    const start = this.#start(type, what, 8);
+    const high = this.#nest.view.getUint32(start + 4, true);
+    if (high > MAX_SAFE_HIGH) return String(this.#nest.view.getBigUint64(start, true));
+    return String(high * 2 ** 32 + this.#nest.view.getUint32(start, true));
   }
 
   /** Text up to its terminator; empty when absent. */
   text(type: number): string {
-    const text = latin1Text(this.#attributes.get(type) ?? new Uint8Array(0));
+    const start = this.#nest.start(type) ?? 0;
+    const text = latin1Text(this.#nest.bytes.subarray(start, start + this.#nest.length(type)));
     const end = text.indexOf('\0');
     return end < 0 ? text : text.slice(0, end);
   }
 
-  #value(type: number, what: string): Uint8Array {
-    const value = this.#attributes.get(type);
-    if (value === undefined) throw new Malformed({ kind: 'missing', what });
-    return value;
+  #start(type: number, what: string, length: number): number {
+    const start = this.#nest.start(type);
+    if (start === undefined) throw new Malformed({ kind: 'missing', what });
+    const found = this.#nest.length(type);
+    if (found !== length) throw new Malformed({ kind: 'bad-length', what, length: found });
+    return start;
   }
 }
+
+/** Upper half of the largest whole number that a number holds. */
+const MAX_SAFE_HIGH = 2 ** 21 - 1;

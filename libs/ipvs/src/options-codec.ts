@@ -70,14 +70,16 @@ function readGroup(fields: Fields): IpAddress | null {
 
 function daemonPayload(daemon: Pick<SyncDaemon, 'state' | 'interface' | 'syncId'> & Partial<SyncDaemon>) {
   const { maxLength = null, group = null, port = null, ttl = null } = daemon;
-  const writer = new AttributeWriter()
-    .u32(daemonAttribute.state, syncStateNumbers[daemon.state])
-    .raw(daemonAttribute.interface, asciiBytes(`${daemon.interface}\0`))
-    .u32(daemonAttribute.syncId, daemon.syncId);
-  if (maxLength !== null) writer.u16(daemonAttribute.maxLength, maxLength);
-  if (group !== null)
-    writer.raw(familyOf(group) === 'ipv4' ? daemonAttribute.group : daemonAttribute.group6, ipBytes(group));
-  if (port !== null) writer.u16(daemonAttribute.port, port);
-  if (ttl !== null) writer.u8(daemonAttribute.ttl, ttl);
-  return new AttributeWriter().nested(commandAttribute.daemon, writer.finish()).finish();
+  const write = (writer: AttributeWriter) => {
+    writer
+      .u32(daemonAttribute.state, syncStateNumbers[daemon.state])
+      .raw(daemonAttribute.interface, asciiBytes(`${daemon.interface}\0`))
+      .u32(daemonAttribute.syncId, daemon.syncId);
+    if (maxLength !== null) writer.u16(daemonAttribute.maxLength, maxLength);
+    if (group !== null)
+      writer.raw(familyOf(group) === 'ipv4' ? daemonAttribute.group : daemonAttribute.group6, ipBytes(group));
+    if (port !== null) writer.u16(daemonAttribute.port, port);
+    if (ttl !== null) writer.u8(daemonAttribute.ttl, ttl);
+  };
+  return new AttributeWriter().nested(commandAttribute.daemon, write).finish();
 }

@@ -41,7 +41,7 @@ export function ipBytes(address: IpAddress): Uint8Array<ArrayBuffer> {
 
 /** Text of 4 or 16 bytes; any other length is a broken promise of the caller and throws. */
 export function formatIp(bytes: Uint8Array): IpAddress {
-  if (bytes.length === 4) return bytes.join('.') as IpAddress;
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as IpAddress;
   if (bytes.length !== 16) throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`);
   const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
   const run = longestZeroRun(groups);
@@ -100,7 +100,19 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 function ipv4Bytes(text: string): Uint8Array<ArrayBuffer> | undefined {
-  return isIpv4(text) ? Uint8Array.from(text.split('.'), Number) : undefined;
+  if (!isIpv4(text)) return undefined;
+  const bytes = new Uint8Array(4);
+  let at = 0;
+  let octet = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) {
+      bytes[at++] = octet;
+      octet = 0;
+    } else octet = octet * 10 + code - ZERO;
+  }
+  bytes[at] = octet;
+  return bytes;
 }
 
 function ipv6Bytes(text: string): Uint8Array<ArrayBuffer> | undefined {

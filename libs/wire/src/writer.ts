@@ -90,6 +90,11 @@ export class ByteWriter {
     return this;
   }
 
+  /** What was written so far, without a copy: good until the next call that writes. */
+  written(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
   /** What was written so far, as a copy. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);

@@ -174,6 +174,21 @@ describe('netlink requests', () => {
     ]);
   });
 
+  it('in a batch have each its own outcome, whichever of them are refused', () => {
+    const socket = near(() => new NetlinkSocket(NETLINK_ROUTE));
+    const refused = { type: 18, flags: NLM_F.REPLACE, payload: new Uint8Array(2) };
+    // A link by its index: the loopback is there.
+    const payload = new Uint8Array(16);
+    payload[4] = 1;
+    const accepted = { type: 19, payload };
+    const order = [true, false, false, true, true, false].flatMap((good) => Array.from({ length: 300 }, () => good));
+    const outcomes = socket.batch(order.map((good) => (good ? accepted : refused)));
+    expect(outcomes.map((outcome) => outcome?.code)).toEqual(order.map((good) => (good ? undefined : 'EINVAL')));
+    const odd = [refused, accepted, refused, accepted];
+    expect(socket.batch(odd, 1).map((outcome) => outcome?.code)).toEqual(['EINVAL', undefined, 'EINVAL', undefined]);
+    expect(socket.batch(odd, 4).map((outcome) => outcome?.code)).toEqual(['EINVAL', undefined, 'EINVAL', undefined]);
+  });
+
   it('of generic netlink find a family by name, and say when there is none', () => {
     const controller = near(() => new GenericNetlink('nlctrl'));
     expect(controller.dump({ command: 3 }).length).toBeGreaterThan(0);

@@ -21,7 +21,7 @@ import {
   encodeListDaemons,
   encodeListDestinations,
   encodeListServices,
-  encodeOperation,
+  encodeOperations,
   encodeOption,
   encodeTimeoutsRequest,
   encodeZero,
@@ -36,13 +36,18 @@ export interface Refusal {
   readonly reason: string;
 }
 
+interface Failure {
+  readonly operation: Operation;
+  readonly error: LinuxError;
+}
+
 export interface OptionRefusal {
   readonly operation: OptionOperation;
   readonly reason: string;
 }
 
 export interface TableOptions {
-  /** Bytes of the netlink socket's receive buffer; null leaves it to the adapter. */
+  /** Octets of the netlink socket's receive buffer; null leaves it to the adapter. */
   readonly receiveBuffer: number | null;
   /** Changes that are sent by one system call. */
   readonly batch: number;
@@ -92,19 +97,10 @@ export class KernelTable {
 
   /** Carries out all it can, in order. */
   apply(operations: readonly Operation[]): Refusal[] {
-    this.#loadSchedulers(operations);
-    const outcomes = this.#netlink.batch(
-      operations.map((operation) => {
-        const { command, payload } = encodeOperation(operation);
-        return { command, attributes: payload, about: describeOperation(operation) };
-      }),
-      this.#batch,
-    );
-    return operations.flatMap((operation, i) => {
-      const error = outcomes[i];
-      if (error === undefined || isThereAlready(operation, error)) return [];
-      return [{ operation, reason: refusalText(operation, error) }];
-    });
+    const failures = this.#carryOut(operations);
+    // Servers of a service that was refused are refused too, and have another chance with it.
+    const left = this.#loadSchedulers(failures) ? this.#carryOut(failures.map(({ operation }) => operation)) : failures;
+    return left.map(({ operation, error }) => ({ operation, reason: refusalText(operation, error) }));
   }
 
   /** What the kernel has once and not for each service. */
@@ -151,15 +147,36 @@ export class KernelTable {
     return reply?.attributes ?? new Uint8Array();
   }
 
-  /** The kernel asks for a missing scheduler by itself where it may; what modprobe then says is not lost but repeated by the refusal. */
-  #loadSchedulers(operations: readonly Operation[]): void {
-    for (const operation of operations) {
-      if (operation.kind !== 'create-service' && operation.kind !== 'set-service') continue;
+  #carryOut(operations: readonly Operation[]): Failure[] {
+    const requests = encodeOperations(operations);
+    const outcomes = this.#netlink.batch(
+      operations.map((operation, i) => ({
+        command: requests[i]?.command ?? 0,
+        attributes: requests[i]?.payload ?? new Uint8Array(),
+        about: describeOperation(operation),
+      })),
+      this.#batch,
+    );
+    return operations.flatMap((operation, i) => {
+      const error = outcomes[i];
+      return error === undefined || isThereAlready(operation, error) ? [] : [{ operation, error }];
+    });
+  }
+
+  /**
+   * The kernel asks for a missing scheduler by itself, unless it has no program to ask (kernel.modprobe). What modprobe
+   * says is not lost but repeated by the refusal. True when there was something to look for.
+   */
+  #loadSchedulers(failures: readonly Failure[]): boolean {
+    const before = this.#schedulersLookedFor.size;
+    for (const { operation, error } of failures) {
+      if (!isAboutService(operation) || error.code !== 'ENOENT') continue;
       const { scheduler } = operation.service;
       if (this.#schedulersLookedFor.has(scheduler)) continue;
       this.#schedulersLookedFor.add(scheduler);
       loadModule(`ip_vs_${scheduler}`);
     }
+    return this.#schedulersLookedFor.size > before;
   }
 }
 
@@ -216,9 +233,14 @@ function optionRefusalText(operation: OptionOperation, error: LinuxError): strin
   return error.message;
 }
 
+function isAboutService(
+  operation: Operation,
+): operation is Extract<Operation, { kind: 'create-service' | 'set-service' }> {
+  return operation.kind === 'create-service' || operation.kind === 'set-service';
+}
+
 function refusalText(operation: Operation, error: LinuxError): string {
-  const aboutService = operation.kind === 'create-service' || operation.kind === 'set-service';
-  if (aboutService && error.code === 'ENOENT') {
+  if (isAboutService(operation) && error.code === 'ENOENT') {
     const { scheduler, engine } = operation.service;
     const extra = engine === '' ? '' : ` or no persistence engine ${engine} (module ip_vs_pe_${engine})`;
     return `${error.code}: this kernel has no scheduler ${scheduler} (module ip_vs_${scheduler})${extra}; name another one in the configuration, or install the module`;

@@ -37,8 +37,8 @@ import { WallClock } from '../wall-clock.ts';
 
 /** Until the table is read anew after an answer was lost. */
 const READ_ANEW_MS = 200;
-/** Changes that are sent by one system call; a tenth of it each time the receive buffer did not hold the answers. */
-const BATCH = 100;
+/** Changes that are sent by one system call; a tenth of it each time the receive buffer did not hold the refusals. */
+const BATCH = 400;
 /** Between two attempts to find IPVS in a kernel that has none. */
 const RETRY_EVERY_MS = 30_000;
 
@@ -113,8 +113,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       this.#table = undefined;
       this.#open();
     }
-    // Fresh eyes: what changed meanwhile is drift and told as such, not mixed with what the settings change.
-    this.#read();
+    // A table that is known is at most a few seconds old; what changed meanwhile is drift, and found at its next reading.
+    if (this.#balancer.table === undefined) this.#read();
     const before = new Set(this.#balancer.states.map((state) => state.settings.key));
     this.#tellOfRemoved(settings);
     this.#settings = settings;

@@ -1,4 +1,4 @@
-import { ByteWriter, tryRead } from '@keepfleet/wire';
+import { ByteWriter, UnexpectedEnd, tryRead } from '@keepfleet/wire';
 import { LinuxError, isLinuxError } from '../errors.ts';
 import { AttributeWriter, Attributes } from './attributes.ts';
 import { NETLINK_GENERIC, type NetlinkReply, NetlinkSocket, malformed } from './netlink-socket.ts';
@@ -34,6 +34,8 @@ export class GenericNetlink {
   readonly version: number;
   readonly #socket: NetlinkSocket;
   readonly #type: number;
+  /** By command. */
+  readonly #headers = new Map<number, Uint8Array>();
 
   /** Throws {@link LinuxError} ENOENT when the kernel does not have the family: its module is not loaded, or not there. */
   constructor(family: string, receiveBuffer?: number) {
@@ -58,7 +60,7 @@ export class GenericNetlink {
     return this.#socket.dump(this.#encode(request)).map((reply) => this.#decode(reply));
   }
 
-  /** Many changes, a hundred or `messages` to a system call, each with its outcome: `undefined` or why it failed. */
+  /** Many changes, hundreds or `messages` to a system call, each with its outcome: `undefined` or why it failed. */
   batch(requests: readonly GenericRequest[], messages?: number): (LinuxError | undefined)[] {
     return this.#socket.batch(
       requests.map((request) => this.#encode(request)),
@@ -71,18 +73,22 @@ export class GenericNetlink {
   }
 
   #encode({ command, attributes = new Uint8Array(), flags = 0, about }: GenericRequest) {
-    const payload = genericPayload(command, this.version, attributes);
-    return { type: this.#type, flags, payload, about: about ?? `${this.family} command ${command}` };
+    const header = this.#headers.get(command) ?? genericHeader(command, this.version);
+    this.#headers.set(command, header);
+    return {
+      type: this.#type,
+      flags,
+      header,
+      payload: attributes,
+      about: about ?? `${this.family} command ${command}`,
+    };
   }
 
   #decode(reply: NetlinkReply): GenericReply {
-    const result = tryRead(reply.payload, (reader) => {
-      const command = reader.u8();
-      reader.skip(GENERIC_HEADER - 1);
-      return { command, attributes: reader.rest() };
-    });
-    if (!result.ok) throw malformed(result.error, this.family);
-    return result.value;
+    const [command] = reply.payload;
+    if (command === undefined || reply.payload.length < GENERIC_HEADER)
+      throw malformed(new UnexpectedEnd(GENERIC_HEADER, reply.payload.length), this.family);
+    return { command, attributes: reply.payload.subarray(GENERIC_HEADER) };
   }
 }
 
@@ -91,7 +97,8 @@ function resolve(socket: NetlinkSocket, name: string): { type: number; version: 
   const about = `find the generic netlink family ${name}`;
   const replies = ask(socket, name, {
     type: GENL_ID_CTRL,
-    payload: genericPayload(CTRL_CMD_GETFAMILY, 1, attributes),
+    header: genericHeader(CTRL_CMD_GETFAMILY, 1),
+    payload: attributes,
     about,
   });
   const family = tryRead(replies[0]?.payload ?? new Uint8Array(), (reader) => {
@@ -115,6 +122,6 @@ function ask(socket: NetlinkSocket, name: string, request: Parameters<NetlinkSoc
   }
 }
 
-function genericPayload(command: number, version: number, attributes: Uint8Array): Uint8Array {
-  return new ByteWriter(GENERIC_HEADER + attributes.length).u8(command).u8(version).zeros(2).bytes(attributes).finish();
+function genericHeader(command: number, version: number): Uint8Array {
+  return new ByteWriter(GENERIC_HEADER).u8(command).u8(version).zeros(2).finish();
 }

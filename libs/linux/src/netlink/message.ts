@@ -34,17 +34,36 @@ export interface NetlinkMessage {
   readonly payload: Uint8Array;
 }
 
+export interface OutgoingMessage extends NetlinkMessage {
+  /** The family's own header, before the payload. */
+  readonly header?: Uint8Array | undefined;
+}
+
+const NO_BYTES = new Uint8Array();
+
 export function encodeMessage(message: NetlinkMessage): Uint8Array<ArrayBuffer> {
-  const length = HEADER_LENGTH + message.payload.length;
-  return new ByteWriter(length + 3)
+  const writer = new ByteWriter(messageSize(message));
+  writeMessage(writer, message);
+  return writer.finish();
+}
+
+/** What a message takes up among others, with its padding. */
+export function messageSize({ header, payload }: Pick<OutgoingMessage, 'header' | 'payload'>): number {
+  return (HEADER_LENGTH + (header?.length ?? 0) + payload.length + 3) & ~3;
+}
+
+export function writeMessage(writer: ByteWriter, message: OutgoingMessage): void {
+  const { header = NO_BYTES, payload } = message;
+  const length = HEADER_LENGTH + header.length + payload.length;
+  writer
     .u32le(length)
     .u16le(message.type)
     .u16le(message.flags)
     .u32le(message.sequence)
     .u32le(0)
-    .bytes(message.payload)
-    .zeros(-length & 3)
-    .finish();
+    .bytes(header)
+    .bytes(payload)
+    .zeros(-length & 3);
 }
 
 /** The messages of one datagram. Throws UnexpectedEnd: read inside `tryRead`. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { tryRead } from '@keepfleet/wire';
+import { ByteWriter, tryRead } from '@keepfleet/wire';
 import { type Capability, LinuxError } from '../errors.ts';
 import { type Bytes, attempt, checked, closeDescriptor, int32, pinned } from '../libc.ts';
 import {
@@ -17,9 +17,10 @@ import {
   NLMSG_ERROR,
   NLM_F,
   NLM_F_DUMP_INTR,
-  encodeMessage,
+  messageSize,
   readAcknowledgement,
   readMessages,
+  writeMessage,
 } from './message.ts';
 
 export const NETLINK_ROUTE = 0;
@@ -35,7 +36,8 @@ const RECEIVE_BUFFER = 4 << 20;
 const ANSWER_TIMEOUT_MS = 2_000;
 /** The kernel fills a dump's datagrams up to 32 KiB; one object that is larger comes alone. */
 const DATAGRAM_LIMIT = 256 << 10;
-const BATCH_MESSAGES = 100;
+/** One system call and one answer for so many changes; more of them gain little, and keep the caller's other work. */
+const BATCH_MESSAGES = 400;
 const BATCH_BYTES = 64 << 10;
 /** How often a dump is read again when the kernel says that it changed meanwhile. */
 const DUMP_ATTEMPTS = 8;
@@ -46,6 +48,8 @@ export interface NetlinkRequest {
   readonly type: number;
   /** Added to REQUEST and ACK. */
   readonly flags?: number;
+  /** The family's own header, before the payload. */
+  readonly header?: Uint8Array;
   readonly payload: Uint8Array;
   /** What the request does, for the message of its error: `add address 192.0.2.1/24 to eth0`. */
   readonly about?: string;
@@ -97,20 +101,21 @@ export class NetlinkSocket {
 
   /**
    * Carries out many changes, each on its own: the outcome of each is `undefined` or why it failed. `messages` are sent by
-   * one system call; with fewer of them a small receive buffer holds the answers.
+   * one system call; with fewer of them a small receive buffer holds the refusals.
    */
   batch(requests: readonly NetlinkRequest[], messages = BATCH_MESSAGES): (LinuxError | undefined)[] {
     const outcomes: (LinuxError | undefined)[] = [];
     let part: NetlinkRequest[] = [];
     let size = 0;
     for (const request of requests) {
-      if (part.length === messages || size + request.payload.length > BATCH_BYTES) {
+      const more = messageSize(request);
+      if (part.length === messages || size + more > BATCH_BYTES) {
         outcomes.push(...this.#exchange(part, []));
         part = [];
         size = 0;
       }
       part.push(request);
-      size += request.payload.length;
+      size += more;
     }
     if (part.length > 0) outcomes.push(...this.#exchange(part, []));
     return outcomes;
@@ -134,25 +139,30 @@ export class NetlinkSocket {
     closeDescriptor(this.#fd);
   }
 
+  /**
+   * Only the last request asks for an acknowledgement: the kernel carries them out in their order and answers a refusal
+   * unasked, so that every refusal has come when the last one is answered.
+   */
   #exchange(
     requests: readonly NetlinkRequest[],
     replies: NetlinkReply[],
     state = { interrupted: false },
   ): (LinuxError | undefined)[] {
     const first = (this.#sequence + 1) >>> 0;
-    const parts = requests.map((request) => {
+    const last = requests.length - 1;
+    const writer = new ByteWriter(requests.reduce((sum, request) => sum + messageSize(request), 0));
+    for (const [i, { type, flags = 0, header, payload }] of requests.entries()) {
       this.#sequence = (this.#sequence + 1) >>> 0;
-      const flags = (request.flags ?? 0) | NLM_F.REQUEST | NLM_F.ACK;
-      return encodeMessage({ type: request.type, flags, sequence: this.#sequence, payload: request.payload });
-    });
-    const data = concatenate(parts);
+      const all = flags | NLM_F.REQUEST | (i === last ? NLM_F.ACK : 0);
+      writeMessage(writer, { type, flags: all, sequence: this.#sequence, header, payload });
+    }
+    const data = writer.written();
     const about = requests.length === 1 ? requests[0]?.about : `${requests.length} requests`;
     checked(attempt('send', this.#fd, data, data.length, 0), 'netlink send', { detail: about, needs: NEEDS });
 
     const outcomes = new Array<LinuxError | undefined>(requests.length).fill(undefined);
-    let pending = requests.length;
     const ended = new Set<number>();
-    while (pending > 0) {
+    while (!ended.has(last)) {
       for (const message of this.#receive(about)) {
         const index = (message.sequence - first) >>> 0;
         // Late answers to an earlier request that timed out are not ours.
@@ -162,9 +172,8 @@ export class NetlinkSocket {
           const end = tryRead(message.payload, (reader) => readAcknowledgement(message, reader));
           if (!end.ok) throw malformed(end.error, about);
           ended.add(index);
-          pending -= 1;
           if (end.value.errno !== 0) outcomes[index] = refusal(end.value, requests[index]);
-        } else replies.push({ type: message.type, payload: message.payload.slice() });
+        } else replies.push({ type: message.type, payload: message.payload });
       }
     }
     return outcomes;
@@ -185,7 +194,8 @@ export class NetlinkSocket {
       const detail = `a message of ${length} bytes, ${DATAGRAM_LIMIT} are the limit`;
       throw new LinuxError({ call: 'netlink receive', errno: constants.errno.EMSGSIZE, detail });
     }
-    const messages = tryRead(this.#buffer.subarray(0, length), readMessages);
+    // One copy for all of its messages: the buffer is used again.
+    const messages = tryRead(this.#buffer.slice(0, length), readMessages);
     if (!messages.ok) throw malformed(messages.error, about);
     return messages.value;
   }
@@ -204,16 +214,6 @@ export function netlinkAddress(groups: number): Bytes {
 export function malformed(cause: Error, about: string | undefined): LinuxError {
   const detail = `a malformed answer${about === undefined ? '' : ` to ${about}`}: ${cause.message}`;
   return new LinuxError({ call: 'netlink receive', errno: constants.errno.EBADMSG, detail, cause });
-}
-
-function concatenate(parts: readonly Uint8Array[]): Bytes {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function refusal(end: Acknowledgement, request: NetlinkRequest | undefined): LinuxError {
