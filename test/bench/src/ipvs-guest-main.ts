@@ -1,16 +1,24 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { AttributeWriter, Attributes, GenericNetlink } from '@keepfleet/linux';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { waitFor } from '@keepfleet/testkit';
-import { type Size, type Table, tableOf } from './ipvs-sizes.ts';
+import { ip, ipBytes } from '@keepfleet/wire';
+import { type Size, type Table, changeOf, lastOf, tableOf } from './ipvs-sizes.ts';
+import { percentile } from './table.ts';
 
 /** Runs in a guest whose kernel has IPVS; a line of JSON about each size. */
 const AGENT = join(import.meta.dirname, '../../../apps/node-agent/dist/main.js');
 const ROOT = '/run/kf-bench';
+/** Options of Node that the control process starts its processes with. */
+const AS_CONTROL_DOES = ['--max-semi-space-size=4'];
 const DEADLINE = 300_000;
+/** Weights of the last server of all, one reload after another; the median of them counts. */
+const WEIGHTS = [7, 8, 9, 10, 11];
+const netlink = new GenericNetlink('IPVS');
 
 interface Times {
   readonly program: number;
@@ -22,21 +30,15 @@ for (const words of process.argv.slice(2)) {
   const [services = 0, servers = 0] = words.split('x').map(Number);
   const size: Size = { services, servers };
   const table = tableOf(size);
-  const changed = tableOf(size, 7);
-  const result = {
-    size,
-    ours: await ours(table, changed),
-    ipvsadm: ipvsadm(table),
-    keepalived: await keepalived(table, changed),
-  };
+  const result = { size, ours: await ours(table), ipvsadm: ipvsadm(table), keepalived: await keepalived(table) };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 process.exit();
 
-async function ours(table: Table, changed: Table): Promise<Times> {
+async function ours(table: Table): Promise<Times> {
   const directory = join(ROOT, 'agent');
   mkdirSync(directory, { recursive: true });
-  const child = logged(process.execPath, [AGENT, '--role', 'lvs', '--run-dir', directory]);
+  const child = logged(process.execPath, [...AS_CONTROL_DOES, AGENT, '--role', 'lvs', '--run-dir', directory]);
   const answers: Readonly<Record<string, unknown>>[] = [];
   const socket = await waitFor(
     async () => {
@@ -64,8 +66,15 @@ async function ours(table: Table, changed: Table): Promise<Times> {
   };
   const program = await send({ type: 'configure', revision: '1', settings: table.settings }, 'revision');
   expectTable(table);
-  const change = await send({ type: 'configure', revision: '2', settings: changed.settings }, 'revision');
-  expectTable(changed);
+  const changes: number[] = [];
+  let base = '1';
+  for (const weight of WEIGHTS) {
+    const revision = `with weight ${weight}`;
+    changes.push(await send({ type: 'configure', revision, base, settings: changeOf(table.size, weight) }, 'revision'));
+    expectTable(tableOf(table.size, weight));
+    base = revision;
+  }
+  const change = percentile(changes, 50);
   const command = { kind: 'connections', address: '192.0.2.1' };
   const dump = await send({ type: 'command', id: 'dump', command }, 'id');
   child.kill('SIGTERM');
@@ -78,38 +87,60 @@ function ipvsadm(table: Table): Times {
   const program = timed(() =>
     execFileSync('ipvsadm', ['-R'], { input: table.saved, stdio: ['pipe', 'ignore', 'inherit'] }),
   );
-  const [address = ''] = /10\.\S+(?=:80 -r)/.exec(table.saved.trim().split('\n').at(-1) ?? '') ?? [];
-  const [real = ''] = /(?<=-r )\S+/.exec(table.saved.trim().split('\n').at(-1) ?? '') ?? [];
-  const change = timed(() => execFileSync('ipvsadm', ['-e', '-t', `${address}:80`, '-r', real, '-m', '-w', '7']));
+  const { vip, server } = lastOf(table.size);
+  const changes = WEIGHTS.map((weight) =>
+    timed(() => execFileSync('ipvsadm', ['-e', '-t', `${vip}:80`, '-r', `${server}:80`, '-m', '-w', String(weight)])),
+  );
   const dump = timed(() =>
     execFileSync('ipvsadm', ['-Sn'], { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] }),
   );
   execFileSync('ipvsadm', ['-C']);
-  return { program, change, dump };
+  return { program, change: percentile(changes, 50), dump };
 }
 
 /** From its start, or the signal, until the kernel has it. A dump is not to be had from it. */
-async function keepalived(table: Table, changed: Table): Promise<Times> {
+async function keepalived(table: Table): Promise<Times> {
   const file = join(ROOT, 'keepalived.conf');
   writeFileSync(file, table.keepalivedConf);
   const pid = (name: string) => join(ROOT, `${name}.pid`);
   let start = performance.now();
   const child = logged('keepalived', ['-n', '-C', '-G', '-l', '-f', file, '-p', pid('main'), '-c', pid('checkers')]);
-  const lines = table.size.services * (table.size.servers + 1);
-  await kernelHas(() => kernelLines().length >= lines);
+  await lastServers(table.size, (weights) => weights.length === table.size.servers);
   const program = performance.now() - start;
-  writeFileSync(file, changed.keepalivedConf);
-  start = performance.now();
-  child.kill('SIGHUP');
-  await kernelHas(() => kernelLines().some((line) => /Masq +7 /.test(line)));
-  const change = performance.now() - start;
+  expectTable(table);
+  const changes: number[] = [];
+  for (const weight of WEIGHTS) {
+    writeFileSync(file, tableOf(table.size, weight).keepalivedConf);
+    start = performance.now();
+    child.kill('SIGHUP');
+    await lastServers(table.size, (weights) => weights.includes(weight));
+    changes.push(performance.now() - start);
+  }
   child.kill('SIGTERM');
   await once(child, 'exit');
-  return { program, change, dump: NaN };
+  return { program, change: percentile(changes, 50), dump: NaN };
 }
 
-function kernelHas(condition: () => boolean): Promise<unknown> {
-  return waitFor(condition, { deadline: DEADLINE, what: 'the table of keepalived', every: 20 });
+/** IPVS_CMD_GET_DEST, IPVS_CMD_ATTR_SERVICE and _DEST, IPVS_SVC_ATTR_*, IPVS_DEST_ATTR_WEIGHT of linux/ip_vs.h. */
+const GET_DESTINATION = 8;
+const [SERVICE, DESTINATION] = [1, 2];
+const [FAMILY, PROTOCOL, ADDRESS, PORT] = [1, 2, 3, 4];
+const WEIGHT = 4;
+
+/** Looks at the last service alone, which is filled last: to read a whole table takes the only CPU from who fills it. */
+function lastServers(size: Size, condition: (weights: readonly (number | undefined)[]) => boolean): Promise<unknown> {
+  const address = new Uint8Array(16);
+  address.set(ipBytes(ip(lastOf(size).vip)));
+  const attributes = new AttributeWriter()
+    .nested(SERVICE, (service) =>
+      service.u16(FAMILY, 2).u16(PROTOCOL, 6).bytes(ADDRESS, address).bytes(PORT, Uint8Array.of(0, 80)),
+    )
+    .finish();
+  const look = () =>
+    netlink
+      .dump({ command: GET_DESTINATION, attributes })
+      .map((reply) => new Attributes(reply.attributes).nested(DESTINATION)?.u32(WEIGHT));
+  return waitFor(() => condition(look()), { deadline: DEADLINE, what: 'the table of keepalived', every: 5 });
 }
 
 function kernelLines(): string[] {

@@ -47,11 +47,27 @@ export function tableOf(size: Size, changed = 1): Table {
   };
 }
 
+/** The last service and its last server. */
+export function lastOf({ services, servers }: Size): { vip: string; server: string } {
+  return { vip: vip(services - 1), server: server(services - 1, servers - 1) };
+}
+
+/** What control tells the lvs process of a reload that changed the weight of the last server of all. */
+export function changeOf({ services, servers }: Size, weight: number): object {
+  const last = services - 1;
+  const same = Array.from({ length: last }, (_, i) => ({ same: keyOf(vip(i)) }));
+  const realServers = Array.from({ length: servers }, (_, j) =>
+    realServer(server(last, j), j === servers - 1 ? weight : 1),
+  );
+  return { groups: [], virtualServers: [...same, virtualServer(vip(last), realServers)] };
+}
+
+const keyOf = (address: string) => `tcp/${address}:80`;
 const nat = { kind: 'nat' };
 
 function virtualServer(address: string, realServers: readonly object[]): object {
   return {
-    key: `tcp/${address}:80`,
+    key: keyOf(address),
     target: { kind: 'address', address, port: 80 },
     ...{ protocol: 'tcp', scheduler: 'wrr', flags: { flag1: false, flag2: false, flag3: false } },
     ...{ onePacket: false, hashed: false, forwarding: nat, persistence: null, delayLoop: 60 * SECOND },
