@@ -77,7 +77,7 @@ function service(row: Row, i: number): string {
     'any port': `198.51.${Math.floor(i / 250)}.${(i % 250) + 1} 0`,
   };
   const group = `virtual_server_group g${i} {\n  198.51.100.20-22 ${port}\n  203.0.113.8/30 ${port}\n  fwmark ${port + 10_000}\n}\n`;
-  const lines: string[] = ['delay_loop 3000', 'warmup 3000000'];
+  const lines: string[] = ['delay_loop 3000', 'warmup 3000'];
   const add = (...more: string[]) => lines.push(...more);
   const { scheduler, flags, method, persistence, sorry } = row;
   if (scheduler !== 'default') add(`lvs_sched ${String(scheduler)}`);
@@ -88,8 +88,11 @@ function service(row: Row, i: number): string {
   if (ipv6 && row['target'] === 'fwmark6') add('ip_family inet6');
   if (persistence === 'bare') add('persistence_timeout');
   if (persistence === '50') add('persistence_timeout 50');
-  if (persistence === 'granular')
-    add('persistence_timeout 300', `persistence_granularity ${ipv6 ? '64' : '255.255.255.0'}`);
+  if (persistence === 'granular') {
+    add('persistence_timeout 300');
+    // A group has no family when keepalived reads the granularity, which it then leaves out: docs/differences.md.
+    if (row['target'] !== 'group') add(`persistence_granularity ${ipv6 ? '64' : '255.255.255.0'}`);
+  }
   if (persistence === 'sip') add('persistence_timeout 300', 'persistence_engine sip');
   if (row['ops'] === true) add('ops');
   if (row['weight'] === 'of the service') add('weight 7');

@@ -42,8 +42,12 @@ export abstract class IpvsNode {
     return join(this.directory, 'keepalived.conf');
   }
 
+  get wholeLog(): string {
+    return readFileSync(join(this.directory, 'log'), 'utf8');
+  }
+
   get log(): string {
-    return readFileSync(join(this.directory, 'log'), 'utf8').split('\n').slice(-40).join('\n');
+    return this.wholeLog.split('\n').slice(-40).join('\n');
   }
 
   ip(...words: readonly string[]): string {
@@ -139,12 +143,5 @@ export class OurNode extends IpvsNode {
   reload(text: string): void {
     writeFileSync(this.config, text);
     this.child?.kill('SIGHUP');
-  }
-
-  /** Waits until the kernel shows this; goes on after a while all the same, since what differs is to be compared. */
-  async shows(wanted: string, deadline = 240_000): Promise<void> {
-    const end = performance.now() + deadline;
-    const done = () => this.shown() === wanted || performance.now() > end;
-    await waitFor(done, { deadline: deadline * 2, what: `a table in ${this.name}`, every: 200 });
   }
 }

@@ -102,7 +102,7 @@ export class IpvsStand {
          client_body_temp_path ${directory}; proxy_temp_path ${directory}; fastcgi_temp_path ${directory};
          uwsgi_temp_path ${directory}; scgi_temp_path ${directory};
          server {
-           listen 80; listen [::]:80;
+           listen 80; listen [::]:80; listen 8200; listen 8201;
            location /health { if (-f ${directory}/sick) { return 503; } return 200 "well\\n"; }
            location / { return 200 "${name}\\n"; }
          }

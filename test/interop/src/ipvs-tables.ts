@@ -8,26 +8,19 @@ const lines = (node: IpvsNode) => [...node.table(), ...node.thresholds()];
 
 /** A server of weight 0 that keepalived takes out when the sorry server comes in: docs/differences.md. */
 const drained = /^-a .* -w 0( |$)/;
-/** A group has no family when keepalived reads the granularity, which it then leaves out: docs/differences.md. */
-const granularityOfGroup = /^(-A .*(?:198\.51\.100\.2[0-2]|203\.0\.113\.\d+|-f 11\d\d\d)\b.*) -M 255\.255\.255\.0/;
 
 /** Lines that only one of two tables has, but for the differences that are documented. */
 function difference(table: readonly string[], theirs: readonly string[]): string[] {
-  const ours = table
-    .filter((line) => !drained.test(line) || theirs.includes(line))
-    .map((line) => line.replace(granularityOfGroup, '$1'));
+  const ours = table.filter((line) => !drained.test(line) || theirs.includes(line));
   return [
     ...ours.filter((line) => !theirs.includes(line)).map((line) => `only ours: ${line}`),
     ...theirs.filter((line) => !ours.includes(line)).map((line) => `only keepalived's: ${line}`),
   ];
 }
 
-interface Wanted {
-  readonly shown: string;
-  readonly table: readonly string[];
-}
-
-async function underKeepalived(configurations: readonly Configuration[]): Promise<Map<string, Wanted>> {
+async function underKeepalived(
+  configurations: readonly Configuration[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const nodes = configurations.map((configuration, i) => ({ configuration, node: new KeepalivedNode(`kf-k${i}`) }));
   for (const { configuration, node } of nodes) await node.start(configuration.text);
   let last: string[] = [];
@@ -43,9 +36,7 @@ async function underKeepalived(configurations: readonly Configuration[]): Promis
   ).catch((cause: unknown) => {
     throw new Error(`no table, or one that moves: ${moving.join(', ')}`, { cause });
   });
-  const tables = new Map(
-    nodes.map(({ configuration, node }, i) => [configuration.name, { shown: last[i] ?? '', table: lines(node) }]),
-  );
+  const tables = new Map(nodes.map(({ configuration, node }) => [configuration.name, lines(node)]));
   for (const { node } of nodes) await node.remove();
   return tables;
 }
@@ -66,10 +57,13 @@ export const tableSteps: readonly GuestStep[] = [
         for (const [i, { name, text }] of configurations.entries()) {
           if (i === 0) await node.start(text);
           else node.reload(text);
-          const { shown = '', table = [] } = tables.get(name) ?? {};
-          await node.shows(shown);
-          const differing = difference(lines(node), table);
-          if (differing.length > 0) found.push(`${name}:`, ...differing.slice(0, 60));
+          const table = tables.get(name) ?? [];
+          let differing: readonly string[] = [];
+          await waitFor(() => (differing = difference(lines(node), table)).length === 0, {
+            deadline: 60_000,
+            what: 'the table of keepalived',
+            every: 300,
+          }).catch(() => found.push(`${name}:`, ...differing.slice(0, 60)));
         }
         assert.equal(found.join('\n'), '', node.log);
         await node.stop();

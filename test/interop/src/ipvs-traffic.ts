@@ -172,6 +172,7 @@ async function persistence(stand: IpvsStand): Promise<void> {
 }
 
 async function marked(stand: IpvsStand, node: OurNode): Promise<void> {
+  // A persistent service of a mark has the port that the client asked for, whatever the configuration says of its servers.
   // The guest's nf_tables has no family ip, and Debian's iptables is not there: the mark is set where packets come in.
   node.run('tc', 'qdisc', 'add', 'dev', 'eth0', 'ingress');
   const twoPorts = ['match', 'ip', 'dport', '8200', '0xfffe'];
