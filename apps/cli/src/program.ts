@@ -23,6 +23,7 @@ import {
   StatusCommand,
 } from './commands/show.ts';
 import { ReloadCommand } from './commands/reload.ts';
+import { ZeroCommand } from './commands/zero.ts';
 import type { ConnectionFlags } from './connection.ts';
 
 export interface GlobalFlags extends ConnectionFlags {
@@ -256,6 +257,10 @@ function addReload(root: Parser, go: Go): void {
     );
   local('confirm', 'keep what a reload with --confirm has put in force').action(({ runDir }: { runDir: string }) =>
     go(new ReloadCommand({ kind: 'confirm' }, runDir)),
+  );
+  local('zero [virtual-server]', "set this node's counters of IPVS to 0, all or those of one virtual server").action(
+    (virtualServer: string | undefined, { runDir }: { runDir: string }) =>
+      go(new ZeroCommand(virtualServer ?? '', runDir)),
   );
   local('revert', 'take a reload with --confirm back at once').action(({ runDir }: { runDir: string }) =>
     go(new ReloadCommand({ kind: 'revert' }, runDir)),

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { type Socket, connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
@@ -7,11 +8,13 @@ import { createInterface } from 'node:readline';
  */
 interface Order {
   readonly id: number;
-  readonly kind: 'open' | 'again' | 'close' | 'load';
+  readonly kind: 'open' | 'again' | 'close' | 'load' | 'datagrams';
   /** For `open`: one connection for each source, in order. */
   readonly sources?: readonly (string | null)[];
   readonly host?: string;
   readonly port?: number;
+  /** For `datagrams`: how many from one socket, each when the one before is answered. */
+  readonly count?: number;
   /** For `again`: which of the open connections. */
   readonly index?: number;
   /** For `load`: until told otherwise, one request after another, each on a connection of its own. */
@@ -28,7 +31,8 @@ for await (const line of createInterface(process.stdin)) {
   process.stdout.write(`${JSON.stringify({ id: order.id, value: await carryOut(order) })}\n`);
 }
 
-async function carryOut({ kind, sources = [null], host = '', port = 80, index = 0, on }: Order): Promise<unknown> {
+async function carryOut(order: Order): Promise<unknown> {
+  const { kind, sources = [null], host = '', port = 80, index = 0, on } = order;
   switch (kind) {
     case 'open': {
       const names: string[] = [];
@@ -43,6 +47,8 @@ async function carryOut({ kind, sources = [null], host = '', port = 80, index = 
       const one = open[index];
       return one === undefined ? 'no such connection' : ask(one.socket, one.host, true);
     }
+    case 'datagrams':
+      return datagrams(host, port, order.count ?? 1);
     case 'close':
       for (const { socket } of open) socket.destroy();
       open.length = 0;
@@ -66,6 +72,24 @@ async function load(host: string, port: number): Promise<void> {
     if (/^s\d$/.test(answer)) counts.good++;
     else counts.bad.push(answer);
   }
+}
+
+async function datagrams(host: string, port: number, count: number): Promise<string[]> {
+  const socket = createSocket('udp4');
+  const answers: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const answer = new Promise<string>((resolve) => {
+      const timer = setTimeout(() => resolve('ETIMEDOUT'), PATIENCE_MS);
+      socket.once('message', (bytes) => {
+        clearTimeout(timer);
+        resolve(bytes.toString('latin1').trim());
+      });
+    });
+    socket.send('who?\n', port, host);
+    answers.push(await answer);
+  }
+  socket.close();
+  return answers;
 }
 
 function ask(socket: Socket, host: string, keep: boolean): Promise<string> {

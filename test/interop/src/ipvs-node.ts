@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '@keepfleet/testkit';
 
 const MAIN = join(import.meta.dirname, '../../../apps/node-agent/src/main.ts');
+const CLI = join(import.meta.dirname, '../../../apps/cli/src/main.ts');
 const ROOT = '/run/kf-ipvs';
 
 /** Kills what runs in a namespace: while one process is left, its devices stay, though its name can be deleted. */
@@ -138,6 +139,13 @@ export class OurNode extends IpvsNode {
       ...['--run-dir', directory('run'), '--state-dir', directory('state')],
     ]);
     await Promise.resolve();
+  }
+
+  /** What `keepfleet` says on this node, whether or not it could do it. */
+  keepfleet(...words: readonly string[]): string {
+    const all = ['netns', 'exec', this.name, process.execPath, CLI, ...words, '--run-dir', join(this.directory, 'run')];
+    const { stdout, stderr } = spawnSync('ip', all, { encoding: 'utf8' });
+    return stdout + stderr;
   }
 
   reload(text: string): void {

@@ -83,6 +83,16 @@ export class IpvsStand {
     await this.tell({ kind: 'close' });
   }
 
+  /** A program in the namespace of a server, for as long as that is there. */
+  serve(number: number, program: string, ...args: readonly string[]): void {
+    spawn('ip', ['netns', 'exec', `kf-s${number}`, program, ...args], { stdio: 'ignore', detached: true });
+  }
+
+  /** What a program says in the client's namespace. */
+  ask(program: string, ...args: readonly string[]): string {
+    return execFileSync('ip', ['netns', 'exec', 'kf-c', program, ...args], { encoding: 'utf8' }).trim();
+  }
+
   stopServer(number: number): void {
     const child = this.#servers.get(`s${number}`);
     if (child?.pid !== undefined) process.kill(-child.pid, 'SIGKILL');

@@ -92,6 +92,14 @@ const configuration = [
     'lvs_sched rr\n  lvs_method NAT\n  persistence_timeout 300\n  persistence_granularity 255.255.255.0',
     servers(80, [1, 1]),
   ),
+  ...[
+    ['UDP', VIP, 'NAT', servers(53, [1, 1])],
+    ['UDP', DIRECT[0], 'DR\n  ops', direct(4)],
+    ['SCTP', VIP, 'NAT', servers(53, [1, 1])],
+  ].map(
+    ([protocol, address, method, pool]) =>
+      `virtual_server ${address} 53 {\n  protocol ${protocol}\n  lvs_sched rr\n  lvs_method ${method}\n${pool}\n}\n`,
+  ),
   service('fwmark 7', 'lvs_sched rr\n  lvs_method NAT\n  persistence_timeout 300', servers(80, [1, 1])),
   service(
     `${VIP} 8102`,
@@ -112,7 +120,7 @@ const tunnels: readonly { readonly method: string; readonly families: readonly (
 ];
 
 async function director(stand: IpvsStand): Promise<OurNode> {
-  for (const module of ['ipip', 'ip6_tunnel', 'ip_gre', 'fou', 'nf_conntrack'])
+  for (const module of ['ipip', 'ip6_tunnel', 'ip_gre', 'fou', 'nf_conntrack', 'sctp'])
     execFileSync('modprobe', ['-d', '/run/modules', module]);
   const node = stand.director(1);
   for (const address of [`${VIP}/32`, `${DIRECT[0] ?? ''}/32`]) node.ip('address', 'add', address, 'dev', 'eth0');
@@ -169,6 +177,58 @@ async function persistence(stand: IpvsStand): Promise<void> {
   const network = await stand.open(VIP, 8_101, sources(6));
   assert.equal(new Set(network).size, 1, `one network: ${network.join(' ')}`);
   await stand.close();
+}
+
+async function otherProtocols(stand: IpvsStand): Promise<void> {
+  for (const number of [1, 2, 3, 4]) {
+    // Direct routing: the answer comes from the address that was asked.
+    const bind = number > 2 ? `,bind=${DIRECT[0]}` : '';
+    stand.serve(number, 'socat', `UDP4-RECVFROM:53,fork${bind}`, `SYSTEM:echo s${number}`);
+    if (number <= 2) stand.serve(number, 'socat', 'SCTP4-LISTEN:53,fork', `SYSTEM:echo s${number}`);
+  }
+  const datagrams = async (host: string, count: number) =>
+    (await stand.tell({ kind: 'datagrams', host, port: 53, count })) as string[];
+  const serving = async (host: string, names: readonly string[]) => {
+    const found = new Set<string>();
+    await waitFor(
+      async () => {
+        for (const name of await datagrams(host, 1)) found.add(name);
+        return names.every((name) => found.has(name));
+      },
+      { deadline: 120_000, what: `datagrams answered by ${names.join(' and ')}`, every: 100 },
+    );
+  };
+  await serving(VIP, ['s1', 's2']);
+  const one = await datagrams(VIP, 6);
+  assert.equal(new Set(one).size, 1, `one UDP connection: ${one.join(' ')}`);
+  await serving(DIRECT[0] ?? '', ['s3', 's4']);
+  const each = await datagrams(DIRECT[0] ?? '', 6);
+  assert.equal(each.filter((name) => name === 's3').length, 3, `each packet by itself: ${each.join(' ')}`);
+  assert.equal(each.filter((name) => name === 's4').length, 3, `each packet by itself: ${each.join(' ')}`);
+  const associations = [1, 2].map(() => stand.ask('socat', '-T', '10', '-', `SCTP4:${VIP}:53`));
+  assert.deepEqual(associations.sort(), ['s1', 's2'], 'SCTP');
+}
+
+/** `keepfleet zero` for one service, then for all: the counters that ipvsadm shows. */
+async function countersToZero(node: OurNode): Promise<void> {
+  const connections = (address: string) => {
+    const [, count = '0'] =
+      new RegExp(`^TCP +${address}:80 +(\\d+)`, 'm').exec(node.run('ipvsadm', '-Ln', '--stats', '--exact')) ?? [];
+    return Number(count);
+  };
+  const other = DIRECT[0] ?? '';
+  // The kernel renews what it shows every two seconds.
+  await waitFor(() => connections(VIP) > 0 && connections(other) > 0, {
+    deadline: 60_000,
+    what: 'counters',
+    every: 300,
+  });
+  assert.match(node.keepfleet('zero', `tcp/${VIP}:80`), /counters of tcp\/198\.51\.100\.15:80 are 0/);
+  assert.equal(connections(VIP), 0);
+  assert.ok(connections(other) > 0);
+  assert.match(node.keepfleet('zero'), /counters of IPVS are 0/);
+  assert.equal(connections(other), 0);
+  assert.match(node.keepfleet('zero', 'tcp/192.0.2.1:80'), /no virtual server tcp\/192\.0\.2\.1:80/);
 }
 
 async function marked(stand: IpvsStand, node: OurNode): Promise<void> {
@@ -240,13 +300,15 @@ async function throughTunnels(stand: IpvsStand, node: OurNode): Promise<void> {
 
 export const trafficSteps: readonly GuestStep[] = [
   {
-    name: 'traffic: schedulers spread, NAT, DR and tunnels reach their servers in both families, marks and persistence hold, the sorry server comes and goes',
+    name: 'traffic: schedulers spread, TCP, UDP, SCTP and packet by packet, NAT, DR and tunnels reach their servers in both families, marks and persistence hold, the sorry server comes and goes',
     run: () =>
       withDirector(async (stand, node) => {
         await answersOfBoth(stand, VIP, ['s1', 's2']);
         await answersOfBoth(stand, VIP6, ['s1', 's2']);
         for (const address of DIRECT) await answersOfBoth(stand, address, ['s3', 's4']);
+        await countersToZero(node);
         await schedulersSpread(stand);
+        await otherProtocols(stand);
         await persistence(stand);
         await marked(stand, node);
         await sorryServer(stand, node);

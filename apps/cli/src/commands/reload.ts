@@ -20,26 +20,39 @@ export class ReloadCommand implements LocalCommand {
   }
 
   async runLocally(): Promise<Answer> {
-    const socket = `${this.#runDirectory}/agent.sock`;
-    const client = new local.LocalClient(`unix:${socket}`, credentials.createInsecure());
-    try {
-      const result = await new Promise<local.ReloadResult>((resolve, reject) => {
-        const done = (error: ServiceError | null, value: local.ReloadResult) =>
-          error === null ? resolve(value) : reject(explain(error, socket));
-        const options = { deadline: Date.now() + CALL_TIMEOUT_MS };
-        const request = this.#request;
-        if (request.kind === 'reload')
-          client.reload({ confirmSeconds: request.confirmSeconds }, new Metadata(), options, done);
-        else client[request.kind]({}, new Metadata(), options, done);
-      });
-      return {
-        data: toJson(local.ReloadResult, result),
-        exitCode: result.done ? exitCodes.ok : exitCodes.failed,
-        text: [...result.messages, `${result.done ? '' : 'not done: '}${result.detail}`].join('\n'),
-      };
-    } finally {
-      client.close();
-    }
+    const request = this.#request;
+    const result = await askAgent<local.ReloadResult>(this.#runDirectory, (client, options, done) =>
+      request.kind === 'reload'
+        ? client.reload({ confirmSeconds: request.confirmSeconds }, new Metadata(), options, done)
+        : client[request.kind]({}, new Metadata(), options, done),
+    );
+    return {
+      data: toJson(local.ReloadResult, result),
+      exitCode: result.done ? exitCodes.ok : exitCodes.failed,
+      text: [...result.messages, `${result.done ? '' : 'not done: '}${result.detail}`].join('\n'),
+    };
+  }
+}
+
+/** One call of the agent on this node. */
+export async function askAgent<T>(
+  runDirectory: string,
+  call: (
+    client: local.LocalClient,
+    options: { readonly deadline: number },
+    done: (error: ServiceError | null, value: T) => void,
+  ) => unknown,
+): Promise<T> {
+  const socket = `${runDirectory}/agent.sock`;
+  const client = new local.LocalClient(`unix:${socket}`, credentials.createInsecure());
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      call(client, { deadline: Date.now() + CALL_TIMEOUT_MS }, (error, value) =>
+        error === null ? resolve(value) : reject(explain(error, socket)),
+      );
+    });
+  } finally {
+    client.close();
   }
 }
 

@@ -36,7 +36,7 @@ import { OverrideStore } from './override-store.ts';
 import { Ownership } from './ownership.ts';
 import { Processes } from './processes.ts';
 import { ReloadClock } from './reload-time.ts';
-import { reloadService } from './reload-service.ts';
+import { localService } from './local-service.ts';
 import { Reloader, type ReloaderOptions } from './reloader.ts';
 import { EventSpool } from './spool.ts';
 import { type ProcessState, SupervisedProcess, roleCommand } from './supervise.ts';
@@ -199,8 +199,10 @@ class Control {
       log: options.log,
       inForce: ({ config }) => this.#clock.follow(config.globalDefs.reload),
     });
-    const reloads = reloadService(this.#reloader, this.#reloading().path, this.#lastGood);
-    this.#localSocket = new LocalSocket(options.runDirectory, desk, reloads);
+    const local = localService(this.#reloader, this.#reloading().path, this.#lastGood, (service) =>
+      this.#node.zeroCounters(service),
+    );
+    this.#localSocket = new LocalSocket(options.runDirectory, desk, local);
   }
 
   async run(): Promise<void> {

@@ -15,7 +15,7 @@ export class LocalSocket {
   readonly #server = new Server({ 'grpc.max_receive_message_length': LARGEST_REQUEST });
   readonly #path: string;
 
-  constructor(runDirectory: string, desk: GossipDesk, reloads: local.LocalServer) {
+  constructor(runDirectory: string, desk: GossipDesk, service: local.LocalServer) {
     this.#path = join(runDirectory, LOCAL_SOCKET);
     const implementation: wire.GossipServer = {
       listMembers: unary(() => desk.members()),
@@ -28,7 +28,7 @@ export class LocalSocket {
       listClaims: unary(() => desk.claims()),
     };
     this.#server.addService(wire.GossipService, implementation);
-    this.#server.addService(local.LocalService, reloads);
+    this.#server.addService(local.LocalService, service);
   }
 
   /** Rejects when the socket cannot be made; what an agent before us left behind is removed, since we hold its pid file. */

@@ -246,6 +246,11 @@ export class ControlNode implements CommandTarget {
       : { ok: false, reason: 'the lvs process gave an answer that cannot be read; is it of another version?' };
   }
 
+  /** Of one virtual server, or of all that IPVS has. */
+  zeroCounters(service: string | undefined): Promise<Outcome> {
+    return this.#lvs.command(service === undefined ? { kind: 'zero' } : { kind: 'zero', service });
+  }
+
   noteOverride(what: 'set' | 'cleared' | 'expired', override: Override, actor: string, reason: string): void {
     const { change } = override;
     const value = JSON.stringify(change);

@@ -47,6 +47,17 @@ export interface ReloadResult {
   configuration: ConfigurationStatus | undefined;
 }
 
+export interface ZeroCountersRequest {
+  /** Key of a virtual server, such as tcp/198.51.100.15:80; empty: of all there are. */
+  virtualServer: string;
+}
+
+export interface ZeroCountersResult {
+  done: boolean;
+  /** Why nothing was done. */
+  detail: string;
+}
+
 export interface ConfigurationStatus {
   file: string;
   /** SHA-256 of what is in force with its includes; empty when nothing is. */
@@ -409,6 +420,164 @@ export const ReloadResult: MessageFns<ReloadResult> = {
   },
 };
 
+function createBaseZeroCountersRequest(): ZeroCountersRequest {
+  return { virtualServer: "" };
+}
+
+export const ZeroCountersRequest: MessageFns<ZeroCountersRequest> = {
+  encode(message: ZeroCountersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.virtualServer !== "") {
+      writer.uint32(10).string(message.virtualServer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ZeroCountersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseZeroCountersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.virtualServer = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ZeroCountersRequest {
+    return {
+      virtualServer: isSet(object.virtualServer)
+        ? globalThis.String(object.virtualServer)
+        : isSet(object.virtual_server)
+        ? globalThis.String(object.virtual_server)
+        : "",
+    };
+  },
+
+  toJSON(message: ZeroCountersRequest): unknown {
+    const obj: any = {};
+    if (message.virtualServer !== undefined) {
+      obj.virtualServer = message.virtualServer;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ZeroCountersRequest>, I>>(base?: I): ZeroCountersRequest {
+    return ZeroCountersRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ZeroCountersRequest>, I>>(object: I): ZeroCountersRequest {
+    const message = createBaseZeroCountersRequest();
+    message.virtualServer = object.virtualServer ?? "";
+    return message;
+  },
+};
+
+function createBaseZeroCountersResult(): ZeroCountersResult {
+  return { done: false, detail: "" };
+}
+
+export const ZeroCountersResult: MessageFns<ZeroCountersResult> = {
+  encode(message: ZeroCountersResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.done !== false) {
+      writer.uint32(8).bool(message.done);
+    }
+    if (message.detail !== "") {
+      writer.uint32(18).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ZeroCountersResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseZeroCountersResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.done = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ZeroCountersResult {
+    return {
+      done: isSet(object.done) ? globalThis.Boolean(object.done) : false,
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+    };
+  },
+
+  toJSON(message: ZeroCountersResult): unknown {
+    const obj: any = {};
+    if (message.done !== undefined) {
+      obj.done = message.done;
+    }
+    if (message.detail !== undefined) {
+      obj.detail = message.detail;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ZeroCountersResult>, I>>(base?: I): ZeroCountersResult {
+    return ZeroCountersResult.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ZeroCountersResult>, I>>(object: I): ZeroCountersResult {
+    const message = createBaseZeroCountersResult();
+    message.done = object.done ?? false;
+    message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
 function createBaseConfigurationStatus(): ConfigurationStatus {
   return { file: "", hash: "", lastGoodHash: "", revertsAt: undefined, fromLastGood: false };
 }
@@ -596,6 +765,16 @@ export const LocalService = {
     responseSerialize: (value: ConfigurationStatus): Buffer => Buffer.from(ConfigurationStatus.encode(value).finish()),
     responseDeserialize: (value: Buffer): ConfigurationStatus => ConfigurationStatus.decode(value),
   },
+  /** Sets the kernel's counters of IPVS to 0, as ipvsadm -Z does. */
+  zeroCounters: {
+    path: "/keepfleet.local.v1.Local/ZeroCounters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ZeroCountersRequest): Buffer => Buffer.from(ZeroCountersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ZeroCountersRequest => ZeroCountersRequest.decode(value),
+    responseSerialize: (value: ZeroCountersResult): Buffer => Buffer.from(ZeroCountersResult.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ZeroCountersResult => ZeroCountersResult.decode(value),
+  },
 } as const;
 
 export interface LocalServer extends UntypedServiceImplementation {
@@ -606,6 +785,8 @@ export interface LocalServer extends UntypedServiceImplementation {
   /** Puts the last good configuration back in force. */
   revert: handleUnaryCall<RevertRequest, ReloadResult>;
   getConfiguration: handleUnaryCall<GetConfigurationRequest, ConfigurationStatus>;
+  /** Sets the kernel's counters of IPVS to 0, as ipvsadm -Z does. */
+  zeroCounters: handleUnaryCall<ZeroCountersRequest, ZeroCountersResult>;
 }
 
 export interface LocalClient extends Client {
@@ -671,6 +852,22 @@ export interface LocalClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ConfigurationStatus) => void,
+  ): ClientUnaryCall;
+  /** Sets the kernel's counters of IPVS to 0, as ipvsadm -Z does. */
+  zeroCounters(
+    request: ZeroCountersRequest,
+    callback: (error: ServiceError | null, response: ZeroCountersResult) => void,
+  ): ClientUnaryCall;
+  zeroCounters(
+    request: ZeroCountersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ZeroCountersResult) => void,
+  ): ClientUnaryCall;
+  zeroCounters(
+    request: ZeroCountersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ZeroCountersResult) => void,
   ): ClientUnaryCall;
 }
 

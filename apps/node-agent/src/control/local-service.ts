@@ -1,13 +1,22 @@
 import { status } from '@grpc/grpc-js';
 import { local } from '@keepfleet/rpc';
 import { errorText } from '../error-text.ts';
+import type { Outcome } from '../link/index.ts';
 import type { LastGoodStore } from './last-good.ts';
 import type { ReloadOutcome, Reloader } from './reloader.ts';
 
 const LONGEST_CONFIRM_S = 86_400;
 
-/** For root on the node, over the agent's socket: reloads that are confirmed, and what is in force. */
-export function reloadService(reloader: Reloader, file: string, lastGood: LastGoodStore): local.LocalServer {
+/** Sets counters of IPVS to 0: of a virtual server by its key, or of everything. */
+export type ZeroCounters = (virtualServer: string | undefined) => Promise<Outcome>;
+
+/** For root on the node, over the agent's socket: reloads that are confirmed, what is in force, counters set to 0. */
+export function localService(
+  reloader: Reloader,
+  file: string,
+  lastGood: LastGoodStore,
+  zeroCounters: ZeroCounters,
+): local.LocalServer {
   const configuration = (): local.ConfigurationStatus => ({
     file,
     hash: reloader.current?.hash ?? '',
@@ -28,6 +37,11 @@ export function reloadService(reloader: Reloader, file: string, lastGood: LastGo
     confirm: (_call, done) => answer(reloader.confirm(), done),
     revert: (_call, done) => answer(reloader.revert(), done),
     getConfiguration: (_call, done) => done(null, configuration()),
+    zeroCounters: ({ request: { virtualServer } }, done) =>
+      void zeroCounters(virtualServer === '' ? undefined : virtualServer).then(
+        (outcome) => done(null, { done: outcome.ok, detail: outcome.ok ? '' : outcome.reason }),
+        (error: unknown) => done({ code: status.INTERNAL, details: errorText(error) }),
+      ),
   };
 }
 
