@@ -90,7 +90,7 @@ export function isUsable(result: ParseResult): boolean {
 }
 
 function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfig {
-  const globalDefs = resolveGlobals(config.globals.set);
+  const globalDefs = withSyncDaemon(resolveGlobals(config.globals.set), config.instances, diagnostics);
   const vrrpInstances = resolveInstances(config.instances, config.globals, diagnostics);
   const syncGroups = resolveGroups(config, vrrpInstances, diagnostics);
   const scripts = resolveScripts(config, vrrpInstances, syncGroups, diagnostics);
@@ -126,6 +126,27 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
 }
 
 const SECOND = 1_000_000;
+
+/** The old place of lvs_sync_daemon: an instance that names an interface. There is one daemon, and the first has it. */
+function withSyncDaemon(
+  globalDefs: GlobalDefs,
+  instances: ConfigDraft['instances'],
+  diagnostics: Diagnostics,
+): GlobalDefs {
+  let daemon = globalDefs.lvsSyncDaemon;
+  for (const { name, set, places, at } of instances) {
+    if (set.syncDaemonInterface === undefined) continue;
+    if (daemon === undefined) daemon = { interface: set.syncDaemonInterface, instance: name };
+    else
+      diagnostics.warning(
+        'ignored',
+        places.syncDaemonInterface ?? at,
+        `lvs_sync_daemon_interface of ${name} is left out: the daemon is on ${daemon.interface} already`,
+        'there is one sync daemon a node; name it in global_defs',
+      );
+  }
+  return daemon === undefined ? globalDefs : { ...globalDefs, lvsSyncDaemon: daemon };
+}
 
 function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
   const notifyFifo = resolveFifo(set.notifyFifo, set.notifyFifoScript);

@@ -21,7 +21,6 @@ import {
   seconds,
   vrrpVersion,
   wholeNumber,
-  word,
 } from './readers.ts';
 import { type Draft, type Row, type Table, collects, deprecated, fixes, pending, readBlock, sets } from './rows.ts';
 import { routeLine } from './route-line.ts';
@@ -49,6 +48,7 @@ export interface InstanceSettings extends NotifySettings {
   vmac: VmacLine;
   ipvlan: IpvlanLine;
   vmacAddresses: boolean;
+  syncDaemonInterface: string;
   transmitBase: boolean;
   unicastSource: IpAddress;
   multicastSource: IpAddress;
@@ -216,7 +216,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   notify_deleted: sets('deleted', command),
   notify_master_rx_lower_pri: sets('masterHeardLowerPriority', command),
   smtp_alert: kept(sets('smtpAlert', boolean)),
-  lvs_sync_daemon_interface: deprecated(pending(word('an interface')), 'lvs_sync_daemon in global_defs'),
+  lvs_sync_daemon_interface: deprecated(sets('syncDaemonInterface', interfaceName), 'lvs_sync_daemon in global_defs'),
   kernel_rx_buf_size: pending(integer(0, LONGEST)),
 };
 

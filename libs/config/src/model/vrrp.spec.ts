@@ -286,3 +286,29 @@ describe('sync groups', () => {
     expect(result.config.syncGroups).toHaveLength(count);
   });
 });
+
+describe('lvs_sync_daemon_interface', () => {
+  const first = instance(`lvs_sync_daemon_interface eth1\n ${VIP}`);
+  it('is lvs_sync_daemon with the instance that has it', () => {
+    const { config, problems } = parse(first);
+    expect(config.globalDefs.lvsSyncDaemon).toEqual({ interface: 'eth1', instance: 'V' });
+    expect(problems).toEqual(['deprecated']);
+  });
+
+  it.each([
+    ['of global_defs', `global_defs {\n lvs_sync_daemon eth2 id 9\n}\n${first}`, { interface: 'eth2', syncId: 9 }],
+    [
+      'of the instance before',
+      first +
+        instance(`lvs_sync_daemon_interface eth2\n ${VIP.replace('192.0.2.1', '192.0.2.2')}`, 'W').replace(
+          'id 7',
+          'id 8',
+        ),
+      { interface: 'eth1', instance: 'V' },
+    ],
+  ])('gives way to that %s, since there is one daemon', (_, text, daemon) => {
+    const { config, problems } = parse(text);
+    expect(config.globalDefs.lvsSyncDaemon).toEqual(daemon);
+    expect(problems).toContain('ignored');
+  });
+});
