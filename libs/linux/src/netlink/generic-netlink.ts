@@ -60,7 +60,7 @@ export class GenericNetlink {
     return this.#socket.dump(this.#encode(request)).map((reply) => this.#decode(reply));
   }
 
-  /** Many changes, hundreds or `messages` to a system call, each with its outcome: `undefined` or why it failed. */
+  /** Many changes, a hundred or `messages` to a system call, each with its outcome: `undefined` or why it failed. */
   batch(requests: readonly GenericRequest[], messages?: number): (LinuxError | undefined)[] {
     return this.#socket.batch(
       requests.map((request) => this.#encode(request)),

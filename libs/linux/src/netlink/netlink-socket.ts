@@ -37,7 +37,7 @@ const ANSWER_TIMEOUT_MS = 2_000;
 /** The kernel fills a dump's datagrams up to 32 KiB; one object that is larger comes alone. */
 const DATAGRAM_LIMIT = 256 << 10;
 /** One system call and one answer for so many changes; more of them gain little, and keep the caller's other work. */
-const BATCH_MESSAGES = 400;
+const BATCH_MESSAGES = 100;
 const BATCH_BYTES = 64 << 10;
 /** How often a dump is read again when the kernel says that it changed meanwhile. */
 const DUMP_ATTEMPTS = 8;
