@@ -9,9 +9,15 @@ export class WallClock {
   #offset = offset();
 
   epochMillis(at: Instant): number {
+    return this.reading()(at);
+  }
+
+  /** For many instants at once: reads the clocks once. */
+  reading(): (at: Instant) => number {
     const current = offset();
     if (Math.abs(current - this.#offset) > STEP_MS) this.#offset = current;
-    return Math.round(at / 1_000 + this.#offset);
+    const used = this.#offset;
+    return (at) => Math.round(at / 1_000 + used);
   }
 }
 

@@ -81,7 +81,9 @@ export class HealthChecks {
           check.patients.delete(patient);
           patient.checks.delete(text);
         }
-        if (known === undefined || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.includes(one)))
+        // A new one without checks is up from the start, and there may be tens of thousands of them.
+        const begins = known === undefined && texts.size > 0;
+        if (begins || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.includes(one)))
           changed.push(patient);
         this.#patients.set(key, patient);
       }

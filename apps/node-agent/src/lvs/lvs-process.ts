@@ -210,14 +210,15 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   }
 
   #reportContext(): ReportContext {
+    const unixMillis = this.#wallClock.reading();
     return {
-      unixMillis: (at) => this.#wallClock.epochMillis(at),
+      unixMillis,
       options: this.#options.report,
       checkers: (service, server) =>
         this.#health.of(service, server).map(({ what, status }): CheckerSnapshot => {
           const { up, ran, lastResult, failures, since } = status;
           const state = up ? 'up' : 'down';
-          return { what, state, ran, lastResult, failures, since: this.#wallClock.epochMillis(since) };
+          return { what, state, ran, lastResult, failures, since: unixMillis(since) };
         }),
     };
   }
