@@ -192,6 +192,7 @@ async function overrun(stand: IpvsStand): Promise<void> {
   await until('the service that can be had', () => node.table().includes(`-A -t ${VIP}:80 -s wlc`));
   await until('the refusal', () => /no scheduler none/.test(node.wholeLog));
   assert.match(node.wholeLog, /ENOBUFS/);
+  assert.match(node.wholeLog, /ENOENT: this kernel has no scheduler none .*keepalived\.conf:\d+/);
   node.reload(plain);
   await until('the table as before', () => node.table().join() === whole.join());
 }

@@ -41,6 +41,47 @@ async function underKeepalived(
   return tables;
 }
 
+const flushed = (words: string) => `global_defs {
+  ${words}
+}
+virtual_server 198.51.100.15 80 {
+  lvs_sched rr
+  lvs_method NAT
+  protocol TCP
+  real_server 192.168.1.1 80 {
+  }
+}
+`;
+const own = ['-A -t 198.51.100.15:80 -s rr', '-a -t 198.51.100.15:80 -r 192.168.1.1:80 -m -w 1'];
+const foreign = '-A -t 192.0.2.9:80 -s rr';
+
+/** Services of somebody else, there before the agent starts and before it stops. */
+async function flushes(): Promise<void> {
+  const node = new OurNode('kf-flush');
+  const tableIs = (...wanted: readonly string[]) =>
+    waitFor(() => node.table().join() === [...wanted].sort().join(), {
+      deadline: 120_000,
+      what: `the table ${wanted.join(', ')}`,
+      every: 300,
+    });
+  const addForeign = () => node.run('ipvsadm', ...foreign.split(' '));
+  try {
+    addForeign();
+    await node.start(flushed('lvs_flush\n  lvs_flush_on_stop'));
+    await tableIs(...own);
+    addForeign();
+    await node.stop();
+    assert.deepEqual(node.table(), []);
+    addForeign();
+    await node.start(flushed(''));
+    await tableIs(foreign, ...own);
+    await node.stop();
+    assert.deepEqual(node.table(), [foreign]);
+  } finally {
+    await node.remove();
+  }
+}
+
 /** One agent, reloaded with one configuration after another, must have the table of a keepalived that has just started. */
 export const tableSteps: readonly GuestStep[] = [
   {
@@ -73,4 +114,5 @@ export const tableSteps: readonly GuestStep[] = [
       }
     },
   },
+  { name: 'flushes at start and at stop what is not its own, when it is told to and only then', run: flushes },
 ];
