@@ -1,5 +1,5 @@
 import { type CheckerSettings, type CheckerStatus, describeChecker, isWatched, questionOf } from '@keepfleet/health';
-import type { LvsSettings, WeightEffect } from '@keepfleet/ipvs';
+import type { LvsSettings, VirtualServerSettings, WeightEffect } from '@keepfleet/ipvs';
 import type { Log } from '../log.ts';
 import type { BfdSessions } from './bfd-sessions.ts';
 import { CheckerDriver, type CheckerListener } from './checker-driver.ts';
@@ -35,7 +35,9 @@ export class HealthChecks {
   readonly #listener: HealthListener;
   readonly #log: Log;
   readonly #sessions: BfdSessions;
-  #patients = new Map<string, Patient>();
+  /** By the key of their virtual server, then by their own. */
+  #patients = new Map<string, ReadonlyMap<string, Patient>>();
+  #services = new Map<string, VirtualServerSettings<CheckerSettings>>();
   #checks = new Map<string, SharedCheck>();
   /** Runs that were not made since that was last said. */
   #notRun = 0;
@@ -58,13 +60,23 @@ export class HealthChecks {
    */
   configure(settings: LvsSettings<CheckerSettings>, isUp: (service: string, server: string) => boolean): void {
     const before = this.#patients;
+    const servicesBefore = this.#services;
     this.#patients = new Map();
+    this.#services = new Map(settings.virtualServers.map((service) => [service.key, service]));
     const changed: Patient[] = [];
-    const fresh: SharedCheck[] = [];
-    for (const { key: service, realServers } of settings.virtualServers) {
+    const fresh = new Set<SharedCheck>();
+    for (const virtualServer of settings.virtualServers) {
+      const { key: service, realServers } = virtualServer;
+      const knownPatients = before.get(service) ?? new Map<string, Patient>();
+      // Of thousands of virtual servers a reload changes a few; the others come as the object that they were.
+      if (servicesBefore.get(service) === virtualServer) {
+        this.#patients.set(service, knownPatients);
+        continue;
+      }
+      const patients = new Map<string, Patient>();
+      this.#patients.set(service, patients);
       for (const { key: server, checkers, slowStart } of realServers) {
-        const key = patientKey(service, server);
-        const known = before.get(key);
+        const known = knownPatients.get(server);
         const patient = known ?? new Patient(service, server, this.#listener);
         patient.slowStart = slowStart;
         const texts = new Set<string>();
@@ -83,12 +95,14 @@ export class HealthChecks {
         }
         // A new one without checks is up from the start, and there may be tens of thousands of them.
         const begins = known === undefined && texts.size > 0;
-        if (begins || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.includes(one)))
+        if (begins || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.has(one)))
           changed.push(patient);
-        this.#patients.set(key, patient);
+        patients.set(server, patient);
       }
+      for (const [server, patient] of knownPatients) if (!patients.has(server)) patient.leave();
     }
-    for (const [key, patient] of before) if (!this.#patients.has(key)) patient.leave();
+    for (const [service, patients] of before)
+      if (!this.#patients.has(service)) for (const patient of patients.values()) patient.leave();
     for (const [text, { driver, patients }] of this.#checks) {
       if (patients.size > 0) continue;
       driver.stop();
@@ -108,13 +122,14 @@ export class HealthChecks {
 
   stop(): void {
     for (const { driver } of this.#checks.values()) driver.stop();
-    for (const patient of this.#patients.values()) patient.leave();
+    for (const patients of this.#patients.values()) for (const patient of patients.values()) patient.leave();
     this.#checks.clear();
     this.#patients.clear();
+    this.#services.clear();
   }
 
   of(service: string, server: string): CheckerReport[] {
-    const checks = this.#patients.get(patientKey(service, server))?.checks.values() ?? [];
+    const checks = this.#patients.get(service)?.get(server)?.checks.values() ?? [];
     return [...checks].map(({ what, driver }) => ({ what, status: driver.status }));
   }
 
@@ -134,7 +149,7 @@ export class HealthChecks {
     text: string,
     settings: CheckerSettings,
     before: boolean | CheckerDriver,
-    fresh: SharedCheck[],
+    fresh: Set<SharedCheck>,
   ): SharedCheck {
     const what = describeChecker(settings);
     const patients = new Set<Patient>();
@@ -161,7 +176,7 @@ export class HealthChecks {
       : new CheckerDriver(settings, before, listener);
     const check: SharedCheck = { what, driver, patients };
     this.#checks.set(text, check);
-    fresh.push(check);
+    fresh.add(check);
     return check;
   }
 }
@@ -176,7 +191,3 @@ function asked(patient: Patient, settings: CheckerSettings): CheckerDriver | und
 
 /** Between two lines of the log about checks that could not be made. */
 const SAY_EVERY_MS = 10_000;
-
-function patientKey(service: string, server: string): string {
-  return `${service} ${server}`;
-}
