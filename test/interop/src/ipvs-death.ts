@@ -186,13 +186,13 @@ async function moduleGone(stand: IpvsStand): Promise<void> {
 async function overrun(stand: IpvsStand): Promise<void> {
   const node = await loadedDirector(stand, plain);
   const servers = Array.from({ length: 250 }, (_, i) => `  real_server 10.1.1.${i + 1} 80 {\n  }`).join('\n');
-  const refused = `virtual_server 198.51.100.16 80 {\n  lvs_sched none\n  lvs_method NAT\n  protocol TCP\n${servers}\n}\n`;
+  const refused = `virtual_server 198.51.100.16 80 {\n  lvs_sched nosuch\n  lvs_method NAT\n  protocol TCP\n${servers}\n}\n`;
   const small = 'global_defs {\n  lvs_netlink_cmd_rcv_bufs 2048\n}\n';
   node.reload(`${small}${refused}${plain.replace('lvs_sched rr', 'lvs_sched wlc')}`);
   await until('the service that can be had', () => node.table().includes(`-A -t ${VIP}:80 -s wlc`));
-  await until('the refusal', () => /no scheduler none/.test(node.wholeLog));
+  await until('the refusal', () => /no scheduler nosuch/.test(node.wholeLog));
   assert.match(node.wholeLog, /ENOBUFS/);
-  assert.match(node.wholeLog, /ENOENT: this kernel has no scheduler none .*keepalived\.conf:\d+/);
+  assert.match(node.wholeLog, /ENOENT: this kernel has no scheduler nosuch .*keepalived\.conf:\d+/);
   node.reload(plain);
   await until('the table as before', () => node.table().join() === whole.join());
 }

@@ -205,7 +205,7 @@ async function otherProtocols(stand: IpvsStand): Promise<void> {
   const each = await datagrams(DIRECT[0] ?? '', 6);
   assert.equal(each.filter((name) => name === 's3').length, 3, `each packet by itself: ${each.join(' ')}`);
   assert.equal(each.filter((name) => name === 's4').length, 3, `each packet by itself: ${each.join(' ')}`);
-  const associations = [1, 2].map(() => stand.ask('socat', '-T', '10', '-', `SCTP4:${VIP}:53`));
+  const associations = [1, 2].map(() => stand.ask('socat', '-u', '-T', '10', `SCTP4:${VIP}:53`, 'STDOUT'));
   assert.deepEqual(associations.sort(), ['s1', 's2'], 'SCTP');
 }
 
