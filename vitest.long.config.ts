@@ -2,8 +2,6 @@ import { defineConfig } from 'vitest/config';
 
 /** Proofs against live peers that take too long for every check, or have not passed on a quiet machine yet. */
 export const beyondContinuousChecks = [
-  'test/interop/src/bfd-peers.interop.ts',
-  'test/interop/src/bfd-tracking.interop.ts',
   'test/interop/src/checks-keepalived.interop.ts',
   'test/interop/src/ipvs-guest.interop.ts',
   'test/interop/src/linux-clock.interop.ts',

@@ -169,7 +169,9 @@ export interface ProcessMessage {
       readonly effectivePriority: number;
       readonly addressesInPlace: boolean;
       readonly counters: { readonly errors: Readonly<Record<string, number>>; readonly becameMaster: number };
+      readonly causes: readonly { readonly kind: string; readonly name?: string }[];
     }[];
+    readonly notifyFifos?: readonly { readonly written: number; readonly dropped: number }[];
   };
 }
 
