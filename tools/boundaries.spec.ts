@@ -70,6 +70,11 @@ describe('the layers', () => {
 
   it.each([
     ['an application imports a protocol', 'apps/node-agent/src/planted.ts', "export * from '@keepfleet/vrrp';"],
+    [
+      'the controller imports what judges the masters in the agents',
+      'apps/controller/src/planted.ts',
+      "export * from '@keepfleet/swim';",
+    ],
     ['a spec imports the test kit', 'libs/vrrp/src/planted.spec.ts', "export * from '@keepfleet/testkit';"],
   ])('allow that %s', async (_, file, code) => {
     expect(await rulesBroken(file, code)).toEqual([]);

@@ -113,6 +113,62 @@ describe('a probe', () => {
   });
 });
 
+describe('rounds of probes', () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+
+  /** Whom the direct pings of `rounds` rounds go to, when all of them are answered. */
+  function probed(rounds: number): string[] {
+    const at = new OneMember({ compress: false });
+    for (const [i, name] of names.entries()) at.receive(alive(name, i + 2));
+    const order: string[] = [];
+    for (let second = 1; order.length < rounds * names.length; second++)
+      for (const { to, message } of sent(at.passUntil(instant(seconds(second))), 'ping')) {
+        if (message.type !== 'ping') continue;
+        order.push(message.node);
+        at.receive({ type: 'ack', seq: message.seq, payload: new Uint8Array() }, to);
+      }
+    return order;
+  }
+
+  it('reach every member once in each, in an order that is another every time', () => {
+    const order = probed(9);
+    // Members came one after the other in the first.
+    const rounds = Array.from({ length: 8 }, (_, i) => order.slice(6 * (i + 1), 6 * (i + 2)));
+    for (const round of rounds) expect(round.toSorted()).toEqual(names);
+    expect(new Set(rounds.map((round) => round.join())).size).toBeGreaterThan(4);
+  });
+});
+
+describe('one that is thought dead', () => {
+  it('learns with the next ping that it is suspect, and by whom, so that it can refute at once', () => {
+    const at = new OneMember({ compress: false });
+    at.receive(alive('a', 2));
+    at.receive({ type: 'suspect', node: 'a', from: 'b', incarnation: 5 });
+    const outputs = at.passUntil(instant(seconds(2)));
+    const accusations = sent(outputs, 'suspect').filter(({ to }) => to.address === '10.0.0.2');
+    expect(accusations.length).toBeGreaterThan(0);
+    expect(accusations[0]?.message).toMatchObject({ node: 'a', incarnation: 5 });
+  });
+
+  it('is told news for gossipToDead still, and then no more', () => {
+    const at = new OneMember({ compress: false, seeds: [] });
+    at.receive(alive('a', 2));
+    at.receive(alive('b', 3));
+    at.passUntil(instant(seconds(20)));
+    at.receive({ type: 'dead', node: 'a', from: 'b', incarnation: 5 });
+    const told = (from: number, to: number) => {
+      const messages = [];
+      for (let second = from; second < to; second += 0.2) {
+        at.receive({ ...alive('b', 3), incarnation: 6 + Math.round(second * 10) });
+        messages.push(...sent(at.passUntil(instant(seconds(second + 0.2))), 'alive'));
+      }
+      return messages.filter(({ to: { address } }) => address === '10.0.0.2').length;
+    };
+    expect(told(20, 45)).toBeGreaterThan(0);
+    expect(told(52, 70)).toBe(0);
+  });
+});
+
 describe('an exchange of all state that is due', () => {
   /** The number of exchanges begun; they fail at once, for the next not to wait for them. */
   function pushPulls(outputs: readonly SwimOutput[]): number {
