@@ -20,7 +20,7 @@ import { advertised, familyWord } from '../routers/router-group.ts';
 import { entryOfClaim, newestClaims, ownershipFamily } from '../routers/router-claims.ts';
 
 /** What streams bring is gathered for this long: a change reaches several agents at once, and each reports it. */
-const GATHER_MS = 20;
+const GATHER_MS = 50;
 
 /** What the view was given last of one node. */
 interface Fed {
@@ -40,8 +40,9 @@ export class FleetOwnership {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #view = new OwnershipView();
-  /** By reporter what it told last, by node. */
-  readonly #told = new Map<string, { readonly claims: unknown; readonly byNode: Map<string, model.RouterClaim[]> }>();
+  /** By reporter the claims that it told last, as they came; and by node what each reporter says of it. */
+  readonly #told = new Map<string, readonly model.RouterClaim[]>();
+  readonly #words = new Map<string, Map<string, model.RouterClaim[]>>();
   readonly #fed = new Map<string, Fed>();
   /** When a node that others do not hear was heard last by its stream, at the time of their word. */
   readonly #accused = new Map<string, number>();
@@ -94,38 +95,40 @@ export class FleetOwnership {
   /** Nodes of which something else is said than before. */
   #take(current: readonly NodeRecord[]): Set<string> {
     const changed = new Set<string>();
-    const mark = (byNode: ReadonlyMap<string, unknown> | undefined) => {
-      for (const node of byNode?.keys() ?? []) changed.add(node);
-    };
     const names = new Set(current.map(({ name }) => name));
-    for (const [reporter, { byNode }] of this.#told)
-      if (!names.has(reporter)) {
-        mark(byNode);
-        // What others say of it counts for more now.
-        changed.add(reporter);
-        this.#told.delete(reporter);
-      }
+    for (const reporter of this.#told.keys()) if (!names.has(reporter)) this.#replace(reporter, undefined, changed);
     for (const { name, state } of current) {
-      const claims = state?.rest.claims;
-      const before = this.#told.get(name);
-      if (before?.claims === claims) continue;
-      const byNode = new Map<string, model.RouterClaim[]>();
-      for (const claim of claims ?? []) byNode.set(claim.node, [...(byNode.get(claim.node) ?? []), claim]);
-      this.#told.set(name, { claims, byNode });
-      mark(before?.byNode);
-      mark(byNode);
-      changed.add(name);
+      const claims = state?.rest.claims ?? NONE;
+      if (this.#told.get(name) !== claims) this.#replace(name, claims, changed);
     }
     return changed;
   }
 
+  #replace(reporter: string, claims: readonly model.RouterClaim[] | undefined, changed: Set<string>): void {
+    // Whether it is heard here counts for itself, whatever it says.
+    changed.add(reporter);
+    for (const { node } of this.#told.get(reporter) ?? NONE) {
+      this.#words.get(node)?.delete(reporter);
+      changed.add(node);
+    }
+    if (claims === undefined) this.#told.delete(reporter);
+    else this.#told.set(reporter, claims);
+    for (const claim of claims ?? NONE) {
+      const words = this.#words.get(claim.node) ?? new Map<string, model.RouterClaim[]>();
+      this.#words.set(claim.node, words);
+      words.set(reporter, [...(words.get(reporter) ?? []), claim]);
+      changed.add(claim.node);
+    }
+  }
+
   #feed(node: string, current: readonly NodeRecord[]): void {
-    const words = [...this.#told].flatMap(([reporter, { byNode }]) =>
-      (byNode.get(node) ?? []).map((claim) => ({ reporter, claim })),
+    const words = [...(this.#words.get(node) ?? [])].flatMap(([reporter, claims]) =>
+      claims.map((claim) => ({ reporter, claim })),
     );
     const now = monotonic();
     const before = this.#fed.get(node);
     if (words.length === 0) {
+      this.#words.delete(node);
       this.#accused.delete(node);
       if (before === undefined) return;
       this.#fed.delete(node);
@@ -210,6 +213,8 @@ export class FleetOwnership {
     return undefined;
   }
 }
+
+const NONE: readonly model.RouterClaim[] = [];
 
 function monotonic(): Instant {
   return instant(performance.now() * 1000);

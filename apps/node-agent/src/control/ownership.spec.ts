@@ -129,3 +129,36 @@ describe('what is told of the owners', () => {
     );
   });
 });
+
+describe('what a node says of itself', () => {
+  it('before its gossip is up is said again once it is, and not with the next digest', () => {
+    const said: string[] = [];
+    const late = new Ownership({
+      node: 'n2',
+      raise: (name) => said.push(name),
+      watch: () => undefined,
+      members: () => [],
+      note: () => undefined,
+      notify: () => undefined,
+      changed: () => undefined,
+    });
+    late.update([
+      {
+        name: 'VI_1',
+        vrid: 1,
+        family: 'ipv4',
+        state: 'master',
+        effectivePriority: 100,
+        since: 1000,
+        addresses: [],
+        hearsMaster: false,
+      },
+    ]);
+    pass(1);
+    expect(said.length).toBe(1);
+    late.joined();
+    pass(1.1);
+    late.close();
+    expect(said).toEqual(['kf-vrrp/n2/0', 'kf-vrrp/n2/0']);
+  });
+});

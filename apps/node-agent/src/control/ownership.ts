@@ -72,9 +72,11 @@ export class Ownership {
     this.#go();
   }
 
-  /** Gossip is up, perhaps again: it does not know what was asked of it before. */
+  /** Gossip is up, perhaps again: it does not know what was asked of it before, nor what was told meanwhile. */
   joined(): void {
     this.#options.watch(this.#watched);
+    this.#teller.greet(now());
+    this.#go();
   }
 
   gossip(event: GossipEvent): void {
