@@ -1,13 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { CAPTURE_FILTER, type Frame, FrameReader } from './frames.ts';
-import type { Stand } from './stand.ts';
+import type { Space, Stand } from './stand.ts';
 
 const START_MS = 5_000;
+const AT_CLIENT = { space: 'client', interface: 'eth0' } as const;
 
 export interface CaptureOptions {
   /** Frames are given as they come. Otherwise they come in blocks, which costs the machine less. */
   readonly live: boolean;
+  /** Where to look; default the client's end of its cable. */
+  readonly at?: { readonly space: Space; readonly interface: string };
 }
 
 /** What arrives at the client of a stand, stamped by the kernel: how late the bench itself looks does not matter. */
@@ -30,10 +33,10 @@ export class Capture {
     });
   }
 
-  static async start(stand: Stand, { live }: CaptureOptions): Promise<Capture> {
+  static async start(stand: Stand, { live, at = AT_CLIENT }: CaptureOptions): Promise<Capture> {
     const options = live ? ['--immediate-mode'] : ['-B', '8192'];
-    const output = ['-i', 'eth0', '-s', '128', '--time-stamp-precision=nano', '-U', '-w', '-'];
-    const capture = new Capture(stand.spawn('client', ['tcpdump', '-n', ...options, ...output, CAPTURE_FILTER]));
+    const output = ['-i', at.interface, '-s', '128', '--time-stamp-precision=nano', '-U', '-w', '-'];
+    const capture = new Capture(stand.spawn(at.space, ['tcpdump', '-n', ...options, ...output, CAPTURE_FILTER]));
     await capture.#until(() => capture.#errors.includes('listening on') || undefined, START_MS, 'tcpdump listens');
     return capture;
   }

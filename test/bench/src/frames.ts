@@ -9,10 +9,12 @@ export type Frame =
       readonly vrid: number;
       readonly priority: number;
     }
-  | { readonly kind: 'answer'; readonly at: number; readonly mac: string };
+  | { readonly kind: 'answer'; readonly at: number; readonly mac: string }
+  /** `state` as in RFC 5880 section 4.1. */
+  | { readonly kind: 'bfd'; readonly at: number; readonly mac: string; readonly state: number };
 
 /** Of libpcap, for those frames. */
-export const CAPTURE_FILTER = 'ip proto 112 or icmp[icmptype] == icmp-echoreply';
+export const CAPTURE_FILTER = 'ip proto 112 or icmp[icmptype] == icmp-echoreply or udp dst port 3784';
 
 const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
@@ -20,7 +22,9 @@ const RECORD_HEADER = 16;
 const MAGIC = 0xa1b23c4d;
 const ETHERNET = 14;
 const IPV4 = 0x0800;
+const UDP_HEADER = 8;
 const ICMP = 1;
+const UDP = 17;
 const VRRP = 112;
 
 /** Reads a pcap stream in whatever pieces it comes. */
@@ -63,6 +67,10 @@ function readFrame(reader: ByteReader, at: number): Frame | undefined {
   const protocol = reader.u8();
   reader.skip(ETHERNET + headerLength - reader.offset);
   if (protocol === ICMP) return { kind: 'answer', at, mac };
+  if (protocol === UDP) {
+    reader.skip(UDP_HEADER + 1);
+    return { kind: 'bfd', at, mac, state: reader.u8() >> 6 };
+  }
   if (protocol !== VRRP) return undefined;
   reader.skip(1);
   return { kind: 'advert', at, mac, vrid: reader.u8(), priority: reader.u8() };

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measureBfd } from './bfd.ts';
 import { measureConfig } from './config.ts';
 import { measureHandOver } from './failover.ts';
 import { measureGossip, simulateGossip } from './gossip.ts';
@@ -26,6 +27,7 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   jitter    regularity of adverts, processor time and memory with 1, 64 and 255 instances
   jitter-snmp, jitter-checks
             the same while SNMP walks it all the time, and while it checks 2,000 servers every 2 s
+  bfd       regularity of BFD packets every 10 and 50 ms, and the time until a cut is seen
   memory    memory of every process at rest
   config    161,800 lines read, checked and compared, beside keepalived -t
   reload    one weight of those changed, from SIGHUP until the kernel of a guest has it
@@ -62,6 +64,7 @@ const parts: Readonly<Record<string, Part>> = {
   jitter: () => measureJitter('rest', progress),
   'jitter-snmp': () => measureJitter('snmp', progress),
   'jitter-checks': () => measureJitter('checks', progress),
+  bfd: (runs) => measureBfd(runs, progress),
   config: (runs) => Promise.resolve(measureConfig(runs, progress, BUILT)),
   reload: (runs) => measureReload(runs, progress),
   memory: async () => {

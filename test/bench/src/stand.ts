@@ -69,6 +69,10 @@ export class Stand {
     sh('ip', '-n', this.namespace('lan'), 'link', 'set', port(host), 'down');
   }
 
+  plugIn(host: Host): void {
+    sh('ip', '-n', this.namespace('lan'), 'link', 'set', port(host), 'up');
+  }
+
   /** Gives a host a new interface, with nothing left on it of what ran before. */
   renew(host: Host): void {
     sh('ip', '-n', this.namespace('lan'), 'link', 'delete', port(host));
