@@ -13,6 +13,8 @@ import { SnmpdStand } from './snmpd.ts';
 const AGENT = fileURLToPath(new URL('../../../bin/keepfleet-agent', import.meta.url));
 const MIB = '1.3.6.1.4.1.9586.100.5';
 const SECOND_SOCKET = 'second';
+/** Of VrrpState. */
+const UNKNOWN = '4';
 const DEADLINE = 90_000;
 
 const stand = new SnmpdStand();
@@ -21,21 +23,7 @@ const path = (name: string) => join(stand.directory, name);
 const children: ChildProcess[] = [];
 let agent: ChildProcess;
 
-/** `password` of VI_1, and where the agent looks for snmpd. */
-const configuration = (socket: string) => `
-global_defs {
-  router_id L1
-  enable_snmp_vrrp
-  enable_snmp_rfc
-  enable_traps
-  snmp_socket unix:${socket}
-}
-vrrp_sync_group G {
-  group {
-    VI_1
-  }
-}
-vrrp_instance VI_1 {
+const VI_1 = `vrrp_instance VI_1 {
   interface lan0
   virtual_router_id 51
   priority 150
@@ -48,17 +36,34 @@ vrrp_instance VI_1 {
     192.0.2.100/24
   }
 }
-vrrp_instance VI_2 {
+`;
+const VI_2 = `vrrp_instance VI_2 {
   interface lan0
   virtual_router_id 52
   version 3
   priority 150
-  advert_int 1
+  advert_int 0.3
   virtual_ipaddress {
     192.0.2.101/24
   }
 }
 `;
+
+/** Where the agent looks for snmpd, and whether VI_2 comes first. */
+const configuration = (socket: string, turned = false) => `
+global_defs {
+  router_id L1
+  enable_snmp_vrrp
+  enable_snmp_rfc
+  enable_traps
+  snmp_socket unix:${socket}
+}
+vrrp_sync_group G {
+  group {
+    VI_1
+  }
+}
+${(turned ? [VI_2, VI_1] : [VI_1, VI_2]).join('')}`;
 
 const start = (namespace: string, log: string, ...command: string[]): ChildProcess => {
   const child = spawn('sh', ['-c', 'exec ip netns exec "$0" "$@" >>"$LOG" 2>&1', namespace, ...command], {
@@ -89,6 +94,8 @@ const eventually = (what: string, condition: () => unknown) =>
   });
 const value = async (name: string) =>
   (await stand.run('snmpget', ['-v2c', '-c', 'public', '-Oqv', '127.0.0.1', name])).out.trim();
+
+const metrics = () => readExposition(inside('curl', '-sS', 'http://127.0.0.1:9650/metrics'));
 
 /** Notifications so far, each its snmpTrapOID below the MIB that it is of. */
 function told(): string[] {
@@ -177,11 +184,10 @@ describe('the whole agent', () => {
   });
 
   it('gives Prometheus the counters that it gives managers, by the names of the exporters for keepalived', async () => {
-    const scrape = () => readExposition(inside('curl', '-sS', 'http://127.0.0.1:9650/metrics'));
-    const families = scrape();
+    const families = metrics();
     for (const name of EXPORTED) expect([...families.keys()], name).toContain(name);
     const labels = { iname: 'VI_1', intf: 'lan0', vrid: '51' };
-    const metric = (name: string) => scrape().get(name)?.find(labels);
+    const metric = (name: string) => metrics().get(name)?.find(labels);
     const statistics = '1.3.6.1.2.1.68.2.4.1';
     const ifIndex = inside('cat', '/sys/class/net/lan0/ifindex').trim();
     for (const [column, name] of [
@@ -230,6 +236,44 @@ describe('the whole agent', () => {
       }
   });
 
+  it('sends adverts and answers Prometheus while snmpd is frozen: a backup takes nothing for the end of the master', async () => {
+    writeFileSync(
+      path('backup.conf'),
+      'vrrp_instance B {\n interface lan0\n virtual_router_id 52\n version 3\n state BACKUP\n priority 100\n advert_int 0.3\n virtual_ipaddress {\n 192.0.2.101/24\n }\n}\n',
+    );
+    const pids = ['-p', path('backup.pid'), '-r', path('backup.vpid')];
+    const backup = start(peer, 'backup.log', 'keepalived', '-n', '-l', '-D', '-P', '-f', path('backup.conf'), ...pids);
+    await eventually('the peer is backup', () => logged('backup.log').includes('Entering BACKUP STATE'));
+    const adverts = () =>
+      Number(metrics().get('keepalived_advertisements_sent_total')?.find({ iname: 'VI_2' }) ?? Number.NaN);
+    const before = adverts();
+    stand.signal('SIGSTOP');
+    try {
+      // Somebody waits for an answer that does not come.
+      const asked = value(`${MIB}.1.2.0`);
+      await eventually('forty adverts more', () => adverts() >= before + 40);
+      expect(await asked).toContain('Timeout');
+    } finally {
+      stand.signal('SIGCONT');
+    }
+    await eventually('snmpd answers again', async () => (await value(`${MIB}.1.2.0`)) === '"L1"');
+    expect(logged('backup.log')).not.toContain('Entering MASTER STATE');
+    await stop(backup);
+  });
+
+  it('shows no state of a process that says nothing', async () => {
+    const vrrp = Number(readFileSync(path('run/vrrp.pid'), 'utf8'));
+    process.kill(vrrp, 'SIGSTOP');
+    try {
+      await eventually('the state is unknown', async () => (await value(`${MIB}.2.3.1.4.1`)) === UNKNOWN);
+      expect(await value(`${MIB}.2.1.1.3.1`)).toBe(UNKNOWN);
+      expect(await value(`${MIB}.2.3.1.2.1`)).toBe('"VI_1"');
+    } finally {
+      process.kill(vrrp, 'SIGCONT');
+    }
+    await eventually('the state is known again', async () => (await value(`${MIB}.2.3.1.4.1`)) === '2');
+  });
+
   it('goes to another snmpd when snmp_socket changes at a reload, with its indexes and no notification lost', async () => {
     const other = path(SECOND_SOCKET);
     writeFileSync(
@@ -242,9 +286,11 @@ describe('the whole agent', () => {
     const of = async (port: string, name: string) =>
       (await stand.run('snmpget', ['-v2c', '-c', 'public', '-Oqv', '-r', '0', `127.0.0.1:${port}`, name])).out.trim();
     await eventually('the second snmpd answers', async () => (await of('1161', '1.3.6.1.2.1.1.3.0')) !== '');
-    writeFileSync(path('keepalived.conf'), configuration(other));
+    // In another order too: the rows keep their indexes.
+    writeFileSync(path('keepalived.conf'), configuration(other, true));
     process.kill(control(), 'SIGHUP');
     await eventually('the second snmpd has the rows', async () => (await of('1161', `${MIB}.2.3.1.2.1`)) === '"VI_1"');
+    expect(await of('1161', `${MIB}.2.3.1.2.2`)).toBe('"VI_2"');
     await eventually('the first has none', async () => (await of('161', `${MIB}.2.3.1.2.1`)).includes('No Such'));
     const before = told().length;
     ip('-n', stand.namespace, 'link', 'set', 'lan0', 'down');

@@ -12,6 +12,8 @@ const PRIORITY = `${ROOT}.2.3.1.7.1`;
 const SYS_NAME = '1.3.6.1.2.1.1.5.0';
 const ENGINE_BOOTS = '1.3.6.1.6.3.10.2.1.2.0';
 const KEY = 'correct horse';
+/** Informs that wait for a receiver. */
+const QUEUE = 1000;
 
 const stand = new SnmpdStand();
 const engineFile = join(stand.directory, 'engine.json');
@@ -362,5 +364,19 @@ describe('notifications to receivers of our own', () => {
     });
     expect(readFileSync(log, 'utf8')).toContain(`.${ROOT}.1.2.0 = STRING: "L1"`);
     expect(readFileSync(log, 'utf8')).toContain(`OID: .${ROOT}.2.10.0.2`);
+  });
+
+  it('are kept for a receiver that is away, the last 1000 of them', async () => {
+    const running = await startAgent();
+    for (let i = 0; i < QUEUE + 100; i++) running.notify({ kind: 'instance-state', instance: 'VI_1', state: 'backup' });
+    const informed = async () => (await running.status()).status.receivers[1];
+    await until('all have been told', async () => ((await informed())?.dropped === 100 ? true : undefined), 60_000);
+    expect((await informed())?.queued).toBe(QUEUE);
+    startTrapd();
+    await until('they are acknowledged', async () => ((await informed())?.queued === 0 ? true : undefined), 90_000);
+    // snmptrapd begins its log anew.
+    const written = () => received()['community informs']?.length ?? 0;
+    await until('they are written down', async () => (written() >= QUEUE ? true : undefined));
+    expect(written()).toBe(QUEUE);
   });
 });
