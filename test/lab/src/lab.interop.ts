@@ -131,6 +131,18 @@ describe('faults', () => {
     await owner('L1');
   });
 
+  it('a link that was down is up when its host has booted again, and down still when it goes on after a pause', async () => {
+    await lab.fault({ kind: 'link-down', host: 'W2', interface: 'eth0' });
+    await lab.fault({ kind: 'pause', host: 'W2' });
+    await lab.fault({ kind: 'resume', host: 'W2' });
+    expect((await lab.status()).faults).toEqual(["W2's eth0 (front) is down"]);
+    expect((await lab.exec('W2', ['curl', '-sf', '-m', '2', 'http://192.168.1.10/'])).code).not.toBe(0);
+    await lab.fault({ kind: 'kill', host: 'W2', target: 'host' });
+    await lab.fault({ kind: 'boot', host: 'W2' });
+    expect((await lab.status()).faults).toEqual([]);
+    await lab.output('W2', ['curl', '-sf', '-m', '10', 'http://192.168.1.10/']);
+  });
+
   it('kill of a web server is seen by the health checks', async () => {
     /** In how many of the two services, IPv4 and IPv6. */
     const served = async () =>

@@ -50,7 +50,8 @@ export class RunningLab {
   private readonly machines = new Map<string, LabHost>();
   private readonly forwards: Forward[] = [];
   private readonly partitions: { hosts: [string, string]; network: string; ports: [string, string][] }[] = [];
-  private readonly downLinks = new Set<string>();
+  /** By its words: whose link it is, and its port at the switch where that is what is down. */
+  private readonly downLinks = new Map<string, { host: string; port: string | undefined }>();
   private choice: KernelChoice = { kernel: 'guests', why: '', ipvs: false };
   private operator: OperatorFiles | undefined;
   private state: LabStatus['state'] = 'starting';
@@ -137,6 +138,8 @@ export class RunningLab {
         const machine = this.machine(fault.host);
         const from = Date.now();
         await machine.boot();
+        // It has come up with all of them.
+        for (const [link, { host }] of this.downLinks) if (host === machine.host.name) this.downLinks.delete(link);
         return `${machine.host.name} is up again, after ${seconds(Date.now() - from)}`;
       }
       case 'pause':
@@ -144,6 +147,8 @@ export class RunningLab {
         return `${this.machine(fault.host).host.name} is frozen`;
       case 'resume':
         await this.machine(fault.host).resume();
+        for (const { host, port } of this.downLinks.values())
+          if (port !== undefined && host === this.machine(fault.host).host.name) await setPort(port, 'down');
         return `${this.machine(fault.host).host.name} goes on`;
       case 'link-down':
       case 'link-up':
@@ -276,10 +281,11 @@ export class RunningLab {
         `${host.name} has no interface "${name}", only ${host.interfaces.map((each) => each.name).join(', ')}`,
       );
     }
-    if (host.role === 'director' && this.choice.kernel === 'guests') await this.linkInGuest(machine, found, to);
+    const inGuest = host.role === 'director' && this.choice.kernel === 'guests';
+    if (inGuest) await this.linkInGuest(machine, found, to);
     else await setPort(portOf(host, found), to);
     const link = `${host.name}'s ${name} (${found.network})`;
-    if (to === 'down') this.downLinks.add(link);
+    if (to === 'down') this.downLinks.set(link, { host: host.name, port: inGuest ? undefined : portOf(host, found) });
     else this.downLinks.delete(link);
     return `${link} is ${to}`;
   }
@@ -297,7 +303,7 @@ export class RunningLab {
       ...[...this.machines.values()]
         .filter(({ state }) => state !== 'up')
         .map(({ host, state }) => `${host.name} is ${state}`),
-      ...[...this.downLinks].map((link) => `${link} is down`),
+      ...[...this.downLinks.keys()].map((link) => `${link} is down`),
       ...this.partitions.map(({ hosts: [a, b], network }) => `${a} and ${b} are parted on ${network}`),
     ];
   }
