@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { claim } from './claim.ts';
+import { claim, claimant } from './claim.ts';
 
 describe('a claim', () => {
   it('is of one process alone, and free again when that one is gone, however it ended', async () => {
@@ -11,7 +11,9 @@ describe('a claim', () => {
     await once(other.stdout, 'data');
     await expect(claim(name, 0)).rejects.toThrow('being started by another process');
     other.kill('SIGKILL');
+    expect(await claimant(name)).toBeUndefined();
     await claim(name);
+    expect(await claimant(name)).toBe(process.pid);
     await expect(claim(name, 0)).rejects.toThrow('being started by another process');
   });
 });

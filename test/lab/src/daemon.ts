@@ -2,7 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { defaultOptions, type UpOptions } from './arguments.ts';
 import { claim } from './claim.ts';
 import { paths, labDirectory } from './paths.ts';
-import { namePrefix } from './plan.ts';
+import { claimName } from './plan.ts';
 import { isRecord, isTexts } from './protocol.ts';
 import { remains, removeRemains, runningDaemon } from './remains.ts';
 import { RunningLab, type Progress } from './running-lab.ts';
@@ -25,7 +25,7 @@ export interface StartedLab {
 
 /** Removes what a crashed run left, and starts a lab in this process. `ended` is called when it was taken down. */
 export async function startLab(options: UpOptions, say: Progress, ended: () => void): Promise<StartedLab> {
-  await claim(`\0${namePrefix}claim`);
+  await claim(claimName);
   const stale = await remains();
   if (stale.length > 0) {
     say(`removing what a crashed lab left: ${stale.join(', ')}`);

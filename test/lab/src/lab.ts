@@ -4,11 +4,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { defaultOptions, type UpOptions } from './arguments.ts';
+import { claimant } from './claim.ts';
 import { LabClient } from './client.ts';
 import type { Fault } from './fault.ts';
 import { JsonLines } from './json-lines.ts';
 import { labDirectory, node, paths, repository } from './paths.ts';
-import { hostNamed } from './plan.ts';
+import { claimName, hostNamed } from './plan.ts';
+import { signalProcess } from './processes.ts';
 import { isRecord, type ServiceAction, type Signal } from './protocol.ts';
 import { remains, removeRemains, runningDaemon } from './remains.ts';
 import { Requests, type Listener } from './requests.ts';
@@ -186,8 +188,22 @@ export async function takeDown(): Promise<string[]> {
   const found = await remains();
   const daemon = runningDaemon();
   if (daemon !== undefined && existsSync(paths.socket)) await askDown();
+  if (await endClaimant()) found.push('a lab that was being started');
   await removeRemains();
   return found;
+}
+
+/** Ends a lab that cannot be asked yet, or no more; it would go on making things while they are removed. */
+async function endClaimant(): Promise<boolean> {
+  const first = await claimant(claimName);
+  if (first === undefined) return false;
+  signalProcess(first, 'SIGTERM');
+  const impatient = Date.now() + 10_000;
+  for (let pid: number | undefined = first; pid !== undefined; pid = await claimant(claimName)) {
+    if (Date.now() > impatient) signalProcess(pid, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return true;
 }
 
 /** Asks the daemon to end; one that does not within ten seconds is left to removeRemains(). */
@@ -210,7 +226,7 @@ export async function startDaemon(options: UpOptions, say: (line: string) => voi
     detached: true,
     cwd: '/',
   });
-  await new Promise<void>((resolve, reject) => {
+  const started = new Promise<void>((resolve, reject) => {
     child.on('message', (message) => {
       if (!isRecord(message)) return;
       if (typeof message['line'] === 'string') say(message['line']);
@@ -220,7 +236,12 @@ export async function startDaemon(options: UpOptions, say: (line: string) => voi
     child.once('error', (error) => reject(new LabError(`the lab could not be started: ${error.message}`, error)));
     child.once('exit', (code) => reject(new LabError(`the lab's process ended with code ${code}; see ${paths.log}`)));
   });
-  child.removeAllListeners();
-  if (child.connected) child.disconnect();
-  child.unref();
+  try {
+    await started;
+  } finally {
+    // It lives on, also when it does not serve, and whoever started it does not wait for its end.
+    child.removeAllListeners();
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
 }

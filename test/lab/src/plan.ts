@@ -90,6 +90,8 @@ export const instance = instanceWord(process.env['KEEPFLEET_LAB'] ?? '');
 
 /** Everything the lab creates on the machine starts with this, so that it can be found and removed after a crash. */
 export const namePrefix = `kf-lab${instance}-`;
+/** An abstract socket: whoever listens there builds this lab, or has built it. */
+export const claimName = `\0${namePrefix}claim`;
 export const switchNamespace = `${namePrefix}switch`;
 
 export function namespaceOf(host: Host): string {
