@@ -350,6 +350,7 @@ export class Members {
   #refute(message: AccusationMessage): void {
     this.#effects.problem({ kind: 'accused', by: message.from, of: message.type });
     this.#overrule(message.incarnation);
+    this.#effects.changed('cleared', snapshotOf(this.self));
   }
 
   #overrule(incarnation: number): void {

@@ -99,7 +99,7 @@ export type SwimOutput =
   /** The fleet has been told that we leave; the driver may close its sockets. */
   | { readonly kind: 'left' };
 
-/** `cleared`: a suspicion was refuted. A member that comes back after `failed` or `left` is `joined` again. */
+/** `cleared`: a suspicion was refuted; of ourselves, that we contradicted an accusation. A member that comes back after `failed` or `left` is `joined` again. */
 export type MemberChange = 'joined' | 'updated' | 'suspected' | 'cleared' | 'failed' | 'left';
 
 /** What an operator should know of. Dropped input is also counted by kind in the snapshot. */

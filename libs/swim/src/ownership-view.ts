@@ -69,7 +69,7 @@ interface Standing {
 export class OwnershipView {
   readonly #nodes = new Map<string, Told>();
   readonly #members = new Map<string, MemberStatus>();
-  /** When those that had failed were alive again: their word of before is old until they speak. */
+  /** When those that were not heard were alive again: their word of before is old until they speak. */
   readonly #returned = new Map<string, Instant>();
   readonly #claims = new Map<string, Map<string, OwnershipClaim>>();
   readonly #standings = new Map<string, Standing>();
@@ -100,8 +100,9 @@ export class OwnershipView {
   }
 
   member(name: string, status: MemberStatus, now: Instant): void {
-    if (status === 'alive' && this.#members.get(name) === 'failed') this.#returned.set(name, now);
-    else if (status !== 'alive') this.#returned.delete(name);
+    const before = this.#members.get(name);
+    if (status !== 'alive') this.#returned.delete(name);
+    else if (before === 'failed' || before === 'suspect') this.#returned.set(name, now);
     if (status === 'left') this.#members.delete(name);
     else this.#members.set(name, status);
     for (const { notice } of this.#nodes.get(name)?.parts.values() ?? []) {

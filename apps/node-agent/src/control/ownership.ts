@@ -84,7 +84,8 @@ export class Ownership {
       const { member, change } = event;
       this.#view.member(member.name, member.status, now());
       this.#teller.fleetSize(this.#options.members().filter(({ status }) => status === 'alive').length);
-      if (change === 'joined' && !member.self) this.#teller.greet(now());
+      // Who is new has heard nothing; who had to be contradicted by us may have missed what was told.
+      if (change === (member.self ? 'cleared' : 'joined')) this.#teller.greet(now());
       this.#go();
     } else if (event.kind === 'user-event' && isOwnershipNotice(event.name)) {
       const notice = decodeNotice(event.name, event.payload);

@@ -26,6 +26,8 @@ interface Owner {
 /** Members that tell each other of one virtual router, as the driver does: who says what of it, and when. */
 export class Owners {
   readonly fleet: Fleet;
+  /** Every verdict that was told, by whom. */
+  readonly told: { readonly by: string; readonly verdict: OwnershipVerdict; readonly at: Instant }[] = [];
   readonly #owners = new Map<string, Owner>();
 
   constructor(count: number, options: FleetOptions) {
@@ -43,7 +45,7 @@ export class Owners {
         Object.assign(machine, {
           [method]: (...args: unknown[]) => {
             const outputs = original(...args);
-            for (const output of outputs) this.#hear(owner, output, args.at(-1) as Instant);
+            for (const output of outputs) this.#hear(name, owner, output, args.at(-1) as Instant);
             return outputs;
           },
         });
@@ -78,8 +80,11 @@ export class Owners {
     return undefined;
   }
 
-  #hear(owner: Owner, output: SwimOutput, now: Instant): void {
-    if (output.kind === 'member') owner.view.member(output.member.name, output.member.status, now);
+  #hear(self: string, owner: Owner, output: SwimOutput, now: Instant): void {
+    if (output.kind === 'member') {
+      owner.view.member(output.member.name, output.member.status, now);
+      if (output.change === (output.member.name === self ? 'cleared' : 'joined')) owner.teller.greet(now);
+    }
     if (output.kind !== 'user-event') return;
     const notice = decodeNotice(output.name, unhex(output.payload));
     if (!notice.ok) throw new Error(notice.error.detail);
@@ -98,6 +103,7 @@ export class Owners {
       for (const { router } of owner.view.timeout(now)) {
         if (routerKeyText(router) !== '1/ipv4/198.51.100.1') throw new Error(`nobody told of ${routerKeyText(router)}`);
         owner.verdict = router.verdict;
+        this.told.push({ by: name, verdict: router.verdict, at: now });
       }
     }
   }
