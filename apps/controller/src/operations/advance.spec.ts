@@ -198,6 +198,18 @@ describe('two operators at once', () => {
     priority,
   });
 
+  it('never drain both nodes of a pair, one of which is about to take over from the other', () => {
+    const pair = new Picture(at(10), [
+      record('L1', { routers: [router('L1', { state: MASTER })] }),
+      record('L2', { routers: [router('L2')] }),
+    ]);
+    const drain = (node: string): Change => ({ kind: 'drain-node', node });
+    expect(refusal(drain('L2'), false, pair, [])).toBeUndefined();
+    const refused = refusal(drain('L2'), false, pair, [begun(drain('L1'), pair)]);
+    expect(refused).toMatchObject({ kind: 'budget', message: expect.stringContaining('VI_1/1/ipv4 from L1') });
+    expect(refusal(drain('L2'), true, pair, [begun(drain('L1'), pair)])).toBeUndefined();
+  });
+
   it.each([
     ['the same node', priority('L1', 10), priority('L1', 20), 'conflict'],
     ['every node and one of them', priority('', 10), priority('L1', 20), 'conflict'],

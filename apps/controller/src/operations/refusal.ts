@@ -70,13 +70,18 @@ function ofDrainNode(
     const message = `${picture.absence(node)}. What it owns is not known, so nobody can say whether others can take over; ${FORCE}`;
     return { kind: 'unavailable', message };
   }
-  const draining = new Set(active.flatMap((other) => (other.change.kind === 'drain-node' ? [other.change.node] : [])));
-  const alone = seats(picture, node)
+  // Also what another drain is about to hand over to this node.
+  const leaving = new Set([
+    node,
+    ...active.flatMap((other) => (other.change.kind === 'drain-node' ? [other.change.node] : [])),
+  ]);
+  const alone = [...leaving]
+    .flatMap((each) => seats(picture, each))
     .filter(({ router }) => router.state === model.RouterState.MASTER)
-    .filter((seat) => successors(picture, seat, draining).length === 0)
-    .map(({ view }) => view.key);
+    .filter((seat) => successors(picture, seat, leaving).length === 0)
+    .map(({ view, own }) => `${view.key} from ${own.node}`);
   if (alone.length === 0) return undefined;
-  const message = `no other node that is current, able and not drained could take over ${list(alone)} from ${node}; ${FORCE}`;
+  const message = `no other node that is current, able and not drained could take over ${list(alone)}; ${FORCE}`;
   return { kind: 'budget', message };
 }
 
