@@ -215,11 +215,14 @@ export function seeded(seed: number): () => number {
   };
 }
 
-export const deathSteps: readonly GuestStep[] = [
+export const syncSteps: readonly GuestStep[] = [
   {
     name: 'sync: a connection survives the death of its director, whose peer was sent it',
     run: () => inStand(connectionSurvives),
   },
+];
+
+export const deathSteps: readonly GuestStep[] = [
   {
     name: 'kill: lvs killed under load loses no request, no server, and learns the verdicts again',
     run: async () => {

@@ -1,8 +1,8 @@
-import { ipvsSteps } from './ipvs-guest.ts';
+import { ipvsGuests } from './ipvs-guest.ts';
 
-/** Runs in a guest: all steps, or those whose name has a word of the command line in it, a line of JSON about each. */
-const words = process.argv.slice(2);
-for (const { name, run } of ipvsSteps) {
+/** Runs in a guest: its steps, or those of them whose name has a word of the command line in it, a line of JSON about each. */
+const [guest = '', ...words] = process.argv.slice(2);
+for (const { name, run } of ipvsGuests[Number(guest)] ?? []) {
   if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
   const start = performance.now();
   let error: string | null = null;

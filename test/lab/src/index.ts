@@ -15,4 +15,5 @@ export { Lab, LabError, type ExecOptions, type ExecResult, type Running, type Wa
 export type { Shot } from './load-main.ts';
 export { client, controllerHost, directors, hosts, serviceUrls, virtualAddresses, webServers } from './plan.ts';
 export type { HostStatus, LabStatus } from './status.ts';
+export { usableCpus } from './kernel.ts';
 export { runInGuest, type GuestRun } from './throw-away-guest.ts';
