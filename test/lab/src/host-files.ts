@@ -66,7 +66,7 @@ function stewardSettings(withAgent: boolean): StewardSettings {
   };
 }
 
-/** The IETF's MIBs that KEEPALIVED-MIB imports: Debian has none of them, the npm package net-snmp all but one. */
+/** Our own MIB, and the IETF's that KEEPALIVED-MIB imports: Debian has none of those, the npm package net-snmp all but one. */
 async function copyMibs(director: DirectorHost): Promise<void> {
   const into = join(hostDirectory(director), 'mibs');
   await mkdir(into, { recursive: true });
@@ -76,4 +76,5 @@ async function copyMibs(director: DirectorHost): Promise<void> {
   const borrowed = ['SNMPv2-SMI', 'SNMPv2-TC', 'SNMPv2-CONF', 'SNMPv2-MIB', 'IF-MIB', 'IANAifType-MIB'];
   for (const name of borrowed) await copy(name, `node_modules/net-snmp/lib/mibs/${name}.mib`);
   await copy('INET-ADDRESS-MIB', 'test/lab/mibs/INET-ADDRESS-MIB.txt');
+  await copy('KEEPFLEET-MIB', 'docs/mibs/KEEPFLEET-MIB.txt');
 }
