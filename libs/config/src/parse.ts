@@ -8,7 +8,13 @@ import { checkBfdTracking, resolveBfd } from './model/resolve-bfd.ts';
 import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
 import { resolveServerGroups, resolveVirtualServers } from './model/resolve-lvs.ts';
 import { RulePriorities } from './model/rule-priorities.ts';
-import { resolveFifo, resolveFiles, resolveGarpGroups, resolveProcesses } from './model/resolve-trackers.ts';
+import {
+  resolveFifo,
+  resolveFiles,
+  resolveGarpGroups,
+  resolveTrackGroups,
+  resolveProcesses,
+} from './model/resolve-trackers.ts';
 import { MULTICAST_GROUP4, MULTICAST_GROUP6, resolveInstances } from './model/resolve-vrrp.ts';
 import { Secrets, secretsPassing } from './secrets.ts';
 import { type FileLoader, noFiles } from './syntax/files.ts';
@@ -67,6 +73,7 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
     ssl: draft({ file: input.file, line: 1, column: 1 }),
     processes: [],
     garpGroups: [],
+    trackGroups: [],
     interfaceDelays: [],
     virtualServers: [],
     virtualServerGroups: [],
@@ -113,6 +120,7 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
     ssl: config.ssl.set,
     trackProcesses,
     garpGroups: resolveGarpGroups(config, diagnostics),
+    trackGroups: resolveTrackGroups(config, vrrpInstances, diagnostics),
     interfaceDelays: config.interfaceDelays.map(({ interface: name, up, down }) => ({ interface: name, up, down })),
     virtualServerGroups,
     virtualServers: resolveVirtualServers(config, virtualServerGroups, diagnostics),

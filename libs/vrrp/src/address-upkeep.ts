@@ -21,6 +21,8 @@ export class AddressUpkeep {
   #missing: VirtualAddress[] = [];
   #repairedAt: Instant | undefined;
   #repairAt: Instant | undefined;
+  /** In a row, without having found all in place since. */
+  #repairs = 0;
 
   constructor(situation: AddressOwner) {
     this.#situation = situation;
@@ -38,6 +40,7 @@ export class AddressUpkeep {
       one.untracked === true ? false : one.interface === changed ? !isInstalled(one, interfaces) : isIn(before, one),
     );
     this.#missing = missing;
+    if (missing.length === 0) this.#repairs = 0;
     const restored = before.filter((one) => !isIn(missing, one));
     const outputs: VrrpOutput[] = [
       ...restored.map((address) => ({ kind: 'address-restored', instance, address }) as const),
@@ -51,6 +54,11 @@ export class AddressUpkeep {
   /** These are no longer wanted. */
   forget(addresses: readonly VirtualAddress[]): void {
     this.#missing = this.#missing.filter((one) => !isIn(addresses, one));
+  }
+
+  /** Somebody took them away, and putting them back did not help; of no interface that there is not. */
+  get failing(): readonly VirtualAddress[] {
+    return this.#repairs > 1 ? this.#missing : [];
   }
 
   nextDeadline(): Instant | undefined {
@@ -72,6 +80,7 @@ export class AddressUpkeep {
       this.#repairAt = earliestNext;
       return [];
     }
+    this.#repairs++;
     this.#repairedAt = now;
     this.#repairAt = after(now, REPAIR_GAP);
     return [{ kind: 'add-addresses', addresses: possible }];

@@ -118,6 +118,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       case 'packet':
         this.#receive(input, now);
         break;
+      case 'static':
+        if (this.#situation.takeStatic(input.missing)) this.#step({ kind: 'changed' }, now);
+        break;
       case 'group':
         if (this.#situation.takeGroup(input)) this.#step({ kind: 'changed' }, now);
         break;

@@ -94,6 +94,8 @@ export type RouterInput =
   | { readonly kind: 'virtual-addresses'; readonly addresses: readonly IpAddress[] }
   /** What its sync group says; one that is in a group starts only after it. `mixed`: not all or none own their addresses. */
   | { readonly kind: 'group'; readonly mixed: boolean; readonly fault?: string }
+  /** What is lost of the static addresses, routes and rules that its track groups have, if anything is. */
+  | { readonly kind: 'static'; readonly missing?: string }
   /** Its sync group is master from now on, or is not any more. */
   | { readonly kind: 'lead' }
   | { readonly kind: 'yield' }
@@ -219,6 +221,8 @@ export type FaultCause =
   | { readonly kind: 'tracker-down'; readonly tracker: TrackerType; readonly name: string }
   /** A tracker without weight has not told anything yet; keeps an instance from starting, not from going on. */
   | { readonly kind: 'tracker-unknown'; readonly tracker: TrackerType; readonly name: string }
+  /** A static address, route or rule of a track group of its is lost and cannot be restored. */
+  | { readonly kind: 'static-missing'; readonly entry: string }
   /** Another member of its sync group is in fault. */
   | { readonly kind: 'group-member'; readonly group: string; readonly instance: string };
 

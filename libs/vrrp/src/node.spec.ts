@@ -173,3 +173,79 @@ describe('settings', () => {
     expect(checkSettings(settingsOf(one, six)).ok).toBe(true);
   });
 });
+
+describe('a track group', () => {
+  const lost = ip('203.0.113.7');
+  const address = { address: lost, prefix: 24, interface: 'eth1', advertised: false, scope: 0, trackGroup: 'G' };
+  const route = {
+    kind: 'route',
+    type: 'unicast',
+    text: '10.0.0.0/8 dev eth0',
+    family: 'ipv4',
+    tracked: true,
+    trackGroup: 'G',
+    protocol: 18,
+    table: 254,
+    destination: { address: ip('10.0.0.0'), length: 8 },
+    placement: 'add',
+    hops: [],
+    metrics: {},
+    locked: [],
+  } as const;
+  const tracking: VrrpSettings = {
+    ...settingsOf(one, six),
+    staticAddresses: [address],
+    staticRouting: [route],
+    trackGroups: [{ name: 'G', instances: ['VI_1'] }],
+  };
+  const eth1 = (...addresses: { address: typeof lost; prefix: number }[]) =>
+    ({ kind: 'interface', interface: { name: 'eth1', index: 3, up: true, addresses } }) as const;
+  const has = { address: lost, prefix: 24 };
+  const causes = (node: VrrpNode) => node.snapshot(() => 0).instances.map((instance) => instance.causes);
+
+  /** Its interface is there, and so is the address. */
+  function complete(): VrrpNode {
+    const node = nodeOf(tracking);
+    node.handle(eth1(), NOW);
+    node.handle(eth1(has), NOW);
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
+    return node;
+  }
+
+  it('has its instances in fault while the interface of its address does not exist', () => {
+    const node = nodeOf(tracking);
+    expect(states(node)).toEqual({ VI_1: 'fault', VI_6: 'backup' });
+    expect(causes(node)).toEqual([[{ kind: 'static-missing', entry: '203.0.113.7/24 dev eth1' }], []]);
+    node.handle(eth1(has), NOW);
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
+    node.handle({ kind: 'interface-gone', name: 'eth1' }, NOW);
+    expect(states(node)).toEqual({ VI_1: 'fault', VI_6: 'backup' });
+  });
+
+  it('does not care for an address that could be put back, and does for one that could not', () => {
+    const node = complete();
+    let now = instant(seconds(2));
+    const outputs = node.handle(eth1(), now);
+    expect(outputs).toContainEqual({ kind: 'add-addresses', addresses: [address] });
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
+    node.handle(eth1(has), now);
+    now = instant(seconds(3.2));
+    node.handle(eth1(), now);
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
+    now = instant(seconds(4.2));
+    node.timeout(now);
+    expect(causes(node)).toEqual([[{ kind: 'static-missing', entry: '203.0.113.7/24 dev eth1' }], []]);
+    node.handle(eth1(has), now);
+    expect(states(node)).toMatchObject({ VI_1: 'backup' });
+  });
+
+  it('cares for a route likewise', () => {
+    const node = complete();
+    node.handle({ kind: 'routing', missing: [route], present: [] }, NOW);
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
+    node.timeout(instant(seconds(1)));
+    expect(causes(node)).toEqual([[{ kind: 'static-missing', entry: '10.0.0.0/8 dev eth0' }], []]);
+    node.handle({ kind: 'routing', missing: [], present: [route] }, instant(seconds(1)));
+    expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
+  });
+});

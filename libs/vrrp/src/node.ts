@@ -71,14 +71,14 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       case 'interface-gone':
         this.#delays.gone(input.name);
         this.#interfaces.delete(input.name);
-        return this.#tellAll(input, now);
+        return [...this.#tellAll(input, now), ...this.#tellStatics(now)];
       case 'tracker':
         this.#trackers.set(trackerKey(input.tracker, input.name), input);
         return this.#tellAll(input, now);
       case 'socket':
         return this.#tellAll(input, now);
       case 'routing':
-        return [...this.#statics.take(input, now), ...this.#tellAll(input, now)];
+        return [...this.#statics.take(input, now), ...this.#tellAll(input, now), ...this.#tellStatics(now)];
       case 'packet':
         return this.#packet(input, now);
       case 'stop': {
@@ -96,7 +96,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   }
 
   timeout(now: Instant): readonly VrrpOutput[] {
-    const outputs = [...this.#statics.due(now)];
+    const outputs = [...this.#statics.due(now), ...this.#tellStatics(now)];
     outputs.push(...this.#delays.due(now).flatMap((state) => this.#interface(state, now)));
     for (const router of this.#routers.values()) outputs.push(...this.#drive(router, () => router.timeout(now), now));
     return outputs;
@@ -179,6 +179,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     );
     const virtual = settings.instances.flatMap((instance) => instance.addresses.map((one) => one.address));
     outputs.push(...this.#tellRouters({ kind: 'virtual-addresses', addresses: virtual }, now));
+    // Before they start. Groups hear of it below, with all the rest.
+    for (const [name, input] of this.#staticNews())
+      outputs.push(...(this.#routers.get(name)?.handle(input, now) ?? []));
     for (const instance of settings.instances) {
       const router = this.#routers.get(instance.name);
       if (router !== undefined) outputs.push(...router.handle({ kind: 'configure', settings: instance, startAt }, now));
@@ -219,7 +222,11 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #interface(state: InterfaceState, now: Instant): VrrpOutput[] {
     this.#interfaces.set(state.name, state);
     const input = { kind: 'interface', interface: state } as const;
-    return [...this.#statics.interfaceChanged(state.name, now), ...this.#tellAll(input, now)];
+    return [
+      ...this.#statics.interfaceChanged(state.name, now),
+      ...this.#tellAll(input, now),
+      ...this.#tellStatics(now),
+    ];
   }
 
   #newRouter(settings: VrrpSettings['instances'][number], now: Instant): VirtualRouter {
@@ -274,6 +281,26 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     const others = disputed ? group.members.filter((member) => member !== router) : [];
     const announced = others.flatMap((member) => member.handle({ kind: 'announce', asked: false }, now));
     return [...announced, ...group.settle(router, now)];
+  }
+
+  /** What each instance is to know of its track groups. */
+  #staticNews(): Map<string, RouterInput> {
+    const news = new Map<string, RouterInput>();
+    const { instances = [], trackGroups = [] } = this.#settings ?? {};
+    for (const { name } of instances) {
+      const groups = trackGroups.filter((group) => group.instances.includes(name));
+      const [missing] = groups.flatMap((group) => this.#statics.lostOf(group.name) ?? []);
+      news.set(name, { kind: 'static', ...(missing === undefined ? {} : { missing }) });
+    }
+    return news;
+  }
+
+  #tellStatics(now: Instant): VrrpOutput[] {
+    if ((this.#settings?.trackGroups ?? []).length === 0) return [];
+    const outputs = [...this.#staticNews()].flatMap(
+      ([name, input]) => this.#routers.get(name)?.handle(input, now) ?? [],
+    );
+    return [...outputs, ...this.#settleAll(now)];
   }
 
   #groupOf({ syncGroup }: VirtualRouterSettings): SyncGroup | undefined {

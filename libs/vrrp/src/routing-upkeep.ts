@@ -11,6 +11,8 @@ export class RoutingUpkeep {
   #missing: RoutingEntry[] = [];
   #repairedAt: Instant | undefined;
   #repairAt: Instant | undefined;
+  /** In a row, without having found all in place since. */
+  #repairs = 0;
 
   constructor(owner: () => { readonly name: string; readonly entries: readonly RoutingEntry[] }) {
     this.#owner = owner;
@@ -23,6 +25,11 @@ export class RoutingUpkeep {
   /** Texts of the entries that somebody took away. */
   get missing(): readonly string[] {
     return this.#missing.map(({ text }) => text);
+  }
+
+  /** Somebody took them away, and putting them back did not help. */
+  get failing(): readonly RoutingEntry[] {
+    return this.#repairs > 1 ? this.#missing : [];
   }
 
   take(input: RoutingInput, now: Instant): VrrpOutput[] {
@@ -38,6 +45,7 @@ export class RoutingUpkeep {
       outputs.push({ kind: 'event', event: { kind: 'routing-restored', instance: name, entry } });
     }
     this.#missing = this.#missing.filter((entry) => !has(input.present, entry));
+    if (this.#missing.length === 0) this.#repairs = 0;
     return [...outputs, ...this.#repair(now)];
   }
 
@@ -57,6 +65,7 @@ export class RoutingUpkeep {
       this.#repairAt = earliestNext;
       return [];
     }
+    this.#repairs++;
     this.#repairedAt = now;
     this.#repairAt = after(now, REPAIR_GAP);
     return [{ kind: 'add-routing', entries: [...this.#missing] }];

@@ -11,6 +11,8 @@ interface Entry {
   readonly family: Family;
   /** Put back when somebody removes it. */
   readonly tracked: boolean;
+  /** Of a static one: the name of a track group. */
+  readonly trackGroup?: string;
   /** rtnetlink's number; keepalived's is 18. */
   readonly protocol: number;
 }

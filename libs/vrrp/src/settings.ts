@@ -33,6 +33,7 @@ export interface VrrpSettings {
   readonly scriptSecurity?: boolean;
   /** Gaps between announcements that several interfaces share. */
   readonly garpGroups?: readonly GarpGroup[];
+  readonly trackGroups?: readonly TrackGroup[];
 }
 
 /** Where the packets for unaccepted addresses and of virtual interfaces are filtered. */
@@ -268,6 +269,8 @@ export interface VirtualAddress {
   readonly preferredLifetime?: number;
   /** Not put back when somebody removes it. */
   readonly untracked?: boolean;
+  /** Of a static one: see {@link TrackGroup}. */
+  readonly trackGroup?: string;
 }
 
 export interface TrackedInterface {
@@ -291,6 +294,12 @@ export interface TrackedObject {
   readonly weight: number;
   /** It counts the other way round. */
   readonly reverse?: boolean;
+}
+
+/** Instances that are in fault while a static address, route or rule of the group is lost and cannot be restored. */
+export interface TrackGroup {
+  readonly name: string;
+  readonly instances: readonly string[];
 }
 
 /** Gratuitous ARP (IPv4) and unsolicited neighbour advertisements (IPv6), see keepalived's garp_* keywords. */

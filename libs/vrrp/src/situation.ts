@@ -42,6 +42,7 @@ export class Situation {
   #virtual: ReadonlySet<IpAddress> = new Set();
   #deaf = false;
   #group: GroupNews | undefined;
+  #staticMissing: string | undefined;
   #causes: readonly FaultCause[] = [];
   #priority: number;
   #source: IpAddress | undefined;
@@ -76,6 +77,11 @@ export class Situation {
   /** Undefined until the router's sync group, if it has one, has spoken. */
   get group(): GroupNews | undefined {
     return this.#group;
+  }
+
+  /** Of its track groups. */
+  get staticMissing(): string | undefined {
+    return this.#staticMissing;
   }
 
   /** What keeps it from taking part, as of the last {@link Situation.observe}. */
@@ -113,6 +119,13 @@ export class Situation {
 
   takeVirtualAddresses(addresses: readonly IpAddress[]): void {
     this.#virtual = new Set(addresses);
+  }
+
+  /** Whether that is news. */
+  takeStatic(missing: string | undefined): boolean {
+    const before = this.#staticMissing;
+    this.#staticMissing = missing;
+    return before !== missing;
   }
 
   /** Whether that is news. */

@@ -13,8 +13,10 @@ export class Statics {
   #routing: readonly RoutingEntry[] = [];
   readonly #upkeep: AddressUpkeep;
   readonly #routingUpkeep: RoutingUpkeep;
+  readonly #interfaces: Interfaces;
 
   constructor(interfaces: Interfaces) {
+    this.#interfaces = interfaces;
     const addresses = () => this.#addresses;
     const owner: AddressOwner = {
       settings: {
@@ -63,6 +65,17 @@ export class Statics {
 
   due(now: Instant): VrrpOutput[] {
     return [...this.#upkeep.due(now), ...this.#routingUpkeep.due(now)];
+  }
+
+  /** What of a track group is lost and cannot be restored, as an operator would write it; undefined when nothing is. */
+  lostOf(group: string): string | undefined {
+    const ofGroup = ({ trackGroup }: { readonly trackGroup?: string }) => trackGroup === group;
+    const failing = this.#upkeep.failing;
+    const address = this.#addresses
+      .filter(ofGroup)
+      .find((one) => !this.#interfaces.has(one.interface) || failing.some((other) => sameAddress(one, other)));
+    if (address !== undefined) return `${address.address}/${address.prefix} dev ${address.interface}`;
+    return this.#routingUpkeep.failing.find(ofGroup)?.text;
   }
 
   release(): VrrpOutput[] {

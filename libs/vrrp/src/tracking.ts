@@ -41,11 +41,12 @@ export interface Circumstances {
   readonly interfaces: Interfaces;
   readonly trackers: Trackers;
   readonly group: { readonly fault?: string } | undefined;
+  readonly staticMissing: string | undefined;
 }
 
 /** Everything that forbids the instance to take part, most fundamental first. */
 export function faultCauses(
-  { settings, interfaces, trackers, group }: Circumstances,
+  { settings, interfaces, trackers, group, staticMissing }: Circumstances,
   source: IpAddress | undefined,
   deaf: boolean,
 ): FaultCause[] {
@@ -75,6 +76,7 @@ export function faultCauses(
     causes.push({ kind: 'no-source-address', interface: settings.interface });
   if (settings.needsPeers === true) causes.push({ kind: 'no-unicast-peer', interface: settings.interface });
   if (own !== undefined && deaf) causes.push({ kind: 'no-socket', interface: settings.interface });
+  if (staticMissing !== undefined) causes.push({ kind: 'static-missing', entry: staticMissing });
   if (group?.fault !== undefined)
     causes.push({ kind: 'group-member', group: settings.syncGroup ?? '', instance: group.fault });
   return causes;

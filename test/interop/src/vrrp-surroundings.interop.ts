@@ -90,6 +90,31 @@ describe('a tracked process', () => {
   });
 });
 
+describe('a track group', () => {
+  it('has its instance in fault while its static address has no interface, and not for one that is put back', async () => {
+    const on = lab();
+    const statics = 'static_ipaddress {\n 203.0.113.7/24 dev eth7 track_group G\n}\n';
+    const link = await started(on, `${statics}track_group G {\n group {\n VI_1\n }\n}\n${instance('')}`);
+    const { snapshot } = await became(link, 'fault');
+    assert.deepEqual(snapshot?.instances[0]?.causes, [{ kind: 'static-missing', entry: '203.0.113.7/24 dev eth7' }]);
+    const made = link.messages.length;
+    on.ip('ours', 'link', 'add', 'eth7', 'type', 'veth', 'peer', 'name', 'eth8');
+    await became(link, 'master', made);
+    await waitFor(() => on.addresses('ours').includes('203.0.113.7'), { deadline: DEADLINE_MS, what: 'the address' });
+    const removed = link.messages.length;
+    on.ip('ours', 'address', 'del', '203.0.113.7/24', 'dev', 'eth7');
+    await link.event('address-restored', removed);
+    assert(on.addresses('ours').includes('203.0.113.7'));
+    const gone = link.messages.length;
+    on.ip('ours', 'link', 'del', 'eth7');
+    await became(link, 'fault', gone);
+    const states = link.messages
+      .slice(made, gone)
+      .flatMap(({ event }) => (event?.kind === 'state-changed' ? [event['to']] : []));
+    assert.deepEqual(states, ['backup', 'master']);
+  });
+});
+
 describe('a tracked script', () => {
   it('that hangs fails, and is ended with all that it started', async () => {
     const on = lab();

@@ -255,6 +255,8 @@ export function causeText(cause: FaultCause): string {
       return `tracked interface ${cause.interface} is down`;
     case 'no-source-address':
       return `interface ${cause.interface} has no address to send from`;
+    case 'static-missing':
+      return `the static ${cause.entry}, which it tracks, is lost and cannot be restored`;
     case 'group-member':
       return `${cause.instance} of its sync group ${cause.group} is in fault`;
     case 'tracker-down':

@@ -13,6 +13,17 @@ const service = (inner = '', real = '') =>
   `virtual_server 198.51.100.15 80 {\n protocol TCP\n ${inner}\n real_server 192.168.1.10 80 {\n ${real}\n }\n real_server 192.168.1.11 80 {\n }\n}\n`;
 
 describe('settings of the vrrp process', () => {
+  it('carry track groups and what is in them', () => {
+    const statics =
+      'static_ipaddress {\n 203.0.113.7/24 dev eth1 track_group G\n}\nstatic_rules {\n from 203.0.113.0/24 table 7 priority 9 track_group G\n}\n';
+    const { vrrp } = settingsOf(`${router('VI_1', 1)}${statics}track_group G {\n group {\n VI_1\n }\n}\n`);
+    expect(vrrp).toMatchObject({
+      trackGroups: [{ name: 'G', instances: ['VI_1'] }],
+      staticAddresses: [{ trackGroup: 'G' }],
+      staticRouting: [{ kind: 'rule', text: 'from 203.0.113.0/24 table 7 priority 9', trackGroup: 'G' }],
+    });
+  });
+
   it.each([
     ['garp_extra_if 60\n use_vmac', undefined],
     ['garp_extra_if 60', undefined],

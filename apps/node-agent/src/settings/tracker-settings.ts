@@ -84,6 +84,7 @@ export function supportSettings(config: KeepalivedConfig): Partial<VrrpSettings>
     ...(processes.length === 0 ? {} : { processes }),
     ...(interfaceDelays.length === 0 ? {} : { interfaceDelays }),
     ...(garpGroups.length === 0 ? {} : { garpGroups }),
+    ...(config.trackGroups.length === 0 ? {} : { trackGroups: config.trackGroups }),
     ...(notifyFifos.length === 0 ? {} : { notifyFifos }),
     ...(notifyOnReload ? { notifyOnReload } : {}),
     ...(scriptUser === undefined ? {} : { scriptUser }),

@@ -196,6 +196,7 @@ function addressSettings(address: VirtualAddress, advertised: boolean): AddressS
       ? {}
       : { preferredLifetime: preferredLifetime === 'forever' ? FOREVER : preferredLifetime }),
     ...(address.tracked ? {} : { untracked: true }),
+    ...(address.trackGroup === undefined ? {} : { trackGroup: address.trackGroup }),
   };
 }
 

@@ -8,7 +8,13 @@ const byte = z.int().min(0).max(255);
 const number32 = z.int().min(0).max(0xffff_ffff);
 const prefix = z.object({ address, length: z.int().min(0).max(128) });
 const range = z.object({ low: number32, high: number32 });
-const entry = { text: z.string(), family, tracked: z.boolean(), protocol: byte };
+const entry = {
+  text: z.string(),
+  family,
+  tracked: z.boolean(),
+  trackGroup: z.exactOptional(z.string()),
+  protocol: byte,
+};
 
 const encapsulation = z.discriminatedUnion('kind', [
   z.object({

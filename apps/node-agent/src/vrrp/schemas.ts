@@ -45,6 +45,7 @@ const virtualAddress: z.ZodType<VirtualAddress> = z.object({
   autoJoin: optional(z.boolean()),
   preferredLifetime: optional(count),
   untracked: optional(z.boolean()),
+  trackGroup: optional(z.string()),
 });
 
 const virtualInterface = z.object({
@@ -215,6 +216,7 @@ export const vrrpSettingsSchema: z.ZodType<VrrpSettings> = z.object({
   scriptUser: optional(z.object({ user: z.string(), group: optional(z.string()) })),
   scriptSecurity: optional(z.boolean()),
   garpGroups: optional(z.array(garpGroup)),
+  trackGroups: optional(z.array(z.object({ name: z.string(), instances: z.array(z.string()) }))),
 });
 
 export const vrrpCommandSchema: z.ZodType<VrrpCommand> = z.object({
@@ -238,6 +240,7 @@ const faultCause: z.ZodType<FaultCause> = z.discriminatedUnion('kind', [
     interface: z.string(),
   }),
   z.object({ kind: z.enum(['tracker-down', 'tracker-unknown']), tracker: trackerType, name: z.string() }),
+  z.object({ kind: z.literal('static-missing'), entry: z.string() }),
   z.object({ kind: z.literal('group-member'), group: z.string(), instance: z.string() }),
 ]);
 

@@ -41,11 +41,8 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   autojoin: (line) => (line.autoJoin = true),
   no_track: (line) => (line.tracked = false),
   use_vmac: (line) => (line.ownVmac = true),
-  track_group: (_line, args) => args.need('a name'),
+  track_group: (line, args) => keep(args.need('a name')?.text, (value) => (line.trackGroup = value)),
 };
-
-/** Options that are in the model and that nothing carries out yet. */
-const NOT_YET: ReadonlySet<string> = new Set(['track_group']);
 
 /** `ADDR[/len] [dev IF] [brd ADDR|+|-] [scope S] [label L] …`; undefined when the address itself cannot be used. */
 export const addressLine = syntax(
@@ -79,13 +76,6 @@ export const addressLine = syntax(
         continue;
       }
       option(line, args);
-      if (NOT_YET.has(word.text)) {
-        args.diagnostics.warning(
-          'not-implemented',
-          word.at,
-          `"${word.text}" of the address ${line.address} is understood but has no effect yet`,
-        );
-      }
       if (family === 'ipv6' && /^(scope|label)$/.test(word.text)) {
         args.diagnostics.warning('ignored', word.at, `${word.text} has no effect on the IPv6 address ${line.address}`);
         delete line[word.text === 'scope' ? 'scope' : 'label'];

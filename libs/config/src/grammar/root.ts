@@ -6,18 +6,7 @@ import type { Arguments } from './context.ts';
 import { type GlobalSettings, globalDefs } from './global-defs.ts';
 import { type Form, syntax } from './form.ts';
 import { type Reader, integer, interfaceName, optionalPort, word, words } from './readers.ts';
-import {
-  type Draft,
-  type Row,
-  type Table,
-  deprecated,
-  draft,
-  pending,
-  pendingBlock,
-  readBlock,
-  readItems,
-  sets,
-} from './rows.ts';
+import { type Draft, type Row, type Table, deprecated, draft, pending, readBlock, readItems, sets } from './rows.ts';
 import { type BfdSettings, bfdInstance } from './bfd-instance.ts';
 import { routeLine } from './route-line.ts';
 import { type RuleDraft, ruleLine } from './rule-line.ts';
@@ -28,9 +17,11 @@ import {
   type GarpGroupSettings,
   type InterfaceDelayLine,
   type ProcessSettings,
+  type TrackGroupSettings,
   garpGroup,
   interfaceDelay,
   trackFile,
+  trackGroup,
   trackProcess,
 } from './tracked-objects.ts';
 import { groupMember, type VirtualServerSettings, virtualServer } from './virtual-server.ts';
@@ -51,6 +42,7 @@ export interface ConfigDraft {
   readonly ssl: Draft<SslSettings>;
   readonly processes: Named<ProcessSettings>[];
   readonly garpGroups: Draft<GarpGroupSettings>[];
+  readonly trackGroups: Named<TrackGroupSettings>[];
   readonly interfaceDelays: InterfaceDelayLine[];
   readonly virtualServers: (Draft<VirtualServerSettings> & { readonly target: TargetDraft })[];
   readonly virtualServerGroups: VirtualServerGroup[];
@@ -135,7 +127,7 @@ export const root: Table<ConfigDraft> = {
   vrrp_track_process: named(trackProcess, (config) => config.processes),
   bfd_instance: named(bfdInstance, (config) => config.bfdInstances, MAX_BFD_NAME),
   garp_group: unnamed(garpGroup, (config) => config.garpGroups),
-  track_group: pendingBlock(word('a name'), { group: pendingItems(word('a name')) }),
+  track_group: named(trackGroup, (config) => config.trackGroups),
   linkbeat_interfaces: pendingItems(interfaceLine),
   interface_up_down_delays: { ...items(interfaceDelay, (config) => config.interfaceDelays), implemented: true },
   SSL: {

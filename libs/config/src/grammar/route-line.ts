@@ -129,7 +129,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     route.tracked = false;
     return true;
   },
-  track_group: (_route, args) => args.need('a name') !== undefined,
+  track_group: (route, args) => keep(args.need('a name')?.text, (name) => (route.trackGroup = name)),
   nexthop(route, args) {
     const hop: Mutable<Hop> = {};
     route.hops.push(hop);

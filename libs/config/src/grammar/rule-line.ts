@@ -111,7 +111,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   // The word before an action that needs none.
   type: () => true,
   no_track: set({ tracked: false }),
-  track_group: (_rule, args) => args.need('a name') !== undefined,
+  track_group: (rule, args) => keep(args.need('a name')?.text, (name) => (rule.trackGroup = name)),
 };
 
 /** A rule as iproute2 writes it, with keepalived's own words. */

@@ -99,6 +99,15 @@ export const garpGroup: Table<Draft<GarpGroupSettings>> = {
   interfaces: collects('interfaces', interfaceName),
 };
 
+/** The settings of `track_group` as written. */
+export interface TrackGroupSettings {
+  instances: readonly string[];
+}
+
+export const trackGroup: Table<Draft<TrackGroupSettings>> = {
+  group: collects('instances', word('the name of a vrrp_instance')),
+};
+
 /** `INTERFACE UP_DELAY [DOWN_DELAY]`; with one number both are the same. */
 export const interfaceDelay: Reader<InterfaceDelayLine> = syntax(
   'INTERFACE SECONDS [SECONDS]',

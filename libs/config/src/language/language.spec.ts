@@ -45,7 +45,7 @@ function read({ block }: Entry, text: string) {
       virtualServers: [],
       virtualServerGroups: [],
     },
-    ...{ processes: [], garpGroups: [], interfaceDelays: [] },
+    ...{ processes: [], garpGroups: [], trackGroups: [], interfaceDelays: [] },
     ...{ staticAddresses: [], staticRoutes: [], staticRules: [] },
   };
   const lines = text.split('\n').map((line, i) => SourceText.written('t', i + 1, line));

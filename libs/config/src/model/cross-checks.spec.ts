@@ -23,6 +23,18 @@ describe('what has no effect beside something else', () => {
       'ignored',
       /a mark has no protocol/,
     ],
+    [
+      'a track group that is not there',
+      'static_ipaddress {\n 192.0.2.1/24 dev eth0 track_group G\n}',
+      'ignored',
+      /no track_group G/,
+    ],
+    [
+      'a track group of an instance that is not there',
+      'track_group G {\n group {\n A\n }\n}',
+      'ignored',
+      /no vrrp_instance A/,
+    ],
   ])('%s is said', (_what, text, kind, message) => {
     const found = parseKeepalivedConfig({ file: 't', text }).diagnostics.filter(
       (one) => one.kind !== 'not-implemented',
@@ -34,6 +46,7 @@ describe('what has no effect beside something else', () => {
     instance('A', 1, 'dont_track_primary\n track_interface {\n eth0\n }'),
     pair('track_interface {\n eth1 weight 5\n }', '', 'sync_group_tracking_weight'),
     pair('priority 255', 'priority 255'),
+    `${instance('A', 1, '')}track_group G {\n group {\n A\n }\n}\nstatic_routes {\n 10.0.0.0/8 dev eth0 track_group G\n}\n`,
   ])('and nothing where it has', (text) => {
     const found = parseKeepalivedConfig({ file: 't', text }).diagnostics.filter(
       (one) => one.kind !== 'not-implemented',

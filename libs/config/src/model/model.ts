@@ -17,6 +17,7 @@ export interface KeepalivedConfig {
   readonly ssl: SslDefaults;
   readonly trackProcesses: readonly TrackProcess[];
   readonly garpGroups: readonly GarpGroup[];
+  readonly trackGroups: readonly TrackGroup[];
   readonly interfaceDelays: readonly InterfaceDelay[];
   readonly virtualServerGroups: readonly VirtualServerGroup[];
   readonly virtualServers: readonly VirtualServer[];
@@ -404,6 +405,12 @@ export interface TrackProcess {
   readonly forkDelay: Micros;
   readonly terminateDelay: Micros;
   readonly fullCommand: boolean;
+}
+
+/** `track_group`: instances that are in fault while a static address, route or rule of the group cannot be restored. */
+export interface TrackGroup {
+  readonly name: string;
+  readonly instances: readonly string[];
 }
 
 /** `garp_group`: interfaces that share gaps between announcements. */

@@ -24,6 +24,8 @@ export interface VirtualAddress {
   readonly manageTemporary: boolean;
   readonly noPrefixRoute: boolean;
   readonly autoJoin: boolean;
+  /** Of a static one: a `track_group` whose instances are in fault while it cannot be restored. */
+  readonly trackGroup?: string;
   /** False with `no_track`: the loss of the address does not make the instance step down. */
   readonly tracked: boolean;
   /** Seconds, or forever; IPv6 only. A /128 is deprecated (0) unless told otherwise, so that it is no source address. */

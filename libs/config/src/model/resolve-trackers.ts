@@ -1,6 +1,6 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { ConfigDraft } from '../grammar/root.ts';
-import type { GarpGroup, NotifyFifo, TrackFile, TrackProcess } from './model.ts';
+import type { GarpGroup, NotifyFifo, TrackFile, TrackGroup, TrackProcess, VrrpInstance } from './model.ts';
 import { place } from './resolve-vrrp.ts';
 
 const DEFAULT_FILE_WEIGHT = 1;
@@ -52,6 +52,30 @@ export function resolveGarpGroups({ garpGroups }: ConfigDraft, diagnostics: Diag
     const arp = set.interval === undefined ? {} : { arpInterval: set.interval };
     const neighbour = set.gnaInterval === undefined ? {} : { neighbourInterval: set.gnaInterval };
     return [{ interfaces, ...arp, ...neighbour }];
+  });
+}
+
+/** The instances of each group that there are; a line of a group that there is not has no effect. */
+export function resolveTrackGroups(
+  { trackGroups, staticAddresses, staticRoutes, staticRules }: ConfigDraft,
+  instances: readonly VrrpInstance[],
+  diagnostics: Diagnostics,
+): readonly TrackGroup[] {
+  const names = new Set(trackGroups.map(({ name }) => name));
+  const lines = [
+    ...staticAddresses,
+    ...[...staticRoutes, ...staticRules].map(({ at, entry }) => ({ at, trackGroup: entry.trackGroup })),
+  ];
+  for (const { at, trackGroup } of lines)
+    if (trackGroup !== undefined && !names.has(trackGroup))
+      diagnostics.warning('ignored', at, `there is no track_group ${trackGroup}, so nothing follows from this line`);
+  return trackGroups.map(({ name, at, set }) => {
+    const members = (set.instances ?? []).filter((member) => {
+      const known = instances.some((one) => one.name === member);
+      if (!known) diagnostics.warning('ignored', at, `track_group ${name}: there is no vrrp_instance ${member}`);
+      return known;
+    });
+    return { name, instances: members };
   });
 }
 

@@ -22,6 +22,8 @@ interface Entry {
   readonly family: Family;
   /** Put back when somebody removes it; false with `no_track`. */
   readonly tracked: boolean;
+  /** Of a static one: a `track_group` whose instances are in fault while it cannot be restored. */
+  readonly trackGroup?: string;
   /** rtnetlink's number; default 18, keepalived. */
   readonly protocol: number;
 }

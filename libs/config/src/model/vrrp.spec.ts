@@ -170,7 +170,6 @@ describe('virtual addresses', () => {
     ['192.0.2.1 label a-label-of-18-char', 'bad-value'],
     ['192.0.2.1 colour blue', 'unknown-keyword'],
     ['2001:db8::1 label x', 'ignored'],
-    ['192.0.2.1 track_group G', 'not-implemented'],
   ])('%j is reported as %s', (line, kind) => {
     expect(parse(instance(`virtual_ipaddress {\n ${line}\n }`)).problems).toContain(kind);
   });

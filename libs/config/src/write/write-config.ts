@@ -16,7 +16,14 @@ import {
 } from './text.ts';
 import { bfdLines } from './write-bfd.ts';
 import { serverGroupLines, virtualServerLines } from './write-lvs.ts';
-import { fileLines, fifoLines, garpGroupLines, interfaceDelayLines, trackProcessLines } from './write-trackers.ts';
+import {
+  fileLines,
+  fifoLines,
+  garpGroupLines,
+  interfaceDelayLines,
+  trackGroupLines,
+  trackProcessLines,
+} from './write-trackers.ts';
 import { addressBlock, block, groupLines, instanceLines, scriptLines } from './write-vrrp.ts';
 
 /**
@@ -38,6 +45,7 @@ export function writeKeepalivedConfig(config: KeepalivedConfig, source?: string)
     ...statics('static_rules', config.staticRules),
     ...interfaceDelayLines(config.interfaceDelays),
     ...config.garpGroups.map(garpGroupLines),
+    ...config.trackGroups.map(trackGroupLines),
     ...config.scripts.map(scriptLines),
     ...config.trackFiles.map(fileLines),
     ...config.trackProcesses.map(trackProcessLines),

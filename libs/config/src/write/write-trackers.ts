@@ -1,4 +1,4 @@
-import type { GarpGroup, InterfaceDelay, NotifyFifo, TrackFile, TrackProcess } from '../model/model.ts';
+import type { GarpGroup, InterfaceDelay, NotifyFifo, TrackFile, TrackGroup, TrackProcess } from '../model/model.ts';
 import { type Line, commandText, optional, secondsText, when, wordText, wordsText } from './text.ts';
 
 export function fileLines({ name, path, weight, reverse, initial }: TrackFile): Line {
@@ -38,6 +38,10 @@ export function garpGroupLines({ interfaces, arpInterval, neighbourInterval }: G
       ['interfaces', interfaces.map(wordText)],
     ],
   ];
+}
+
+export function trackGroupLines({ name, instances }: TrackGroup): Line {
+  return [`track_group ${wordText(name)}`, [['group', instances.map(wordText)]]];
 }
 
 export function interfaceDelayLines(delays: readonly InterfaceDelay[]): readonly Line[] {

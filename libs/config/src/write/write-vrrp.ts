@@ -202,6 +202,7 @@ function addressText(line: VirtualAddress, owner: Owner | undefined): string {
     ...(line.noPrefixRoute ? ['noprefixroute'] : []),
     ...(line.autoJoin ? ['autojoin'] : []),
     ...(line.tracked ? [] : ['no_track']),
+    ...(line.trackGroup === undefined ? [] : [`track_group ${wordText(line.trackGroup)}`]),
   ].join(' ');
 }
 
