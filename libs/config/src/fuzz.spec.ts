@@ -71,6 +71,22 @@ describe('a shuffled, re-spaced, re-commented file', () => {
     }
   });
 
+  it.each(sources.map((lines, i) => [i, lines] as const))(
+    'means the same in another order of its blocks: sample %i',
+    (_, lines) => {
+      // Written out: definitions count from where they stand on.
+      const before = parse(lines.join('\n')).config;
+      const blocks = topBlocks(writeKeepalivedConfig(before).split('\n'));
+      expect(blocks.length).toBeGreaterThan(3);
+      const random = seededRandom(11);
+      for (let i = 0; i < 10; i++) {
+        const shuffled = blocks.map((block) => ({ block, at: random() })).sort((a, b) => a.at - b.at);
+        const { config } = parse(shuffled.map(({ block }) => block).join('\n'));
+        expect(diffConfigs(before, config)).toEqual(diffConfigs(before, before));
+      }
+    },
+  );
+
   it('means the same', () => {
     const random = seededRandom(3);
     const [first = []] = sources.slice(-1);
@@ -87,3 +103,16 @@ describe('a shuffled, re-spaced, re-commented file', () => {
     }
   }, 60_000);
 });
+
+/** The parts of a file that begin at its top level, each with what it encloses. */
+function topBlocks(lines: readonly string[]): string[] {
+  const blocks: string[][] = [[]];
+  let depth = 0;
+  for (const line of lines) {
+    blocks.at(-1)?.push(line);
+    const code = line.replace(/[#!].*$/, '').replace(/"[^"]*"/g, '');
+    depth += code.split('{').length - code.split('}').length;
+    if (depth === 0 && code.includes('}')) blocks.push([]);
+  }
+  return blocks.map((block) => block.join('\n'));
+}

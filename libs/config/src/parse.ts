@@ -123,7 +123,7 @@ function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfi
     trackGroups: resolveTrackGroups(config, vrrpInstances, diagnostics),
     interfaceDelays: config.interfaceDelays.map(({ interface: name, up, down }) => ({ interface: name, up, down })),
     virtualServerGroups,
-    virtualServers: resolveVirtualServers(config, virtualServerGroups, diagnostics),
+    virtualServers: resolveVirtualServers(config, virtualServerGroups, bfdInstances, diagnostics),
     staticAddresses: config.staticAddresses.map(({ ownVmac: _, ...line }) => ({
       ...line,
       interface: line.interface ?? globalDefs.defaultInterface,

@@ -49,6 +49,7 @@ export const PAIRINGS: readonly Pairing[] = [
     ours: /has no neighbor_ip/,
   },
   { theirs: /^Unable to set uid\/gid for script/, kind: 'host-user', ours: /this node has no user/ },
+  { theirs: /IPv4 ipvlan requires a source/, kind: 'ignored', ours: /has no address to send from/ },
   { theirs: /^Unable to set default user/, kind: 'bad-value', ours: /for "enable_script_security"/ },
 ];
 
@@ -83,8 +84,8 @@ export const THEIRS_ONLY: readonly Explanation[] = [
   { text: /Initial state master is incompatible with AH/, why: 'AH is not carried out, which is said instead' },
   { text: /^Invalid smtp server/, why: 'the name of a mail server is looked up when there is mail' },
   {
-    text: /IPv4 ipvlan requires|promote_secondaries is automatically/,
-    why: 'use_ipvlan and promote_secondaries have no effect yet, which is said instead',
+    text: /promote_secondaries is automatically/,
+    why: 'promote_secondaries has no effect yet, which is said instead',
   },
   {
     text: /^Non-existent interface specified/,

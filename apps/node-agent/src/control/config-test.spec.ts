@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -37,6 +37,21 @@ describe('--config-test', () => {
     const found = testConfiguration(join(directory, 'none.conf'));
     expect(found).toMatchObject({ verdict: 'missing', exitCode: 7, diagnostics: [] });
     expect(configTestText(found)).toContain('none.conf');
+  });
+
+  it.each([
+    ['the file itself', (huge: string) => huge, 'more than 16777216'],
+    ['an include', (huge: string) => `includer ${huge}`, 'more than 67108864'],
+  ])('refuses 1 GiB as %s without reading it', (what, use, reason) => {
+    const huge = join(directory, 'huge.conf');
+    writeFileSync(huge, 'global_defs {\n}\n');
+    // Of holes: it takes no place, and reading it would take a gigabyte of memory.
+    truncateSync(huge, 2 ** 30);
+    const before = process.memoryUsage().rss;
+    const found = what === 'an include' ? test(`${use(huge)}\n`) : testConfiguration(huge);
+    expect(found.exitCode).not.toBe(0);
+    expect(JSON.stringify(found)).toContain(reason);
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28);
   });
 
   it('takes every include for necessary when told so', () => {

@@ -203,7 +203,7 @@ describe('settings of the lvs process', () => {
     const { lvs } = settingsOf(
       service(
         'delay_loop 10\n lb_algo sh\n sh-port\n lb_kind DR\n persistence_timeout 50\n persistence_granularity 24\n quorum 2\n hysteresis 1\n sorry_server 192.168.1.99 80\n retry 4\n alpha\n virtualhost v.example\n snmp_name web',
-        'weight 3\n delay_loop 5\n HTTP_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 3\n }\n TCP_CHECK\n MISC_CHECK {\n misc_path /bin/true\n }',
+        'weight 3\n delay_loop 5\n HTTP_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 3\n }\n TCP_CHECK {\n }\n MISC_CHECK {\n misc_path /bin/true\n }',
       ),
     );
     expect(lvs.virtualServers).toMatchObject([
@@ -259,7 +259,7 @@ describe('settings of the lvs process', () => {
   });
 
   it('survive their way through JSON unchanged', () => {
-    const settings = settingsOf(router('A', 1) + service('', 'TCP_CHECK'));
+    const settings = settingsOf(router('A', 1) + service('', 'TCP_CHECK {\n }'));
     expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
   });
 

@@ -3,7 +3,7 @@ import type { Arguments } from './context.ts';
 import { syntax } from './form.ts';
 import { http } from './http-check.ts';
 import { account, boolean, command, integer, oneOf, seconds, word, words } from './readers.ts';
-import { type Table, fixes, own, readBlock, sets } from './rows.ts';
+import { type Table, fixes, own, readBlock, sets, setsOnce } from './rows.ts';
 
 export type { CheckDraft, CheckSettings, TimingSettings } from './check-settings.ts';
 export { timingRows } from './check-settings.ts';
@@ -43,7 +43,7 @@ const MAX_DNS_NAME = 253;
 const dns: Table<CheckDraft> = {
   ...connection,
   type: sets('recordType', oneOf('A', 'NS', 'CNAME', 'SOA', 'MX', 'TXT', 'AAAA', 'RRSIG', 'DNSKEY')),
-  name: sets(
+  name: setsOnce(
     'recordName',
     syntax('DOMAIN', 'www.example.org', (args: Arguments) => {
       const found = args.need('a domain name');

@@ -8,7 +8,8 @@ export type Form = { readonly optional?: true } & (
   | { readonly kind: 'text'; readonly what: string }
   | { readonly kind: 'words' }
   | { readonly kind: 'address' }
-  | { readonly kind: 'multicast'; readonly family: 'ipv4' | 'ipv6' }
+  /** Without a family of either. */
+  | { readonly kind: 'multicast'; readonly family?: 'ipv4' | 'ipv6' }
   | { readonly kind: 'interface' }
   | { readonly kind: 'command' }
   /** Several parameters, with one line of them that is right. */
@@ -52,6 +53,7 @@ function requiredText(form: Form): string {
     case 'address':
       return 'IP';
     case 'multicast':
+      if (form.family === undefined) return 'IP-MULTICAST';
       return form.family === 'ipv4' ? 'IPv4-MULTICAST' : 'IPv6-MULTICAST';
     case 'interface':
       return 'INTERFACE';

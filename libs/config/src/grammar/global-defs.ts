@@ -23,7 +23,7 @@ import {
 } from './readers.ts';
 import { type ExtraInterfaces, extraInterfaces } from './extra-interfaces.ts';
 import { type ReloadSettings, reloadRows } from './reload.ts';
-import { type Draft, type Table, collects, deprecated, fixes, own, pending, sets } from './rows.ts';
+import { type Draft, type Table, collects, deprecated, fixes, own, pending, sets, setsOnce } from './rows.ts';
 
 /** The settings of `global_defs` as written. */
 export interface GlobalSettings extends ReloadSettings {
@@ -140,6 +140,10 @@ const path = pending<Draft<GlobalSettings>>(word('a path'));
 const list = pending<Draft<GlobalSettings>>(words);
 const bufferSize = pending<Draft<GlobalSettings>>(integer(0, LONGEST));
 const program = pending<Draft<GlobalSettings>>(command);
+const bufferPolicy = syntax('MTU|ADVERT|0..4294967295', 'ADVERT', (args: Arguments) => {
+  const found = args.peek();
+  return found !== undefined && /^(mtu|advert)$/i.test(found.text) ? args.take()?.text : integer(0, LONGEST)(args);
+});
 const statsInterval = seconds(0.001, 30);
 /** What the kernel keeps of a name. */
 const processName = syntax('NAME', 'vrrp', (args: Arguments) => {
@@ -275,35 +279,35 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   vrrp_delay_after_boot: sets('delayAfterBoot', seconds(0)),
   log_unknown_vrids: fixes('logUnknownVrids', true),
   vrrp_notify_priority_changes: sets('notifyPriorityChanges', boolean),
-  vrrp_rx_bufs_policy: name,
+  vrrp_rx_bufs_policy: pending(bufferPolicy),
   vrrp_rx_bufs_multiplier: pending(integer(1, LONGEST)),
   vrrp_iptables: list,
   vrrp_ipsets: list,
-  nftables: sets('nftablesTable', optional(word('a table'), 'keepalived')),
+  nftables: setsOnce('nftablesTable', optional(word('a table'), 'keepalived')),
   nftables_priority: sets('nftablesPriority', integer(-0x8000_0000, 0x7fff_ffff)),
   nftables_ifindex: flagOnly,
   nftables_counters: fixes('nftablesCounters', true),
   nftables_ipvs: list,
   nftables_ipvs_priority: pending(integer(-0x8000_0000, 0x7fff_ffff)),
   nftables_ipvs_start_fwmark: pending(integer(1, LONGEST)),
-  vmac_prefix: sets('vmacPrefix', word('a name')),
-  vmac_addr_prefix: sets('vmacAddressPrefix', word('a name')),
-  notify_fifo: sets('notifyFifo', fifoOf),
-  notify_fifo_script: sets('notifyFifoScript', command),
-  vrrp_notify_fifo: sets('vrrpNotifyFifo', fifoOf),
-  vrrp_notify_fifo_script: sets('vrrpNotifyFifoScript', command),
-  lvs_notify_fifo: sets('lvsNotifyFifo', fifoOf),
-  lvs_notify_fifo_script: sets('lvsNotifyFifoScript', command),
+  vmac_prefix: setsOnce('vmacPrefix', word('a name')),
+  vmac_addr_prefix: setsOnce('vmacAddressPrefix', word('a name')),
+  notify_fifo: setsOnce('notifyFifo', fifoOf),
+  notify_fifo_script: setsOnce('notifyFifoScript', command),
+  vrrp_notify_fifo: setsOnce('vrrpNotifyFifo', fifoOf),
+  vrrp_notify_fifo_script: setsOnce('vrrpNotifyFifoScript', command),
+  lvs_notify_fifo: setsOnce('lvsNotifyFifo', fifoOf),
+  lvs_notify_fifo_script: setsOnce('lvsNotifyFifoScript', command),
   fifo_write_vrrp_states_on_reload: fixes('notifyOnReload', true),
   lvs_timeouts: sets('lvsTimeouts', lvsTimeouts),
   lvs_flush: fixes('lvsFlush', true),
   lvs_flush_on_stop: flushOnStop,
   lvs_flush_onstop: deprecated(flushOnStop, 'lvs_flush_on_stop'),
-  lvs_sync_daemon: sets('lvsSyncDaemon', lvsSyncDaemon),
+  lvs_sync_daemon: setsOnce('lvsSyncDaemon', lvsSyncDaemon),
   lvs_drift: sets('lvsDrift', oneOf('repair', 'report')),
   lvs_foreign: sets('lvsForeign', oneOf('leave', 'remove')),
   rs_init_notifies: sets('realServerInitNotifies', boolean),
-  snmp_socket: sets('snmpSocket', word('an address')),
+  snmp_socket: setsOnce('snmpSocket', word('an address')),
   enable_snmp_vrrp: snmpVrrp,
   enable_snmp_checker: fixes('enableSnmpChecker', true),
   enable_snmp_rfc: snmpRfc,

@@ -1,5 +1,5 @@
 import { type Command, boolean, command } from './readers.ts';
-import { type Draft, type Row, type Table, sets } from './rows.ts';
+import { type Draft, type Row, type Table, sets, setsOnce } from './rows.ts';
 
 /** Commands run on a change of state, as written. */
 export interface NotifySettings {
@@ -14,11 +14,11 @@ export interface NotifySettings {
 /** The keywords that instances and sync groups share. */
 export function notifyRows<T extends NotifySettings>(): Table<Draft<T>> {
   return {
-    notify_master: sets<T, 'master'>('master', command),
-    notify_backup: sets<T, 'backup'>('backup', command),
-    notify_fault: sets<T, 'fault'>('fault', command),
-    notify_stop: sets<T, 'stop'>('stop', command),
-    notify: sets<T, 'any'>('any', command),
+    notify_master: setsOnce<T, 'master'>('master', command),
+    notify_backup: setsOnce<T, 'backup'>('backup', command),
+    notify_fault: setsOnce<T, 'fault'>('fault', command),
+    notify_stop: setsOnce<T, 'stop'>('stop', command),
+    notify: setsOnce<T, 'any'>('any', command),
     notify_priority_changes: sets<T, 'priorityChanges'>('priorityChanges', boolean),
   };
 }

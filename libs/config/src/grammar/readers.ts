@@ -93,6 +93,11 @@ export function multicast(family: Family): Reader<IpAddress> {
   });
 }
 
+export const anyMulticast = described({ kind: 'multicast' }, (args: Arguments): IpAddress | undefined => {
+  const family = args.peek()?.text.includes(':') === true ? 'ipv6' : 'ipv4';
+  return multicast(family)(args);
+});
+
 /** A port, or 0 when the line ends first. */
 export function optionalPort(args: Arguments): number | undefined {
   return args.peek() === undefined ? 0 : integer(0, 65_535)(args);

@@ -28,6 +28,8 @@ export interface Row<D> {
   readonly items?: Form;
   /** Given up by keepalived for this one. */
   readonly deprecated?: string;
+  /** Of several in a block the first counts. */
+  readonly firstCounts?: true;
   /** Keepfleet's own: keepalived does not know it. */
   readonly own?: true;
   read(draft: D, args: Arguments, block: Block | undefined): void;
@@ -49,6 +51,26 @@ export function sets<T, K extends keyof T>(field: K, reader: Reader<T[K]>): Row<
     read(target, args) {
       const value = reader(args);
       if (value !== undefined) assign(target, field, value, args.at);
+    },
+  };
+}
+
+/** A keyword of which the first of a block wins, as in keepalived; with `repeatable`, saying the same again is no fault. */
+export function setsOnce<T, K extends keyof T>(field: K, reader: Reader<T[K]>, repeatable = false): Row<Draft<T>> {
+  const row = sets(field, reader);
+  return {
+    ...row,
+    firstCounts: true,
+    read(target, args, block) {
+      const first = target.places[field];
+      if (first === undefined) return row.read(target, args, block);
+      const value = reader(args);
+      if (value !== undefined && !(repeatable && value === target.set[field]))
+        args.diagnostics.warning(
+          'duplicate',
+          args.at,
+          `"${args.keyword.text}" is there already, on line ${first.line}; this one is left out`,
+        );
     },
   };
 }

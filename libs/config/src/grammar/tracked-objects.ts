@@ -2,7 +2,7 @@ import type { Position } from '../diagnostics.ts';
 import type { Arguments } from './context.ts';
 import { syntax } from './form.ts';
 import { type Reader, integer, interfaceName, oneOf, optional, seconds, wholeNumber, word, words } from './readers.ts';
-import { type Draft, type Row, type Table, assign, collects, fixes, sets } from './rows.ts';
+import { type Draft, type Row, type Table, assign, collects, fixes, sets, setsOnce } from './rows.ts';
 import { type Weight, weight } from './tracking.ts';
 
 /** The settings of `vrrp_track_process` as written. */
@@ -43,7 +43,7 @@ export interface InterfaceDelayLine {
 const delay = seconds(0.000001, 3600);
 
 export const trackProcess: Table<Draft<ProcessSettings>> = {
-  process: sets(
+  process: setsOnce(
     'command',
     syntax('COMMAND [ARGUMENT …]', '/bin/true x', (args: Arguments) => {
       const command = args.need('a command');
@@ -51,7 +51,7 @@ export const trackProcess: Table<Draft<ProcessSettings>> = {
     }),
   ),
   param_match: sets('parameters', optional(oneOf('initial', 'partial'), 'initial')),
-  weight: sets('weight', weight),
+  weight: setsOnce('weight', weight),
   quorum: sets('quorum', integer(1, 65_535)),
   quorum_max: sets('quorumMax', integer(0, 65_535)),
   delay: bothDelays(),
@@ -77,8 +77,8 @@ function bothDelays(): Row<Draft<ProcessSettings>> {
 const MOST = 0x7fff_ffff;
 
 export const trackFile: Table<Draft<FileSettings>> = {
-  file: sets('path', word('a path')),
-  weight: sets('weight', weight),
+  file: setsOnce('path', word('a path')),
+  weight: setsOnce('weight', weight),
   init_file: sets(
     'initial',
     syntax('[VALUE] [overwrite]', '5 overwrite', (args: Arguments) => {
@@ -92,9 +92,12 @@ export const trackFile: Table<Draft<FileSettings>> = {
   ),
 };
 
+/** keepalived counts it in microseconds with a sign. */
+const LONGEST_GAP = 2_147.483647;
+
 export const garpGroup: Table<Draft<GarpGroupSettings>> = {
-  garp_interval: sets('interval', seconds(0)),
-  gna_interval: sets('gnaInterval', seconds(0)),
+  garp_interval: sets('interval', seconds(0, LONGEST_GAP)),
+  gna_interval: sets('gnaInterval', seconds(0, LONGEST_GAP)),
   interface: sets('interface', interfaceName),
   interfaces: collects('interfaces', interfaceName),
 };

@@ -18,7 +18,7 @@ import {
   wholeNumber,
   word,
 } from './readers.ts';
-import { type Draft, type Row, type Table, assign, draft, fixes, own, readBlock, sets } from './rows.ts';
+import { type Draft, type Row, type Table, assign, draft, fixes, own, readBlock, sets, setsOnce } from './rows.ts';
 
 /** The settings that a virtual server and its real servers may both have. */
 interface ServerSettings extends TimingSettings {
@@ -129,10 +129,11 @@ const granularity = syntax('NETMASK|1..128', '255.255.255.0', (args: Arguments):
 
 const realServer: Table<Draft<RealServerSettings>> = {
   ...timingRows<RealServerSettings>(),
+  retry: sets('retry', integer(1, MANY)),
   weight: sets('weight', integer(0, MAX_WEIGHT)),
   inhibit_on_failure: sets('inhibitOnFailure', boolean),
-  notify_up: sets('notifyUp', command),
-  notify_down: sets('notifyDown', command),
+  notify_up: setsOnce('notifyUp', command),
+  notify_down: setsOnce('notifyDown', command),
   uthreshold: sets('upperThreshold', integer(1, MANY)),
   lthreshold: sets('lowerThreshold', integer(1, MANY)),
   lvs_method: sets('forwarding', forwarding),
@@ -185,8 +186,8 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   sorry_server_lvs_method: sets('sorryForwarding', forwarding),
   quorum: sets('quorum', integer(1, MANY)),
   hysteresis: sets('hysteresis', integer(0, MANY)),
-  quorum_up: sets('quorumUp', command),
-  quorum_down: sets('quorumDown', command),
+  quorum_up: setsOnce('quorumUp', command),
+  quorum_down: setsOnce('quorumDown', command),
   alpha: sets('alpha', boolean),
   omega: fixes('omega', true),
   inhibit_on_failure: sets('inhibitOnFailure', boolean),
@@ -274,7 +275,7 @@ function network(first: IpAddress, prefix: string): { first: IpAddress; last: Ip
 
 function checkerRow(keyword: string): Row<Draft<RealServerSettings>> {
   return {
-    block: 'optional',
+    block: 'required',
     implemented: true,
     ...(CHECKERS[keyword]?.own === true ? { own: true as const } : {}),
     ...(CHECKERS[keyword] === undefined ? {} : { contents: CHECKERS[keyword].table }),

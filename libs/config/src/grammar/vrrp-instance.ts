@@ -9,6 +9,7 @@ import { type ExtraInterfaces, extraInterfaces } from './extra-interfaces.ts';
 import { syntax } from './form.ts';
 import { type NotifySettings, kept, notifyRows } from './notify.ts';
 import {
+  anyMulticast,
   type Command,
   address,
   addressWithoutPrefix,
@@ -22,7 +23,18 @@ import {
   vrrpVersion,
   wholeNumber,
 } from './readers.ts';
-import { type Draft, type Row, type Table, collects, deprecated, fixes, pending, readBlock, sets } from './rows.ts';
+import {
+  type Draft,
+  type Row,
+  type Table,
+  collects,
+  deprecated,
+  fixes,
+  pending,
+  readBlock,
+  sets,
+  setsOnce,
+} from './rows.ts';
 import { routeLine } from './route-line.ts';
 import { type RuleDraft, ruleLine } from './rule-line.ts';
 import { trackedName } from './tracking.ts';
@@ -159,7 +171,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   virtual_router_id: sets('virtualRouterId', integer(1, 255)),
   priority: sets('priority', integer(1, 255)),
   advert_int: sets('advertInterval', seconds(0.01, 255)),
-  version: sets('version', vrrpVersion),
+  version: setsOnce('version', vrrpVersion, true),
   authentication: inner(authentication),
   auth_hmac: authHmac(),
   virtual_ipaddress: collects('addresses', addressLine),
@@ -175,7 +187,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   unicast_ttl: sets('unicastTtl', integer(0, 255)),
   old_unicast_checksum: sets('oldUnicastChecksum', oldChecksum),
   mcast_src_ip: sets('multicastSource', addressWithoutPrefix),
-  mcast_dst_ip: sets('multicastGroup', address),
+  mcast_dst_ip: sets('multicastGroup', anyMulticast),
   track_src_ip: fixes('trackSource', true),
   track_interface: collects('trackInterfaces', trackedName),
   track_script: collects('trackScripts', trackedName),
@@ -204,17 +216,17 @@ export const vrrpInstance: Table<InstanceDraft> = {
   down_timer_adverts: sets('downTimerAdverts', integer(1, 100)),
   timer_expired_backup: timerExpired,
   thread_timer_expired: deprecated(timerExpired, 'timer_expired_backup'),
-  use_vmac: sets('vmac', vmacLine),
+  use_vmac: setsOnce('vmac', vmacLine),
   use_vmac_addr: fixes('vmacAddresses', true),
   vmac_xmit_base: fixes('transmitBase', true),
-  use_ipvlan: sets('ipvlan', ipvlanLine),
+  use_ipvlan: setsOnce('ipvlan', ipvlanLine),
   vrf: pending(interfaceName),
   native_ipv6: fixes('forceIpv6', true),
   v3_checksum_as_v2: sets('v3ChecksumAsV2', boolean),
   linkbeat_use_polling: deprecated(pending(), 'linkbeat_interfaces at the top level'),
   debug: pending(integer(0, 4)),
-  notify_deleted: sets('deleted', command),
-  notify_master_rx_lower_pri: sets('masterHeardLowerPriority', command),
+  notify_deleted: setsOnce('deleted', command),
+  notify_master_rx_lower_pri: setsOnce('masterHeardLowerPriority', command),
   smtp_alert: kept(sets('smtpAlert', boolean)),
   lvs_sync_daemon_interface: deprecated(sets('syncDaemonInterface', interfaceName), 'lvs_sync_daemon in global_defs'),
   kernel_rx_buf_size: pending(integer(0, LONGEST)),

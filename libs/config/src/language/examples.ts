@@ -27,6 +27,9 @@ export function keywordExamples(): readonly KeywordExample[] {
         `${keyword} ${parameters}`.trimEnd() + (row.block === 'required' ? ' {\n}' : '');
       return [
         ...right(row.form).map((parameters) => ({ what: 'right', text: text(parameters) })),
+        ...(row.block === undefined && row.form !== undefined && row.form.kind !== 'none'
+          ? [twice(right(row.form).map(text), row.firstCounts === true)]
+          : []),
         ...wrong(row.form).map(([what, parameters, kind]) => ({ what, text: text(parameters), kind })),
       ].map((example) => ({ block, keyword, newer, ...example }));
     }),
@@ -57,6 +60,7 @@ export function rightValues(form: Form): readonly string[] {
     case 'address':
       return ['192.0.2.1', '2001:db8::1'];
     case 'multicast':
+      if (form.family === undefined) return ['224.0.0.1', '239.255.255.255', 'ff02::1'];
       return form.family === 'ipv4' ? ['224.0.0.1', '239.255.255.255'] : ['ff02::1', 'ff05::7'];
     case 'interface':
       return ['eth0', 'x'.repeat(15)];
@@ -110,8 +114,10 @@ export function wrong(form: Form | undefined): readonly (readonly [string, strin
       return [
         ...missing,
         ['no address', 'some', 'bad-value'],
-        ['no multicast address', form.family === 'ipv4' ? '192.0.2.1' : '2001:db8::1', 'bad-value'],
-        ['of the other family', form.family === 'ipv4' ? 'ff02::1' : '224.0.0.1', 'bad-value'],
+        ['no multicast address', form.family === 'ipv6' ? '2001:db8::1' : '192.0.2.1', 'bad-value'],
+        ...(form.family === undefined
+          ? []
+          : [['of the other family', form.family === 'ipv4' ? 'ff02::1' : '224.0.0.1', 'bad-value'] as const]),
       ];
     case 'interface':
       return [...missing, ['too long a name', 'x'.repeat(16), 'bad-value']];
@@ -122,4 +128,9 @@ export function wrong(form: Form | undefined): readonly (readonly [string, strin
 
 function decimal(value: number): string {
   return value.toFixed(6);
+}
+
+function twice(texts: readonly string[], firstCounts: boolean): Pick<KeywordExample, 'what' | 'text' | 'kind'> {
+  const text = `${texts[0] ?? ''}\n${texts.at(-1) ?? ''}`;
+  return { what: 'twice', text, ...(firstCounts ? { kind: 'duplicate' } : {}) };
 }

@@ -76,7 +76,16 @@ describe('the keyword', () => {
     },
   );
 
-  it.each(titled(entries.filter(({ row }) => row.field !== undefined)))(
+  it.each(titled(entries.filter(({ row }) => row.firstCounts === true)))(
+    '%s counts as it stands first when it is there twice, and the other is reported',
+    (_title, entry) => {
+      const [first = '', last = ''] = [right(entry.row.form)[0], right(entry.row.form).at(-1)];
+      const twice = read(entry, `${statement(entry, first)}\n${statement(entry, last)}`);
+      expect(twice).toEqual({ ...read(entry, statement(entry, first)), kinds: ['duplicate'] });
+    },
+  );
+
+  it.each(titled(entries.filter(({ row }) => row.field !== undefined && row.firstCounts !== true)))(
     '%s counts as it stands last when it is there twice',
     (_title, entry) => {
       const values = right(entry.row.form);

@@ -1,3 +1,4 @@
+import { familyOf } from '@keepfleet/wire';
 import type { Diagnostics } from '../diagnostics.ts';
 import { CHECKERS, type CheckSettings, type TimingSettings } from '../grammar/checks.ts';
 import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
@@ -42,7 +43,15 @@ export function resolveCheck(
     port: set.connectPort ?? port,
     timeout: timing('connectTimeout') ?? DEFAULT_CONNECT_TIMEOUT,
   };
-  if (set.bindAddress !== undefined) connection.bindAddress = set.bindAddress;
+  if (set.bindAddress !== undefined) {
+    if (familyOf(set.bindAddress) === familyOf(connection.address)) connection.bindAddress = set.bindAddress;
+    else
+      diagnostics.warning(
+        'ignored',
+        settings.places.bindAddress ?? at,
+        `bindto ${set.bindAddress} is of another family than ${connection.address}, to which ${keyword} goes, and is left out`,
+      );
+  }
   if (set.bindPort !== undefined) connection.bindPort = set.bindPort;
   if (set.bindInterface !== undefined) connection.bindInterface = set.bindInterface;
   if (set.mark !== undefined) connection.mark = set.mark;
@@ -113,7 +122,7 @@ export function resolveCheck(
     case 'udp': {
       const minLength = set.leastReply ?? 0;
       const maxLength = set.greatestReply ?? DEFAULT_LONGEST_REPLY;
-      if (set.reply !== undefined && minLength > maxLength)
+      if (minLength > maxLength)
         diagnostics.warning(
           'adjusted',
           at,
@@ -158,6 +167,14 @@ export function resolveCheck(
         diagnostics.error('missing-setting', at, 'BFD_CHECK has no name', 'add: name of a bfd_instance');
         return undefined;
       }
+      if (!surroundings.bfdInstances.has(set.name)) {
+        diagnostics.warning(
+          'unresolved-reference',
+          settings.places.name ?? at,
+          `there is no usable bfd_instance ${set.name}, so that BFD_CHECK checks nothing and is left out`,
+        );
+        return undefined;
+      }
       return { ...base, logAllFailures: false, kind: 'bfd', name: set.name };
   }
 }
@@ -165,6 +182,7 @@ export function resolveCheck(
 /** What a checker takes from elsewhere in the file. */
 export interface CheckSurroundings {
   readonly trackFiles: readonly TrackFile[];
+  readonly bfdInstances: ReadonlySet<string>;
   readonly logAllFailures: boolean;
 }
 

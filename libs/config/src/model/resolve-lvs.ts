@@ -6,6 +6,7 @@ import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-
 import type { Check } from './check.ts';
 import { type CheckSurroundings, resolveCheck } from './resolve-check.ts';
 import { definedPlaces, place } from './resolve-vrrp.ts';
+import type { BfdInstance } from './model.ts';
 import { resolveTrackFiles } from './track-file.ts';
 import type {
   Forwarding,
@@ -45,11 +46,13 @@ export function resolveServerGroups(
 export function resolveVirtualServers(
   config: ConfigDraft,
   groups: readonly VirtualServerGroup[],
+  bfdInstances: readonly BfdInstance[],
   diagnostics: Diagnostics,
 ): readonly VirtualServer[] {
   const known = new Map<string, Position>();
   const surroundings = {
     trackFiles: resolveTrackFiles(config.trackFiles),
+    bfdInstances: new Set(bfdInstances.map(({ name }) => name)),
     logAllFailures: config.globals.set.checkerLogAllFailures ?? false,
   };
   return config.virtualServers.flatMap((draft) => {
@@ -115,6 +118,16 @@ function resolveVirtualServer(
     hysteresis = quorum - 1;
   }
   const sorryServer = resolveSorryServer(draft, family, diagnostics, warn);
+  if (set.sorryServer === undefined) {
+    if (set.sorryInhibit !== undefined)
+      warn('sorryInhibit', 'ignored', 'sorry_server_inhibit has no effect without sorry_server');
+    if (set.sorryForwarding !== undefined)
+      warn('sorryForwarding', 'ignored', 'sorry_server_lvs_method has no effect without sorry_server');
+  }
+  if (set.hashed !== undefined && set.scheduler !== 'sh')
+    warn('hashed', 'ignored', 'hashed has an effect with the scheduler sh only');
+  if (set.family !== undefined && family !== undefined && set.family !== family)
+    warn('family', 'ignored', `ip_family has no effect: its addresses are ${family}`);
   const { virtualHost, quorumUp, quorumDown, persistencePrefix, persistenceEngine, snmpName } = set;
   return {
     key,

@@ -107,5 +107,7 @@ export function resolveVirtualInterface(
   const address = ipvlan.address;
   if (address !== undefined && familyOf(address.address) !== family)
     diagnostics.error('bad-value', at, `${name}: the address ${address.address} of use_ipvlan is not ${family}`);
+  if (family === 'ipv4' && address === undefined && router.source === undefined)
+    warn('use_ipvlan has no address to send from', 'give it one, or write mcast_src_ip');
   return { kind: 'ipvlan', name: own, transmitBase, mode: ipvlan.mode, ...(address === undefined ? {} : { address }) };
 }

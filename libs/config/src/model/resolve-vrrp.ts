@@ -6,6 +6,7 @@ import type { Draft } from '../grammar/rows.ts';
 import type { AddressLine } from '../grammar/address-line.ts';
 import { type InstanceSettings, instanceFamily } from '../grammar/vrrp-instance.ts';
 import { AddressPlacing } from './address-placing.ts';
+import { checkStrict } from './strict-mode.ts';
 import type { GarpSettings, NotifyCommands, VrrpInstance } from './model.ts';
 import type { VirtualAddress } from './parts.ts';
 import { InterfaceNames, resolveVirtualInterface } from './resolve-vmac.ts';
@@ -66,6 +67,12 @@ export function resolveInstances(
   return instances;
 }
 
+const UNICAST_ONLY = [
+  ['unicastTtl', 'unicast_ttl'],
+  ['checkUnicastSource', 'check_unicast_src'],
+  ['oldUnicastChecksum', 'old_unicast_checksum'],
+] as const;
+
 function resolveInstance(
   draft: InstanceDraft,
   { globals, interfaceNames, priorities }: Surroundings,
@@ -84,7 +91,8 @@ function resolveInstance(
   const strict = set.strict ?? globals.set.strict ?? false;
   const version = resolveVersion(draft, globals, family, diagnostics);
   const priority = set.priority ?? (set.state === 'MASTER' ? 255 : 100);
-  const initialState = (set.state ?? (priority === 255 ? 'MASTER' : 'BACKUP')) === 'MASTER' ? 'master' : 'backup';
+  const state = strict ? undefined : set.state;
+  const initialState = (state ?? (priority === 255 ? 'MASTER' : 'BACKUP')) === 'MASTER' ? 'master' : 'backup';
   const warn = (field: keyof InstanceSettings, message: string, hint?: string) =>
     diagnostics.warning('ignored', places[field] ?? at, `${name}: ${message}`, hint);
 
@@ -144,6 +152,11 @@ function resolveInstance(
       'name the peers',
     );
   }
+  if (unicastPeers.length === 0)
+    for (const [field, keyword] of UNICAST_ONLY)
+      if (set[field] !== undefined) warn(field, `${keyword} has no effect without unicast_peer`);
+  if (strict) checkStrict(set, { priority, version, family, first: addresses[0]?.address }, warn);
+  if (set.forceIpv6 === true && family === 'ipv4') warn('forceIpv6', 'native_ipv6 has no effect with IPv4 addresses');
   for (const field of ['unicastSource', 'multicastSource', 'multicastGroup'] as const) {
     const value = set[field];
     if (value !== undefined && familyOf(value) !== family)
@@ -192,7 +205,7 @@ function resolveInstance(
     trackBfd: set.trackBfd ?? [],
     preempt,
     preemptDelay,
-    accept: set.accept ?? (!strict || priority === 255),
+    accept: strict && version === 2 ? priority === 255 : (set.accept ?? (!strict || priority === 255)),
     strict,
     downTimerAdverts: strict ? 3 : (set.downTimerAdverts ?? globals.set.downTimerAdverts ?? 3),
     lowerPriorityNoAdvert: strict || (set.lowerPriorityNoAdvert ?? globals.set.lowerPriorityNoAdvert ?? false),

@@ -169,7 +169,7 @@ describe('a real server', () => {
 describe('a checker', () => {
   it.each([
     [
-      'TCP_CHECK',
+      'TCP_CHECK {\n }',
       { kind: 'tcp', retry: 1, delayBeforeRetry: 1_000_000, warmup: 60_000_000, connection: { timeout: 5_000_000 } },
     ],
     [
@@ -181,9 +181,12 @@ describe('a checker', () => {
       'MISC_CHECK {\n misc_path "/bin/x y"\n }',
       { kind: 'misc', retry: 0, delayBeforeRetry: 60_000_000, timeout: 60_000_000 },
     ],
-    ['DNS_CHECK', { kind: 'dns', retry: 3, delayBeforeRetry: 60_000_000, type: 'SOA', name: '', leastAnswers: 0 }],
+    [
+      'DNS_CHECK {\n }',
+      { kind: 'dns', retry: 3, delayBeforeRetry: 60_000_000, type: 'SOA', name: '', leastAnswers: 0 },
+    ],
     ['DNS_CHECK {\n name .\n }', { name: '' }],
-    ['UDP_CHECK', { kind: 'udp', retry: 1 }],
+    ['UDP_CHECK {\n }', { kind: 'udp', retry: 1 }],
     ['UDP_CHECK {\n require_reply\n }', { reply: { data: '', minLength: 0, maxLength: 255 } }],
     ['UDP_CHECK {\n payload 48 65\n require_reply 4X 65\n }', { payload: '4865', reply: { data: '4x65' } }],
     ['SSL_GET {\n virtualhost a.example\n enable_sni\n url {\n path /\n }\n }', { tls: { serverName: 'a.example' } }],
@@ -245,7 +248,11 @@ describe('a checker', () => {
     ['HTTP_GET {\n url {\n path /\n digest xyz\n }\n }', ['bad-value']],
     ['HTTP_GET {\n url {\n path /\n }\n nb_get_retry 2\n }', ['deprecated']],
     ['MISC_CHECK {\n }', ['missing-setting']],
-    ['BFD_CHECK', ['missing-setting']],
+    ['BFD_CHECK {\n }', ['missing-setting']],
+    ['BFD_CHECK {\n name B\n }', ['unresolved-reference']],
+    ['TCP_CHECK', ['missing-block']],
+    ['TCP_CHECK {\n bindto 2001:db8::1\n }', ['ignored']],
+    ['UDP_CHECK {\n min_reply_length 256\n }', ['adjusted']],
     ['FILE_CHECK {\n track_file nowhere\n }', ['missing-setting']],
     ['HTTP_GET {\n url {\n path /\n regex "("\n }\n }', ['bad-value']],
     ['TCP_CHECK {\n connect_timeout 0\n }', ['out-of-range']],
