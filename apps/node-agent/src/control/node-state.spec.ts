@@ -21,16 +21,19 @@ const view = (change: Partial<NodeView>): NodeView => ({
 
 it('tells of a router whose process is not heard that nothing is known of it, and not that there is none', () => {
   const instances = [virtualRouter({ name: 'VI_1', vrid: 51, interface: 'eth0', addresses: [address] })];
-  const { routers } = nodeState(view({ vrrpWanted: { instances } as unknown as NodeView['vrrpWanted'] }));
-  expect(routers).toMatchObject([
-    {
-      instance: 'VI_1',
-      vrid: 51,
-      state: model.RouterState.UNSPECIFIED,
-      addresses: [{ address: '192.0.2.1', present: false, advertised: true }],
-      problems: [expect.stringContaining('nothing is known')],
-    },
-  ]);
+  const vrrpWanted = { instances } as unknown as NodeView['vrrpWanted'];
+  // Gone, and begun anew but not yet told what it is to be.
+  const empty = { instances: [] } as unknown as NodeView['vrrp'];
+  for (const vrrp of [undefined, empty])
+    expect(nodeState(view({ vrrp, vrrpWanted })).routers).toMatchObject([
+      {
+        instance: 'VI_1',
+        vrid: 51,
+        state: model.RouterState.UNSPECIFIED,
+        addresses: [{ address: '192.0.2.1', present: false, advertised: true }],
+        problems: [expect.stringContaining('nothing is known')],
+      },
+    ]);
 });
 
 it('tells nothing before there is a configuration', () => {

@@ -29,10 +29,7 @@ export interface NodeView {
 
 export function nodeState(view: NodeView): model.NodeState {
   return {
-    routers:
-      view.vrrp?.instances.map((router) => virtualRouter(router, view.vrrpSilentSince)) ??
-      view.vrrpWanted?.instances.map(unheardRouter) ??
-      [],
+    routers: virtualRouters(view),
     services: view.lvs?.virtualServers.map(virtualService) ?? [],
     overrides: view.overrides.map(toWireOverride),
     processes: [...view.processes],
@@ -43,6 +40,14 @@ export function nodeState(view: NodeView): model.NodeState {
     ipvsAvailable: view.lvs?.available === true,
     drained: view.overrides.some((override) => override.change.kind === 'drain-node'),
   };
+}
+
+/** Those that are told of, and those that are wanted: a process that has just begun tells of none until it is told its own. */
+function virtualRouters({ vrrp, vrrpWanted, vrrpSilentSince }: NodeView): model.VirtualRouter[] {
+  const told = (vrrp?.instances ?? []).map((router) => virtualRouter(router, vrrpSilentSince));
+  const known = new Set(told.map(({ instance }) => instance));
+  const wanted = vrrpWanted?.instances ?? [];
+  return [...told, ...wanted.filter(({ name }) => !known.has(name)).map(unheardRouter)];
 }
 
 const ROUTER_STATES = {
