@@ -4,6 +4,7 @@ import { availableParallelism, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureBfd } from './bfd.ts';
+import { measureChecks } from './checks.ts';
 import { measureConfig } from './config.ts';
 import { measureHandOver } from './failover.ts';
 import { measureGossip, simulateGossip } from './gossip.ts';
@@ -34,6 +35,7 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   gossip    kill -9 of a member among 3, 10 and 32, beside serf and npm's swim; about eight minutes
   gossip-simulated  fleets of 100, 320 and 1,000 members in virtual time; about ten minutes
   ipvs      tables of 5,000 and 36,800 real servers in a guest: programming, one change, dump
+  checks    2,000 and 10,000 checks each 5 s, in a guest beside keepalived and on this machine; about six minutes
   snmp      walks of 250 to 200,000 variables, also beside the npm package's agent; about eight minutes
 
 Without a NAME it measures all.
@@ -82,6 +84,11 @@ const parts: Readonly<Record<string, Part>> = {
     return [];
   },
   ipvs: () => measureIpvs(progress),
+  checks: async () => {
+    const result = await measureChecks(progress);
+    notes.push(...result.notes);
+    return result.measures;
+  },
   snmp: () => measureSnmp(progress),
 };
 
