@@ -1,7 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, mkdirSync, openSync, readSync, rmSync, writeFileSync, closeSync, existsSync } from 'node:fs';
+import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PipeReader } from './checks-pipe.ts';
 import { SERVER, VIP, cases, configuration, portOf } from './checks-plan.ts';
 
 // Runs in a guest whose kernel has IPVS: the same configuration under keepalived and under the agent, and the pool that
@@ -54,37 +55,9 @@ function pool(): Map<string, number | 'out'> {
   );
 }
 
-/** Everything that is written to the pipe. */
-function reader(): { lines(): string[]; close(): void } {
-  const path = join(DIRECTORY, 'fifo');
-  if (!existsSync(path)) execFileSync('mkfifo', [path]);
-  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-  let text = '';
-  const take = () => {
-    const buffer = Buffer.alloc(65_536);
-    try {
-      for (let length = 1; length > 0;) {
-        length = readSync(fd, buffer);
-        text += buffer.toString('latin1', 0, length);
-      }
-    } catch {
-      // Nothing more is in it.
-    }
-  };
-  const timer = setInterval(take, LOOK_MS);
-  return {
-    lines: () => text.split(/(?<=\n)/),
-    close() {
-      clearInterval(timer);
-      closeSync(fd);
-      rmSync(path);
-    },
-  };
-}
-
 async function run(who: 'keepalived' | 'keepfleet', start: (file: string) => ChildProcess): Promise<void> {
   execFileSync('ipvsadm', ['-C']);
-  const fifo = reader();
+  const fifo = new PipeReader(join(DIRECTORY, 'fifo'));
   const file = join(DIRECTORY, `${who}.conf`);
   writeFileSync(file, configuration(all, DIRECTORY, who === 'keepfleet'));
   const child = start(file);

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+// Real servers that are as files say, and the states that they are led through: quorum, hysteresis, sorry servers, what is
+// inhibited, alpha and omega. After each the kernel's table and the lines of the pipe must be keepalived's.
+
+export const MAIL_PORT = 2525;
+const VIP = '198.51.100.16';
+/** Fewest and most servers of a service. */
+const NAMES = ['a', 'b', 'c'] as const;
+
+interface Service {
+  readonly port: number;
+  /** Of the virtual server. */
+  readonly lines: string;
+  readonly weights: readonly number[];
+  /** Of each real server. */
+  readonly more?: string;
+}
+
+const MAIL = `notification_email {\n a@example.org\n }\n notification_email_from l1@example.org\n smtp_server 127.0.0.1 ${MAIL_PORT}\n smtp_helo_name l1`;
+const sorry = 'sorry_server 192.0.2.99 80';
+const services: readonly Service[] = [
+  { port: 1, lines: '', weights: [1, 1, 1] },
+  { port: 2, lines: 'quorum 4\n hysteresis 1', weights: [3, 2, 1] },
+  { port: 3, lines: `smtp_alert\n quorum 4\n hysteresis 1\n ${sorry}`, weights: [3, 2, 1] },
+  { port: 4, lines: `quorum 4\n hysteresis 2\n ${sorry}\n sorry_server_inhibit`, weights: [3, 2, 1] },
+  { port: 5, lines: `quorum 2\n ${sorry}\n inhibit_on_failure`, weights: [1, 1, 1] },
+  { port: 6, lines: `quorum 6\n hysteresis 6\n ${sorry}`, weights: [3, 2, 1] },
+  { port: 7, lines: `alpha\n omega\n quorum 2\n ${sorry}`, weights: [1, 1, 1] },
+  { port: 8, lines: 'omega\n smtp_alert\n quorum 3\n hysteresis 1', weights: [2, 1, 1] },
+  { port: 9, lines: 'quorum 99', weights: [2, 2, 2] },
+  { port: 10, lines: `quorum 3\n ${sorry}`, weights: [0, 3, 1] },
+  { port: 11, lines: 'sorry_server 192.0.2.11 80\n quorum 2', weights: [1, 1, 1] },
+  { port: 12, lines: `alpha\n quorum 2\n hysteresis 1\n inhibit_on_failure`, weights: [1, 1, 1] },
+];
+
+/** Which of the servers are well: one after another, so that both programs see each. */
+export const walk: readonly (readonly (typeof NAMES)[number][])[] = [
+  ['a', 'b', 'c'],
+  ['a', 'b'],
+  ['a'],
+  [],
+  ['c'],
+  ['b', 'c'],
+  ['a', 'b', 'c'],
+  ['b', 'c'],
+  ['a', 'b', 'c'],
+];
+
+export function statesConfiguration(directory: string, without?: 'the last server' | 'the last service'): string {
+  const kept = without === 'the last service' ? services.slice(0, -1) : services;
+  return [
+    `global_defs {\n router_id L1\n lvs_notify_fifo ${directory}/fifo\n script_user root\n ${MAIL}\n}`,
+    ...kept.map(({ port, lines, weights, more = '' }) => {
+      const servers = without === 'the last server' ? weights.slice(0, -1) : weights;
+      return [
+        `virtual_server ${VIP} ${port} {`,
+        ` lvs_sched rr\n lvs_method NAT\n protocol TCP\n ${lines}`,
+        ...servers.map((weight, i) => {
+          const script = `"/usr/bin/test -e ${join(directory, `well-${NAMES[i] ?? ''}`)}"`;
+          const check = `MISC_CHECK {\n misc_path ${script}\n delay_loop 2\n retry 0\n warmup 0\n }`;
+          return ` real_server 192.0.2.1${i} 80 {\n weight ${weight}\n ${more}\n ${check}\n }`;
+        }),
+        '}',
+      ].join('\n');
+    }),
+  ].join('\n\n');
+}
+
+export function makeWell(directory: string, well: readonly string[]): void {
+  for (const name of NAMES) {
+    const path = join(directory, `well-${name}`);
+    if (well.includes(name)) writeFileSync(path, '');
+    else rmSync(path, { force: true });
+  }
+}
+
+export function table(): string {
+  return execFileSync('ipvsadm', ['-Sn'], { encoding: 'utf8' }).trim().split('\n').sort().join('\n');
+}
