@@ -31,7 +31,7 @@ const services: readonly Service[] = [
   { port: 7, lines: `alpha\n omega\n quorum 2\n ${sorry}`, weights: [1, 1, 1] },
   { port: 8, lines: 'omega\n smtp_alert\n quorum 3\n hysteresis 1', weights: [2, 1, 1] },
   { port: 9, lines: 'quorum 99', weights: [2, 2, 2] },
-  { port: 10, lines: `quorum 3\n ${sorry}`, weights: [0, 3, 1] },
+  { port: 10, lines: `quorum 3\n ${sorry}`, weights: [1, 3, 1] },
   { port: 11, lines: 'sorry_server 192.0.2.11 80\n quorum 2', weights: [1, 1, 1] },
   { port: 12, lines: `alpha\n quorum 2\n hysteresis 1\n inhibit_on_failure`, weights: [1, 1, 1] },
 ];
@@ -49,12 +49,13 @@ export const walk: readonly (readonly (typeof NAMES)[number][])[] = [
   ['a', 'b', 'c'],
 ];
 
+/** Without the last server of each service, or without that and the last service. */
 export function statesConfiguration(directory: string, without?: 'the last server' | 'the last service'): string {
   const kept = without === 'the last service' ? services.slice(0, -1) : services;
   return [
     `global_defs {\n router_id L1\n lvs_notify_fifo ${directory}/fifo\n script_user root\n ${MAIL}\n}`,
     ...kept.map(({ port, lines, weights, more = '' }) => {
-      const servers = without === 'the last server' ? weights.slice(0, -1) : weights;
+      const servers = without === undefined ? weights : weights.slice(0, -1);
       return [
         `virtual_server ${VIP} ${port} {`,
         ` lvs_sched rr\n lvs_method NAT\n protocol TCP\n ${lines}`,
