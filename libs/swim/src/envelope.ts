@@ -38,6 +38,12 @@ const MAX_NESTING = 4;
 /** Parts in all of one datagram, over every nested compound. */
 const MAX_PARTS = 512;
 export const MAX_COMPOUND_PARTS = 255;
+/**
+ * The states of members who differ in little but their names get some fifteen times smaller; what gets more than so many
+ * times larger when it is unpacked was made to keep us busy. Small messages are free to be anything.
+ */
+const MAX_RATIO = 64;
+const RATIO_FROM = 65_536;
 /** Bytes that a compound costs once, and for each part. */
 export const COMPOUND_OVERHEAD = 2;
 export const COMPOUND_PART_OVERHEAD = 2;
@@ -69,10 +75,11 @@ export function encodeCompressed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return begin(messageType.compress).map(2).text('Algo').unsigned(0).text('Buf').raw(compress(bytes)).finish();
 }
 
-/** The message inside a compress message, which starts at its type byte. */
+/** The message inside a compress message, which starts at its type byte; of `limit` bytes at most, and {@link MAX_RATIO}. */
 export function decodeCompressed(bytes: Uint8Array, limit: number): SwimResult<Uint8Array<ArrayBuffer>> {
   const buffer = decoding(bytes, readCompressed);
-  return buffer.ok ? decompress(buffer.value, limit) : buffer;
+  if (!buffer.ok) return buffer;
+  return decompress(buffer.value, Math.min(limit, Math.max(RATIO_FROM, MAX_RATIO * buffer.value.length)));
 }
 
 export function readCompressed(reader: ByteReader): Uint8Array {

@@ -1,10 +1,11 @@
 import { instant, seconds } from '@keepfleet/machine';
 import { hex, ip, unhex } from '@keepfleet/wire';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeCompound, encodeCompressed } from './envelope.ts';
+import { decodeCompressed, encodeCompound, encodeCompressed } from './envelope.ts';
+import { ourVersions } from './member.ts';
 import { MAX_INCARNATION_LEAP } from './members.ts';
 import { OneMember, alive, endpoint, problems, sent, settings } from './one-member.fixture.ts';
-import { decodeSerf } from './serf.ts';
+import { decodeSerf, encodeTags } from './serf.ts';
 import { settingsProblem } from './settings-problem.ts';
 import type { SwimSettings } from './settings.ts';
 import { MAX_STREAM_BYTES, encodeStreamMessage } from './stream.ts';
@@ -108,6 +109,31 @@ describe('a decompression bomb', () => {
     expect(at.dropped()['too-large']).toBeGreaterThanOrEqual(20);
     expect(process.memoryUsage().arrayBuffers - heap).toBeLessThan(64 << 20);
     expect([at.status('a'), at.status('b')]).toEqual(['alive', 'alive']);
+  });
+
+  it('is unpacked to no more than 64 times what it is, and the state of thousands that are alike is far from that', () => {
+    const bomb = zeros(4 << 20);
+    const refused = decodeCompressed(bomb, 64 << 20);
+    expect(refused.ok ? '' : refused.error.detail).toMatch(new RegExp(`more than ${64 * (bomb.length - 15)} bytes`));
+    const states = Array.from({ length: 5000 }, (_, i) => ({
+      name: `n${i}`,
+      status: 'alive' as const,
+      incarnation: 1,
+      address: Uint8Array.of(10, 0, i >> 8, i & 255),
+      port: 7946,
+      meta: encodeTags({ role: 'agent' }),
+      versions: ourVersions,
+    }));
+    const plain = encodeStreamMessage({
+      type: 'push-pull',
+      join: false,
+      states,
+      refused: [],
+      userState: new Uint8Array(),
+    });
+    const packed = encodeCompressed(plain);
+    expect(plain.length / packed.length).toBeGreaterThan(5);
+    expect(decodeCompressed(packed, MAX_STREAM_BYTES).ok).toBe(true);
   });
 
   it('is dropped unopened as a stream, and the stream closed', () => {
