@@ -52,6 +52,8 @@ export class OperationsService {
   /** Everything that changes operations, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #looking = false;
+  /** Milliseconds. */
+  #lookTook = 0;
   /** What the clock was set by since operations were last moved along. */
   #set = 0;
   #closed = false;
@@ -198,7 +200,7 @@ export class OperationsService {
     this.#active.set(operation.id, operation);
     await this.#audit(operation, 'operation.started', begun(operation));
     try {
-      return await this.#advance(operation);
+      return await this.#advance(operation, this.#picture());
     } catch (error) {
       // It has begun, and goes on at the next look: a failure now would make it begin twice.
       this.#log.error({ error }, 'operations: a first step could not be kept; it is tried again');
@@ -210,15 +212,20 @@ export class OperationsService {
   #look(): void {
     if (this.#looking || this.#closed || this.#active.size === 0) return;
     this.#looking = true;
-    setImmediate(() => {
+    // As long a pause as the look before took: in a large fleet something changes all the time, and others want their turn.
+    setTimeout(() => {
       this.#inTurn(async () => {
         this.#looking = false;
+        if (this.#closed) return;
+        const from = performance.now();
         await this.#moveAlong();
-        for (const operation of this.active()) await this.#advance(operation);
+        const picture = this.#picture();
+        for (const operation of this.active()) await this.#advance(operation, picture);
+        this.#lookTook = performance.now() - from;
       }).catch((error: unknown) => {
         this.#log.error({ error }, 'operations: a step could not be kept; it is tried again');
       });
-    });
+    }, this.#lookTook);
   }
 
   /** A deadline stays as far away as it was, and what came after a step still came after it. */
@@ -239,9 +246,12 @@ export class OperationsService {
     }
   }
 
-  async #advance(operation: Operation): Promise<Operation> {
+  #picture(): Picture {
+    return new Picture(this.#clock.now(), this.#state.records(), (id) => this.#desk.result(id));
+  }
+
+  async #advance(operation: Operation, picture: Picture): Promise<Operation> {
     if (this.#closed) return operation;
-    const picture = new Picture(this.#clock.now(), this.#state.records(), (id) => this.#desk.result(id));
     const { operation: next, commands } = advance(operation, picture);
     const kept = isSame(operation, next) ? operation : await this.#keep(operation, next);
     if (isActive(kept)) for (const { node, command } of commands) this.#desk.submit(node, command);
