@@ -2,11 +2,13 @@ const NO_DIGIT = 0x80;
 
 /** Bytes of an ASCII text; a character above 127 is a broken promise of the caller and throws. */
 export function asciiBytes(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => {
-    const code = character.charCodeAt(0);
-    if (code > 127) throw new RangeError(`not ASCII: ${character}`);
-    return code;
-  });
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) throw new RangeError(`not ASCII: ${text.charAt(i)}`);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 /** Text of bytes, one character a byte (ISO 8859-1), so that nothing is lost. */

@@ -40,14 +40,15 @@ export function overTls(
   });
 }
 
-function contextOf({ authorities, certificate, key, passphrase }: TlsSettings): SecureContext {
+function contextOf({ authorities, certificate, key, passphrase, verify }: TlsSettings): SecureContext {
   const files = [authorities, certificate, key].filter((file) => file !== null);
-  const name = JSON.stringify([authorities, certificate, key, passphrase]);
+  const name = JSON.stringify([authorities, certificate, key, passphrase, verify]);
   const stamp = files.map((file) => statSync(file).mtimeMs).join();
   const known = contexts.get(name);
   if (known?.stamp === stamp) return known.context;
   const context = createSecureContext({
-    ...(authorities === null ? {} : { ca: readFileSync(authorities) }),
+    // Those of the system take long to read, and are of no use where nothing is verified.
+    ...(authorities !== null ? { ca: readFileSync(authorities) } : verify ? {} : { ca: [] }),
     ...(certificate === null ? {} : { cert: readFileSync(certificate) }),
     ...(key === null ? {} : { key: readFileSync(key) }),
     ...(passphrase === null ? {} : { passphrase }),
