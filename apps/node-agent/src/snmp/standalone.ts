@@ -21,6 +21,7 @@ import {
 import { errorText } from '../error-text.ts';
 import type { SetOutcome, SnmpLog } from './agentx.ts';
 import { snmpCrypto } from './crypto.ts';
+import { DatagramGarbage } from './datagram-garbage.ts';
 import type { SnmpEngine } from './engine-file.ts';
 
 /** A port that is taken may be free later. */
@@ -60,6 +61,7 @@ export class StandaloneAgent {
   readonly #sockets = new Map<string, Socket>();
   readonly #troubles = new Map<string, string>();
   readonly #retries = new Set<NodeJS.Timeout>();
+  readonly #garbage = new DatagramGarbage();
   #closed = false;
 
   constructor(options: StandaloneOptions) {
@@ -128,7 +130,10 @@ export class StandaloneAgent {
   #listen(address: string, port: number): void {
     const name = isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
     const socket = isIP(address) === 6 ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4');
-    socket.on('message', (bytes, peer) => this.#receive(socket, bytes, peer));
+    socket.on('message', (bytes, peer) => {
+      this.#receive(socket, bytes, peer);
+      this.#garbage.datagram();
+    });
     socket.on('error', (error) => {
       this.#sockets.delete(name);
       socket.close();
