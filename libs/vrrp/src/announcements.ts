@@ -82,7 +82,7 @@ export class Announcements {
     }
     if (this.#extraAt !== undefined && this.#extraAt <= now && garp.extra !== undefined) {
       this.#queue.push(...firstOnEach(garp.extra.interfaces, addresses));
-      this.#extraAt = after(this.#extraAt, garp.extra.interval);
+      this.#extraAt = after(now, garp.extra.interval);
     }
     for (const set of this.#sets.filter((one) => one.at <= now)) {
       const wanted =
