@@ -56,13 +56,16 @@ export class LvsAgent {
   hello: Message | undefined;
   snapshot: Snapshot | undefined;
   readonly #runDirectory: string;
+  readonly #within: readonly string[];
   #process: ChildProcess | undefined;
   #socket: Socket | undefined;
   #answers: Message[] = [];
   #ids = 0;
 
-  constructor(runDirectory: string) {
+  /** `within`: words in front of its command, such as those that enter a namespace. */
+  constructor(runDirectory: string, within: readonly string[] = []) {
     this.#runDirectory = runDirectory;
+    this.#within = within;
     mkdirSync(runDirectory, { recursive: true });
   }
 
@@ -75,9 +78,9 @@ export class LvsAgent {
   }
 
   async start(): Promise<void> {
-    this.#process = spawn(process.execPath, [MAIN, '--role', 'lvs', '--run-dir', this.#runDirectory], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const words = [...this.#within, process.execPath, MAIN, '--role', 'lvs', '--run-dir', this.#runDirectory];
+    const [program = '', ...args] = words;
+    this.#process = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     if (this.#process.stderr) createInterface(this.#process.stderr).on('line', (line) => this.log.push(line));
     this.hello = undefined;
     this.snapshot = undefined;

@@ -5,6 +5,8 @@ export interface ServerOptions {
   readonly inhibitOnFailure?: boolean;
   readonly upperThreshold?: number;
   readonly lowerThreshold?: number;
+  /** Microseconds. */
+  readonly slowStart?: number;
   readonly checkers?: readonly object[];
 }
 
