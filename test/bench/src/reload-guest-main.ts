@@ -14,11 +14,13 @@ const RUNS = Number(process.argv[2] ?? 5);
 const AGENT = join(import.meta.dirname, '../../../apps/node-agent/dist/main.js');
 const ROOT = '/run/kf-bench-reload';
 const CONF = join(ROOT, 'keepalived.conf');
-const DEADLINE = 400_000;
+const DEADLINE = 200_000;
 /** Of one file, which a guest reads slowly. */
 const LOG_TAIL = 1_000;
 
 const began = performance.now();
+/** Who did not have a change in the kernel within the deadline. */
+const late: string[] = [];
 mkdirSync(ROOT, { recursive: true });
 // Every real server answers its check: all their addresses are of this host. By a process of its own, for this one waits.
 execFileSync('ip', ['route', 'add', 'local', '10.0.0.0/12', 'dev', 'lo']);
@@ -31,7 +33,9 @@ const pids = ['p', 'c'].flatMap((option) => [`-${option}`, join(ROOT, `${option}
 const ours = await measure('keepfleet', process.execPath, [AGENT, ...own, ...places]);
 const theirs = await measure('keepalived', 'keepalived', ['-n', '-C', '-G', '-l', '-f', CONF, ...pids]);
 web.kill();
-process.stdout.write(`${JSON.stringify({ ours, theirs, phases: phases(), pollMs: pollMs() })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ ours, theirs, late, deadlineMs: DEADLINE, phases: phases(), pollMs: pollMs() })}\n`,
+);
 process.exit();
 
 async function measure(name: string, program: string, args: readonly string[]): Promise<number[]> {
@@ -46,11 +50,18 @@ async function measure(name: string, program: string, args: readonly string[]): 
     writeFileSync(CONF, largeConfiguration(++weight));
     const start = performance.now();
     child.kill('SIGHUP');
-    await kernelHas(name, () => shown().includes(` ${weight} `), 20);
+    try {
+      await kernelHas(name, () => shown().includes(` ${weight} `), 20);
+    } catch (error) {
+      // In a guest, keepalived can take longer than anybody waits; that is a figure too.
+      say(String(error));
+      late.push(name);
+      break;
+    }
     times.push(Math.round(performance.now() - start));
     say(`${name} ${run + 1}/${RUNS}: ${times.at(-1)} ms`);
   }
-  child.kill('SIGTERM');
+  child.kill(late.includes(name) ? 'SIGKILL' : 'SIGTERM');
   await once(child, 'exit');
   return times;
 }

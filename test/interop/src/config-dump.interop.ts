@@ -8,7 +8,6 @@ import { type Case, ConfigStand, corpus, debian, ours } from './config-stand.ts'
 
 /** Where the two differ, and why; by title and instance. */
 const EXPLAINED: Readonly<Record<string, string>> = {
-  'SSL_GET VI_1': 'AH is not carried out, so that it cannot go with state MASTER is not looked at',
   'vrrp VI_1': 'the second line of an address has no effect here and is none of the model',
   '016 TEST_1': 'the only member of a sync group has lost its state MASTER there',
   '077 VI_1': 'an instance on the loopback interface is left out there and warned of here',

@@ -99,7 +99,8 @@ function factsOf(instance: VrrpInstance, group: string | undefined, weights: boo
     Preempt: enabled(instance.preempt),
     ...(instance.preemptDelay === 0 ? {} : { 'Preempt delay': `${instance.preemptDelay / SECOND} secs` }),
     ...(version === 2 && family === 'ipv4' ? { 'Authentication type': authText(authentication) } : {}),
-    ...(authentication === undefined ? {} : { Password: authentication.password }),
+    // It does not print that of AH.
+    ...(authentication?.type === 'PASS' ? { Password: authentication.password } : {}),
     ...(addresses.length === 0 ? {} : { addresses: addresses.map(addressText) }),
     ...(excludedAddresses.length === 0 ? {} : { excluded: excludedAddresses.map(addressText) }),
     ...(tracked.length === 0

@@ -88,6 +88,15 @@ const STRICT = 'strict_mode\n';
 /** Settings that are right by themselves and not beside each other, one by one: what, in which block, its lines. */
 const CROSS_CHECKS: readonly (readonly [string, string, string])[] = [
   ['nothing is wrong with an instance', TOP, instance('I', '')],
+  ['a quote stands in quotes behind a backslash', 'global_defs', 'router_id "a\\"b"'],
+  ['a backslash stands before the end of quotes', 'global_defs', 'router_id "a\\"'],
+  ['nothing is wrong with two backslashes before the end of quotes', 'global_defs', 'router_id "a\\\\"'],
+  ['nothing is wrong with an escaped quote in a command', 'vrrp_instance', 'notify "/bin/echo \\"a\\"" root'],
+  [
+    'state MASTER stands beside AH',
+    TOP,
+    instance('I', 'state MASTER\npriority 100\nauthentication {\nauth_type AH\nauth_pass some\n}'),
+  ],
   ['nothing is wrong with a service', TOP, service('protocol TCP')],
   ['a service has no protocol', TOP, service('')],
   ['a service of one packet is not UDP', TOP, service('protocol TCP\nops')],
@@ -174,10 +183,10 @@ describe('our verdict on a keyword beside that of keepalived -t', () => {
 
   for (const [what, block, text] of CROSS_CHECKS)
     it(`is the same where ${what}`, async () => {
-      const { theirs, ours, code } = await judge.judge({ block, text });
+      const { theirs, ours } = await judge.judge({ block, text });
       const isFaulted = !/^nothing/.test(what);
       assert.deepEqual(
-        [code !== 0 && theirs.length > 0, ours.length > 0],
+        [theirs.length > 0, ours.length > 0],
         [isFaulted && !/^ours/.test(what), isFaulted],
         JSON.stringify({ theirs, ours }),
       );

@@ -50,6 +50,7 @@ export const PAIRINGS: readonly Pairing[] = [
   },
   { theirs: /^Unable to set uid\/gid for script/, kind: 'host-user', ours: /this node has no user/ },
   { theirs: /IPv4 ipvlan requires a source/, kind: 'ignored', ours: /has no address to send from/ },
+  { theirs: /Initial state master is incompatible with AH/, kind: 'ignored', ours: /does not go with auth_type AH/ },
   { theirs: /^Unable to set default user/, kind: 'bad-value', ours: /for "enable_script_security"/ },
 ];
 
@@ -73,7 +74,7 @@ export const THEIRS_ONLY: readonly Explanation[] = [
   },
   {
     text: /^Warning - cannot track route|^Route cannot be tracked|for routes is deprecated/,
-    why: 'the meaning of route lines is not read yet',
+    why: 'that a route is not watched is no fault of the file',
   },
   { text: /no (scheduler|forwarding method) set, setting default/, why: 'a documented default is no fault' },
   { text: /^iptables not supported/, why: 'about the programs on its host' },
@@ -81,7 +82,6 @@ export const THEIRS_ONLY: readonly Explanation[] = [
     text: /track script \S+ not found, ignoring/,
     why: 'a script may stand behind what tracks it; one that does not exist we report',
   },
-  { text: /Initial state master is incompatible with AH/, why: 'AH is not carried out, which is said instead' },
   { text: /^Invalid smtp server/, why: 'the name of a mail server is looked up when there is mail' },
   {
     text: /promote_secondaries is automatically/,

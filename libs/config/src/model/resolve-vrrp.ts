@@ -92,7 +92,8 @@ function resolveInstance(
   const version = resolveVersion(draft, globals, family, diagnostics);
   const priority = set.priority ?? (set.state === 'MASTER' ? 255 : 100);
   const state = strict ? undefined : set.state;
-  const initialState = (state ?? (priority === 255 ? 'MASTER' : 'BACKUP')) === 'MASTER' ? 'master' : 'backup';
+  let initialState: VrrpInstance['initialState'] =
+    (state ?? (priority === 255 ? 'MASTER' : 'BACKUP')) === 'MASTER' ? 'master' : 'backup';
   const warn = (field: keyof InstanceSettings, message: string, hint?: string) =>
     diagnostics.warning('ignored', places[field] ?? at, `${name}: ${message}`, hint);
 
@@ -168,6 +169,11 @@ function resolveInstance(
     unicastPeers.length > 0 ? (set.unicastSource ?? set.multicastSource) : (set.multicastSource ?? set.unicastSource),
   );
   const authentication = resolveAuthentication(draft, version, family, strict, warn);
+  if (authentication?.type === 'AH' && initialState === 'master' && priority !== 255) {
+    // Its sequence numbers must be heard before they can be continued.
+    warn('state', 'state MASTER does not go with auth_type AH, so it begins as BACKUP');
+    initialState = 'backup';
+  }
   const advertInterval = resolveAdvertInterval(draft, version, diagnostics);
   const hmac = resolveHmac(draft, advertInterval, authentication?.type === 'AH', diagnostics);
 

@@ -91,9 +91,10 @@ export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Pie
       }
       if (code === DOUBLE_QUOTE || (code === SINGLE_QUOTE && singleQuotes)) {
         const quote = text[i] ?? '';
+        // A quote can stand in quotes in commands alone, behind a backslash; elsewhere keepalived finds it unmatched.
         let close = text.indexOf(quote, i + 1);
-        while (close > 0 && text[close - 1] === '\\') close = text.indexOf(quote, close + 1);
-        if (close < 0) {
+        while (singleQuotes && close > 0 && isEscaped(text, close)) close = text.indexOf(quote, close + 1);
+        if (close < 0 || isEscaped(text, close)) {
           diagnostics.error('unmatched-quote', line.position(i), `the quote ${quote} is not closed on its line`);
           close = text.length;
         }
@@ -108,6 +109,13 @@ export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Pie
   }
   finishWord(text.length);
   return found;
+}
+
+/** By an odd number of backslashes before it. */
+function isEscaped(text: string, index: number): boolean {
+  let start = index;
+  while (text[start - 1] === '\\') start--;
+  return (index - start) % 2 === 1;
 }
 
 /** Of a line without quotes and definitions, which nearly all of a large file are. */
