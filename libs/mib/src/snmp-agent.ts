@@ -1,21 +1,13 @@
-import { type Result, err, ok } from '@keepfleet/wire';
 import { answerGet, answerGetBulk, answerGetNext } from './answers.ts';
 import type { Variables } from './answers.ts';
 import type { Change } from './changes.ts';
-import { type Oid, oid } from './oid.ts';
 import { type SnmpCounters, newSnmpCounters } from './snmp-counters.ts';
 import { SNMP_ERROR, type SnmpErrorName, type SnmpPdu } from './snmp-pdu.ts';
-import {
-  type CommunityMessage,
-  type ScopedPdu,
-  type V3Message,
-  decodeMessage,
-  decodeScopedPdu,
-  encodeCommunityMessage,
-} from './snmp-message.ts';
+import { type CommunityMessage, type V3Message, decodeMessage, encodeCommunityMessage } from './snmp-message.ts';
 import type { Checks } from './transactions.ts';
-import { MAX_ENGINE_BOOTS, type SnmpCrypto, TIME_WINDOW, type UserKeys, decrypted, isGenuine } from './usm.ts';
+import type { SnmpCrypto, UserKeys } from './usm.ts';
 import { v3Answer } from './v3-answer.ts';
+import { REPORT_OID, type Refusal, isSame, openV3 } from './v3-door.ts';
 import type { VarBind } from './value.ts';
 import { ShownVariables, type ViewSubtrees } from './variables.ts';
 
@@ -158,13 +150,14 @@ export class SnmpAgent {
   }
 
   #receiveV3(message: V3Message, bytes: Uint8Array, peer: string, time: number): AgentOutcome {
-    const opened = this.#open(message, bytes, time);
+    const opened = openV3(message, bytes, { ...this.#settings, time, crypto: this.#crypto });
     if (!opened.ok) {
       this.counters.usm[opened.error.counter]++;
+      if (opened.error.unreadable) this.counters.parseErrors++;
       return this.#report(message, opened.error, time);
     }
     const { user, scoped } = opened.value;
-    if (scoped.context.length > 0 || !equal(scoped.engineId, this.#settings.engineId)) {
+    if (scoped.context.length > 0 || !isSame(scoped.engineId, this.#settings.engineId)) {
       const counter = scoped.context.length > 0 ? 'unknownContexts' : 'unknownEngineIds';
       this.counters.usm[counter]++;
       return this.#report(message, { counter, user, requestId: scoped.pdu.requestId }, time);
@@ -201,38 +194,7 @@ export class SnmpAgent {
     );
   }
 
-  /** RFC 3414 section 3.2: who sent it, whether that is true, whether it is fresh, and what it says. */
-  #open(message: V3Message, bytes: Uint8Array, time: number): Result<{ user: AgentUser; scoped: ScopedPdu }, Refusal> {
-    const { usm } = message;
-    const refuse = (counter: Refusal['counter'], user?: AgentUser) =>
-      err({ counter, ...(user === undefined ? {} : { user }), requestId: plainRequestId(message) });
-    if (!equal(usm.engineId, this.#settings.engineId)) return refuse('unknownEngineIds');
-    const name = String.fromCharCode(...usm.user.subarray(0, 64));
-    const user = this.#settings.users.find((one) => one.name === name);
-    if (user === undefined) return refuse('unknownUserNames');
-    const { auth, privacy } = user.keys;
-    if ((message.authenticated && auth === null) || (message.encrypted && privacy === null)) {
-      return refuse('unsupportedSecLevels');
-    }
-    if (message.authenticated && auth !== null) {
-      if (!isGenuine(this.#crypto, auth, message, bytes)) return refuse('wrongDigests');
-      const boots = this.#settings.engineBoots;
-      const fresh =
-        boots < MAX_ENGINE_BOOTS && usm.engineBoots === boots && Math.abs(usm.engineTime - time) <= TIME_WINDOW;
-      if (!fresh) return refuse('notInTimeWindows', user);
-    }
-    let data: Uint8Array | undefined = message.data;
-    if (message.encrypted && privacy !== null) data = decrypted(this.#crypto, privacy, usm, message.data);
-    const scoped = data && decodeScopedPdu(data);
-    if (scoped === undefined || !scoped.ok) {
-      if (message.encrypted) return refuse('decryptionErrors');
-      this.counters.parseErrors++;
-      return refuse('decryptionErrors');
-    }
-    return ok({ user, scoped: scoped.value });
-  }
-
-  #report(message: V3Message, refusal: Refusal, time: number): AgentOutcome {
+  #report(message: V3Message, refusal: Refusal<AgentUser>, time: number): AgentOutcome {
     // RFC 3412 section 7.1: to nobody who does not wait for it, so that two engines never report to each other.
     if (!message.reportable) return NOTHING;
     const { counter, user, requestId } = refusal;
@@ -344,25 +306,6 @@ export class SnmpAgent {
   }
 }
 
-interface Refusal {
-  readonly counter: keyof SnmpCounters['usm'];
-  /** Whose keys sign the report. */
-  readonly user?: AgentUser;
-  readonly requestId: number | undefined;
-}
-
-const USM_STATS = '1.3.6.1.6.3.15.1.1';
-
-const REPORT_OID: Readonly<Record<Refusal['counter'], Oid>> = {
-  unsupportedSecLevels: oid(`${USM_STATS}.1.0`),
-  notInTimeWindows: oid(`${USM_STATS}.2.0`),
-  unknownUserNames: oid(`${USM_STATS}.3.0`),
-  unknownEngineIds: oid(`${USM_STATS}.4.0`),
-  wrongDigests: oid(`${USM_STATS}.5.0`),
-  decryptionErrors: oid(`${USM_STATS}.6.0`),
-  unknownContexts: oid('1.3.6.1.6.3.12.1.5.0'),
-};
-
 function response(
   { requestId }: SnmpPdu,
   error: SnmpErrorName,
@@ -418,15 +361,4 @@ function errorOfV1(error: SnmpErrorName): SnmpErrorName {
 
 function agentError(error: string): SnmpErrorName {
   return Object.hasOwn(SNMP_ERROR, error) ? (error as SnmpErrorName) : 'gen-err';
-}
-
-/** For the report: known only where nothing is encrypted. */
-function plainRequestId(message: V3Message): number | undefined {
-  if (message.encrypted) return undefined;
-  const scoped = decodeScopedPdu(message.data);
-  return scoped.ok ? scoped.value.pdu.requestId : undefined;
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }
