@@ -13,7 +13,7 @@ import { processorSeconds } from './usage.ts';
 /** Members, and how many of them are killed one after the other. */
 const SIZES: readonly (readonly [members: number, kills: number])[] = [
   [3, 3],
-  [10, 3],
+  [10, 6],
   [32, 8],
 ];
 const JOIN_DEADLINE_MS = 120_000;
