@@ -20,6 +20,12 @@ const DEADLINE = 300_000;
 const WEIGHTS = [7, 8, 9, 10, 11];
 const netlink = new GenericNetlink('IPVS');
 
+/** IPVS_CMD_GET_DEST, IPVS_CMD_ATTR_SERVICE and _DEST, IPVS_SVC_ATTR_*, IPVS_DEST_ATTR_WEIGHT of linux/ip_vs.h. */
+const GET_DESTINATION = 8;
+const [SERVICE, DESTINATION] = [1, 2];
+const [FAMILY, PROTOCOL, ADDRESS, PORT] = [1, 2, 3, 4];
+const WEIGHT = 4;
+
 interface Times {
   readonly program: number;
   readonly change: number;
@@ -120,12 +126,6 @@ async function keepalived(table: Table): Promise<Times> {
   await once(child, 'exit');
   return { program, change: percentile(changes, 50), dump: NaN };
 }
-
-/** IPVS_CMD_GET_DEST, IPVS_CMD_ATTR_SERVICE and _DEST, IPVS_SVC_ATTR_*, IPVS_DEST_ATTR_WEIGHT of linux/ip_vs.h. */
-const GET_DESTINATION = 8;
-const [SERVICE, DESTINATION] = [1, 2];
-const [FAMILY, PROTOCOL, ADDRESS, PORT] = [1, 2, 3, 4];
-const WEIGHT = 4;
 
 /** Looks at the last service alone, which is filled last: to read a whole table takes the only CPU from who fills it. */
 function lastServers(size: Size, condition: (weights: readonly (number | undefined)[]) => boolean): Promise<unknown> {
