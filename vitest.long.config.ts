@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config';
 export const beyondContinuousChecks = [
   'test/interop/src/checks-keepalived.interop.ts',
   'test/interop/src/checks-states.interop.ts',
-  'test/interop/src/ipvs-guest.interop.ts',
   'test/interop/src/linux-clock.interop.ts',
   'test/interop/src/reload-storm.interop.ts',
 ];

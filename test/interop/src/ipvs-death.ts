@@ -222,13 +222,16 @@ export const syncSteps: readonly GuestStep[] = [
   },
 ];
 
-export const deathSteps: readonly GuestStep[] = [
+export const killSteps: readonly GuestStep[] = [
   {
     name: 'kill: lvs killed under load loses no request, no server, and learns the verdicts again',
     run: async () => {
       await killUnderLoad(4, seeded(7), () => undefined);
     },
   },
+];
+
+export const faultSteps: readonly GuestStep[] = [
   { name: 'faults: the module unloaded is reported and recovered from', run: () => inStand(moduleGone) },
   { name: 'faults: a receive buffer that overruns is reported and recovered from', run: () => inStand(overrun) },
 ];

@@ -7,7 +7,7 @@ interface Outcome {
   readonly error: string | null;
 }
 
-/** What `npm run soak -- ipvs-guest` does again and again, a test for each step. */
+/** A test for each step. `npm run soak -- ipvs-guest` has the faults as well. */
 describe('the agent on a kernel with IPVS', () => {
   const outcomes = new Map<string, Outcome>();
   let output = '';

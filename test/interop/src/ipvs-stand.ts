@@ -25,6 +25,9 @@ export class IpvsStand {
   #orders = 0;
 
   constructor(virtualAddresses: readonly string[]) {
+    // Devices of tunnels are in the namespaces that are made after their modules.
+    for (const module of ['ipip', 'ip6_tunnel', 'ip_gre', 'fou', 'nf_conntrack', 'sctp'])
+      execFileSync('modprobe', ['-d', '/run/modules', module]);
     mkdirSync(ROOT, { recursive: true });
     for (const bridge of [FRONT, BACK]) {
       ip('link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0');

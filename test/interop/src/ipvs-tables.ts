@@ -82,6 +82,43 @@ async function flushes(): Promise<void> {
   }
 }
 
+const options = `global_defs {
+  lvs_sync_daemon kf0 id 7 maxlen 1400 port 8850 ttl 3 group 224.0.0.90
+  lvs_timeouts tcp 850 tcpfin 110 udp 290
+}
+virtual_server 198.51.100.15 80 {
+  delay_loop 3000
+  protocol TCP
+  real_server 192.168.1.1 80 {
+  }
+}
+`;
+
+/** What IPVS has once: every keyword of the sync daemon, which without an instance sends and takes, and the timeouts. */
+async function kernelOptions(): Promise<void> {
+  const shown = async (node: IpvsNode) => {
+    node.ip('link', 'add', 'kf0', 'type', 'dummy');
+    node.ip('link', 'set', 'kf0', 'up');
+    node.ip('address', 'add', '192.0.2.1/24', 'dev', 'kf0');
+    const texts = () => ['--daemon', '--timeout'].map((what) => node.run('ipvsadm', '-Ln', what).trim());
+    try {
+      await node.start(options);
+      await waitFor(() => /^master/m.test(texts().join('\n')) && /^backup/m.test(texts().join('\n')), {
+        deadline: 120_000,
+        what: `sync daemons of ${node.name}`,
+        every: 500,
+      });
+      return texts().flatMap((text) => text.split('\n').map((line) => line.trim()));
+    } finally {
+      await node.stop();
+      await node.remove();
+    }
+  };
+  const theirs = await shown(new KeepalivedNode('kf-k'));
+  assert.match(theirs.join('\n'), /syncid=7.*8850/);
+  assert.deepEqual((await shown(new OurNode('kf-options'))).sort(), theirs.sort());
+}
+
 /** One agent, reloaded with one configuration after another, must have the table of a keepalived that has just started. */
 export const tableSteps: readonly GuestStep[] = [
   {
@@ -114,5 +151,6 @@ export const tableSteps: readonly GuestStep[] = [
       }
     },
   },
+  { name: "has keepalived's sync daemons and timeouts, with every keyword", run: kernelOptions },
   { name: 'flushes at start and at stop what is not its own, when it is told to and only then', run: flushes },
 ];

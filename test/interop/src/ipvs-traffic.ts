@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { waitFor } from '@keepfleet/testkit';
 import type { GuestStep } from './ipvs-guest.ts';
 import type { OurNode } from './ipvs-node.ts';
@@ -120,8 +119,6 @@ const tunnels: readonly { readonly method: string; readonly families: readonly (
 ];
 
 async function director(stand: IpvsStand): Promise<OurNode> {
-  for (const module of ['ipip', 'ip6_tunnel', 'ip_gre', 'fou', 'nf_conntrack', 'sctp'])
-    execFileSync('modprobe', ['-d', '/run/modules', module]);
   const node = stand.director(1);
   for (const address of [`${VIP}/32`, `${DIRECT[0] ?? ''}/32`]) node.ip('address', 'add', address, 'dev', 'eth0');
   for (const address of [VIP6, DIRECT[1] ?? '']) node.ip('address', 'add', `${address}/128`, 'dev', 'eth0', 'nodad');
@@ -135,8 +132,6 @@ async function director(stand: IpvsStand): Promise<OurNode> {
 async function withDirector(run: (stand: IpvsStand, node: OurNode) => Promise<void>): Promise<void> {
   let stand: IpvsStand | undefined;
   try {
-    for (const module of ['ipip', 'ip6_tunnel', 'ip_gre', 'fou'])
-      execFileSync('modprobe', ['-d', '/run/modules', module]);
     stand = new IpvsStand(DIRECT);
     const node = await director(stand);
     await node.start(configuration);
