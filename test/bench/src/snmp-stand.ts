@@ -84,14 +84,6 @@ export class SnmpBenchStand {
     return { lines: Number(out), seconds: (performance.now() - began) / 1_000 };
   }
 
-  /** So many addresses on an interface of their own. */
-  addAddresses(count: number): void {
-    this.#ip('link', 'add', 'own0', 'type', 'dummy');
-    this.#ip('link', 'set', 'own0', 'up');
-    const lines = Array.from({ length: count }, (_, i) => `address add 10.1.${i >> 8}.${i & 255}/32 dev own0\n`);
-    this.#ip('-batch', this.file('addresses', lines.join('')));
-  }
-
   /** Walks while this process goes on, for a getter beside. */
   async walkBeside(port: string, from: string, times: number): Promise<void> {
     for (let i = 0; i < times; i++) {

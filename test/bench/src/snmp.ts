@@ -9,9 +9,6 @@ import { processorSeconds } from './usage.ts';
 const SIZES = [250, 5_000, 20_000, 200_000];
 /** keepalived and the npm agent look for each variable from the start: beyond this they take hours. */
 const MOST_OF_THEIRS = 20_000;
-/** ipAddrTable, and the columns of an address there. */
-const OWN_TABLE = '1.3.6.1.2.1.4.20';
-const OWN_COLUMNS = 5;
 /** Small walks are repeated, so that the start of the tool counts for little. */
 const LEAST = 20_000;
 
@@ -52,17 +49,6 @@ export async function measureSnmp(progress: (text: string) => void): Promise<Mea
         const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofTheirs(stand, size, masterPid);
         const withoutRatio = masterPid === undefined ? ['snmpd µs'] : [];
         measures.push({ what, columns: HEADS, ours: cells(ours), theirs: cells(theirs), peer, withoutRatio });
-        if (masterPid === undefined || size !== MOST_OF_THEIRS) continue;
-        const own = await ofSnmpd(stand, size, masterPid);
-        const beside = `${what}, and of its own`;
-        measures.push({
-          what: beside,
-          columns: HEADS,
-          ours: cells(ours),
-          theirs: cells(own),
-          peer: 'snmpd',
-          withoutRatio,
-        });
       }
     }
   } finally {
@@ -106,20 +92,6 @@ vrrp_instance VI_1 {\n state MASTER\n interface lan0\n virtual_router_id 51\n pr
 async function ofNpmAgent(stand: SnmpBenchStand, size: number): Promise<Walked> {
   const child = stand.node('test/bench/src/snmp-npm-agent-main.ts', ['1161', String(size / COLUMNS)]);
   return measured(stand, { child, size, port: '1161', pid: child.pid ?? 0, masterPid: undefined });
-}
-
-/** A table that snmpd serves itself: no sub-agent can be faster. */
-async function ofSnmpd(stand: SnmpBenchStand, size: number, masterPid: number): Promise<Walked> {
-  stand.addAddresses(size / OWN_COLUMNS);
-  await stand.until('snmpd shows the addresses', () => stand.walk('161', OWN_TABLE).lines >= size);
-  const { bulk, single, cost } = walked(stand, {
-    port: '161',
-    from: OWN_TABLE,
-    least: size,
-    pid: masterPid,
-    masterPid,
-  });
-  return { ...NOTHING, bulk, single, masterCost: cost };
 }
 
 interface Served {

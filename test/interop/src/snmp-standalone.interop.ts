@@ -126,7 +126,8 @@ describe('an agent without an snmpd', () => {
   it('lets in who has the keys, and nobody else', async () => {
     await startAgent();
     const name = async (who: readonly string[]) => {
-      const { out } = await ask('snmpget', [...who, '-Oqv'], SYS_NAME);
+      const { lines } = await ask('snmpget', [...who, '-Oqv'], SYS_NAME);
+      const out = lines.join('\n');
       return /Reason: (\w+)/.exec(out)?.[1] ?? out.trim().replace(/^snmpget: /, '');
     };
     expect(await name(BOTH)).toBe('"L1"');

@@ -50,7 +50,7 @@ async function flooded(
   directory: string,
   start: (...words: string[]) => ChildProcess,
 ) {
-  for (const words of ['set lo up', 'add lan0 type dummy', 'set lan0 up'])
+  for (const words of ['set lo up', 'add lan0 type bridge', 'set lan0 up'])
     await once(start('ip', 'link', ...words.split(' ')), 'exit');
   const addresses = Array.from({ length: ADDRESSES }, (_, i) => `  10.0.${i >> 8}.${i & 255}/32 dev lan0`);
   const file = (name: string, text: string) => {
