@@ -113,11 +113,12 @@ function collectCommands(value: object, around: Around, field: string, found: Co
     });
     return;
   }
-  const inner: Around = { value, outer: around };
+  // Made when there is something within: of tens of thousands of real servers most have nothing.
+  let inner: Around | undefined;
   for (const next in value) {
     const item = value[next];
-    if (typeof item === 'object' && item !== null && next !== 'places' && next !== 'at')
-      collectCommands(item, inner, next, found);
+    if (typeof item === 'object' && item !== null && next !== 'places' && next !== 'at' && next !== 'timing')
+      collectCommands(item, (inner ??= { value, outer: around }), next, found);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import type { SourceText } from './source-text.ts';
-import { type Word, pieces } from './words.ts';
+import { type Piece, type Word, pieces } from './words.ts';
 
 /** A keyword, or the item of a block of items, with its parameters and its block if it has one. */
 export interface Statement {
@@ -38,8 +38,14 @@ export function* topStatements(
   /** What a `{` would belong to; at the top level it is not handed out yet. */
   let last: Statement | undefined;
   for (const line of lines) {
+    const found = pieces(line, diagnostics);
+    if (areWords(found)) {
+      if (open.length === 0 && last !== undefined) yield last;
+      last = statementOf(found, open.at(-1)?.block);
+      continue;
+    }
     let words: Word[] = [];
-    for (const piece of pieces(line, diagnostics)) {
+    for (const piece of found) {
       if (piece.kind === 'word') {
         words.push(piece);
         continue;
@@ -94,6 +100,13 @@ export function* topStatements(
   if (innermost !== undefined) reportOpen(open, innermost.block.open, diagnostics);
   const unfinished = open.length === 0 ? last : open[0]?.owner;
   if (unfinished !== undefined) yield unfinished;
+}
+
+/** Most lines have no brace: their pieces are the words of one statement. */
+function areWords(found: readonly Piece[]): found is readonly Word[] {
+  if (found.length === 0) return false;
+  for (const { kind } of found) if (kind !== 'word') return false;
+  return true;
 }
 
 function reportDepth(at: Position, deepest: number, diagnostics: Diagnostics): void {
