@@ -7,8 +7,9 @@ import type { AddressLine } from '../grammar/address-line.ts';
 import { type InstanceSettings, instanceFamily } from '../grammar/vrrp-instance.ts';
 import { AddressPlacing } from './address-placing.ts';
 import { checkStrict } from './strict-mode.ts';
-import type { GarpSettings, NotifyCommands, VrrpInstance } from './model.ts';
+import type { NotifyCommands, VrrpInstance } from './model.ts';
 import type { VirtualAddress } from './parts.ts';
+import { resolveGarp } from './resolve-garp.ts';
 import { InterfaceNames, resolveVirtualInterface } from './resolve-vmac.ts';
 import { RulePriorities } from './rule-priorities.ts';
 
@@ -223,7 +224,7 @@ function resolveInstance(
     ...resolveTimerExpired(draft, preempt, warn),
     ownerIgnoreAdverts: strict || (set.ownerIgnoreAdverts ?? globals.set.ownerIgnoreAdverts ?? false),
     v3ChecksumAsV2: set.v3ChecksumAsV2 ?? globals.set.v3ChecksumAsV2 ?? false,
-    garp: resolveGarp(draft, globals, strict),
+    garp: resolveGarp(set, globals.set, strict),
     notify: notifyCommands(set, globals.set.notifyPriorityChanges),
     smtpAlert: set.smtpAlert ?? globals.set.smtpAlertVrrp ?? globals.set.smtpAlert ?? false,
   };
@@ -363,32 +364,6 @@ function placeAddresses(
   }
   excluded.push(...(draft.set.excludedAddresses ?? []).filter(isNew).map(placed));
   return { addresses, excluded };
-}
-
-function resolveGarp({ set }: InstanceDraft, { set: globals }: GlobalDraft, strict: boolean): GarpSettings {
-  const least = globals.minGarp === true;
-  const masterDelay = set.garpMasterDelay ?? globals.garpMasterDelay ?? (least ? 0 : 5 * SECOND);
-  const masterRepeat = set.garpMasterRepeat ?? globals.garpMasterRepeat ?? (least ? 1 : 5);
-  const extra = set.garpExtraInterfaces ?? globals.garpExtraInterfaces;
-  return {
-    masterDelay,
-    masterRepeat,
-    masterRefresh: set.garpMasterRefresh ?? globals.garpMasterRefresh ?? 0,
-    masterRefreshRepeat: set.garpMasterRefreshRepeat ?? globals.garpMasterRefreshRepeat ?? 1,
-    // Not the instance's own master delay: keepalived's preset is made of global_defs alone.
-    lowerPriorityDelay:
-      set.garpLowerPriorityDelay ??
-      globals.garpLowerPriorityDelay ??
-      globals.garpMasterDelay ??
-      (least ? 0 : 5 * SECOND),
-    lowerPriorityRepeat: strict
-      ? 0
-      : (set.garpLowerPriorityRepeat ?? globals.garpLowerPriorityRepeat ?? globals.garpMasterRepeat ?? (least ? 1 : 5)),
-    extraInterval: extra?.interval ?? 0,
-    extraOnAll: extra?.all ?? false,
-    arpInterval: globals.garpInterval ?? 0,
-    neighbourInterval: globals.gnaInterval ?? 0,
-  };
 }
 
 /** The commands that are set, by their model names. */
