@@ -15,9 +15,9 @@ const variant: Variant = {
 };
 const SCHED_RR = 2;
 
-const closers: (() => void)[] = [];
-afterEach(() => {
-  for (const close of closers.splice(0).reverse()) close();
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
 });
 
 /** Our router, once it has its settings. */
