@@ -32,6 +32,10 @@ beforeAll(async () => {
   writeFileSync(place('peer.conf'), instance(200));
   const pids = ['p', 'r', 'c', 'b'].flatMap((option) => [`-${option}`, place(`peer-${option}.pid`)]);
   start(theirs, 'keepalived', ['-n', '-l', '-P', '-f', place('peer.conf'), ...pids]);
+  // Who begins after it learns its master, and is not put out by it.
+  await until('keepalived is master', () =>
+    execFileSync('ip', ['-n', theirs, 'address', 'show', 'dev', 'eth0'], { encoding: 'utf8' }).includes('192.0.2.100'),
+  );
   write({});
   const files = ['--config', place('keepalived.conf'), '--agent-config', place('agent.yaml')];
   start(ours, program('keepfleet-agent'), [...files, '--run-dir', place('run'), '--state-dir', place('state')]);
