@@ -51,7 +51,9 @@ export interface OwnershipChange {
 interface Told {
   layout: number;
   sequence: number;
-  readonly parts: Map<number, { readonly notice: OwnershipNotice; heardAt: Instant }>;
+  readonly parts: Map<number, OwnershipNotice>;
+  /** Of the layout before, until every part of this one is heard. */
+  earlier: readonly OwnershipNotice[];
 }
 
 interface Standing {
@@ -73,29 +75,38 @@ export class OwnershipView {
   readonly #returned = new Map<string, Instant>();
   readonly #claims = new Map<string, Map<string, OwnershipClaim>>();
   readonly #standings = new Map<string, Standing>();
+  /** Entries of all notices that are kept. */
   #count = 0;
 
-  /** Whether the notice was news. */
+  /** Whether the notice was news; for one that there is no room for nothing changes. */
   heard(notice: OwnershipNotice, now: Instant): boolean {
-    const { node, layout, part, sequence } = notice;
-    let told = this.#nodes.get(node);
-    if (told === undefined) {
-      if (this.#nodes.size >= MAX_NODES) return false;
-      told = { layout, sequence: 0, parts: new Map() };
-      this.#nodes.set(node, told);
-    }
-    const older = told.parts.get(part);
-    if (older !== undefined && sequence <= older.notice.sequence) return false;
-    if (told.layout !== layout) {
-      if (sequence < told.sequence) return false;
-      for (const { notice: void_ } of told.parts.values()) this.#withdraw(void_, now);
-      told.parts.clear();
-      told.layout = layout;
-    } else if (older !== undefined) this.#withdraw(older.notice, undefined);
+    const { node, layout, part, parts, sequence } = notice;
+    const known = this.#nodes.get(node);
+    if (known === undefined && this.#nodes.size >= MAX_NODES) return false;
+    const told: Told = known ?? { layout, sequence: 0, parts: new Map(), earlier: [] };
+    const isOther = told.layout !== layout;
+    const older = isOther ? undefined : told.parts.get(part);
+    if (sequence <= (isOther ? told.sequence : (older?.sequence ?? -1))) return false;
+    const earlier = isOther ? [...told.parts.values()] : told.earlier;
+    const isWhole = (isOther ? 0 : told.parts.size) + (older === undefined ? 1 : 0) >= parts;
+    const void_ = [
+      ...(isOther ? told.earlier : []),
+      ...(isWhole ? earlier : []),
+      ...(older === undefined ? [] : [older]),
+    ];
+    const count = this.#count + notice.entries.length - entriesOf(void_).length;
+    if (count > MAX_CLAIMS) return false;
+    if (isOther) told.parts.clear();
+    told.parts.set(part, notice);
+    told.layout = layout;
     told.sequence = Math.max(told.sequence, sequence);
-    if (this.#count + notice.entries.length > MAX_CLAIMS) return false;
-    told.parts.set(part, { notice, heardAt: now });
+    told.earlier = isWhole ? [] : earlier;
+    this.#nodes.set(node, told);
+    this.#count = count;
+    this.#withdraw(void_);
     this.#enter(notice, now);
+    // Once all is in its place: a judgement in between would find no master where there is one.
+    for (const text of keysOf([...void_, notice])) this.#judge(text, now);
     return true;
   }
 
@@ -105,11 +116,15 @@ export class OwnershipView {
     else if (before === 'failed' || before === 'suspect') this.#returned.set(name, now);
     if (status === 'left') this.#members.delete(name);
     else this.#members.set(name, status);
-    for (const { notice } of this.#nodes.get(name)?.parts.values() ?? []) {
-      if (status === 'left') this.#withdraw(notice, now);
-      else for (const entry of notice.entries) this.#remark(routerKeyText(entry), name, status, now);
-    }
-    if (status === 'left') this.#nodes.delete(name);
+    const told = this.#nodes.get(name);
+    const notices = [...(told?.earlier ?? []), ...(told?.parts.values() ?? [])];
+    const keys = keysOf(notices);
+    if (status === 'left') {
+      this.#nodes.delete(name);
+      this.#count -= entriesOf(notices).length;
+      this.#withdraw(notices);
+    } else for (const text of keys) this.#remark(text, name, status);
+    for (const text of keys) this.#judge(text, now);
   }
 
   /** Verdicts that have lasted long enough by now. */
@@ -139,9 +154,8 @@ export class OwnershipView {
   /** The masters of what `node` carries too, as far as it is among those that are to watch them. */
   mastersToWatch(node: string): string[] {
     const masters = new Set<string>();
-    const own = [...(this.#nodes.get(node)?.parts.values() ?? [])].flatMap(({ notice }) => notice.entries);
-    for (const entry of own) {
-      const claims = this.#claims.get(routerKeyText(entry)) ?? new Map<string, OwnershipClaim>();
+    for (const text of keysOf([...(this.#nodes.get(node)?.parts.values() ?? [])])) {
+      const claims = this.#claims.get(text) ?? new Map<string, OwnershipClaim>();
       const live = [...claims.values()].filter(({ member }) => member !== 'failed');
       for (const { node: master, role } of live) {
         if (role !== 'master' || master === node) continue;
@@ -165,39 +179,33 @@ export class OwnershipView {
   }
 
   #enter(notice: OwnershipNotice, now: Instant): void {
-    const member = this.#members.get(notice.node) ?? 'unknown';
+    const { node, sequence } = notice;
+    const member = this.#members.get(node) ?? 'unknown';
     for (const entry of notice.entries) {
       const text = routerKeyText(entry);
       const claims = this.#claims.get(text) ?? new Map<string, OwnershipClaim>();
-      if (!claims.has(notice.node)) {
-        if (claims.size >= MAX_CLAIMANTS) continue;
-        this.#count++;
-      }
-      const { node, sequence } = notice;
+      if (!claims.has(node) && claims.size >= MAX_CLAIMANTS) continue;
       claims.set(node, { ...entry, node, sequence, member, heardAt: now });
       this.#claims.set(text, claims);
-      this.#judge(text, now);
     }
   }
 
   /** Gossip says something else of who made a claim, which is as old as it was. */
-  #remark(text: string, node: string, member: MemberStatus, now: Instant): void {
+  #remark(text: string, node: string, member: MemberStatus): void {
     const claims = this.#claims.get(text);
     const claim = claims?.get(node);
-    if (claim === undefined) return;
-    claims?.set(node, { ...claim, member });
-    this.#judge(text, now);
+    if (claim !== undefined) claims?.set(node, { ...claim, member });
   }
 
-  /** Takes back what a notice said; without a time its successor follows at once, and judges. */
-  #withdraw(notice: OwnershipNotice, now: Instant | undefined): void {
-    for (const entry of notice.entries) {
-      const text = routerKeyText(entry);
-      const claims = this.#claims.get(text);
-      if (claims?.delete(notice.node) === true) this.#count--;
-      if (claims?.size === 0) this.#claims.delete(text);
-      if (now !== undefined) this.#judge(text, now);
-    }
+  /** Takes back what notices said, but for what a newer one has said since. */
+  #withdraw(notices: readonly OwnershipNotice[]): void {
+    for (const { node, sequence, entries } of notices)
+      for (const entry of entries) {
+        const text = routerKeyText(entry);
+        const claims = this.#claims.get(text);
+        if (claims?.get(node)?.sequence === sequence) claims.delete(node);
+        if (claims?.size === 0) this.#claims.delete(text);
+      }
   }
 
   #judge(text: string, now: Instant): void {
@@ -232,6 +240,15 @@ export class OwnershipView {
   get #returnGrace(): Duration {
     return micros(OWNERSHIP_GRACE + GREETING * fleetScale(this.#members.size));
   }
+}
+
+function entriesOf(notices: readonly OwnershipNotice[]): OwnershipEntry[] {
+  return notices.flatMap(({ entries }) => entries);
+}
+
+/** The virtual routers that notices tell of, each once. */
+function keysOf(notices: readonly OwnershipNotice[]): Set<string> {
+  return new Set(entriesOf(notices).map(routerKeyText));
 }
 
 /**

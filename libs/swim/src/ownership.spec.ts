@@ -250,6 +250,54 @@ describe('the owners that nodes tell of', () => {
     expect(told.view.routers(told.now)).toEqual([]);
   });
 
+  it('stand as long as they did when a node has other routers, and what was told of them is taken back', () => {
+    const told = new Told().node('L1').set('L1', quiet(1)).pass(2);
+    expect(told.verdicts).toEqual(['1/ipv4/198.51.100.1 no-master']);
+    told.set('L1', entry(1, 'master'), entry(2, 'master')).pass(2);
+    expect(told.changes.slice(1).map(({ router, before }) => [router.vrid, router.verdict, before])).toEqual([
+      [1, 'one-master', 'no-master'],
+      [2, 'one-master', undefined],
+    ]);
+    const since = told.view.routers(told.now)[0]?.since;
+    told.set('L1', entry(1, 'master')).set('L1', entry(1, 'master'), entry(3, 'master')).pass(0.3);
+    expect(told.view.routers(told.now)[0]).toMatchObject({ vrid: 1, since, settled: true });
+    expect(told.changes.length).toBe(3);
+  });
+
+  it('stay until all that a node has now is heard, when that takes several notices', () => {
+    const view = new OwnershipView();
+    const say = (layout: number, part: number, sequence: number, ...entries: readonly OwnershipEntry[]) =>
+      view.heard({ node: 'L1', layout, part, parts: 2, sequence, entries }, instant(seconds(sequence)));
+    const shown = () => view.routers(instant(0)).map(({ vrid, since }) => [vrid, since / seconds(1)]);
+    say(1, 0, 1, entry(1, 'master'), entry(2, 'master'));
+    say(1, 1, 1, entry(3, 'master'));
+    say(2, 0, 5, entry(1, 'master'));
+    expect(shown()).toEqual([1, 2, 3].map((vrid) => [vrid, 1]));
+    say(2, 1, 5, entry(3, 'master'), entry(4, 'master'));
+    expect(shown()).toEqual([
+      [1, 1],
+      [3, 1],
+      [4, 5],
+    ]);
+    view.member('L1', 'left', instant(0));
+    expect(view.routers(instant(0))).toEqual([]);
+  });
+
+  it('are those of before, all of them, when there is no room for what a node has now', () => {
+    const view = new OwnershipView();
+    const many = Array.from({ length: 16_384 }, (_, i) =>
+      entry((i % 255) + 1, 'backup', { address: ip(`10.0.${i >> 8}.${i & 255}`) }),
+    );
+    const say = (node: string, layout: number, entries: readonly OwnershipEntry[]) =>
+      view.heard({ node, layout, part: 0, parts: 1, sequence: layout, entries }, instant(layout));
+    for (let i = 0; i < 15; i++) expect(say(`n${i}`, 1, many)).toBe(true);
+    expect(say('L1', 1, [...many.slice(1), entry(1, 'master')])).toBe(true);
+    expect(say('L1', 2, [...many, entry(1, 'backup')])).toBe(false);
+    const own = view.routers(instant(2)).find(({ address }) => address === ip('198.51.100.1'));
+    expect(own).toMatchObject({ verdict: 'one-master', claims: [{ node: 'L1', role: 'master' }] });
+    expect(say('L1', 3, [entry(1, 'backup')])).toBe(true);
+  });
+
   it('are told again from time to time, less often in a large fleet, and soon to who comes', () => {
     const count = (size: number, time: number, greet = false) => {
       const teller = new OwnershipTeller('n', seededRandom(9));
