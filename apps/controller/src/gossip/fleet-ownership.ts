@@ -11,7 +11,7 @@ import {
   routerKeyText,
 } from '@keepfleet/swim';
 import type { Logger } from 'pino';
-import type { Clock } from '../common/clock.ts';
+import type { ClockWatch } from '../common/clock-watch.ts';
 import { CLOCK, LOG } from '../common/tokens.ts';
 import { EventLog } from '../events/event-log.ts';
 import { FleetState } from '../fleet/fleet-state.ts';
@@ -37,7 +37,7 @@ interface Fed {
 export class FleetOwnership {
   readonly #state: FleetState;
   readonly #events: EventLog;
-  readonly #clock: Clock;
+  readonly #clock: ClockWatch;
   readonly #log: Logger;
   readonly #view = new OwnershipView();
   /** By reporter the claims that it told last, as they came; and by node what each reporter says of it. */
@@ -46,7 +46,7 @@ export class FleetOwnership {
   readonly #fed = new Map<string, Fed>();
   /** When a node that others do not hear was heard last by its stream, at the time of their word. */
   readonly #accused = new Map<string, number>();
-  #unsubscribe: (() => void) | undefined;
+  #unsubscribe: readonly (() => void)[] = [];
   #gather: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #sequence = 0;
@@ -54,7 +54,7 @@ export class FleetOwnership {
   constructor(
     @Inject(FleetState) state: FleetState,
     @Inject(EventLog) events: EventLog,
-    @Inject(CLOCK) clock: Clock,
+    @Inject(CLOCK) clock: ClockWatch,
     @Inject(LOG) log: Logger,
   ) {
     this.#state = state;
@@ -64,16 +64,20 @@ export class FleetOwnership {
   }
 
   start(): void {
-    this.#unsubscribe = this.#state.changes.subscribe(() => {
+    const ofChanges = this.#state.changes.subscribe(() => {
       this.#gather ??= setTimeout(() => {
         this.#gather = undefined;
         this.#look();
       }, GATHER_MS);
     });
+    const ofClock = this.#clock.subscribe((ms) => {
+      for (const [node, heardAt] of this.#accused) this.#accused.set(node, heardAt + ms);
+    });
+    this.#unsubscribe = [ofChanges, ofClock];
   }
 
   close(): void {
-    this.#unsubscribe?.();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     clearTimeout(this.#gather);
     clearTimeout(this.#timer);
   }

@@ -114,6 +114,46 @@ describe('the masters of a virtual router, by the words that agents relay', { ti
     );
   });
 
+  it.each([
+    ['that goes on to speak here stays heard', -3_600_000, true],
+    ['that has fallen silent here too is not taken for heard', 3_600_000, false],
+  ])('do not change when the clock is set: one that nobody hears %s', async (_what, offset, speaks) => {
+    const member = 'suspect';
+    const first = agent('L1', MASTER, claim('L1', MASTER), claim('L2', BACKUP));
+    const second = agent('L2', BACKUP, claim('L1', MASTER), claim('L2', BACKUP));
+    await verdictIs('one-master');
+    if (!speaks) first.fallSilent();
+    second.change({ claims: [claim('L1', MASTER, { member }), claim('L2', BACKUP, quiet)] });
+    const shown = async (node: string) => (await routers())[0]?.claims.find((each) => each.node === node);
+    const expected = speaks ? 'alive' : member;
+    const what = `L1 as ${expected}`;
+    await waitFor(async () => (await shown('L2'))?.hearsMaster === false && (await shown('L1'))?.member === expected, {
+      deadline,
+      what,
+    });
+    stand.clock = { now: () => new Date(Date.now() + offset) };
+    second.change({
+      claims: [claim('L1', MASTER, { member }), claim('L2', BACKUP, { ...quiet, priority: 7 })],
+    });
+    await waitFor(async () => (await shown('L2'))?.priority === 7, { deadline, what: 'a word of after it' });
+    expect((await shown('L1'))?.member).toBe(expected);
+  });
+
+  it('are so since they were, whoever comes and tells of further routers of a node', async () => {
+    agent('L1', MASTER, claim('L1', MASTER));
+    await verdictIs('one-master');
+    const came = new Date();
+    const other = { vrid: 2, address: '192.168.2.1' };
+    const third = agent('L3', BACKUP, claim('L1', MASTER, other), claim('L3', BACKUP, other));
+    const count = async (expected: number) =>
+      waitFor(async () => (await routers()).length === expected, { deadline, what: `${expected} routers` });
+    await count(2);
+    expect((await routers())[0]?.since?.getTime()).toBeLessThan(came.getTime());
+    third.disconnect();
+    await count(1);
+    expect((await routers())[0]?.since?.getTime()).toBeLessThan(came.getTime());
+  });
+
   it('are one where a backup hears the adverts of a master that neither reports nor gossips', async () => {
     agent('L2', BACKUP, claim('L2', BACKUP));
     await verdictIs('one-master');
