@@ -14,7 +14,7 @@ import type { Operation } from './operation.ts';
 import { Picture } from './picture.ts';
 import { refusal } from './refusal.ts';
 
-const { BACKUP, MASTER } = model.RouterState;
+const { BACKUP, FAULT, MASTER } = model.RouterState;
 const { PENDING, RUNNING, SUCCEEDED, FAILED } = fleet.OperationPhase;
 const at = (ms: number) => new Date(1_800_000_000_000 + ms);
 const drainW2: Change = { kind: 'drain-server', address: '192.168.1.11', port: 0 };
@@ -208,6 +208,21 @@ describe('two operators at once', () => {
     const refused = refusal(drain('L2'), false, pair, [begun(drain('L1'), pair)]);
     expect(refused).toMatchObject({ kind: 'budget', message: expect.stringContaining('VI_1/1/ipv4 from L1') });
     expect(refusal(drain('L2'), true, pair, [begun(drain('L1'), pair)])).toBeUndefined();
+  });
+
+  it('never mind a router that another drain leaves with nobody, whichever node is drained next', () => {
+    const other = { instance: 'VI_2', vrid: 2 };
+    const fleet = new Picture(at(10), [
+      record('L1', { routers: [router('L1', { state: MASTER })] }),
+      record('L2', { routers: [router('L2', { state: FAULT })] }),
+      record('L3', { routers: [router('L3', { ...other, state: MASTER })] }),
+      record('L4', { routers: [router('L4', other)] }),
+    ]);
+    const drain = (node: string): Change => ({ kind: 'drain-node', node });
+    expect(refusal(drain('L1'), false, fleet, [])?.kind).toBe('budget');
+    const forced = begun(drain('L1'), fleet);
+    expect(refusal(drain('L3'), false, fleet, [forced])).toBeUndefined();
+    expect(refusal(drain('L4'), false, fleet, [forced])).toBeUndefined();
   });
 
   it.each([

@@ -70,13 +70,13 @@ function ofDrainNode(
     const message = `${picture.absence(node)}. What it owns is not known, so nobody can say whether others can take over; ${FORCE}`;
     return { kind: 'unavailable', message };
   }
-  // Also what another drain is about to hand over to this node.
-  const leaving = new Set([
-    node,
-    ...active.flatMap((other) => (other.change.kind === 'drain-node' ? [other.change.node] : [])),
-  ]);
-  const alone = [...leaving]
-    .flatMap((each) => seats(picture, each))
+  const others = new Set(active.flatMap(({ change: of }) => (of.kind === 'drain-node' ? [of.node] : [])));
+  const leaving = new Set([node, ...others]);
+  // What another drain is about to hand over to this node counts; what that one leaves with nobody anyhow does not.
+  const handedOver = [...others]
+    .flatMap((other) => seats(picture, other))
+    .filter((seat) => successors(picture, seat, others).includes(node));
+  const alone = [...seats(picture, node), ...handedOver]
     .filter(({ router }) => router.state === model.RouterState.MASTER)
     .filter((seat) => successors(picture, seat, leaving).length === 0)
     .map(({ view, own }) => `${view.key} from ${own.node}`);
