@@ -53,7 +53,7 @@ export class NodesService {
     try {
       await this.#repository.remove(name);
     } catch (error) {
-      this.#state.put(record);
+      if (this.#state.record(name) === undefined) this.#state.put(record);
       throw error;
     }
     await this.#events.write({
