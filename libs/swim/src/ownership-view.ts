@@ -15,6 +15,7 @@ const WATCHERS = 3;
 /** Most nodes and virtual routers kept, whoever tells of them. */
 const MAX_NODES = 16_384;
 const MAX_CLAIMS = 262_144;
+const MAX_ALARMS = 16_384;
 /** Most nodes that are listened to about one virtual router: some tens carry one at most. */
 const MAX_CLAIMANTS = 128;
 
@@ -75,6 +76,8 @@ export class OwnershipView {
   readonly #returned = new Map<string, Instant>();
   readonly #claims = new Map<string, Map<string, OwnershipClaim>>();
   readonly #standings = new Map<string, Standing>();
+  /** What was told of routers that nobody speaks of now, where it is to be taken back. */
+  readonly #alarms = new Map<string, OwnershipVerdict>();
   /** Entries of all notices that are kept. */
   #count = 0;
 
@@ -211,11 +214,14 @@ export class OwnershipView {
   #judge(text: string, now: Instant): void {
     const claims = [...(this.#claims.get(text)?.values() ?? [])];
     const [first] = claims;
+    const standing = this.#standings.get(text);
     if (first === undefined) {
+      const told = standing?.told;
+      const isAlarm = told !== undefined && told !== 'one-master';
+      if (isAlarm && this.#alarms.size < MAX_ALARMS) this.#alarms.set(text, told);
       this.#standings.delete(text);
       return;
     }
-    const standing = this.#standings.get(text);
     const masters = countedMasters(claims).map(({ node }) => node);
     const counted = masters.length > 0 ? masters : (standing?.counted ?? []);
     if (standing !== undefined) standing.counted = counted;
@@ -225,7 +231,9 @@ export class OwnershipView {
     if (standing === undefined) {
       const { vrid, family, address } = first;
       const key = { vrid, family, address };
-      this.#standings.set(text, { key, verdict, since: now, ripeAt: after(now, grace), counted, told: undefined });
+      const told = this.#alarms.get(text);
+      this.#alarms.delete(text);
+      this.#standings.set(text, { key, verdict, since: now, ripeAt: after(now, grace), counted, told });
     } else if (standing.verdict === verdict) {
       // What is known better since may shorten the wait, and never lengthens it.
       standing.ripeAt = earliest(standing.ripeAt, after(standing.since, grace)) ?? standing.ripeAt;

@@ -264,6 +264,20 @@ describe('the owners that nodes tell of', () => {
     expect(told.changes.length).toBe(3);
   });
 
+  it('take back what was told of them, though nobody spoke of them for a while', () => {
+    const told = new Told().node('L1').set('L1', quiet(1)).pass(2);
+    told.set('L1').pass(2);
+    expect(told.view.routers(told.now)).toEqual([]);
+    told.set('L1', quiet(1)).pass(2);
+    expect(told.verdicts).toEqual(['1/ipv4/198.51.100.1 no-master']);
+    told.set('L1').pass(2).set('L1', entry(1, 'master')).pass(2);
+    expect(told.changes.slice(1).map(({ router, before }) => [router.verdict, before])).toEqual([
+      ['one-master', 'no-master'],
+    ]);
+    told.set('L1').pass(2).set('L1', entry(1, 'master')).pass(2);
+    expect(told.changes.slice(2).map(({ before }) => before)).toEqual([undefined]);
+  });
+
   it('stay until all that a node has now is heard, when that takes several notices', () => {
     const view = new OwnershipView();
     const say = (layout: number, part: number, sequence: number, ...entries: readonly OwnershipEntry[]) =>
