@@ -35,7 +35,7 @@ switch (command.kind) {
   }
   case 'config-test': {
     const { configTestText, testConfiguration } = await import('./control/config-test.ts');
-    const test = testConfiguration(command.file, command);
+    const test = await testConfiguration(command.file, command);
     tell(command, command.json ? `${JSON.stringify(test, undefined, 2)}\n` : configTestText(test));
     process.exitCode ??= test.exitCode;
     break;
@@ -54,7 +54,7 @@ switch (command.kind) {
       tell(command, command.json ? `${JSON.stringify(config, undefined, 2)}\n` : dumpConfiguration(config));
     } else {
       const { gatherHostFacts } = await import('./control/host-facts.ts');
-      tell(command, `${JSON.stringify(gatherHostFacts(config), undefined, 2)}\n`);
+      tell(command, `${JSON.stringify(await gatherHostFacts(config), undefined, 2)}\n`);
     }
     break;
   }

@@ -61,6 +61,8 @@ export type DiagnosticKind =
   | 'host-interface'
   /** A user or a group that the node does not have. */
   | 'host-user'
+  /** A user, group or program that was not looked up on the node. */
+  | 'host-unknown'
   /** A program that the node does not have or cannot run. */
   | 'host-program'
   /** A program that runs as root and that others may change. */

@@ -14,9 +14,6 @@ import type { OverrideStore } from './override-store.ts';
 /** Results kept so that a command sent twice is carried out once. */
 const REMEMBERED_RESULTS = 1_000;
 
-/** Names of one kind that a configuration may ask of this node at a time. */
-const MOST_FACTS = 500;
-
 const succeeded = { done: true, detail: '' } as const;
 
 /** What commands need of the node. */
@@ -90,7 +87,7 @@ export class Commands {
       case 'countConnections':
         return this.#countConnections(body.value);
       case 'gatherFacts':
-        return { ...succeeded, facts: this.#facts(body.value) };
+        return { ...succeeded, facts: await this.#facts(body.value) };
       case 'examineGossip':
         return { ...succeeded, gossip: await this.#gossip().examine() };
       case 'changeGossipKeys':
@@ -173,10 +170,8 @@ export class Commands {
     return { done: true, detail: '', connections };
   }
 
-  /** Each name costs a look at the disk or a program that asks: a request that names more than a configuration would is cut. */
-  #facts({ users, groups, programs }: agent.GatherFacts): model.HostFacts {
-    const some = (names: readonly string[]) => [...new Set(names)].slice(0, MOST_FACTS);
-    const facts = factsAbout({ users: some(users), groups: some(groups), programs: some(programs) });
+  async #facts(names: agent.GatherFacts): Promise<model.HostFacts> {
+    const facts = await factsAbout(names);
     return {
       configId: this.#target.configId,
       interfaces: facts.interfaces ?? [],

@@ -29,12 +29,12 @@ describe('--config-test', () => {
     [instance('notify_master /bin/sh'), 'security', 6],
     [instance('priority'), 'errors', 4],
     ['', 'errors', 4],
-  ])('%j is %s', (text, verdict, exitCode) => {
-    expect(test(text)).toMatchObject({ verdict, exitCode });
+  ])('%j is %s', async (text, verdict, exitCode) => {
+    expect(await test(text)).toMatchObject({ verdict, exitCode });
   });
 
-  it('has a code of its own for a file that is not there', () => {
-    const found = testConfiguration(join(directory, 'none.conf'));
+  it('has a code of its own for a file that is not there', async () => {
+    const found = await testConfiguration(join(directory, 'none.conf'));
     expect(found).toMatchObject({ verdict: 'missing', exitCode: 7, diagnostics: [] });
     expect(configTestText(found)).toContain('none.conf');
   });
@@ -42,32 +42,32 @@ describe('--config-test', () => {
   it.each([
     ['the file itself', (huge: string) => huge, 'more than 16777216'],
     ['an include', (huge: string) => `includer ${huge}`, 'more than 67108864'],
-  ])('refuses 1 GiB as %s without reading it', (what, use, reason) => {
+  ])('refuses 1 GiB as %s without reading it', async (what, use, reason) => {
     const huge = join(directory, 'huge.conf');
     writeFileSync(huge, 'global_defs {\n}\n');
     // Of holes: it takes no place, and reading it would take a gigabyte of memory.
     truncateSync(huge, 2 ** 30);
     const before = process.memoryUsage().rss;
-    const found = what === 'an include' ? test(`${use(huge)}\n`) : testConfiguration(huge);
+    const found = await (what === 'an include' ? test(`${use(huge)}\n`) : testConfiguration(huge));
     expect(found.exitCode).not.toBe(0);
     expect(JSON.stringify(found)).toContain(reason);
     expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28);
   });
 
-  it('takes every include for necessary when told so', () => {
+  it('takes every include for necessary when told so', async () => {
     const text = 'include none.conf\n';
-    expect(test(text)).toMatchObject({ verdict: 'warnings' });
-    expect(test(text, { allIncludes: true })).toMatchObject({ verdict: 'errors' });
+    expect(await test(text)).toMatchObject({ verdict: 'warnings' });
+    expect(await test(text, { allIncludes: true })).toMatchObject({ verdict: 'errors' });
   });
 
-  it('reads no include that may be executed', () => {
+  it('reads no include that may be executed', async () => {
     writeFileSync(join(directory, 'x.conf'), 'global_defs {\n}\n');
     chmodSync(join(directory, 'x.conf'), 0o755);
-    expect(test('includer x.conf\n').diagnostics).toMatchObject([{ kind: 'include', severity: 'error' }]);
+    expect((await test('includer x.conf\n')).diagnostics).toMatchObject([{ kind: 'include', severity: 'error' }]);
   });
 
-  it('shows each finding with its line, and no secret', () => {
-    const text = configTestText(test(instance('authentication {\n auth_typ PASS\n auth_pass tellnone\n }')));
+  it('shows each finding with its line, and no secret', async () => {
+    const text = configTestText(await test(instance('authentication {\n auth_typ PASS\n auth_pass tellnone\n }')));
     expect(text).toContain('did you mean "auth_type"?');
     expect(text).toContain(' | ');
     expect(text).not.toContain('tellnone');

@@ -33,9 +33,9 @@ export interface ConfigTest {
 }
 
 /** Checks a configuration against its language and against this node; nothing is changed. */
-export function testConfiguration(path: string, options: ReadingOptions = {}): ConfigTest {
+export async function testConfiguration(path: string, options: ReadingOptions = {}): Promise<ConfigTest> {
   const reading = readConfiguration(path, options);
-  const diagnostics = allDiagnostics(reading);
+  const diagnostics = await allDiagnostics(reading);
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   const verdict = verdictOf(reading, diagnostics);
   return {
@@ -48,10 +48,10 @@ export function testConfiguration(path: string, options: ReadingOptions = {}): C
   };
 }
 
-function allDiagnostics(reading: Reading): readonly Diagnostic[] {
+async function allDiagnostics(reading: Reading): Promise<readonly Diagnostic[]> {
   if (!reading.ok) return reading.diagnostics;
   const { config, diagnostics, withSource } = reading.configuration;
-  return [...diagnostics, ...withSource(checkHost(config, gatherHostFacts(config)))];
+  return [...diagnostics, ...withSource(checkHost(config, await gatherHostFacts(config)))];
 }
 
 function verdictOf(reading: Reading, diagnostics: readonly Diagnostic[]): Verdict {

@@ -1,17 +1,20 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { type HostFacts, type KeepalivedConfig, type ProgramFact, hostQuestions } from '@keepfleet/config';
 
 const LOOPBACK_TYPE = '772';
-const LOOKUP_TIMEOUT_MS = 5_000;
+/** For all names together: who asks waits for it, at a reload too. */
+const LOOKUPS_MS = 5_000;
+const AT_A_TIME = 4;
 /** Where programs without a path are looked for when the environment has none. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const WRITABLE_BY_GROUP_OR_OTHERS = 0o022;
 const STICKY = 0o1000;
 
 /** What this node is, as far as a configuration asks. */
-export function gatherHostFacts(config: KeepalivedConfig): HostFacts {
+export function gatherHostFacts(config: KeepalivedConfig): Promise<HostFacts> {
   const { users, groups, programs } = hostQuestions(config);
   const names = (uses: readonly { readonly name: string }[]) => uses.map(({ name }) => name);
   return factsAbout({ users: names(users), groups: names(groups), programs: names(programs) });
@@ -23,15 +26,48 @@ export interface FactNames {
   readonly programs: readonly string[];
 }
 
-/** Which of these this node has, and its interfaces. */
-export function factsAbout({ users, groups, programs }: FactNames): HostFacts {
+/**
+ * Which of these this node has, and its interfaces. Other work goes on meanwhile; names that are not looked up when
+ * `until` says so are not in the answer.
+ */
+export async function factsAbout(
+  { users, groups, programs }: FactNames,
+  until: AbortSignal = AbortSignal.timeout(LOOKUPS_MS),
+): Promise<HostFacts> {
   const interfaces = interfaceFacts();
+  const [knownUsers, knownGroups, knownPrograms] = await Promise.all([
+    lookUp(users, until, (name) => isAccount('passwd', name, until)),
+    lookUp(groups, until, (name) => isAccount('group', name, until)),
+    lookUp(programs, until, async (name) => {
+      await immediate();
+      return programFact(name);
+    }),
+  ]);
   return {
     ...(interfaces === undefined ? {} : { interfaces }),
-    users: Object.fromEntries(users.map((name) => [name, isAccount('passwd', name)])),
-    groups: Object.fromEntries(groups.map((name) => [name, isAccount('group', name)])),
-    programs: Object.fromEntries(programs.map((name) => [name, programFact(name)])),
+    users: knownUsers,
+    groups: knownGroups,
+    programs: knownPrograms,
   };
+}
+
+/** A few at a time: one that hangs does not keep the others, and thousands do not fill the machine with processes. */
+async function lookUp<Fact>(
+  names: readonly string[],
+  until: AbortSignal,
+  look: (name: string) => Promise<Fact | undefined>,
+): Promise<Record<string, Fact>> {
+  const found: [string, Fact][] = [];
+  const rest = new Set(names).values();
+  const worker = async () => {
+    for (const name of rest) {
+      if (until.aborted) return;
+      const fact = await look(name);
+      if (fact !== undefined) found.push([name, fact]);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+  return Object.fromEntries(found);
 }
 
 /** Undefined where there is no sysfs: then nothing is known, which is another thing than that there are none. */
@@ -56,11 +92,14 @@ function typeOf(path: string): string | undefined {
 }
 
 /** A number needs no name. Names may come from anywhere that the system is set up for, so it is asked. */
-function isAccount(database: 'passwd' | 'group', name: string): boolean {
-  if (/^\d+$/.test(name)) return true;
-  const { status } = spawnSync('getent', [database, '--', name], { stdio: 'ignore', timeout: LOOKUP_TIMEOUT_MS });
-  // 2 is "no such key"; without getent nothing is claimed.
-  return status !== 2;
+function isAccount(database: 'passwd' | 'group', name: string, until: AbortSignal): Promise<boolean | undefined> {
+  if (/^\d+$/.test(name)) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    // 2 is "no such key"; without getent nothing is claimed.
+    execFile('getent', [database, '--', name], { signal: until, killSignal: 'SIGKILL' }, (error) =>
+      resolve(until.aborted ? undefined : error?.code !== 2),
+    );
+  });
 }
 
 function programFact(name: string): ProgramFact {

@@ -153,7 +153,7 @@ export class Reloader {
       const reading = readConfiguration(path, options);
       if (!reading.ok) return this.#refuse(reading.reason, reading.diagnostics);
       const next = reading.configuration;
-      const objection = this.#objection(before, next);
+      const objection = await this.#objection(before, next);
       if (objection !== undefined) return this.#refuse(objection, next.diagnostics);
       this.#log(next.diagnostics, 'warn');
       // A further reload while one waits does not make its rest the configuration that comes back.
@@ -174,11 +174,13 @@ export class Reloader {
   }
 
   /** With `reload_check_config` a warning is reason enough, as an exit code of `keepalived -t` is. */
-  #objection(before: Configuration | undefined, next: Configuration): string | undefined {
+  async #objection(before: Configuration | undefined, next: Configuration): Promise<string | undefined> {
     const log = before?.config.globalDefs.reload.check;
     if (log === undefined) return undefined;
-    const found = [...next.diagnostics, ...checkHost(next.config, gatherHostFacts(next.config))].filter(
-      ({ kind }) => kind !== 'not-implemented',
+    const facts = await gatherHostFacts(next.config);
+    // What a name service does not tell in time is no mistake of the file.
+    const found = [...next.diagnostics, ...checkHost(next.config, facts)].filter(
+      ({ kind }) => kind !== 'not-implemented' && kind !== 'host-unknown',
     );
     if (log !== '') {
       try {

@@ -37,7 +37,8 @@ describe('the rules that need the node', () => {
     [secure, 'notify_master /bin/data', ['host-program']],
     [secure, 'notify_master /bin/x eve', ['host-user']],
     [secure, 'notify_master /bin/x bob none', ['host-user']],
-    [secure, 'notify_master /bin/unheard-of', []],
+    [secure, 'notify_master /bin/unheard-of', ['host-unknown']],
+    [secure, 'notify_master /bin/x ann', ['host-unknown']],
   ])('with %j, %j', (globals, inner, kinds) => {
     expect(check(globals, inner).map(({ kind }) => kind)).toEqual(kinds);
   });
@@ -46,6 +47,14 @@ describe('the rules that need the node', () => {
     expect(check('', 'interface eth9\n notify_master /bin/gone', {})).toEqual([]);
     const [found] = check('', 'interface eth9');
     expect(found).toMatchObject({ severity: 'warning', line: 10, message: expect.stringContaining('eth9') });
+  });
+
+  it('say once of each kind what was not looked up, and how many', () => {
+    const scripts = 'notify_master /a ann\n notify_backup /b bea\n notify_fault /c cy';
+    const found = check(secure, scripts);
+    expect(found.map(({ kind, line }) => `${kind} ${line}`)).toEqual(['host-unknown 10', 'host-unknown 10']);
+    expect(found[0]?.message).toContain('of the user ann whether this node has it, nor of 2 more');
+    expect(found[1]?.message).toContain('of the program /a whether this node has it, nor of 2 more');
   });
 
   it('know the loopback interface for one', () => {

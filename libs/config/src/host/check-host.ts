@@ -15,13 +15,35 @@ export function checkHost(config: KeepalivedConfig, facts: HostFacts): readonly 
     ['user', questions.users, facts.users],
     ['group', questions.groups, facts.groups],
   ] as const) {
+    sayUnknown(kind, uses, known, diagnostics);
     for (const { name, by, at } of once(uses)) {
       if (known?.[name] === false)
         diagnostics.warning('host-user', at, `${by}: this node has no ${kind} ${name}, so what runs under it does not`);
     }
   }
+  sayUnknown('program', questions.programs, facts.programs, diagnostics);
   checkPrograms(config, questions.programs, facts, diagnostics);
   return diagnostics.all();
+}
+
+/** Once for a kind: where one was not looked up, hundreds may not have been. */
+function sayUnknown(
+  kind: string,
+  uses: readonly Use[],
+  known: Readonly<Record<string, unknown>> | undefined,
+  diagnostics: Diagnostics,
+): void {
+  if (known === undefined) return;
+  const unknown = once(uses).filter(({ name }) => !Object.hasOwn(known, name));
+  const [first] = unknown;
+  if (first === undefined) return;
+  const more = unknown.length === 1 ? '' : `, nor of ${unknown.length - 1} more`;
+  diagnostics.warning(
+    'host-unknown',
+    first.at,
+    `${first.by}: it is not known of the ${kind} ${first.name} whether this node has it${more}`,
+    'it was not looked up, or not found out in time: look with getent, or check again',
+  );
 }
 
 function checkInterfaces(

@@ -13,7 +13,8 @@ const program = z.discriminatedUnion('state', [
 
 /**
  * What a configuration may ask of the node it runs on. A node gathers it, and whoever has it can check a configuration
- * for that node from elsewhere. What is not in it is not known, and nothing is said of it.
+ * for that node from elsewhere. Nothing is said of a kind that is missing; a name that is missing among those of its kind
+ * was not looked up, and that is said.
  */
 export const hostFactsSchema = z.strictObject({
   interfaces: z.array(z.strictObject({ name: z.string(), loopback: z.boolean() })).optional(),
