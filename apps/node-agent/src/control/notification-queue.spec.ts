@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Log } from '../log.ts';
 import { NotificationQueue } from './notification-queue.ts';
 
-const about = (realServer: string): Notification => ({
+const about = (realServer: string, virtualServer = realServer): Notification => ({
   kind: 'real-server-state',
-  virtualServer: 'tcp/192.0.2.1:80',
+  virtualServer,
   realServer,
   up: true,
 });
@@ -27,6 +27,22 @@ describe('a queue of notifications', () => {
     waiting.tell(tell);
     waiting.tell(tell);
     expect(told).toEqual(['a', 'c', 'b']);
+  });
+
+  it('keeps the order of what is about one virtual server', () => {
+    const { waiting, told, tell } = queue();
+    const notifications: readonly Notification[] = [
+      about('new', 'V'),
+      { kind: 'quorum-state', virtualServer: 'V', state: 'met' },
+      about('old', 'V'),
+      about('other', 'W'),
+    ];
+    for (const one of notifications) waiting.push(one);
+    // The row of the virtual server is there before that of its new real server.
+    waiting.tell(tell, (one) => one.kind !== 'real-server-state' || one.realServer !== 'new');
+    expect(told).toEqual(['other']);
+    waiting.tell(tell);
+    expect(told).toEqual(['other', 'new', 'quorum-state', 'old']);
   });
 
   it('gives up the oldest of too many, and says how many', () => {

@@ -4,7 +4,10 @@ import type { Log } from '../log.ts';
 /** Notifications whose rows no snapshot has yet; of more the oldest are given up. */
 const MOST_WAITING = 1_000;
 
-/** What SNMP managers are to be told, in order, each once the rows that it points at are there. */
+/**
+ * What SNMP managers are to be told, each once the rows that it points at are there. What is about one virtual server
+ * keeps its order; what waits does not keep what is about another.
+ */
 export class NotificationQueue {
   readonly #log: Log;
   #waiting: Notification[] = [];
@@ -21,9 +24,14 @@ export class NotificationQueue {
   tell(tell: (notification: Notification) => void, known: (notification: Notification) => boolean = () => true): void {
     if (this.#waiting.length === 0) return;
     const early: Notification[] = [];
+    const held = new Set<string>();
     for (const notification of this.#waiting.splice(0)) {
-      if (known(notification)) tell(notification);
-      else early.push(notification);
+      const service = 'virtualServer' in notification ? notification.virtualServer : undefined;
+      if (!(service !== undefined && held.has(service)) && known(notification)) tell(notification);
+      else {
+        early.push(notification);
+        if (service !== undefined) held.add(service);
+      }
     }
     const excess = early.length - MOST_WAITING;
     if (excess > 0)
