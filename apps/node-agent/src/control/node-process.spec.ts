@@ -178,6 +178,22 @@ describe('a snapshot', () => {
     node.listener.refused(refused, 'no such interface');
     expect(node.isUpToDate).toBe(true);
   });
+
+  it('of a process of an earlier version, which does not say of which settings it is, is taken as it is', async () => {
+    node.listener.connected({ ...HELLO, revision: 'old' });
+    node.listener.applied(give(1));
+    expect(node.isUpToDate).toBe(false);
+    node.listener.snapshot({ routers: 1 }, 0);
+    expect(node.isUpToDate).toBe(true);
+    await node.shown(1_000);
+  });
+
+  it('of a process that has just started is of no settings yet', () => {
+    node.listener.connected(HELLO);
+    node.listener.applied(give(1));
+    node.listener.snapshot({ routers: 0 }, 0);
+    expect(node.isUpToDate).toBe(false);
+  });
 });
 
 describe('a command', () => {

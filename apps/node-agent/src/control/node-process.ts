@@ -63,8 +63,11 @@ export class NodeProcess<
 
   /** Whether the snapshot is of the settings given last; of a process that refused them, or was given none, of those it has. */
   get isUpToDate(): boolean {
-    const given = this.refusal === undefined ? (this.#wanted ?? this.#applied) : this.#applied;
-    return given !== undefined && this.#snapshot?.revision === given;
+    if (this.#snapshot === undefined) return false;
+    const { revision } = this.#snapshot;
+    // A process of an earlier version, adopted with settings in force, never says of which its state is.
+    if (revision === undefined) return typeof this.#hello?.revision === 'string';
+    return revision === (this.refusal === undefined ? (this.#wanted ?? this.#applied) : this.#applied);
   }
 
   /** The snapshot, unless the process has gone silent since. */

@@ -26,6 +26,7 @@ const known = (node: ControlNode) =>
   [server, quorum, instance, group].filter((one: Notification) => node.knowsRowsOf(one)).map(({ kind }) => kind);
 
 const HELLO = { pid: 1, revision: 'a', problems: [] } as never;
+const STARTED = { pid: 1, revision: null, problems: [] } as never;
 const lvs = (servers: readonly string[], revision?: string) =>
   ({
     ...(revision === undefined ? {} : { revision }),
@@ -35,10 +36,35 @@ const lvs = (servers: readonly string[], revision?: string) =>
 describe('rows that a notification points at', () => {
   it('of servers are not known by an empty snapshot, nor by settings in force', () => {
     const node = newNode();
-    node.lvsListener.connected(HELLO);
+    node.lvsListener.connected(STARTED);
     node.lvsListener.snapshot({ virtualServers: [] } as never, 0);
     node.lvsListener.applied('a');
     expect(known(node)).toEqual([]);
+  });
+
+  it('are taken for known of processes of an earlier version, which do not say of which settings their state is', () => {
+    const node = newNode();
+    node.lvsListener.connected(HELLO);
+    node.vrrpListener.connected(HELLO);
+    node.lvsListener.snapshot(lvs([]), 0);
+    node.vrrpListener.snapshot({ instances: [] } as never, 0);
+    expect(known(node)).toEqual(['real-server-state', 'quorum-state', 'instance-state', 'sync-group-state']);
+  });
+
+  it('are looked up without going through all servers for each notification', () => {
+    let looks = 0;
+    const counted = (key: string) => ({
+      get key() {
+        looks += 1;
+        return key;
+      },
+      realServers: [],
+    });
+    const node = newNode();
+    node.lvsListener.connected(STARTED);
+    node.lvsListener.snapshot({ virtualServers: Array.from({ length: 100 }, (_, i) => counted(`V${i}`)) } as never, 0);
+    for (let i = 0; i < 100; i++) node.knowsRowsOf({ ...quorum, virtualServer: `new${i}` });
+    expect(looks).toBe(100);
   });
 
   it('of servers are known once the snapshot has them', () => {
@@ -62,8 +88,9 @@ describe('rows that a notification points at', () => {
 
   it('of routers and groups are known once a snapshot of the vrrp process has them', () => {
     const node = newNode();
-    node.vrrpListener.connected(HELLO);
+    node.vrrpListener.connected(STARTED);
     node.vrrpListener.snapshot({ instances: [] } as never, 0);
+    node.vrrpListener.applied('a');
     expect(known(node)).toEqual([]);
     node.vrrpListener.snapshot({ revision: 'older', instances: [] } as never, 0);
     expect(known(node)).toEqual(['sync-group-state']);

@@ -76,6 +76,8 @@ export class ControlNode implements CommandTarget {
   readonly #history = new RouterHistory();
   readonly #notifications = new Notifications(this.#history);
   #expiry: NodeJS.Timeout | undefined;
+  /** Keys of the real servers that a snapshot has, by those of their virtual servers. */
+  #rowsKnown: { of: LvsSnapshot | undefined; keys: ReadonlyMap<string, ReadonlySet<string>> } | undefined;
   members: readonly model.Member[] = [];
   /** What gossip says of the virtual routers that this node carries. */
   claims: () => readonly model.RouterClaim[] = () => [];
@@ -319,18 +321,31 @@ export class ControlNode implements CommandTarget {
       case 'real-server-state':
       case 'quorum-state': {
         if (this.#lvs.isUpToDate) return true;
-        const service = this.#lvs.snapshot?.virtualServers.find(({ key }) => key === notification.virtualServer);
-        if (service === undefined || notification.kind === 'quorum-state') return service !== undefined;
-        return service.realServers.some(({ key }) => key === notification.realServer);
+        const servers = this.#serverRows().get(notification.virtualServer);
+        if (servers === undefined || notification.kind === 'quorum-state') return servers !== undefined;
+        return servers.has(notification.realServer);
       }
       case 'sync-group-state':
         // Its row is the configuration's; its members' states are not.
-        return this.#vrrp.snapshot?.revision !== undefined;
+        return this.#vrrp.snapshot?.revision !== undefined || this.#vrrp.isUpToDate;
       default: {
         const { instance } = notification;
         return this.#vrrp.isUpToDate || this.#vrrp.snapshot?.instances.some(({ name }) => name === instance) === true;
       }
     }
+  }
+
+  /** Made once of a snapshot, and only if something waits: there may be tens of thousands of either. */
+  #serverRows(): ReadonlyMap<string, ReadonlySet<string>> {
+    const { snapshot } = this.#lvs;
+    if (this.#rowsKnown?.of !== snapshot) {
+      const services = snapshot?.virtualServers ?? [];
+      this.#rowsKnown = {
+        of: snapshot,
+        keys: new Map(services.map(({ key, realServers }) => [key, new Set(realServers.map((one) => one.key))])),
+      };
+    }
+    return this.#rowsKnown?.keys ?? new Map();
   }
 
   /** For the metrics: of a process that is silent there is nothing to tell. */
