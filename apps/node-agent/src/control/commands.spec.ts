@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { agent, model } from '@keepfleet/rpc';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OverrideChange } from '../settings/index.ts';
 import { type CommandTarget, Commands } from './commands.ts';
 import { OverrideStore } from './override-store.ts';
@@ -11,6 +11,7 @@ let directory = '';
 let store: OverrideStore;
 let applied = 0;
 let missing: () => Promise<string | undefined>;
+let waits: number[] = [];
 let notes: string[] = [];
 let commands: Commands;
 
@@ -22,6 +23,7 @@ beforeEach(() => {
   store = new OverrideStore(join(directory, 'overrides.json'));
   applied = 0;
   notes = [];
+  waits = [];
   missing = () => Promise.resolve(undefined);
   const target: CommandTarget = {
     overrides: store,
@@ -30,6 +32,10 @@ beforeEach(() => {
     apply: () => {
       applied += 1;
       return missing();
+    },
+    shown: (timeoutMs) => {
+      waits.push(timeoutMs);
+      return Promise.resolve();
     },
     relinquish: (instance) => Promise.resolve({ ok: false, reason: `no ${instance}` }),
     announce: (instance) =>
@@ -141,6 +147,22 @@ describe('an SNMP SET', () => {
     expect(outcome).toEqual({ ok: false, reason: 'the vrrp process does not answer' });
     expect(inForce()).toEqual([{ kind: 'drain-node' }, priority(50)]);
     expect(notes.slice(-2)).toEqual(['cleared vrrp-priority', 'set vrrp-priority']);
+  });
+
+  it('that comes into force late is not answered later for what shows it: a manager would have given it up', async () => {
+    vi.useFakeTimers({ now: Date.now() });
+    try {
+      const after = (ms: number) => () => new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), ms));
+      for (const ms of [0, 2_900, 3_600]) {
+        missing = after(ms);
+        const outcome = commands.setBySnmp([priority(60)], 'snmp');
+        await vi.advanceTimersByTimeAsync(ms);
+        expect(await outcome).toMatchObject({ ok: true });
+      }
+      expect(waits).toEqual([1_000, 600, 0]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('can be undone', async () => {

@@ -14,6 +14,11 @@ import type { OverrideStore } from './override-store.ts';
 /** Results kept so that a command sent twice is carried out once. */
 const REMEMBERED_RESULTS = 1_000;
 
+/** How long the answer to an SNMP SET waits for the state that shows it. */
+const SHOWN_TIMEOUT_MS = 1_000;
+/** And how long that and coming into force may take together: after 4 s a SET counts as failed, and is undone. */
+const SET_ANSWER_MS = 3_500;
+
 const succeeded = { done: true, detail: '' } as const;
 
 /** What commands need of the node. */
@@ -25,6 +30,8 @@ export interface CommandTarget {
   configured(change: OverrideChange): OverrideChange | undefined;
   /** Applies configuration and overrides anew; the answer says what is not in force yet, and why. */
   apply(): Promise<string | undefined>;
+  /** Resolves when the state is that of what is in force, or after so many milliseconds. */
+  shown(timeoutMs: number): Promise<void>;
   relinquish(instance: string): Promise<Outcome>;
   announce(instance: string): Promise<Outcome>;
   instances(): readonly string[];
@@ -195,6 +202,7 @@ export class Commands {
     const refusal = changes.map((change) => this.#target.refusalOf(change)).find((one) => one !== undefined);
     if (refusal !== undefined) return { ok: false, reason: refusal };
     const now = new Date();
+    const began = performance.now();
     const targets = new Set(changes.map(overrideTarget));
     const before = this.#target.overrides.list(now).filter(({ change }) => targets.has(overrideTarget(change)));
     // Others may have been set or cleared meanwhile, and stay so.
@@ -216,7 +224,12 @@ export class Commands {
       return { ok: false, reason: errorText(error) };
     }
     const missing = await this.#target.apply();
-    if (missing === undefined) return { ok: true, undo: async () => void (await putBack()) };
+    if (missing === undefined) {
+      // Who reads what was just set is not to see what was before.
+      const left = began + SET_ANSWER_MS - performance.now();
+      await this.#target.shown(Math.max(0, Math.min(SHOWN_TIMEOUT_MS, left)));
+      return { ok: true, undo: async () => void (await putBack()) };
+    }
     // The manager has waited long enough: what was before is on its way, and comes into force as soon as it can.
     void putBack();
     return { ok: false, reason: missing };

@@ -47,8 +47,6 @@ const FIRST_REPORT_DELAY_MS = 3_000;
 const GATHER_MS = 20;
 /** Mails that wait at the end get this long, and what is not handed over then is lost. */
 const LAST_MAILS_MS = 5_000;
-/** How long the answer to an SNMP SET waits for the state that shows it. */
-const SHOWN_TIMEOUT_MS = 1_000;
 /** SIGHUPs are gathered for this long: a storm of them is one reload, of the file as it is at the end. */
 const RELOAD_DELAY_MS = 200;
 /** Gossip that could not be started, for example because its port is taken, is tried again after this. */
@@ -358,10 +356,7 @@ class Control {
       log,
       onSet: async (changes, actor) => {
         const outcome = await this.#node.commands.setBySnmp(changes.map(overrideChange), actor);
-        if (!outcome.ok) return outcome;
-        // Who reads what was just set is not to see what was before.
-        await this.#node.shown(SHOWN_TIMEOUT_MS);
-        this.#tellManagers();
+        if (outcome.ok) this.#tellManagers();
         return outcome;
       },
     });
