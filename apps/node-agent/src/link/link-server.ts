@@ -27,6 +27,8 @@ export const SNAPSHOT_EVERY_MS = 2_000;
  * and a reload must not wait for it. At 37,000 real servers: 0.2 s, so that one is sent every 8 s.
  */
 const SNAPSHOT_COST = 40;
+/** And where new settings are in force, which somebody waits to see: 2 s at 37,000 real servers. */
+const NEW_SETTINGS_COST = 10;
 /** Of making one, before other work has its turn. */
 const SNAPSHOT_SLICE_MS = 3;
 /** However much it costs. Who is master must be known sooner, and is never that much to write. */
@@ -88,13 +90,16 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
   /** Those of the revision. */
   #settings: Settings | undefined;
   #configuring: Promise<void> = Promise.resolve();
-  /** Set also while one is made. */
   #snapshotTimer: NodeJS.Timeout | undefined;
+  #isMaking = false;
   /** Since the making of the last one began. */
   #changedMeanwhile = false;
   #heartbeat: NodeJS.Timeout | undefined;
   #snapshotAt = -Infinity;
-  #snapshotGap = SNAPSHOT_GAP_MS;
+  /** Milliseconds that the last one took. */
+  #snapshotTook = 0;
+  /** In force when the last one was begun. */
+  #toldRevision: string | null = null;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -145,8 +150,8 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
   /** The snapshot is no longer what was last sent. Cheap: call it at every change. */
   changed(): void {
     this.#changedMeanwhile = true;
-    if (this.#peers.size === 0 || this.#snapshotTimer !== undefined) return;
-    const wait = Math.max(0, this.#snapshotAt + this.#snapshotGap - performance.now());
+    if (this.#peers.size === 0 || this.#snapshotTimer !== undefined || this.#isMaking) return;
+    const wait = Math.max(0, this.#snapshotAt + this.#snapshotGap() - performance.now());
     this.#snapshotTimer = setTimeout(() => void this.#sendSnapshots(), wait);
   }
 
@@ -280,6 +285,9 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
     this.#revision = revision;
     this.#settings = settings;
     this.#send(peer, { type: 'applied', revision });
+    // One that waits may be sent earlier now.
+    clearTimeout(this.#snapshotTimer);
+    this.#snapshotTimer = undefined;
     this.changed();
   }
 
@@ -318,27 +326,48 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
 
   /** Where snapshots are rare, something else shows that the process is alive. */
   #beat(): void {
-    if (this.#snapshotGap > SNAPSHOT_EVERY_MS) this.problems = this.#problems;
+    if (this.#snapshotGap() > SNAPSHOT_EVERY_MS) this.problems = this.#problems;
     this.changed();
   }
 
+  /** One of tens of thousands of servers takes long to write: the process shall have time for its work. */
+  #snapshotGap(): number {
+    const cost = this.#toldRevision === this.#revision ? SNAPSHOT_COST : NEW_SETTINGS_COST;
+    const longest = SNAPSHOT_LONGEST_GAP_MS[this.#process.role];
+    return Math.min(longest, Math.max(SNAPSHOT_GAP_MS, cost * this.#snapshotTook));
+  }
+
   async #sendSnapshots(): Promise<void> {
+    this.#snapshotTimer = undefined;
+    this.#isMaking = true;
     this.#snapshotAt = performance.now();
     this.#changedMeanwhile = false;
+    this.#toldRevision = this.#revision;
+    try {
+      await this.#sendSnapshot();
+    } catch (error) {
+      // VRRP and IPVS do not end because their state cannot be told; control says what it does not hear.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.error(
+        { err: error },
+        `the state could not be told (${reason}); tried again with its next change`,
+      );
+    } finally {
+      this.#isMaking = false;
+    }
+    if (this.#changedMeanwhile && this.#closing === undefined) this.changed();
+  }
+
+  async #sendSnapshot(): Promise<void> {
     const start = `{"type":"snapshot","at":${Date.now()},"snapshot":`;
     const { text, took } = await this.#snapshotText();
     const since = performance.now();
-    this.#snapshotTimer = undefined;
     if (this.#closing !== undefined) return;
     for (const peer of this.#peers) {
       peer.snapshotDue = peer.connection.busy;
       if (!peer.snapshotDue) peer.connection.sendText(`${start}${text}}`);
     }
-    // One of tens of thousands of servers takes long to write: the process shall have time for its work.
-    const longest = SNAPSHOT_LONGEST_GAP_MS[this.#process.role];
-    const cost = took + performance.now() - since;
-    this.#snapshotGap = Math.min(longest, Math.max(SNAPSHOT_GAP_MS, SNAPSHOT_COST * cost));
-    if (this.#changedMeanwhile) this.changed();
+    this.#snapshotTook = took + performance.now() - since;
   }
 
   /** And how long it took without what was done in between, milliseconds. */

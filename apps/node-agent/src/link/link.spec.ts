@@ -85,6 +85,8 @@ interface Seen {
   lost: number;
   silences: boolean[];
   problems: (readonly string[])[];
+  /** Snapshots and problems in the order in which they came. */
+  said: string[];
   position: EventPosition | undefined;
 }
 
@@ -98,6 +100,7 @@ function client(position?: EventPosition, silentAfterMs = 60_000) {
     lost: 0,
     silences: [],
     problems: [],
+    said: [],
     position,
   };
   const link = new LinkClient<Settings, { verb: string }, { weight: number }, { n: number }>({
@@ -110,7 +113,10 @@ function client(position?: EventPosition, silentAfterMs = 60_000) {
     silentAfterMs,
     listener: {
       connected: ({ incarnation, revision }) => seen.hellos.push({ incarnation, revision }),
-      snapshot: ({ weight }) => seen.weights.push(weight),
+      snapshot: ({ weight }) => {
+        seen.weights.push(weight);
+        seen.said.push(`snapshot ${weight}`);
+      },
       event: ({ n }, _, at) => {
         seen.events.push(n);
         seen.position = at;
@@ -119,7 +125,10 @@ function client(position?: EventPosition, silentAfterMs = 60_000) {
       applied: (revision) => seen.answers.push(`applied ${revision}`),
       refused: (revision, reason) => seen.answers.push(`refused ${revision}: ${reason}`),
       silent: (since) => seen.silences.push(since !== undefined),
-      problems: (problems) => seen.problems.push(problems),
+      problems: (problems) => {
+        seen.problems.push(problems);
+        seen.said.push('problems');
+      },
       disconnected: () => (seen.lost += 1),
     },
   });
@@ -313,6 +322,13 @@ describe('a snapshot in pieces', () => {
 });
 
 describe('a process that misbehaves', () => {
+  class Slow extends Weights {
+    override snapshot(): { weight: number } {
+      for (const until = performance.now() + 120; performance.now() < until;);
+      return super.snapshot();
+    }
+  }
+
   const hello = { role: 'lvs', pid: 1, incarnation: 'i', version: '0', revision: null, startedAt: 0, problems: [] };
 
   /** Greets, and then says what it is told to. */
@@ -334,12 +350,6 @@ describe('a process that misbehaves', () => {
   }
 
   it('with a snapshot that takes long to make sends it rarely, and shows in between that it is there', async () => {
-    class Slow extends Weights {
-      override snapshot(): { weight: number } {
-        for (const until = performance.now() + 120; performance.now() < until;);
-        return super.snapshot();
-      }
-    }
     await server(new Slow());
     const { seen } = client();
     await vi.waitFor(() => expect(seen.weights.length).toBe(1), { timeout: 60_000 });
@@ -347,6 +357,37 @@ describe('a process that misbehaves', () => {
     await vi.waitFor(() => expect(seen.problems.length).toBeGreaterThan(0), { timeout: 60_000 });
     expect(seen.problems[0]).toEqual([]);
     await vi.waitFor(() => expect(seen.weights.length).toBe(2), { timeout: 60_000 });
+  });
+
+  it('with a snapshot that takes long to make tells soon what new settings brought', async () => {
+    await server(new Slow());
+    const { link, seen } = client();
+    await vi.waitFor(() => expect(seen.weights.length).toBe(1), { timeout: 60_000 });
+    // A gap is waited for already.
+    await link.command({ verb: 'double' });
+    link.configure('r1', { weight: 5 });
+    await vi.waitFor(() => expect(seen.weights.at(-1)).toBe(5), { timeout: 60_000 });
+    // Of the same process and over the same connection: had it waited for its gap, these words would have come first.
+    expect(seen.said.filter((word) => word !== 'snapshot 0')[0]).toBe('snapshot 5');
+  });
+
+  it('that cannot tell its state once goes on, says so in its log, and tells it the next time', async () => {
+    class Failing extends Weights {
+      fails = true;
+      override snapshot(): { weight: number } {
+        if (!this.fails) return super.snapshot();
+        this.fails = false;
+        throw new Error('no state');
+      }
+    }
+    const errors: string[] = [];
+    const log: Log = { ...silent, error: (_: unknown, text?: string) => void errors.push(text ?? '') };
+    const link = await LinkServer.listen(new Failing(), { runDirectory, version: '1.2.3', log });
+    closers.push(() => link.close());
+    const { seen } = client();
+    await vi.waitFor(() => expect(errors).toEqual([expect.stringContaining('no state')]));
+    link.changed();
+    await vi.waitFor(() => expect(seen.weights).toEqual([0]));
   });
 
   it('by saying nothing any more is known as silent, gets no commands, and is known again when it speaks', async () => {
