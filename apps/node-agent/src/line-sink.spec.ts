@@ -1,15 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { waitFor } from '@keepfleet/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { LOG_FILE_LIMIT } from './line-sink.ts';
 
 const LINES = 5_000;
 /** Logs more than any pipe holds, says that it came through, and logs a line more whenever it is told to. */
 const PROGRAM = `import { createLog } from ${JSON.stringify(join(import.meta.dirname, 'log.ts'))};
-  const log = createLog('test');
+  const [, directory] = process.argv;
+  const log = createLog('test', 'info', directory);
   let i = 0;
   while (i < ${LINES}) log.info({ i: i++ }, 'ä'.repeat(200));
   console.log('through');
@@ -18,8 +31,10 @@ const PROGRAM = `import { createLog } from ${JSON.stringify(join(import.meta.dir
 let child: ChildProcess | undefined;
 afterEach(() => void child?.kill('SIGKILL'));
 
-function start(stderr: 'pipe' | number) {
-  const started = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM], { stdio: ['pipe', 'pipe', stderr] });
+function start(stderr: 'pipe' | number, ...args: readonly string[]) {
+  const started = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, ...args], {
+    stdio: ['pipe', 'pipe', stderr],
+  });
   child = started;
   return started;
 }
@@ -42,6 +57,30 @@ describe('a log', { timeout: 20_000 }, () => {
     const lost = lines.reduce((sum, line) => sum + (line.lost ?? 0), 0);
     expect(lost).toBeGreaterThan(0);
     expect(kept.length + lost).toBe((kept.at(-1) ?? 0) + 1);
+  });
+
+  it.each([
+    ['into a file of its own is set aside before it is too large, and what was there before counts', 'test.log', 2],
+    ['into a file of somebody else is left to grow', 'other.log', 1],
+  ])('%s', async (_, name, files) => {
+    const directory = mkdtempSync(join(tmpdir(), 'kf-log-'));
+    try {
+      const path = join(directory, name);
+      writeFileSync(path, `${'x'.repeat(LOG_FILE_LIMIT - 1_000)}\n`);
+      const file = openSync(path, 'a');
+      const { stdout } = start(file, directory);
+      closeSync(file);
+      if (stdout === null) throw new Error('no pipe');
+      expect(await once(createInterface({ input: stdout }), 'line')).toEqual(['through']);
+      expect(readdirSync(directory).sort()).toEqual([name, `${name}.1`].slice(0, files));
+      // Nothing is lost at the turn.
+      const text = [`${path}.1`, path].flatMap((one) => (existsSync(one) ? [readFileSync(one, 'utf8')] : [])).join('');
+      const numbers = [...text.matchAll(/"i":(\d+)/g)].map(([, i]) => Number(i));
+      expect(numbers).toEqual(Array.from({ length: LINES }, (_, i) => i));
+      expect(statSync(path).size > LOG_FILE_LIMIT).toBe(files === 1);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('on a full disk ends nobody', async () => {

@@ -76,7 +76,7 @@ switch (command.kind) {
 /** Each role is loaded by itself: the vrrp process holds no line of gRPC, gossip or SNMP. */
 async function run({ role, paths }: Run): Promise<void> {
   const { createLog } = await import('./log.ts');
-  const log = createLog(role);
+  const log = createLog(role, 'info', role === 'control' ? undefined : paths.runDirectory);
   outliveStraySignals(role, log);
   makeRunDirectory(paths.runDirectory);
   // Compiled code of the last start: the vrrp process speaks the sooner. About 200 KB in the run directory.

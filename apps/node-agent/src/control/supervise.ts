@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Hello, LinkClient, type LinkClientOptions, type Role, type StopMode } from '../link/index.ts';
+import { LOG_FILE_LIMIT } from '../line-sink.ts';
+import { logPath } from '../log.ts';
 import type { RoleOptions } from '../options.ts';
 
 export const RESTART_FIRST_MS = 100;
@@ -10,8 +12,6 @@ export const RESTART_LAST_MS = 10_000;
 const HEALTHY_AFTER_MS = 60_000;
 /** Then SIGTERM, and after as long again SIGKILL: together less than the 10 s that an operator waits. */
 const STOP_TIMEOUT_MS = 4_000;
-/** A log file larger than this is set aside when a process starts. */
-const LOG_FILE_LIMIT = 16 << 20;
 
 export type ProcessState =
   | { readonly kind: 'running'; readonly pid: number; readonly hello: Hello; readonly adopted: boolean }
@@ -175,6 +175,7 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
     const path = logFile(runDirectory, role);
     if (path === undefined) return 2;
     try {
+      // Processes that end before they have a log of their own leave their words there, too.
       const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
       if (size > LOG_FILE_LIMIT) renameSync(path, `${path}.1`);
       return openSync(path, 'a', 0o640);
@@ -241,7 +242,7 @@ export function roleCommand(role: Role, options: RoleOptions): readonly [string,
 function logFile(runDirectory: string, role: Role): string | undefined {
   const ours = fstatSync(2);
   const isJournal = process.env['JOURNAL_STREAM'] === `${ours.dev}:${ours.ino}`;
-  return isJournal || !(ours.isFIFO() || ours.isSocket()) ? undefined : join(runDirectory, `${role}.log`);
+  return isJournal || !(ours.isFIFO() || ours.isSocket()) ? undefined : logPath(runDirectory, role);
 }
 
 function endProcess(pid: number, signal: NodeJS.Signals): void {
