@@ -35,7 +35,10 @@ export function reportOf(balancer: Balancer, context: ReportContext): LvsSnapsho
   return { ...head, virtualServers: [...virtualServers] };
 }
 
-/** The same, each virtual server when it is asked for: as it was at the call, however much later that is. */
+/**
+ * The same, each virtual server when it is asked for: its state and the kernel's table as they were at the call, what its
+ * checkers say as it is then, which may be newer.
+ */
 export function reportInParts(
   balancer: Balancer,
   context: ReportContext,

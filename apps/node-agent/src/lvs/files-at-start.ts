@@ -5,7 +5,8 @@ import { numberIn } from './watched-file.ts';
 
 /**
  * Settings in which a server whose file says now that it is down begins as down, as with `alpha`: as with keepalived, which
- * reads the files first, not one connection goes to it.
+ * reads the files first, not one connection goes to it. All others are the objects that they were, by which a reload
+ * knows that they are the same.
  */
 export function withFilesRead(settings: LvsSettings<CheckerSettings>): LvsSettings<CheckerSettings> {
   const read = new Map<string, boolean>();
@@ -16,15 +17,14 @@ export function withFilesRead(settings: LvsSettings<CheckerSettings>): LvsSettin
     read.set(key, known);
     return known;
   };
-  return {
-    ...settings,
-    virtualServers: settings.virtualServers.map((service) => ({
-      ...service,
-      realServers: service.realServers.map((server) =>
-        server.checkers.some(isDown) ? { ...server, checkers: server.checkers.map(pessimistic) } : server,
-      ),
-    })),
-  };
+  const virtualServers = settings.virtualServers.map((service) => {
+    if (!service.realServers.some(({ checkers }) => checkers.some(isDown))) return service;
+    const realServers = service.realServers.map((server) =>
+      server.checkers.some(isDown) ? { ...server, checkers: server.checkers.map(pessimistic) } : server,
+    );
+    return { ...service, realServers };
+  });
+  return { ...settings, virtualServers };
 }
 
 function saysDown(checker: Extract<CheckerSettings, { kind: 'file' }>): boolean {

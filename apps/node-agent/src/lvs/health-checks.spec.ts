@@ -148,6 +148,7 @@ describe('what is watched', () => {
     expect(alphas(withFilesRead(asConfigured))).toEqual([true]);
     write('0\n');
     expect(alphas(withFilesRead(asConfigured))).toEqual([false]);
+    expect(withFilesRead(asConfigured).virtualServers[0]).toBe(asConfigured.virtualServers[0]);
     rmSync(file);
   });
 
