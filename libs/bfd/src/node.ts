@@ -59,6 +59,11 @@ export class BfdNode implements Machine<BfdInput, BfdOutput> {
     return earliest(...Array.from(this.#sessions.values(), (session) => session.nextDeadline()));
   }
 
+  /** Where the packets that have arrived are to be handled before {@link timeout}, which would go by a silence there. */
+  silences(now: Instant): Listener[] {
+    return listenersOf([...this.#sessions.values()].filter((session) => session.isSilenceOver(now)));
+  }
+
   /** Whether a command of this name would find its session. */
   has(session: string): boolean {
     return this.#sessions.has(session);
@@ -71,12 +76,7 @@ export class BfdNode implements Machine<BfdInput, BfdOutput> {
 
   /** Ports that the present settings need. */
   listeners(): Listener[] {
-    const listeners = new Map<string, Listener>();
-    for (const { neighbor, hops } of this.senders()) {
-      const family = familyOf(neighbor);
-      listeners.set(`${family}/${hops}`, { family, hops });
-    }
-    return [...listeners.values()];
+    return listenersOf([...this.#sessions.values()]);
   }
 
   /** `epochMillis` turns an instant into milliseconds since 1970. */
@@ -163,4 +163,14 @@ export class BfdNode implements Machine<BfdInput, BfdOutput> {
       if (discriminator !== 0 && !this.#byDiscriminator.has(discriminator)) return discriminator;
     }
   }
+}
+
+function listenersOf(sessions: readonly Session[]): Listener[] {
+  const listeners = new Map<string, Listener>();
+  for (const { settings } of sessions) {
+    const { neighbor, hops } = settings;
+    const family = familyOf(neighbor);
+    listeners.set(`${family}/${hops}`, { family, hops });
+  }
+  return [...listeners.values()];
 }

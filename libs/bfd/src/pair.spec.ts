@@ -1,4 +1,4 @@
-import { type Instant, between, millis, seconds } from '@keepfleet/machine';
+import { type Instant, between, instant, millis, seconds } from '@keepfleet/machine';
 import { type LanOptions, VirtualLan, seededRandom } from '@keepfleet/testkit';
 import { ip } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
@@ -107,6 +107,16 @@ describe('two nodes', () => {
     const both = new Pair({ seed: 1 }, { passive: true }, { passive: true });
     expect(both.lan.runUntil(() => both.bothUp, seconds(30))).toBe(false);
     expect(both.session('a').counters.packetsSent).toBe(0);
+  });
+
+  it('know where a packet that has arrived must be read before the silence counts', () => {
+    const pair = new Pair({ seed: 3 });
+    expect(pair.lan.runUntil(() => pair.settled, seconds(3))).toBe(true);
+    expect(pair.a.silences(pair.lan.now)).toEqual([]);
+    const late = instant(pair.lan.now + pair.session('a').detectionTime);
+    expect(pair.a.silences(late)).toEqual([{ family: 'ipv4', hops: 'single' }]);
+    pair.a.timeout(late);
+    expect(pair.a.silences(late)).toEqual([]);
   });
 
   it('each see a cut after their detection time, and come back when it is healed', () => {

@@ -169,6 +169,12 @@ export class Session {
     return earliest(this.#transmitAt, this.#expiresAt());
   }
 
+  /** {@link timeout} would now take the session down: packets that have arrived are to be handled before. */
+  isSilenceOver(now: Instant): boolean {
+    const until = this.#expiresAt();
+    return until !== undefined && until <= now;
+  }
+
   snapshot(epochMillis: (instant: Instant) => number): SessionSnapshot {
     const { name, neighbor, source, hops, passive, detectMult } = this.#settings;
     const remote = this.#remote;

@@ -15,7 +15,7 @@ export * from './messages.ts';
 export * from './process-monitor.ts';
 export * from './script-monitor.ts';
 export * from './tracked-file.ts';
-export { type Listener, VrrpNode } from './node.ts';
+export { type Listener, type Place, VrrpNode } from './node.ts';
 export * from './packet.ts';
 export { rehearseTakeover } from './rehearsal.ts';
 export * from './routing.ts';

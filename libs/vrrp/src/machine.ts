@@ -1,4 +1,4 @@
-import { type Duration, type Instant, type Machine, between } from '@keepfleet/machine';
+import { type Duration, type Instant, type Machine, between, earliest } from '@keepfleet/machine';
 import { compareIp } from '@keepfleet/wire';
 import {
   holdConnections,
@@ -167,6 +167,12 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   /** When {@link timeout} has to be called besides, for the snapshot alone: to notice that an advert is overdue. */
   noticeDeadline(): Instant | undefined {
     return this.#hearing.nextDeadline();
+  }
+
+  /** {@link timeout} would now take a silence for the end of a master: adverts that have arrived are to be handled before. */
+  isSilenceOver(now: Instant): boolean {
+    const until = earliest(this.noticeDeadline(), this.#state.kind === 'backup' ? this.nextDeadline() : undefined);
+    return until !== undefined && until <= now;
   }
 
   /** `epochMillis` turns an instant into milliseconds since 1970. */

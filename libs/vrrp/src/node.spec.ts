@@ -249,3 +249,37 @@ describe('a track group', () => {
     expect(states(node)).toEqual({ VI_1: 'backup', VI_6: 'backup' });
   });
 });
+
+describe('the silence of a master', () => {
+  const backups = () => {
+    const node = nodeOf(settingsOf(one, { ...one, name: 'VI_3', vrid: 3 }, six));
+    // Those of the other family hear nobody.
+    for (const vrid of [1, 3]) node.handle(advertOf(vrid), instant(seconds(1)));
+    return node;
+  };
+  const ipv4 = { interface: 'eth0', family: 'ipv4' };
+
+  it('is over in no place as long as adverts come in time', () => {
+    const node = backups();
+    expect(node.silences(instant(seconds(1)))).toEqual([]);
+  });
+
+  it('is over in a place once, where the time of any backup there is over', () => {
+    const node = backups();
+    const deadline = instant(seconds(4.7));
+    // The other has still to be heard by then.
+    node.handle(advertOf(3), instant(seconds(4)));
+    expect(node.silences(deadline)).toContainEqual(ipv4);
+    expect(new Set(node.silences(deadline).map(({ family }) => family)).size).toBe(node.silences(deadline).length);
+    node.handle(advertOf(1), deadline);
+    expect(node.silences(deadline)).not.toContainEqual(ipv4);
+    expect(node.timeout(deadline).filter(({ kind }) => kind === 'add-addresses')).toEqual([]);
+  });
+
+  it('is nothing to a master', () => {
+    const node = backups();
+    for (const at of [4, 5, 6]) node.timeout(instant(seconds(at)));
+    expect(states(node)).toEqual({ VI_1: 'master', VI_3: 'master', VI_6: 'master' });
+    expect(node.silences(instant(seconds(20)))).toEqual([]);
+  });
+});

@@ -23,10 +23,14 @@ import type { VrrpSnapshot } from './snapshot.ts';
 import { trackerKey } from './tracking.ts';
 import { Statics } from './statics.ts';
 
-/** A socket that the driver must have open: VRRP of one family on one interface. */
-export interface Listener {
+/** What adverts are heard on. */
+export interface Place {
   readonly interface: string;
   readonly family: Family;
+}
+
+/** A socket that the driver must have open: VRRP of one family on one interface. */
+export interface Listener extends Place {
   /** Multicast groups to join. */
   readonly groups: readonly IpAddress[];
   /** TTL or hop limit of what is sent. */
@@ -106,6 +110,17 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     let next = earliest(this.#statics.nextDeadline(), this.#delays.nextDeadline());
     for (const router of this.#routers.values()) next = earliest(next, router.nextDeadline(), router.noticeDeadline());
     return next;
+  }
+
+  /** Where the adverts that have arrived are to be handled before {@link timeout}, which would go by a silence there. */
+  silences(now: Instant): Place[] {
+    const places = new Map<string, Place>();
+    for (const router of this.#routers.values()) {
+      if (!router.isSilenceOver(now)) continue;
+      const place = { interface: wireInterface(router.settings), family: router.settings.family };
+      places.set(`${place.interface}/${place.family}`, place);
+    }
+    return [...places.values()];
   }
 
   /** How often a router began or ceased to hear a master: no output tells that, but the snapshot is another. */

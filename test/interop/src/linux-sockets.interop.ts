@@ -71,6 +71,22 @@ function raw(namespace: string, family: 'ipv4' | 'ipv6', settings: Partial<RawIp
 }
 
 describe.each(['ipv4', 'ipv6'] as const)('raw %s sockets', (family) => {
+  it('read at once all that has arrived, and no flood beyond it', async () => {
+    const near = raw(stand.near, family);
+    const far = raw(stand.far, family);
+    near.socket.send(text.encode('first'), GROUPS[family]);
+    await far.heard('first');
+    const before = monotonicMicros() - 1_000;
+    // More than it reads in a turn of the event loop.
+    for (let i = 0; i < 200; i++) near.socket.send(text.encode(`${i}`), GROUPS[family]);
+    far.socket.readUntil(before);
+    expect(far.packets).toHaveLength(2);
+    far.socket.readUntil(Infinity);
+    expect(far.packets.slice(1).map(({ payload }) => new TextDecoder().decode(payload))).toEqual(
+      Array.from({ length: 200 }, (_, i) => `${i}`),
+    );
+  });
+
   it('carry a multicast with all that a protocol must check, and not back to the sender', async () => {
     const near = raw(stand.near, family);
     const far = raw(stand.far, family);

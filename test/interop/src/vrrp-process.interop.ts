@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '@keepfleet/testkit';
 import { afterEach, describe, it } from 'vitest';
-import { Control, Keepalived, Lab, OurRouter, type ProcessMessage, type Variant, sh } from './vrrp-stand.ts';
+import {
+  Control,
+  Keepalived,
+  Lab,
+  OurRouter,
+  type ProcessMessage,
+  STANDALONE,
+  type Variant,
+  sh,
+} from './vrrp-stand.ts';
 
 // Our vrrp process on a real kernel: what it does when the kernel, a peer or its control process misbehaves.
 
@@ -157,6 +167,51 @@ describe('the vrrp process and the kernel', () => {
       sent.map((at) => Math.round(at - first)),
       [0, 0, 0, 0, 0, 5, 5, 5, 5, 5],
     );
+  });
+
+  it('reads the adverts that wait for it, however many, before it takes a master for silent', async () => {
+    const on = lab();
+    const vrids = Array.from({ length: 150 }, (_, i) => i + 1);
+    const seconds: Variant = { ...variant, advertMs: 1_000 };
+    const router = new OurRouter(on, seconds, 100);
+    const instances = (priority: number) =>
+      vrids.map((vrid) => ({
+        ...router.instance,
+        name: `VI_${vrid}`,
+        vrid,
+        priority,
+        addresses: [{ address: `198.51.100.${vrid}`, prefix: 24, interface: 'eth0', advertised: true, scope: 0 }],
+      }));
+    const [run, file] = [join(on.directory, 'their-run'), join(on.directory, 'theirs.json')];
+    mkdirSync(run);
+    writeFileSync(file, JSON.stringify(router.settings(...instances(200))));
+    on.start('theirs', 'theirs.log', process.execPath, STANDALONE, '--run-dir', run, file);
+    const theirs = await Control.connect(run);
+    closers.push(() => theirs.close());
+    const all = (state: string) => (message: ProcessMessage) =>
+      message.snapshot?.instances.length === vrids.length &&
+      message.snapshot.instances.every((instance) => instance.state === state);
+    theirs.send({ type: 'resume', incarnation: '', after: 0 });
+    await theirs.message('masters', all('master'));
+    writeFileSync(router.settingsFile, JSON.stringify(router.settings(...instances(100))));
+    router.start();
+    const link = await control(router);
+    link.send({ type: 'resume', incarnation: '', after: 0 });
+    await link.message('backups', all('backup'));
+    const sent = ({ snapshot }: ProcessMessage) => snapshot?.instances.at(-1)?.counters.advertsSent ?? 0;
+    const heard = ({ snapshot }: ProcessMessage) => snapshot?.instances.at(-1)?.counters.advertsReceived ?? 0;
+    await link.message('adverts', (message) => heard(message) > 1);
+    const before = sent(await theirs.message('adverts', () => true, theirs.messages.length));
+    const from = link.messages.length;
+    router.signal('SIGSTOP');
+    // Master-down time is 3.6 s: all are overdue, and none by as much again.
+    await theirs.message('adverts', (message) => sent(message) > before + 5, theirs.messages.length);
+    router.signal('SIGCONT');
+    const late = await link.message('lateness', ({ snapshot }) => (snapshot?.lateness.late ?? 0) > 0, from);
+    assert((late.snapshot?.lateness.worst ?? 0) > 300_000);
+    const next = await link.message('adverts', (message) => heard(message) > before + 7, from);
+    assert.deepEqual([...new Set(router.transitions())], ['backup']);
+    assert(next.snapshot?.instances.every((instance) => instance.counters.becameMaster === 0));
   });
 
   it('counts and survives being stopped for longer than its peers wait', async () => {

@@ -168,7 +168,12 @@ export interface ProcessMessage {
       readonly state: string;
       readonly effectivePriority: number;
       readonly addressesInPlace: boolean;
-      readonly counters: { readonly errors: Readonly<Record<string, number>>; readonly becameMaster: number };
+      readonly counters: {
+        readonly errors: Readonly<Record<string, number>>;
+        readonly becameMaster: number;
+        readonly advertsSent: number;
+        readonly advertsReceived: number;
+      };
       readonly causes: readonly { readonly kind: string; readonly name?: string }[];
     }[];
     readonly notifyFifos?: readonly { readonly written: number; readonly dropped: number }[];
@@ -223,7 +228,7 @@ export class OurRouter implements Router {
   readonly runDirectory: string;
   readonly instance: InstanceSettings;
   readonly #lab: Lab;
-  readonly #settings: string;
+  readonly settingsFile: string;
   #child: ChildProcess | undefined;
 
   /** `changes` to its instance, `more` settings of the whole process. */
@@ -233,8 +238,8 @@ export class OurRouter implements Router {
     this.runDirectory = join(lab.directory, 'run');
     mkdirSync(this.runDirectory);
     this.instance = { ...instanceSettings(variant, priority), ...changes };
-    this.#settings = join(lab.directory, 'settings.json');
-    writeFileSync(this.#settings, JSON.stringify({ ...this.settings(this.instance), ...more }));
+    this.settingsFile = join(lab.directory, 'settings.json');
+    writeFileSync(this.settingsFile, JSON.stringify({ ...this.settings(this.instance), ...more }));
   }
 
   settings(...instances: InstanceSettings[]): object {
@@ -251,7 +256,7 @@ export class OurRouter implements Router {
   }
 
   command(): string[] {
-    return [process.execPath, STANDALONE, '--run-dir', this.runDirectory, this.#settings];
+    return [process.execPath, STANDALONE, '--run-dir', this.runDirectory, this.settingsFile];
   }
 
   signal(signal: NodeJS.Signals): void {

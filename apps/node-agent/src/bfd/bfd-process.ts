@@ -149,9 +149,12 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
 
   #serve(): void {
     const due = this.#node.nextDeadline();
-    this.#advance(monotonicNow());
-    if (due !== undefined && due <= this.#now) this.#scheduling.late(between(due, this.#now));
-    this.#carryOut(this.#node.timeout(this.#now));
+    const now = monotonicNow();
+    this.#advance(now);
+    if (due !== undefined && due <= now) this.#scheduling.late(between(due, now));
+    // After a hold-up of ours, hundreds of packets that came in time may wait.
+    this.#sockets.readUntil(this.#node.silences(now), now);
+    this.#carryOut(this.#node.timeout(now));
     this.#arm();
   }
 }

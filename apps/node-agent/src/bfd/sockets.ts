@@ -60,6 +60,11 @@ export class BfdSockets {
     return listeners.flatMap((listener) => this.#listenOn(listener));
   }
 
+  /** Receives what has arrived there by then, microseconds of the monotonic clock. */
+  readUntil(listeners: readonly Listener[], at: number): void {
+    for (const listener of listeners) this.#listening.get(listenerKey(listener))?.readUntil(at);
+  }
+
   /** Closes the sockets of sessions that are no more. */
   prune(sessions: readonly SessionSettings[]): void {
     const wanted = new Set(sessions.map(pathOf));

@@ -1,5 +1,12 @@
 import { LinuxError, RawIpSocket, isLinuxError } from '@keepfleet/linux';
-import { type Listener, type ReceivedPacket, type SendOutput, AH_PROTOCOL, VRRP_PROTOCOL } from '@keepfleet/vrrp';
+import {
+  type Listener,
+  type Place,
+  type ReceivedPacket,
+  type SendOutput,
+  AH_PROTOCOL,
+  VRRP_PROTOCOL,
+} from '@keepfleet/vrrp';
 import { type Family, hex, unhex } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
 
@@ -59,6 +66,13 @@ export class SocketPool {
   prune(listeners: readonly Listener[]): void {
     const wanted = new Set(listeners.flatMap(sockets).map(key));
     for (const name of [...this.#open.keys()]) if (!wanted.has(name)) this.#close(name);
+  }
+
+  /** Receives what has arrived there by then, microseconds of the monotonic clock. */
+  readUntil(places: readonly Place[], at: number): void {
+    for (const place of places)
+      for (const protocol of [VRRP_PROTOCOL, AH_PROTOCOL])
+        this.#open.get(key({ ...place, protocol }))?.socket.readUntil(at);
   }
 
   send(output: SendOutput): void {

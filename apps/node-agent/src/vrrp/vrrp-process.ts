@@ -339,17 +339,20 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   }
 
   #serve(): void {
-    this.#advance(monotonicNow());
+    const now = monotonicNow();
+    this.#advance(now);
     const deadline = this.#node.nextDeadline();
-    if (deadline !== undefined && deadline <= this.#now) {
-      const lateness = this.#lateness.served(deadline, this.#now);
+    if (deadline !== undefined && deadline <= now) {
+      const lateness = this.#lateness.served(deadline, now);
       if (lateness > LATE) {
-        const cause = this.#holdUps.causeOf(lateness, this.#now);
+        const cause = this.#holdUps.causeOf(lateness, now);
         this.#log.warn({ lateMs: toMillis(lateness), cause }, `a timer was served late: ${HOLD_UP_TEXT[cause]}`);
       }
       this.#scheduling.late(lateness);
     }
-    this.#carryOutAll(this.#node.timeout(this.#now));
+    // After a hold-up of ours, hundreds of adverts that came in time may wait.
+    this.#sockets.readUntil(this.#node.silences(now), now);
+    this.#carryOutAll(this.#node.timeout(now));
     this.#give();
   }
 }

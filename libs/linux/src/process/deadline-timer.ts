@@ -9,8 +9,9 @@ const TFD_TIMER_ABSTIME = 1;
 
 /**
  * One deadline at a time on the monotonic clock (`monotonicMicros`), by timerfd_create(2): to some microseconds, where
- * Node's own timers round up to the next millisecond. `due` is called on the event loop; packets that arrived before the
- * deadline are read before that, and what they make of the deadline counts.
+ * Node's own timers round up to the next millisecond. `due` is called on the event loop, before or after sockets that are
+ * readable in the same turn: packets that arrived before the deadline may still lie there. Whoever judges by a silence
+ * reads them first (`readUntil` of the sockets).
  */
 export class DeadlineTimer {
   readonly #fd: number;

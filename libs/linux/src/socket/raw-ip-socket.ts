@@ -77,6 +77,8 @@ const DEFAULT_RECEIVE_BUFFER = 1 << 20;
 const WAYS_KEPT = 1_024;
 /** Packets read before other work has its turn. */
 const BUDGET = 64;
+/** More than a receive buffer holds: nobody keeps the loop for longer. */
+const MOST_AT_ONCE = 10_000;
 
 const SO_TIMESTAMPNS = 35;
 const IP_TOS = 1;
@@ -172,6 +174,14 @@ export class RawIpSocket {
     }
   }
 
+  /**
+   * Gives at once what has arrived by then (microseconds of the monotonic clock), instead of a budget in each turn of the
+   * event loop: for whoever is about to judge by a silence. Ends with the first packet that came later, which is given too.
+   */
+  readUntil(at: number): void {
+    this.#drain(MOST_AT_ONCE, at);
+  }
+
   close(): void {
     if (this.#watch.close()) closeDescriptor(this.#fd);
   }
@@ -235,8 +245,8 @@ export class RawIpSocket {
     for (let i = 0; i < 10_000; i++) if (attempt('recv', this.#fd, incoming.data, 1, 0) < 0) return;
   }
 
-  #drain(): void {
-    for (let i = 0; i < BUDGET && !this.#watch.closed; i++) {
+  #drain(budget = BUDGET, until = Infinity): void {
+    for (let i = 0; i < budget && !this.#watch.closed; i++) {
       const length = attempt('recvmsg', this.#fd, incoming.prepareReceive(), 0);
       if (length === -constants.errno.EAGAIN) return;
       const detail = this.#settings.interface.name;
@@ -245,8 +255,10 @@ export class RawIpSocket {
         return;
       }
       const packet = this.#settings.family === 'ipv4' ? received4(length) : received6(length);
-      if (packet.ok) this.#listener.packet(packet.value);
-      else {
+      if (packet.ok) {
+        this.#listener.packet(packet.value);
+        if (packet.value.at > until) return;
+      } else {
         const errno = constants.errno.EBADMSG;
         this.#listener.error(new LinuxError({ call: 'recvmsg', errno, detail, cause: packet.error }));
       }

@@ -56,6 +56,8 @@ const LONGEST = 0x10000;
 const RECEIVE_BUFFER = 1 << 20;
 /** Datagrams read before other work has its turn. */
 const BUDGET = 64;
+/** More than a receive buffer holds: nobody keeps the loop for longer. */
+const MOST_AT_ONCE = 10_000;
 
 const SO_TIMESTAMPNS = 35;
 const IP_TOS = 1;
@@ -83,11 +85,13 @@ export class UdpSocket {
   readonly #family: Family;
   readonly #fd: number;
   readonly #watch: ReadableWatch | undefined;
+  readonly #listener: UdpListener | undefined;
   #closed = false;
 
   constructor(settings: UdpSettings, listener?: UdpListener) {
     const { family } = settings;
     this.#family = family;
+    this.#listener = listener;
     const domain = family === 'ipv4' ? AF_INET : AF_INET6;
     this.#fd = checked(attempt('socket', domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'socket SOCK_DGRAM');
     try {
@@ -115,6 +119,14 @@ export class UdpSocket {
       const refused = result === -constants.errno.EPERM ? '; a firewall rule of this host drops it' : '';
       throw new LinuxError({ call: 'sendmsg', errno: -result, detail: `to ${destination} port ${port}${refused}` });
     }
+  }
+
+  /**
+   * Gives at once what has arrived by then (microseconds of the monotonic clock), instead of a budget in each turn of the
+   * event loop: for whoever is about to judge by a silence. Ends with the first datagram that came later, which is given too.
+   */
+  readUntil(at: number): void {
+    if (this.#listener !== undefined) this.#drain(this.#listener, MOST_AT_ONCE, at);
   }
 
   close(): void {
@@ -153,8 +165,8 @@ export class UdpSocket {
     }
   }
 
-  #drain(listener: UdpListener): void {
-    for (let i = 0; i < BUDGET && !this.#closed; i++) {
+  #drain(listener: UdpListener, budget = BUDGET, until = Infinity): void {
+    for (let i = 0; i < budget && !this.#closed; i++) {
       const length = attempt('recvmsg', this.#fd, incoming.prepareReceive(), 0);
       if (length === -constants.errno.EAGAIN) return;
       if (length < 0) {
@@ -165,7 +177,10 @@ export class UdpSocket {
       if (datagram === undefined) {
         const detail = 'without its destination or TTL';
         listener.error(new LinuxError({ call: 'recvmsg', errno: constants.errno.EBADMSG, detail }));
-      } else listener.datagram(datagram);
+      } else {
+        listener.datagram(datagram);
+        if (datagram.at > until) return;
+      }
     }
   }
 }
