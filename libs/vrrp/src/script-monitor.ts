@@ -1,10 +1,14 @@
-import { type Duration, type Instant, type Machine, after, earliest, seconds } from '@keepfleet/machine';
+import { type Duration, type Instant, type Machine, after, between, earliest, seconds } from '@keepfleet/machine';
 import type { TrackerState } from './messages.ts';
 import type { ScriptTrackerSettings } from './settings.ts';
 
 export type ScriptInput =
   | { readonly kind: 'start' }
   | { readonly kind: 'stop' }
+  /** The program runs: its time counts from now. */
+  | { readonly kind: 'began' }
+  /** It could not be run for a reason of this node's, which says nothing about what it would have found. */
+  | { readonly kind: 'not-run' }
   /** The run has ended; `succeeded` is exit code 0. */
   | { readonly kind: 'exited'; readonly succeeded: boolean };
 
@@ -19,7 +23,8 @@ export type ScriptOutput =
 const GRACE = seconds(2);
 
 interface Run {
-  readonly endBy: Instant;
+  /** Undefined until it has begun. */
+  endBy: Instant | undefined;
   /** Signals sent; its result is already known to be failure. */
   signals: number;
 }
@@ -52,6 +57,12 @@ export class ScriptMonitor implements Machine<ScriptInput, ScriptOutput> {
         this.#run = undefined;
         return running ? [{ kind: 'kill', signal: 'SIGTERM' }] : [];
       }
+      case 'began':
+        if (this.#run !== undefined) this.#run.endBy = after(now, this.#settings.timeout);
+        return [];
+      case 'not-run':
+        this.#run = undefined;
+        return [];
       case 'exited': {
         const run = this.#run;
         this.#run = undefined;
@@ -64,28 +75,27 @@ export class ScriptMonitor implements Machine<ScriptInput, ScriptOutput> {
   timeout(now: Instant): readonly ScriptOutput[] {
     const outputs: ScriptOutput[] = [];
     const run = this.#run;
-    if (run !== undefined && this.#killAt(run) <= now) {
+    const killAt = run === undefined ? undefined : killTime(run);
+    if (run !== undefined && killAt !== undefined && killAt <= now) {
       run.signals++;
       outputs.push({ kind: 'kill', signal: run.signals === 1 ? 'SIGTERM' : 'SIGKILL' });
-      if (run.signals === 1) outputs.push(...this.#count(false));
+      // Whoever looks so late was held up, and the program most likely with it: that says nothing.
+      const wasHeldUp = between(killAt, now) > this.#settings.timeout;
+      if (run.signals === 1 && !wasHeldUp) outputs.push(...this.#count(false));
     }
     if (this.#nextRun !== undefined && this.#nextRun <= now) outputs.push(...this.#start(now));
     return outputs;
   }
 
   nextDeadline(): Instant | undefined {
-    return earliest(this.#nextRun, this.#run === undefined ? undefined : this.#killAt(this.#run));
+    return earliest(this.#nextRun, this.#run === undefined ? undefined : killTime(this.#run));
   }
 
   #start(now: Instant): ScriptOutput[] {
     this.#nextRun = after(now, this.#settings.interval);
     if (this.#run !== undefined) return [{ kind: 'overrun' }];
-    this.#run = { endBy: after(now, this.#settings.timeout), signals: 0 };
+    this.#run = { endBy: undefined, signals: 0 };
     return [{ kind: 'run' }];
-  }
-
-  #killAt({ endBy, signals }: Run): Instant {
-    return after(endBy, (signals * GRACE) as Duration);
   }
 
   #count(succeeded: boolean): ScriptOutput[] {
@@ -103,4 +113,8 @@ export class ScriptMonitor implements Machine<ScriptInput, ScriptOutput> {
     this.#state = result;
     return [{ kind: 'state', state: result }];
   }
+}
+
+function killTime({ endBy, signals }: Run): Instant | undefined {
+  return endBy === undefined ? undefined : after(endBy, (signals * GRACE) as Duration);
 }

@@ -33,6 +33,11 @@ class Bench {
     this.#tell(this.monitor.handle({ kind: 'start' }, this.now));
   }
 
+  began(): this {
+    this.#tell(this.monitor.handle({ kind: 'began' }, this.now));
+    return this;
+  }
+
   /** Ends the run, waits for the next. */
   result(...results: boolean[]): this {
     for (const succeeded of results) {
@@ -77,12 +82,34 @@ describe('a tracked script', () => {
   });
 
   it('that takes too long has failed, is asked to end, then made to', () => {
-    const bench = new Bench({ fall: 1 }).serve();
+    const bench = new Bench({ fall: 1 }).began().serve();
     expect(bench.told.slice(2)).toEqual(['SIGTERM', 'down']);
     expect(bench.serve().told.slice(4)).toEqual(['overrun']);
     expect(bench.serve().told.slice(5)).toEqual(['SIGKILL']);
     bench.monitor.handle({ kind: 'exited', succeeded: false }, bench.now);
     expect(bench.serve().told.slice(6)).toEqual(['run']);
+  });
+
+  it('has its time from when it began, and is not late before', () => {
+    const bench = new Bench({ fall: 1 }).serve();
+    expect([bench.now, bench.told.slice(2)]).toEqual([seconds(2), ['overrun']]);
+    bench.began();
+    expect(bench.monitor.nextDeadline()).toBe(seconds(3));
+    expect(bench.serve().told.slice(3)).toEqual(['SIGTERM', 'down']);
+  });
+
+  it('that this node cannot run leaves its state as it is, and is run again', () => {
+    const bench = new Bench({ fall: 1 }).result(true);
+    bench.monitor.handle({ kind: 'not-run' }, bench.now);
+    expect([bench.monitor.state, bench.serve().told.slice(4)]).toEqual(['up', ['run']]);
+  });
+
+  it('that is found too slow after a hold-up longer than its time is ended, and says nothing', () => {
+    const bench = new Bench({ fall: 1 }).result(true).began();
+    const late = instant(bench.now + seconds(2) + 1);
+    expect(bench.monitor.timeout(late)).toEqual([{ kind: 'kill', signal: 'SIGTERM' }, { kind: 'overrun' }]);
+    bench.monitor.handle({ kind: 'exited', succeeded: false }, late);
+    expect(bench.monitor.state).toBe('up');
   });
 
   it('is ended when nobody tracks it any more', () => {

@@ -34,7 +34,7 @@ export class CheckerDriver {
   #timer: NodeJS.Timeout | undefined;
   #armedFor: number | undefined;
   #connection: Connection | undefined;
-  #script: { readonly attempt: number; readonly running: RunningScript | undefined } | undefined;
+  #script: { readonly attempt: number; readonly running: RunningScript } | undefined;
 
   /** `before` is the verdict to begin with, or the driver of the same question at other times. */
   constructor(settings: ScheduledCheckSettings, before: boolean | CheckerDriver, listener: CheckerListener) {
@@ -92,10 +92,10 @@ export class CheckerDriver {
           this.#run(output.attempt);
           break;
         case 'kill':
-          if (this.#script?.attempt === output.attempt) this.#script.running?.kill(output.signal);
+          if (this.#script?.attempt === output.attempt) this.#script.running.kill(output.signal);
           break;
         case 'abandon':
-          if (this.#script?.attempt === output.attempt) this.#script.running?.abandon();
+          if (this.#script?.attempt === output.attempt) this.#script.running.abandon();
           break;
         case 'not-run':
           this.#listener.notRun(output.reason);

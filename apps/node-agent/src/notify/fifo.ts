@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, closeSync, constants, existsSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
-import { type RunningScript, type ScriptCommand, credentialsOf, startScript } from '../scripts/index.ts';
+import { type RunningScript, type ScriptCommand, accounts, startScript } from '../scripts/index.ts';
 
 /** A pipe that events are written to. */
 export interface FifoSettings {
@@ -43,8 +43,7 @@ export class Fifo {
       if (!existsSync(path)) {
         execFileSync('mkfifo', ['-m', '600', path], { stdio: 'ignore', timeout: 2_000 });
         this.#made = true;
-        const who = owner && credentialsOf(owner.user, owner.group);
-        if (who) chownSync(path, who.uid, who.gid);
+        if (owner !== null) void this.#give(owner.user, owner.group);
       } else if (!statSync(path).isFIFO()) {
         this.#log.error({ path }, `${path} is no pipe, and no events are written to it: remove it`);
         return;
@@ -84,6 +83,17 @@ export class Fifo {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
     if (this.#made && existsSync(this.settings.path)) unlinkSync(this.settings.path);
+  }
+
+  async #give(user: string, group: string | null): Promise<void> {
+    const { path } = this.settings;
+    const found = await accounts.find(user, group);
+    try {
+      if ('reason' in found) throw new Error(found.reason);
+      if (!this.#closed) chownSync(path, found.uid, found.gid);
+    } catch (error) {
+      this.#log.error({ path }, `the pipe ${path} does not belong to ${user}: ${errorText(error)}`);
+    }
   }
 
   #startScript(): void {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { errorText } from '../error-text.ts';
-import { DEFAULT_USER, credentialsOf } from './account.ts';
+import { type AccountProblem, type Credentials, DEFAULT_USER, accounts } from './accounts.ts';
 import { programOf, whyInsecure } from './security.ts';
 
 /** A program with its arguments, and who it runs as; null is {@link DEFAULT_USER} where there is one, else who we are. */
@@ -17,19 +17,25 @@ export interface ScriptEnd {
   readonly signal: string | null;
 }
 
-/** A program that runs. */
+/** A program that runs, or is about to. */
 export interface RunningScript {
-  readonly pid: number;
-  /** Reaches the children of the program, too. */
+  /** Reaches the children of the program, too. One that is not begun will not be, which is a shortage of this node. */
   kill(signal: NodeJS.Signals): void;
   /** SIGTERM, and SIGKILL if it has not ended soon. */
   abandon(): void;
 }
 
+export interface StartOptions {
+  /** It runs: before, somebody may have to be asked who its user is. Not called when it cannot be run. */
+  readonly began?: (() => void) | undefined;
+  /** Whether this process goes on until the program has ended. Default true. */
+  readonly awaited?: boolean;
+}
+
 /** Why a program could not be started. */
 export interface ScriptRefusal {
   readonly reason: string;
-  /** For want of a process, a descriptor or memory, which says nothing about the program. */
+  /** For want of a process, a descriptor, memory or a name service, which says nothing about the program. */
   readonly local: boolean;
 }
 
@@ -47,54 +53,71 @@ const LEFT_OUT = ['IFS', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'NODE_OPTIONS'];
 export function startScript(
   command: ScriptCommand,
   ended: (end: ScriptEnd | ScriptRefusal) => void,
-): RunningScript | undefined {
-  const refuse = (reason: string, local = false) => {
-    setImmediate(() => ended({ reason, local }));
-    return undefined;
+  { began, awaited = true }: StartOptions = {},
+): RunningScript {
+  let over = false;
+  let child: ChildProcess | undefined;
+  const end = (result: ScriptEnd | ScriptRefusal) => {
+    if (!over) ended(result);
+    over = true;
   };
-  const program = programOf(command.argv[0] ?? '');
-  if ('reason' in program) return refuse(`cannot be run: ${program.reason}`);
-  const who = whoRuns(command);
-  if ('reason' in who) return refuse(`cannot be run: ${who.reason}`);
-  if (command.secure && (who.uid ?? process.getuid?.()) === 0) {
-    const insecure = whyInsecure(program.path);
-    if (insecure !== undefined)
-      return refuse(
-        `is not run as root with enable_script_security: ${insecure}. Give it to root, chmod go-w it, or name another user for it`,
-      );
-  }
-  let child: ChildProcess;
-  try {
-    child = spawn(program.path, command.argv.slice(1), {
+  const begin = async (): Promise<ScriptRefusal | undefined> => {
+    const planned = await plan(command);
+    if ('reason' in planned || over) return 'reason' in planned ? planned : undefined;
+    child = spawn(planned.path, command.argv.slice(1), {
       argv0: command.argv[0] ?? '',
       cwd: '/',
       detached: true,
       stdio: 'ignore',
       env: environment(),
-      ...(who.uid === undefined ? {} : { uid: who.uid }),
-      ...(who.gid === undefined ? {} : { gid: who.gid }),
+      ...planned.who,
     });
-  } catch (error) {
-    return refuse(`cannot be run: ${errorText(error)}`, isShortage(error));
-  }
-  let over = false;
-  const end = (result: Parameters<typeof ended>[0]) => {
-    if (!over) ended(result);
-    over = true;
+    child.once('error', (error) => end(refusal(error)));
+    child.once('exit', (status, signal) => end({ status, signal }));
+    if (!awaited) child.unref();
+    if (child.pid !== undefined) began?.();
+    return undefined;
   };
-  child.once('error', (error) => end({ reason: `cannot be run: ${error.message}`, local: isShortage(error) }));
-  child.once('exit', (status, signal) => end({ status, signal }));
-  const { pid } = child;
-  if (pid === undefined) return undefined;
+  begin().then(
+    (refused) => {
+      if (refused !== undefined) end(refused);
+    },
+    (error: unknown) => end(refusal(error)),
+  );
+  const kill = (signal: NodeJS.Signals) => {
+    if (child?.pid !== undefined) killGroup(child.pid, signal);
+    else if (child === undefined)
+      setImmediate(() => end({ reason: 'was not begun in time: nobody has said who its user is', local: true }));
+  };
   return {
-    pid,
-    kill: (signal) => killGroup(pid, signal),
+    kill,
     abandon() {
-      killGroup(pid, 'SIGTERM');
-      const timer = setTimeout(() => killGroup(pid, 'SIGKILL'), ABANDON_MS).unref();
+      kill('SIGTERM');
+      if (child === undefined) return;
+      const timer = setTimeout(kill, ABANDON_MS, 'SIGKILL').unref();
       child.once('exit', () => clearTimeout(timer));
     },
   };
+}
+
+/** What is run and as whom, or why nothing is. */
+async function plan(command: ScriptCommand): Promise<{ path: string; who: Partial<Credentials> } | ScriptRefusal> {
+  const program = programOf(command.argv[0] ?? '');
+  if ('reason' in program) return { reason: `cannot be run: ${program.reason}`, local: false };
+  const who = await whoRuns(command);
+  if ('reason' in who) return { ...who, reason: `cannot be run: ${who.reason}` };
+  if (command.secure && (who.uid ?? process.getuid?.()) === 0) {
+    const insecure = whyInsecure(program.path);
+    if (insecure !== undefined) {
+      const remedy = 'Give it to root, chmod go-w it, or name another user for it';
+      return { reason: `is not run as root with enable_script_security: ${insecure}. ${remedy}`, local: false };
+    }
+  }
+  return { ...program, who };
+}
+
+function refusal(error: unknown): ScriptRefusal {
+  return { reason: `cannot be run: ${errorText(error)}`, local: isShortage(error) };
 }
 
 function isShortage(error: unknown): boolean {
@@ -112,13 +135,16 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function whoRuns({ user, group }: ScriptCommand): { uid?: number; gid?: number } | { reason: string } {
-  if (user === null) return (process.getuid?.() === 0 ? credentialsOf(DEFAULT_USER, null) : undefined) ?? {};
-  const credentials = credentialsOf(user, group);
-  if (credentials === undefined)
-    return { reason: `there is no user ${user}${group === null ? '' : ` or no group ${group}`}` };
-  if (credentials.uid === process.getuid?.() && credentials.gid === process.getgid?.()) return {};
-  return credentials;
+async function whoRuns({ user, group }: ScriptCommand): Promise<Partial<Credentials> | AccountProblem> {
+  if (user === null) {
+    if (process.getuid?.() !== 0) return {};
+    const usual = await accounts.find(DEFAULT_USER, null);
+    // As keepalived: there need not be one, and a name service that is away keeps nobody from becoming master.
+    return 'uid' in usual ? usual : {};
+  }
+  const found = await accounts.find(user, group);
+  const isOurs = 'uid' in found && found.uid === process.getuid?.() && found.gid === process.getgid?.();
+  return isOurs ? {} : found;
 }
 
 function environment(): NodeJS.ProcessEnv {

@@ -58,11 +58,10 @@ export class Notifier {
     const done = end.then((outcome) => {
       this.#running.delete(done);
       const text = command.argv.join(' ');
-      if (outcome.kind === 'refused')
-        this.#log.error({ script: command.argv[0] }, `notify script ${text} was not run: ${outcome.reason}`);
-      else if (outcome.code !== 0) {
-        const how = outcome.signal ?? `exit code ${outcome.code}`;
-        this.#log.warn({ script: command.argv[0], code: outcome.code }, `notify script ${text} failed: ${how}`);
+      if ('reason' in outcome) this.#log.error({ script: command.argv[0] }, `notify script ${text} ${outcome.reason}`);
+      else if (outcome.status !== 0) {
+        const how = outcome.signal ?? `exit code ${outcome.status}`;
+        this.#log.warn({ script: command.argv[0], code: outcome.status }, `notify script ${text} failed: ${how}`);
       }
     });
     this.#running.add(done);

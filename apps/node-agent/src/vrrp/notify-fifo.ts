@@ -3,7 +3,7 @@ import { isLinuxError, makeFifo } from '@keepfleet/linux';
 import type { FifoSettings, FifoSnapshot } from '@keepfleet/vrrp';
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
-import { findAccount } from '../scripts/accounts.ts';
+import { accounts } from '../scripts/index.ts';
 import type { RunningScript, ScriptRunner } from '../scripts/script-runner.ts';
 
 const MODE = 0o600;
@@ -92,11 +92,19 @@ export class NotifyFifo {
     } catch (error) {
       this.#log.error({ err: error, fifo: path }, `no notifications to ${path}: ${errorText(error)}`);
     }
-    if (made && user !== undefined)
-      findAccount(user, group)
-        .then(({ uid, gid }) => chownSync(path, uid, gid))
-        .catch((error: unknown) => this.#log.error({ err: error, fifo: path }, `${path}: ${errorText(error)}`));
+    if (made && user !== undefined) void this.#give(user, group ?? null);
     return made;
+  }
+
+  async #give(user: string, group: string | null): Promise<void> {
+    const { path } = this.#settings;
+    const found = await accounts.find(user, group);
+    try {
+      if ('reason' in found) throw new Error(found.reason);
+      if (!this.#closed) chownSync(path, found.uid, found.gid);
+    } catch (error) {
+      this.#log.error({ fifo: path }, `${path} does not belong to ${user}: ${errorText(error)}`);
+    }
   }
 
   #runScript(): void {
@@ -106,8 +114,11 @@ export class NotifyFifo {
     this.#script = running;
     void running.end.then((end) => {
       if (this.#closed || this.#script !== running) return;
-      const how = end.kind === 'refused' ? end.reason : `it ended (${end.signal ?? `exit code ${end.code}`})`;
-      this.#log.warn({ fifo: path, script: script.argv[0] }, `${script.argv[0]} for ${path}: ${how}; started again`);
+      const how = 'reason' in end ? end.reason : `ended (${end.signal ?? `exit code ${end.status}`})`;
+      this.#log.warn(
+        { fifo: path, script: script.argv[0] },
+        `${script.argv[0]} for ${path} ${how}; it is started again`,
+      );
       this.#restart = setTimeout(() => this.#runScript(), SCRIPT_RESTART_MS);
     });
   }

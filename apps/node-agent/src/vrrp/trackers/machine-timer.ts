@@ -33,6 +33,8 @@ export class MachineTimer<Output> {
     const deadline = this.#machine.nextDeadline();
     if (deadline === undefined || this.#closed) return;
     const wait = Math.max(0, Math.ceil(toMillis(between(monotonicNow(), deadline))));
-    this.#timer = setTimeout(() => this.step((now) => this.#machine.timeout(now)), wait);
+    const serve = () => this.step((now) => this.#machine.timeout(now));
+    // The immediate lets what has happened be read first, such as the end of a script, should this process have been held up.
+    this.#timer = setTimeout(() => setImmediate(serve), wait);
   }
 }

@@ -1,6 +1,13 @@
-import { type ScriptOutput, ScriptMonitor, type ScriptTrackerSettings, type TrackerInput } from '@keepfleet/vrrp';
+import {
+  type ScriptInput,
+  type ScriptOutput,
+  ScriptMonitor,
+  type ScriptTrackerSettings,
+  type TrackerInput,
+} from '@keepfleet/vrrp';
 import type { Log } from '../../log.ts';
 import type { RunningScript, ScriptRunner } from '../../scripts/script-runner.ts';
+import type { ScriptRefusal } from '../../scripts/script.ts';
 import { MachineTimer } from './machine-timer.ts';
 
 /** The driver of one {@link ScriptMonitor}. */
@@ -55,23 +62,30 @@ export class ScriptTracker {
   }
 
   #run(): void {
-    const running = this.#scripts.run(this.settings.command);
+    const running = this.#scripts.run(this.settings.command, () => this.#give(running, { kind: 'began' }));
     this.#running = running;
     void running.end.then((end) => {
-      if (this.#running !== running) return;
-      this.#running = undefined;
-      if (end.kind === 'refused') this.#complain(end.reason);
+      if ('reason' in end) this.#complain(end);
       else this.#lastFailure = undefined;
-      const succeeded = end.kind === 'ended' && end.code === 0;
-      this.#timer.step((now) => this.#monitor.handle({ kind: 'exited', succeeded }, now));
+      if ('reason' in end && end.local) this.#give(running, { kind: 'not-run' });
+      else this.#give(running, { kind: 'exited', succeeded: 'status' in end && end.status === 0 });
     });
   }
 
+  #give(running: RunningScript, input: ScriptInput): void {
+    if (this.#running !== running) return;
+    if (input.kind !== 'began') this.#running = undefined;
+    this.#timer.step((now) => this.#monitor.handle(input, now));
+  }
+
   /** Once until it is another reason, or it runs. */
-  #complain(reason: string): void {
+  #complain({ reason, local }: ScriptRefusal): void {
     if (this.#lastFailure === reason) return;
     this.#lastFailure = reason;
     const { name } = this.settings;
-    this.#log.error({ script: name }, `vrrp_script ${name} cannot be run, which counts as failure: ${reason}`);
+    const state = this.#monitor.state;
+    if (local)
+      this.#log.warn({ script: name }, `vrrp_script ${name} ${reason}; this run is left out, and it stays ${state}`);
+    else this.#log.error({ script: name }, `vrrp_script ${name} ${reason}, which counts as failure`);
   }
 }
