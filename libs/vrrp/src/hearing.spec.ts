@@ -118,6 +118,17 @@ describe('the adverts of a master', () => {
     expect(router.hearsMaster).toBe(false);
   });
 
+  it.each([
+    ['VRID', { vrid: 2 }],
+    ['interface', { interface: 'eth1' }],
+    ['version', { version: 2 }],
+  ] as const)('are nothing to the router that a reload with another %s makes of it', (_, changes) => {
+    const router = started();
+    router.handle(advert(200), START);
+    router.handle({ kind: 'configure', settings: { ...v3, ...changes } }, START);
+    expect([router.hearsMaster, router.noticeDeadline()]).toEqual([false, undefined]);
+  });
+
   it('are counted by a node as they begin and cease to be heard, and not one by one', () => {
     const node = new VrrpNode();
     node.handle(link(true), START);
