@@ -1,0 +1,54 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type RunningScript, type ScriptCommand, type ScriptEnd, type ScriptRefusal, startScript } from './script.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'kf-script-'));
+const path = process.env['PATH'];
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** How it ended, and whether it began. */
+async function run(changes: Partial<ScriptCommand>, then: (running: RunningScript) => void = () => undefined) {
+  let began = false;
+  const end = await new Promise<ScriptEnd | ScriptRefusal>((resolve) => {
+    const command = { argv: ['true'], user: 'root', group: null, secure: false, ...changes };
+    then(startScript(command, resolve, { began: () => (began = true) }));
+  });
+  return { ...end, began };
+}
+
+describe.runIf(process.getuid?.() === 0)('a program', () => {
+  it('runs as its user and group, or as another group', async () => {
+    const isIt = (numbers: string) => ['sh', '-c', `test "$(id -u):$(id -g)" = ${numbers}`];
+    const good = { status: 0, signal: null, began: true };
+    expect(await run({ argv: isIt('1:1'), user: 'daemon' })).toEqual(good);
+    expect(await run({ argv: isIt('1:2'), user: 'daemon', group: 'bin' })).toEqual(good);
+    expect(await run({ argv: isIt('0:0') })).toEqual(good);
+  });
+
+  it('is not run as root when others can change it and that matters', async () => {
+    const file = join(directory, 'open.sh');
+    writeFileSync(file, '#!/bin/sh\nexit 0\n');
+    chmodSync(file, 0o777);
+    const refused = await run({ argv: [file], secure: true });
+    expect(refused).toMatchObject({ local: false, began: false });
+    expect('reason' in refused && refused.reason).toMatch(
+      /^is not run as root with enable_script_security: .*open\.sh can be/,
+    );
+    expect(await run({ argv: [file] })).toMatchObject({ status: 0 });
+  });
+
+  it('that is ended while somebody is asked for its user never begins, which is no fault of it', async () => {
+    const getent = join(directory, 'getent');
+    writeFileSync(getent, '#!/bin/sh\nsleep 1\nexit 2\n');
+    chmodSync(getent, 0o755);
+    process.env['PATH'] = `${directory}:${path}`;
+    try {
+      const end = await run({ user: 'kf-carol' }, (running) => setImmediate(() => running.kill('SIGTERM')));
+      expect(end).toEqual({ reason: expect.stringMatching(/^was not begun/), local: true, began: false });
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+});
