@@ -302,4 +302,28 @@ describe('what passes between control and vrrp', () => {
     const snapshot = { notifyFifos, ...node.snapshot((at: Instant) => at - instant(0)), lateness };
     expect(passed(vrrpSnapshotSchema, snapshot)).toEqual(snapshot);
   });
+
+  it('take a snapshot of a process that does not tell yet who hears a master: its backups do', () => {
+    const node = new VrrpNode();
+    const instances = [virtualRouter({ name: 'VI_1', vrid: 1, interface: 'eth0' })];
+    node.handle(
+      { kind: 'configure', settings: { startupDelay: seconds(0), logUnknownVrids: false, instances } },
+      instant(0),
+    );
+    const snapshot = node.snapshot(() => 0);
+    for (const [state, hearsMaster] of [
+      ['backup', true],
+      ['fault', false],
+      ['master', false],
+    ] as const) {
+      const before = snapshot.instances.map((router) => ({
+        ...router,
+        hearsMaster: undefined,
+        masterQuiet: false,
+        state,
+      }));
+      const read = passed(vrrpSnapshotSchema, { ...snapshot, instances: before });
+      expect(read).toMatchObject({ instances: [{ name: 'VI_1', state, hearsMaster }] });
+    }
+  });
 });
