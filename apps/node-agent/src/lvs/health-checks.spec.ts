@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseKeepalivedConfig } from '@keepfleet/config';
 import { waitFor } from '@keepfleet/testkit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lvsSettings } from '../settings/index.ts';
 import { BfdSessions } from './bfd-sessions.ts';
 import { withFilesRead } from './files-at-start.ts';
@@ -49,6 +49,8 @@ afterEach(async () => {
   for (const socket of open) socket.destroy();
   await new Promise((resolve) => server.close(resolve));
 });
+
+afterAll(() => rmSync(directory, { recursive: true }));
 
 /** One virtual server a number, each with the same real server and these checks. */
 function settings(services: readonly number[], checks: string, more = '') {
