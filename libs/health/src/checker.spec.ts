@@ -336,6 +336,57 @@ describe('a node without descriptors', () => {
   });
 });
 
+describe('a process that was held up', () => {
+  const late = (bench: Bench, by = seconds(20)) => {
+    bench.now = after(bench.checker.nextDeadline() ?? bench.now, by);
+    return bench.checker.timeout(bench.now);
+  };
+
+  it('gives the server its time once more, and once only in a run', () => {
+    const bench = new Bench(tcp);
+    bench.expire();
+    expect(late(bench)).toEqual([]);
+    expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(5)));
+    expect(verdicts(late(bench))).toEqual([
+      { kind: 'verdict', up: false, reason: 'did not accept a connection within 5 s' },
+    ]);
+    bench.expire();
+    expect(late(bench)).toEqual([]);
+  });
+
+  it('takes the rest of an answer that began before', () => {
+    const bench = new Bench(http);
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: 1 });
+    expect(late(bench, seconds(100))).toEqual([]);
+    bench.handle({ kind: 'data', attempt: 1, hex: hex(asciiBytes(good)) });
+    expect(bench.checker.nextDeadline()).toBe(after(bench.now, seconds(5)));
+    bench.handle({ kind: 'closed', attempt: 1 });
+    expect(bench.checker.status).toMatchObject({ up: true, lastResult: 'answered 200' });
+  });
+
+  it('does not end a script for it', () => {
+    const bench = new Bench({
+      kind: 'misc',
+      schedule,
+      argv: ['x'],
+      user: null,
+      timeout: seconds(4),
+      dynamic: false,
+      secure: false,
+    });
+    bench.expire();
+    expect(late(bench)).toEqual([]);
+    expect(late(bench)).toEqual([{ kind: 'kill', attempt: 1, signal: 'SIGTERM' }]);
+  });
+
+  it('is none where a timer is late as timers are', () => {
+    const bench = new Bench(tcp);
+    bench.expire();
+    expect(verdicts(late(bench, millis(100)))).toHaveLength(1);
+  });
+});
+
 describe('a result', () => {
   it('goes to no terminal as a control sequence, nor at any length', () => {
     const bench = new Bench({ kind: 'smtp', schedule, connection, heloName: 'x' });

@@ -5,6 +5,7 @@ import {
   after,
   between,
   micros,
+  millis,
   seconds,
   toSeconds,
 } from '@keepfleet/machine';
@@ -28,6 +29,8 @@ const START_DELAY = seconds(1);
 const ANSWER_TIMEOUTS = 10;
 /** From SIGTERM to SIGKILL of a script that takes too long. */
 const KILL_DELAY = seconds(2);
+/** A time-out that is found this much later than it was due says that the process was held up, as by a pause of its machine. */
+const HELD_UP = millis(500);
 /** Characters of a result that are kept. */
 const MOST_SHOWN = 300;
 /** Exit codes of a dynamic script from here on are a weight plus this. */
@@ -64,6 +67,8 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
   #state: State = { kind: 'stopped' };
   #attempts = 0;
   #began: Instant;
+  /** This run was given its time once more. */
+  #excused = false;
   #effect: WeightEffect = noWeightEffect;
 
   /**
@@ -141,13 +146,14 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
   timeout(now: Instant): readonly CheckerOutput[] {
     const state = this.#state;
     const due = this.nextDeadline();
-    if (due === undefined || now < due) return [];
+    if (due === undefined || now < due || this.#excuse(between(due, now), now)) return [];
     switch (state.kind) {
       case 'stopped':
       case 'suspended':
         return [];
       case 'waiting':
         this.#began = now;
+        this.#excused = false;
         return this.settings.kind === 'misc' ? this.#run(this.settings.timeout, now) : this.#connect(0, now);
       case 'connecting':
         return this.#judged(err({ kind: 'connect-timeout', seconds: toSeconds(this.#patience()) }), now);
@@ -159,6 +165,23 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
       case 'running':
         return this.#overdue(state, now);
     }
+  }
+
+  /**
+   * While this process was held up nobody read the answers: a run gets its time once more. Once only, so that a server is
+   * found down also where it happens again and again.
+   */
+  #excuse(late: Duration, now: Instant): boolean {
+    const state = this.#state;
+    if (this.#excused || !('attempt' in state) || (state.kind === 'running' && state.late !== 'no')) return false;
+    if (late <= Math.min(HELD_UP, this.#patience())) return false;
+    this.#excused = true;
+    const deadline = after(now, this.#patience());
+    this.#state =
+      state.kind === 'talking'
+        ? { ...state, deadline, lastDeadline: Math.max(deadline, state.lastDeadline) as Instant }
+        : { ...state, deadline };
+    return true;
   }
 
   #overdue(state: Extract<State, { kind: 'running' }>, now: Instant): CheckerOutput[] {

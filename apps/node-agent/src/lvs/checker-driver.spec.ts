@@ -88,6 +88,11 @@ async function listening(server: Server): Promise<number> {
 
 const web = (listener: RequestListener) => listening(createServer(listener));
 
+/** Blocks this process, as the pause of a virtual machine does. */
+function holdUp(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
 /** How the first run ends. */
 function firstRun(settings: ScheduledCheckSettings): Promise<string> {
   return new Promise((resolve) => {
@@ -160,6 +165,20 @@ describe('a checker on real sockets', { timeout: 30_000 }, () => {
     const port = await listening(createPlainServer((socket) => socket.on('error', () => socket.destroy()).resume()));
     const hasty = http(port, { connection: connection(port, { connectTimeout: seconds(1) }) });
     expect(await firstRun(hasty)).toBe('did not answer within 1 s');
+  });
+
+  it('reads an answer that came while this process was held up before it finds it late', async () => {
+    const port = await listening(
+      createPlainServer((socket) => {
+        socket.on('error', () => socket.destroy());
+        socket.on('data', () => {
+          socket.end('HTTP/1.0 200 OK\r\n\r\n');
+          holdUp(500);
+        });
+      }),
+    );
+    const hasty = http(port, { connection: connection(port, { connectTimeout: seconds(0.4) }) });
+    expect(await firstRun(hasty)).toBe('answered 200');
   });
 
   it('asks over TLS, whoever signed the certificate, and names the host', async () => {

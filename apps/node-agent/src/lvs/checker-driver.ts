@@ -121,11 +121,13 @@ export class CheckerDriver {
     this.#armedFor = deadline;
     if (deadline === undefined) return;
     const wait = Math.ceil((deadline - monotonicMicros()) / 1_000);
+    const expire = () => {
+      this.#armedFor = undefined;
+      this.#carryOut(this.#machine.timeout(now()));
+    };
+    // What has arrived is read first, should this process have been held up; a connection is told in an immediate of its own.
     this.#timer = setTimeout(
-      () => {
-        this.#armedFor = undefined;
-        this.#carryOut(this.#machine.timeout(now()));
-      },
+      () => setImmediate(() => setImmediate(expire)),
       Math.min(Math.max(wait, 0), LONGEST_TIMEOUT_MS),
     );
   }
