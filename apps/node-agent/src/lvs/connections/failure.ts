@@ -28,9 +28,15 @@ const shortages: Readonly<Record<string, string>> = {
   ENOMEM: 'this node has no memory left',
 };
 
+const NO_PORT =
+  'this node has no free port or no address to connect from; widen net.ipv4.ip_local_port_range, and see with `ss -tan` what takes them';
+
 /** What this node is out of, where that is why; undefined for every other error. */
-export function shortage(error: unknown): string | undefined {
-  return shortages[codeOf(error)];
+function shortage(error: unknown): string | undefined {
+  const code = codeOf(error);
+  // A bindto address that is not there is refused by bind(2); ip(7) has both for connect(2) out of ports.
+  const ofPorts = isLinuxError(error, 'EADDRNOTAVAIL', 'EAGAIN') && error.call === 'connect';
+  return ofPorts ? NO_PORT : shortages[code];
 }
 
 /** Tells why a server could not be asked. */
