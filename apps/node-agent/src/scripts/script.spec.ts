@@ -1,9 +1,11 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitFor } from '@keepfleet/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type RunningScript, type ScriptCommand, type ScriptEnd, type ScriptRefusal, startScript } from './script.ts';
 
+const DEADLINE = 30_000;
 const directory = mkdtempSync(join(tmpdir(), 'kf-script-'));
 const path = process.env['PATH'];
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -49,6 +51,29 @@ describe.runIf(process.getuid?.() === 0)('a program', () => {
       expect(end).toEqual({ reason: expect.stringMatching(/^was not begun/), local: true, began: false });
     } finally {
       process.env['PATH'] = path;
+    }
+  });
+
+  it('that is abandoned leaves no child behind that ignores SIGTERM', async () => {
+    const file = join(directory, 'pid');
+    const text = `(trap '' TERM; exec sleep 300) & echo $! > ${file}.new; mv ${file}.new ${file}; wait`;
+    let ended = false;
+    const script = startScript(
+      { argv: ['/bin/sh', '-c', text], user: null, group: null, secure: false },
+      () => (ended = true),
+    );
+    try {
+      await waitFor(() => existsSync(file), { deadline: DEADLINE, what: 'the child of the script' });
+      const child = Number(readFileSync(file, 'utf8'));
+      const isSleep = () =>
+        existsSync(`/proc/${child}/cmdline`) && /sleep/.test(readFileSync(`/proc/${child}/cmdline`, 'utf8'));
+      await waitFor(isSleep, { deadline: DEADLINE, what: 'its command' });
+      script.abandon();
+      await waitFor(() => ended, { deadline: DEADLINE, what: 'the end of the script' });
+      // The command line of a zombie is empty: not every init takes care of orphans.
+      await waitFor(() => !isSleep(), { deadline: DEADLINE, what: 'the end of its child' });
+    } finally {
+      script.kill('SIGKILL');
     }
   });
 });

@@ -93,9 +93,13 @@ export function startScript(
     kill,
     abandon() {
       kill('SIGTERM');
-      if (child === undefined) return;
-      const timer = setTimeout(kill, ABANDON_MS, 'SIGKILL').unref();
-      child.once('exit', () => clearTimeout(timer));
+      const pid = child?.pid;
+      if (pid === undefined) return;
+      // Also for children that outlive the program, and at a stop: who stops waits for it.
+      const timer = setTimeout(() => killGroup(pid, 'SIGKILL'), ABANDON_MS);
+      child?.once('exit', () => {
+        if (!isGroup(pid)) clearTimeout(timer);
+      });
     },
   };
 }
@@ -132,6 +136,15 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
     // waits for it says that it does not end.
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
+  }
+}
+
+/** As long as one process is left, nobody else's group has this number. */
+function isGroup(pid: number): boolean {
+  try {
+    return process.kill(-pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 
