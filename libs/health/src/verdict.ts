@@ -21,15 +21,14 @@ export class Verdict {
   #status: CheckerStatus;
   #forgiven: number;
   #successes = 0;
-  /** The verdict "down" stems from a failure, not from `alpha`. */
-  #failed: boolean;
+  /** The verdict "down" stems from a failure of its own, not from `alpha` or another check of the server. */
+  #failed = false;
 
   /** `up` is what to begin with: the state of the real server it belongs to. */
   constructor(settings: ScheduledCheckSettings, up: boolean, now: Instant) {
     this.#settings = settings;
     // The very first failure is not forgiven: the retries begin used up.
     this.#forgiven = settings.schedule.retry;
-    this.#failed = !up && !settings.schedule.alpha;
     this.#status = { up, ran: false, lastResult: null, failures: 0, since: now };
   }
 
