@@ -3,6 +3,8 @@ import { type AddressInfo, type Server, type Socket, createServer } from 'node:n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseKeepalivedConfig } from '@keepfleet/config';
+import { connectTcp } from '@keepfleet/linux';
+import { ip } from '@keepfleet/wire';
 import { waitFor } from '@keepfleet/testkit';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lvsSettings } from '../settings/index.ts';
@@ -89,6 +91,30 @@ describe('checks of several services', () => {
     expect(results(2)).toEqual(['accepted a connection']);
     health.rest(new Set([key(1)]));
     await waitFor(() => connections > before, { deadline: DEADLINE, what: 'a check for the other service' });
+  });
+});
+
+describe('checks that this node cannot make', () => {
+  it('are a problem with their number and since when, until they are made', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port: bindPort } = other.address() as AddressInfo;
+    await new Promise((resolve) => other.close(resolve));
+    // connect(2) finds the only port that it may take in use, as with a range that is used up.
+    const taken = await connectTcp({
+      destination: ip('127.0.0.1'),
+      port,
+      source: { address: ip('127.0.0.1'), port: bindPort },
+    });
+    health.configure(settings([1, 2], tcp(`bindto 127.0.0.1\n bind_port ${bindPort}`)), () => true);
+    expect(health.problem).toBeUndefined();
+    await waitFor(() => health.problem !== undefined, { deadline: DEADLINE, what: 'a problem' });
+    expect(health.problem).toMatch(/^1 health check cannot be made, .* since 20\S+Z, .*: this node has no free port/);
+    expect(results(1)).toEqual([null]);
+    taken.resetAndDestroy();
+    await ran(1);
+    expect(health.problem).toBeUndefined();
+    expect(results(1)).toEqual(['accepted a connection']);
   });
 });
 

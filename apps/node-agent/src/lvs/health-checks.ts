@@ -3,6 +3,7 @@ import type { LvsSettings, VirtualServerSettings, WeightEffect } from '@keepflee
 import type { Log } from '../log.ts';
 import type { BfdSessions } from './bfd-sessions.ts';
 import { CheckerDriver, type CheckerListener } from './checker-driver.ts';
+import { LeftOut } from './left-out.ts';
 import { Patient } from './patient.ts';
 import { WatchedDriver } from './watched-driver.ts';
 
@@ -39,19 +40,23 @@ export class HealthChecks {
   #patients = new Map<string, ReadonlyMap<string, Patient>>();
   #services = new Map<string, VirtualServerSettings<CheckerSettings>>();
   #checks = new Map<string, SharedCheck>();
-  /** Runs that were not made since that was last said. */
-  #notRun = 0;
-  #saidNotRunAt = -Infinity;
+  readonly #leftOut: LeftOut;
 
   constructor(listener: HealthListener, sessions: BfdSessions, log: Log) {
     this.#listener = listener;
     this.#sessions = sessions;
     this.#log = log;
+    this.#leftOut = new LeftOut(log);
   }
 
   /** Different checks that run. */
   get size(): number {
     return this.#checks.size;
+  }
+
+  /** What keeps checks from being made, if anything does. */
+  get problem(): string | undefined {
+    return this.#leftOut.problem;
   }
 
   /**
@@ -107,6 +112,7 @@ export class HealthChecks {
       if (patients.size > 0) continue;
       driver.stop();
       this.#checks.delete(text);
+      this.#leftOut.delete(text);
     }
     for (const { driver } of fresh) driver.start();
     for (const patient of changed) patient.settle('its checks were changed in the configuration');
@@ -114,9 +120,11 @@ export class HealthChecks {
 
   /** The checks of these services rest (`ha_suspend`) with the verdicts that they have, but for those that others need too. */
   rest(services: ReadonlySet<string>): void {
-    for (const { driver, patients } of this.#checks.values()) {
-      if ([...patients].every(({ service }) => services.has(service))) driver.suspend();
-      else driver.resume();
+    for (const [text, { driver, patients }] of this.#checks) {
+      if ([...patients].every(({ service }) => services.has(service))) {
+        driver.suspend();
+        this.#leftOut.delete(text);
+      } else driver.resume();
     }
   }
 
@@ -124,6 +132,7 @@ export class HealthChecks {
     for (const { driver } of this.#checks.values()) driver.stop();
     for (const patients of this.#patients.values()) for (const patient of patients.values()) patient.leave();
     this.#checks.clear();
+    this.#leftOut.clear();
     this.#patients.clear();
     this.#services.clear();
   }
@@ -131,18 +140,6 @@ export class HealthChecks {
   of(service: string, server: string): CheckerReport[] {
     const checks = this.#patients.get(service)?.get(server)?.checks.values() ?? [];
     return [...checks].map(({ what, driver }) => ({ what, status: driver.status }));
-  }
-
-  /** All checks meet it at once; one line says so. */
-  #sayNotRun(check: string, reason: string): void {
-    this.#notRun++;
-    if (performance.now() - this.#saidNotRunAt < SAY_EVERY_MS) return;
-    this.#log.error(
-      { check, reason, checks: this.#notRun },
-      `checks cannot be made, and the verdicts stay as they are: ${reason}`,
-    );
-    this.#notRun = 0;
-    this.#saidNotRunAt = performance.now();
   }
 
   #newCheck(
@@ -155,6 +152,7 @@ export class HealthChecks {
     const patients = new Set<Patient>();
     const listener: CheckerListener = {
       ran: (success, result, first) => {
+        this.#leftOut.delete(text);
         if (!success && settings.schedule.logAllFailures)
           for (const { service, server } of patients)
             this.#log.warn({ service, server, check: what, result }, 'a check failed');
@@ -163,7 +161,7 @@ export class HealthChecks {
             this.#listener.confirmedDown(service, server, `${what} ${result}`);
         this.#listener.ran();
       },
-      notRun: (reason) => this.#sayNotRun(what, reason),
+      notRun: (reason) => this.#leftOut.add(text, what, reason),
       verdict: (_, reason) => {
         for (const patient of patients) patient.judge(`${what} ${reason}`);
       },
@@ -188,6 +186,3 @@ function asked(patient: Patient, settings: CheckerSettings): CheckerDriver | und
     if (driver instanceof CheckerDriver && questionOf(driver.settings) === question) return driver;
   return undefined;
 }
-
-/** Between two lines of the log about checks that could not be made. */
-const SAY_EVERY_MS = 10_000;

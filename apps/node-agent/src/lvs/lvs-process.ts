@@ -76,6 +76,9 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #owned: Owned = { services: [], options: { daemons: [], timeouts: null } };
   /** Only while a service has ha_suspend. */
   #addresses: LocalAddresses | undefined;
+  #unavailableBecause: string | undefined;
+  /** As told last. */
+  #problems = '[]';
   #stopped = false;
 
   constructor(ownership: Ownership, log: Log) {
@@ -261,8 +264,18 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #tick(): void {
     if (this.#table === undefined) this.#open();
     else this.#read();
+    this.#tellProblems();
     this.#listener.changed();
     this.#schedule();
+  }
+
+  /** With each reading of the table, not with each check that is left out: there may be thousands of those a second. */
+  #tellProblems(): void {
+    const problems = [this.#unavailableBecause, this.#health.problem].filter((each) => each !== undefined);
+    const text = JSON.stringify(problems);
+    if (text === this.#problems) return;
+    this.#problems = text;
+    this.#listener.problems(problems);
   }
 
   #open(): void {
@@ -272,7 +285,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
         batch: this.#batch,
       });
       this.#nextTickMs = READ_EVERY_MS;
-      this.#listener.problems([]);
+      this.#unavailableBecause = undefined;
+      this.#tellProblems();
       this.#log.info({ ...this.#table.info }, 'IPVS is there');
     } catch (error) {
       this.#unavailable(error);
@@ -317,7 +331,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     // A kernel does not grow IPVS soon; every other failure may be over at the next reading.
     this.#nextTickMs = error instanceof NoIpvs ? RETRY_EVERY_MS : READ_EVERY_MS;
     const reason = `${error.message}; no virtual server is looked after on this node (VRRP goes on): ${remedy(error)}. Tried again every ${this.#nextTickMs / 1_000} s.`;
-    this.#listener.problems([reason]);
+    this.#unavailableBecause = reason;
+    this.#tellProblems();
     this.#feed({ kind: 'unavailable', reason });
   }
 
