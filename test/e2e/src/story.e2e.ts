@@ -239,6 +239,15 @@ describe('operations', () => {
     await settled();
   });
 
+  it('announce is for the master alone, on the node that is named or on whichever it is', async () => {
+    const result = await keepfleet('announce', 'VI_1');
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stdout).toContain('L1: announced');
+    const refused = await keepfleet('announce', 'VI_1', '--node', 'L2');
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout + refused.stderr).toContain('L2 carries no instance VI_1 as its master');
+  });
+
   it('draining a server takes it out on every node and ends at zero connections', async () => {
     const result = await keepfleet('drain', 'server', '192.168.1.11', '--reason', 'e2e: disk');
     expect(result).toMatchObject({ code: 0 });
