@@ -8,3 +8,4 @@ export * as gossip from './generated/keepfleet/gossip/v1/gossip.ts';
 export * as local from './generated/keepfleet/local/v1/local.ts';
 export * as model from './generated/keepfleet/model/v1/model.ts';
 export { toJson } from './json.ts';
+export { CLAIM_STATES, type ClaimWords, routerClaim } from './router-claim.ts';

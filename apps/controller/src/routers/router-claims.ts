@@ -1,4 +1,4 @@
-import { fleet, type gossip, model } from '@keepfleet/rpc';
+import { CLAIM_STATES, fleet, type gossip, model, routerClaim } from '@keepfleet/rpc';
 import { type OwnershipEntry, type RouterOwnership, isClaimHeard } from '@keepfleet/swim';
 import { parseIp } from '@keepfleet/wire';
 import { freshness, type NodeRecord } from '../fleet/node-record.ts';
@@ -85,31 +85,12 @@ export function wireRouter(
     address: address ?? '',
     verdict,
     since: wall(since),
-    claims: claims.map((claim) => ({
-      vrid,
-      family,
-      address: address ?? '',
-      node: claim.node,
-      state: STATES[claim.role],
-      priority: claim.priority,
-      since: new Date(claim.since),
-      heardAt: wall(claim.heardAt),
-      member: claim.member,
-      hearsMaster: claim.hearsMaster,
-      sequence: BigInt(claim.sequence),
-    })),
+    claims: claims.map((claim) => routerClaim(claim, wall(claim.heardAt))),
   };
 }
 
-const STATES = {
-  initialize: model.RouterState.INITIALIZE,
-  backup: model.RouterState.BACKUP,
-  master: model.RouterState.MASTER,
-  fault: model.RouterState.FAULT,
-} as const;
-
 const ROLES: ReadonlyMap<model.RouterState, OwnershipEntry['role']> = new Map(
-  Object.entries(STATES).map(([role, state]) => [state, role as OwnershipEntry['role']]),
+  Object.entries(CLAIM_STATES).map(([role, state]) => [state, role as OwnershipEntry['role']]),
 );
 
 /** Two hear one notice at different times; an agent of an earlier version gives no sequence. */

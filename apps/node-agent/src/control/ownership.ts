@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type Instant, instant } from '@keepfleet/machine';
 import type { OwnershipNotification } from '@keepfleet/mib';
-import { model } from '@keepfleet/rpc';
+import { type model, routerClaim } from '@keepfleet/rpc';
 import {
   type OwnershipChange,
   type OwnershipEntry,
@@ -165,27 +165,10 @@ export class Ownership {
 export function wireClaims(router: RouterOwnership): model.RouterClaim[] {
   const at = Date.now();
   const instantNow = now();
-  return router.claims.map((claim) => ({
-    vrid: claim.vrid,
-    family: claim.family === 'ipv4' ? model.Family.IPV4 : model.Family.IPV6,
-    address: claim.address ?? '',
-    node: claim.node,
-    state: STATES[claim.role],
-    priority: claim.priority,
-    since: new Date(claim.since),
-    heardAt: new Date(Math.round(at - (instantNow - claim.heardAt) / 1000)),
-    member: claim.member,
-    hearsMaster: claim.hearsMaster,
-    sequence: BigInt(claim.sequence),
-  }));
+  return router.claims.map((claim) =>
+    routerClaim(claim, new Date(Math.round(at - (instantNow - claim.heardAt) / 1000))),
+  );
 }
-
-const STATES = {
-  initialize: model.RouterState.INITIALIZE,
-  backup: model.RouterState.BACKUP,
-  master: model.RouterState.MASTER,
-  fault: model.RouterState.FAULT,
-} as const;
 
 function entryOf(router: CarriedRouter): OwnershipEntry {
   const { vrid, family, state, effectivePriority, since, hearsMaster } = router;
