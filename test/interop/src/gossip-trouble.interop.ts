@@ -139,6 +139,7 @@ describe('decompression bombs', () => {
         return Buffer.concat([head, data]);
       }
       const small = message(20 << 20), large = message(64 << 20), to = ${JSON.stringify(HOSTS.map(address))};
+      process.stdout.write([small.length, large.length].join(' ') + '\\n');
       (async () => {
         const udp = dgram.createSocket('udp4');
         for (let i = 0; i < ${BOMBS}; i++) for (const host of to)
