@@ -10,8 +10,22 @@ export const WHEN_DOWN = { true: ['inhibit', 2], false: ['remove', 1] } as const
 const TUNNEL = { ipip: 1, gue: 2, gre: 3 } as const;
 const CHECKSUM = { nocsum: 1, csum: 2, remcsum: 3 } as const;
 
-/** What a time shows that is inherited from further up. */
+/** What a time shows that nothing sets. */
 export const NO_TIME: Duration = micros(0);
+
+/** Of what the kernel does not have: it counts from 0 when it comes there. */
+export const NO_TRAFFIC: TrafficRow = {
+  connections: '0',
+  inPackets: '0',
+  outPackets: '0',
+  inBytes: '0',
+  outBytes: '0',
+  connectionRate: 0,
+  inPacketRate: 0,
+  outPacketRate: 0,
+  inByteRate: 0,
+  outByteRate: 0,
+};
 
 /** Where a table has the first of each run of its statistics columns. */
 export interface TrafficNumbers {

@@ -3,6 +3,7 @@ import {
   ALIVE,
   FORWARDING,
   NO_TIME,
+  NO_TRAFFIC,
   WHEN_DOWN,
   commandOf,
   inOrder,
@@ -12,7 +13,7 @@ import {
 } from './lvs-columns.ts';
 import { oid } from './oid.ts';
 import type { RowNumbers } from './row-numbers.ts';
-import type { RealServerRow, SorryServerRow, VirtualServerRow } from './rows.ts';
+import type { DestinationRow, RealServerRow, SorryServerRow, VirtualServerRow } from './rows.ts';
 import { type Column, type Table, type Writer, hidden, integerRefusal, numbered } from './table.ts';
 import { numberedServices } from './instance-numbers.ts';
 
@@ -46,16 +47,6 @@ const regularColumns: readonly Column<RealServerRow>[] = [
   real.text(12, 'realServerNotifyDown', (row) => commandOf(row.notifyDown)),
   real.unsigned(13, 'realServerFailedChecks', (row) => row.failedCheckers),
   real.text(41, 'realServerVirtualHost', (row) => row.virtualHost),
-  real.yesNo(42, 'realServerAlpha', ENABLED, (row) => row.alpha),
-  real.unsigned(43, 'realServerRetry', (row) => row.retry ?? 0),
-  real.seconds(44, 'realServerDelayBeforeRetry', (row) => row.delayBeforeRetry ?? NO_TIME),
-  real.seconds(45, 'realServerWarmup', (row) => row.warmup ?? NO_TIME),
-  real.seconds(46, 'realServerDelayLoop', (row) => row.delayLoop ?? NO_TIME),
-  real.yesNo(47, 'realServerSmtpAlert', ENABLED, (row) => row.smtpAlert),
-  real.microseconds(48, 'realServerDelayBeforeRetryUsec', (row) => row.delayBeforeRetry ?? NO_TIME),
-  real.microseconds(49, 'realServerWarmupUsec', (row) => row.warmup ?? NO_TIME),
-  real.microseconds(50, 'realServerDelayLoopUsec', (row) => row.delayLoop ?? NO_TIME),
-  real.microseconds(51, 'realServerConnTimeoutUsec', (row) => row.connectTimeout ?? NO_TIME),
   real.text(55, 'realServerName', (row) => row.snmpName),
   real.text(56, 'realServerNotifyUpPath', (row) => pathOf(row.notifyUp)),
   real.text(57, 'realServerNotifyDownPath', (row) => pathOf(row.notifyDown)),
@@ -84,11 +75,21 @@ export const realServerTable: Table<PoolRow> = {
     pool.integer(7, 'realServerWeight', ({ regular }) => (regular === null ? null : regular.weight), {
       write: weight,
     }),
-    pool.gauge32(15, 'realServerStatsActiveConns', (row) => row.server.kernel?.connections.active ?? null),
-    pool.gauge32(16, 'realServerStatsInactiveConns', (row) => row.server.kernel?.connections.inactive ?? null),
-    pool.gauge32(17, 'realServerStatsPersistentConns', (row) => row.server.kernel?.connections.persistent ?? null),
+    pool.gauge32(15, 'realServerStatsActiveConns', (row) => kernelOf(row)?.connections.active ?? null),
+    pool.gauge32(16, 'realServerStatsInactiveConns', (row) => kernelOf(row)?.connections.inactive ?? null),
+    pool.gauge32(17, 'realServerStatsPersistentConns', (row) => kernelOf(row)?.connections.persistent ?? null),
     pool.enumerated(40, 'realServerForwardingMethod', FORWARDING, (row) => row.server.forwarding.kind),
-    ...trafficColumns<PoolRow>('realServer', (row) => row.server.kernel?.traffic ?? null, {
+    pool.yesNo(42, 'realServerAlpha', ENABLED, ({ regular }) => regular?.alpha === true),
+    pool.unsigned(43, 'realServerRetry', (row) => inherited(row, 'retry') ?? 0),
+    pool.seconds(44, 'realServerDelayBeforeRetry', (row) => inherited(row, 'delayBeforeRetry') ?? NO_TIME),
+    pool.seconds(45, 'realServerWarmup', (row) => inherited(row, 'warmup') ?? NO_TIME),
+    pool.seconds(46, 'realServerDelayLoop', (row) => inherited(row, 'delayLoop') ?? NO_TIME),
+    pool.yesNo(47, 'realServerSmtpAlert', ENABLED, ({ regular }) => regular?.smtpAlert === true),
+    pool.microseconds(48, 'realServerDelayBeforeRetryUsec', (row) => inherited(row, 'delayBeforeRetry') ?? NO_TIME),
+    pool.microseconds(49, 'realServerWarmupUsec', (row) => inherited(row, 'warmup') ?? NO_TIME),
+    pool.microseconds(50, 'realServerDelayLoopUsec', (row) => inherited(row, 'delayLoop') ?? NO_TIME),
+    pool.microseconds(51, 'realServerConnTimeoutUsec', (row) => inherited(row, 'connectTimeout') ?? NO_TIME),
+    ...trafficColumns<PoolRow>('realServer', (row) => kernelOf(row)?.traffic ?? null, {
       connections: 14,
       totals: 18,
       rates: 22,
@@ -119,6 +120,21 @@ function poolRows(parent: VirtualServerRow): PoolRow[] {
   const regular = parent.realServers.map((server) => ({ parent, server, regular: server }));
   return [...sorry, ...regular];
 }
+
+/** How a server is checked: as it says itself, or else as its virtual server has it. Null for a sorry server: nobody does. */
+function inherited<K extends 'retry' | 'delayBeforeRetry' | 'warmup' | 'delayLoop' | 'connectTimeout'>(
+  { parent, regular }: PoolRow,
+  what: K,
+): VirtualServerRow[K] | RealServerRow[K] {
+  return regular === null ? null : (regular[what] ?? parent[what]);
+}
+
+/** A server that is not in the pool has no connections: null only where it is not known whether it is. */
+function kernelOf({ parent, server }: PoolRow): DestinationRow | null {
+  return server.kernel ?? (parent.state === 'unknown' ? null : NOT_IN_POOL);
+}
+
+const NOT_IN_POOL: DestinationRow = { connections: { active: 0, inactive: 0, persistent: 0 }, traffic: NO_TRAFFIC };
 
 /** A column that the sorry server has not. */
 function ofRegular({ read, write: _none, ...object }: Column<RealServerRow>): Column<PoolRow> {

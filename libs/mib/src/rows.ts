@@ -47,9 +47,9 @@ export interface GlobalRow {
 /** Null for an alert class whose keyword is absent. */
 export interface MailRow {
   readonly server: { readonly address: IpAddress; readonly port: number } | null;
-  /** Seconds. */
+  /** Seconds; 0 without a server. */
   readonly timeout: number;
-  readonly from: string;
+  readonly from: string | null;
   readonly recipients: readonly string[];
   readonly faults: boolean;
   readonly alert: boolean | null;
@@ -335,10 +335,10 @@ export interface VirtualServerRow {
   readonly snmpName: string | null;
   readonly alive: boolean;
   readonly quorumState: 'up' | 'down';
-  /** Its process is silent: alive, quorum and number of real servers are not known, and absent. */
+  /** Its process is silent: alive, quorum, number of real servers and statistics are not known, and absent. */
   readonly state?: 'unknown';
   readonly realServersUp: number;
-  /** Null while the kernel has no such service: statistics columns are absent. */
+  /** Null while the kernel has no such service: it counts from 0 when it comes there. */
   readonly traffic: TrafficRow | null;
   readonly sorryServer: SorryServerRow | null;
   readonly realServers: readonly RealServerRow[];

@@ -55,7 +55,7 @@ describe('MibView', () => {
   it('walks every variable once, in ascending order, with the value that get gives', () => {
     const view = viewOf(rows());
     const all = walk(view);
-    expect(all).toHaveLength(371);
+    expect(all).toHaveLength(440);
     for (const [i, { name, value }] of all.entries()) {
       if (i > 0) expect(compareOids(all[i - 1]?.name ?? [], name), oidText(name)).toBeLessThan(0);
       expect(view.get(name)).toEqual(value);
@@ -126,7 +126,7 @@ describe('MibView', () => {
     ['virtualServerPersistGranularity6.1', 'no-such-instance'],
     ['virtualServerPersistGranularity6.2', 'gauge32 128'],
     ['virtualServerStatsInBytes.1', 'counter64 40'],
-    ['virtualServerStatsInBytes.2', 'no-such-instance'],
+    ['virtualServerStatsInBytes.2', 'counter64 0'],
     ['virtualServerRealServersTotal.2', 'gauge32 1'],
     ['realServerType.2.1', 'integer 2'],
     ['realServerAddress.2.1', 'octets fd000000000000000000000000000099'],
@@ -138,6 +138,9 @@ describe('MibView', () => {
     ['realServerUpperConnectionLimit.1.1', 'no-such-instance'],
     ['realServerUpperConnectionLimit.1.2', 'gauge32 50'],
     ['realServerStatsPersistentConns.1.1', 'gauge32 3'],
+    ['realServerStatsInBytes.2.1', 'counter64 0'],
+    ['realServerAlpha.2.1', 'integer 2'],
+    ['realServerDelayLoop.2.1', 'gauge32 0'],
     ['lvsFlushOnStop.0', 'integer 3'],
     ['lvsSyncDaemonEnabled.0', 'integer 2'],
     ['lvsSyncDaemonPort.0', 'no-such-instance'],
@@ -169,6 +172,41 @@ describe('MibView', () => {
     expect(value('virtualServerDelayLoop.1')).toBe('gauge32 7200');
     expect(value('virtualServerDelayLoopUsec.1')).toBe('gauge32 4294967295');
     expect(value('virtualServerWarmup.1')).toBe('gauge32 1');
+  });
+
+  it('shows how a server is checked as it says itself, or else as its virtual server has it', () => {
+    const view = viewOf({
+      ...rows(),
+      virtualServers: [
+        virtualServerRow('x', {
+          retry: 3,
+          delayBeforeRetry: micros(2_500_000),
+          delayLoop: seconds(6),
+          connectTimeout: seconds(4),
+          realServers: [realServerRow('a', { delayLoop: micros(1_500_000), retry: 0 }), realServerRow('b')],
+        }),
+      ],
+    });
+    const columns = ['Retry', 'DelayBeforeRetryUsec', 'DelayLoopUsec', 'ConnTimeoutUsec', 'WarmupUsec'];
+    const of = (row: number) => columns.map((column) => shown(view.get(named(`realServer${column}.1.${row}`))));
+    expect(of(1)).toEqual(['gauge32 0', 'gauge32 2500000', 'gauge32 1500000', 'gauge32 4000000', 'gauge32 0']);
+    expect(of(2)).toEqual(['gauge32 3', 'gauge32 2500000', 'gauge32 6000000', 'gauge32 4000000', 'gauge32 0']);
+  });
+
+  it('shows no statistics of what nobody tells about, and 0 of what is not in the pool', () => {
+    const shownWith = (state: object) => {
+      const view = viewOf({
+        ...rows(),
+        virtualServers: [
+          virtualServerRow('x', { traffic: null, realServers: [realServerRow('a', { kernel: null })], ...state }),
+        ],
+      });
+      return ['virtualServerStatsConns.1', 'realServerStatsConns.1.1', 'realServerStatsActiveConns.1.1'].map((name) =>
+        shown(view.get(named(name))),
+      );
+    };
+    expect(shownWith({})).toEqual(['gauge32 0', 'gauge32 0', 'gauge32 0']);
+    expect(shownWith({ state: 'unknown' })).toEqual(['no-such-instance', 'no-such-instance', 'no-such-instance']);
   });
 
   it('writes text as UTF-8 and cuts it at 255 octets between two characters', () => {

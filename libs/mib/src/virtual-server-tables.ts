@@ -4,6 +4,7 @@ import {
   ALIVE,
   FORWARDING,
   NO_TIME,
+  NO_TRAFFIC,
   WHEN_DOWN,
   commandOf,
   inOrder,
@@ -127,7 +128,7 @@ export const virtualServerTable: Table<VirtualServerRow> = {
     service.text(24, 'virtualServerQuorumUp', (row) => commandOf(row.quorumUp)),
     service.text(25, 'virtualServerQuorumDown', (row) => commandOf(row.quorumDown)),
     service.unsigned(26, 'virtualServerHysteresis', (row) => row.hysteresis),
-    ...trafficColumns<VirtualServerRow>('virtualServer', (row) => row.traffic, {
+    ...trafficColumns<VirtualServerRow>('virtualServer', (row) => ifKnown(row, row.traffic ?? NO_TRAFFIC), {
       connections: 27,
       totals: 28,
       rates: 32,

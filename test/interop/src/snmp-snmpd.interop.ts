@@ -4,7 +4,7 @@ import { AgentProcess, CuttingProxy, type Reply, SnmpdStand, StubbornSubAgent, u
 
 const ROOT = 'KEEPALIVED-MIB::keepalived';
 const PREFIX = '1.3.6.1.4.1.9586.100.5';
-const ROWS = 644;
+const ROWS = 685;
 
 const stand = new SnmpdStand();
 let agent: AgentProcess | undefined;

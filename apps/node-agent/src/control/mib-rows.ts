@@ -69,7 +69,9 @@ export function mibRows(given: MibSources): MibRows {
     staticRules: config.staticRules.map(({ entry }) => ruleRow(entry, always.isSet)),
     ...trackObjects(sources),
     groups: lvs?.groups ?? [],
-    virtualServers: sources.lvsIsStale ? (lvs?.virtualServers.map(withoutState) ?? []) : (lvs?.virtualServers ?? []),
+    virtualServers: servicesAreKnown(sources)
+      ? (lvs?.virtualServers ?? [])
+      : (lvs?.virtualServers.map(withoutState) ?? []),
     unknownVrids: vrrp?.unknownVrids ?? 0,
   };
 }
@@ -102,8 +104,8 @@ function globalRow({ config, node }: MibSources): GlobalRow {
     routerId: globalDefs.routerId ?? node.name,
     mail: {
       server: server === undefined || address?.ok !== true ? null : { address: address.value, port: server.port },
-      timeout: globalDefs.smtpConnectTimeout / 1_000_000,
-      from: globalDefs.notificationEmailFrom ?? '',
+      timeout: server === undefined ? 0 : globalDefs.smtpConnectTimeout / 1_000_000,
+      from: globalDefs.notificationEmailFrom ?? null,
       recipients: globalDefs.notificationEmail,
       faults: !globalDefs.noEmailFaults,
       alert: globalDefs.smtpAlert ?? null,
@@ -276,6 +278,11 @@ function staticAddressRow(address: VirtualAddress, { interfaceIndex }: Sources):
     set: interfaceIndex(address.interface) !== undefined,
     advertised: false,
   };
+}
+
+/** Before its tables were read the kernel may have any service, with any numbers. */
+function servicesAreKnown({ lvs, lvsIsStale }: Sources): boolean {
+  return !lvsIsStale && lvs?.readAt !== null;
 }
 
 /** A service as the configuration has it: whether it works, and how much it does, is not known. */
