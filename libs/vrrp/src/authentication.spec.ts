@@ -3,6 +3,7 @@ import { type Instant, after, instant, seconds } from '@keepfleet/machine';
 import { type IpAddress, hex, ip, unhex } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import { Authenticator, type Surroundings, authenticationProblem } from './authentication.ts';
+import { headerVectors } from './fixtures/adverts.ts';
 import type { ReceivedPacket } from './messages.ts';
 import { NO_AUTH_DATA, decodeAdvert, encodeAdvert } from './packet.ts';
 import { type HmacSettings, type VirtualRouterSettings, virtualRouter } from './settings.ts';
@@ -85,6 +86,38 @@ const flipped = (text: string, at: number) => {
 };
 
 describe('the authentication header', () => {
+  const received = ({ path, bytes, ipHeader }: (typeof headerVectors)[number], at?: number): ReceivedPacket => {
+    const whole = at === undefined ? ipHeader + bytes : flipped(ipHeader + bytes, at);
+    const [head, rest] = [whole.slice(0, ipHeader.length), whole.slice(ipHeader.length)];
+    return { kind: 'packet', interface: 'eth0', ...path, ttl: 255, bytes: rest, ipHeader: head };
+  };
+
+  const settingsOf = ({ advert, path }: (typeof headerVectors)[number]): VirtualRouterSettings => ({
+    ...ah,
+    vrid: advert.vrid,
+    ...(path.destination === GROUP ? {} : { unicast: { peers: [{ address: path.source }] } }),
+  });
+
+  it.each(headerVectors)('of keepalived is read: $name', (vector) => {
+    const packet = received(vector);
+    const result = new Authenticator(surroundings).open(packet, settingsOf(vector), START);
+    if (!result.ok) throw new Error(result.error.kind);
+    const { bytes, covered } = result.value;
+    expect(decodeAdvert(bytes, packet, { v3ChecksumAsV2: false, covered })).toEqual({ ok: true, value: vector.advert });
+  });
+
+  it.each(headerVectors)('of keepalived is refused with one bit changed: $name', (vector) => {
+    const settings = settingsOf(vector);
+    const length = (vector.ipHeader.length + vector.bytes.length) / 2;
+    // On the way a router may change the type of service, the fragment, the checksum and, of unicast, the TTL.
+    const mutable = [1, 6, 7, 10, 11, ...(settings.unicast === undefined ? [] : [8])];
+    for (let at = 0; at < length; at++) {
+      if (mutable.includes(at)) continue;
+      const result = new Authenticator(surroundings).open(received(vector, at), settings, START);
+      expect(result.ok, `byte ${at}`).toBe(false);
+    }
+  });
+
   it('is accepted by who has the password, once', () => {
     const [sender, receiver] = [new Authenticator(surroundings), new Authenticator(surroundings)];
     const packet = sent(sender, ah);

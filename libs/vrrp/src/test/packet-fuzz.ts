@@ -1,7 +1,7 @@
 import { type Duration, instant, seconds } from '@keepfleet/machine';
 import { hex, ip, unhex } from '@keepfleet/wire';
 import { Authenticator, type Surroundings } from '../authentication.ts';
-import { advertVectors } from '../fixtures/adverts.ts';
+import { advertVectors, headerVectors } from '../fixtures/adverts.ts';
 import { toySurroundings } from '../fixtures/surroundings.ts';
 import {
   type HmacSettings,
@@ -34,8 +34,12 @@ const routers: readonly VirtualRouterSettings[] = [
   virtualRouter({ name: 'six', vrid: 1, interface: 'eth3', family: 'ipv6', hmac }),
 ];
 
-/** Adverts of keepalived, and signed ones: with their IP header before an authentication header. */
-export const fuzzVectors: readonly Uint8Array[] = [...advertVectors.map(({ bytes }) => unhex(bytes)), ...signed()];
+/** Adverts of keepalived and FRR, and signed ones: with their IP header before an authentication header. */
+export const fuzzVectors: readonly Uint8Array[] = [
+  ...advertVectors.map(({ bytes }) => unhex(bytes)),
+  ...headerVectors.map(({ ipHeader, bytes }) => unhex(ipHeader + bytes)),
+  ...signed(),
+];
 
 /** Gives bytes to every decoder; answers how many adverts were obeyed or understood. Throws only what a decoder throws. */
 export function everyDecoder(surroundings: Surroundings = toySurroundings): (bytes: Uint8Array) => number {
