@@ -20,6 +20,19 @@ async function run(changes: Partial<ScriptCommand>, then: (running: RunningScrip
   return { ...end, began };
 }
 
+/** With a directory service, as getent tells of it. */
+async function withService<T>(answer: string, then: () => Promise<T>): Promise<T> {
+  const getent = join(directory, 'getent');
+  writeFileSync(getent, `#!/bin/sh\n${answer}\n`);
+  chmodSync(getent, 0o755);
+  process.env['PATH'] = `${directory}:${path}`;
+  try {
+    return await then();
+  } finally {
+    process.env['PATH'] = path;
+  }
+}
+
 describe.runIf(process.getuid?.() === 0)('a program', () => {
   it('runs as its user and group, or as another group', async () => {
     const isIt = (numbers: string) => ['sh', '-c', `test "$(id -u):$(id -g)" = ${numbers}`];
@@ -42,16 +55,22 @@ describe.runIf(process.getuid?.() === 0)('a program', () => {
   });
 
   it('that is ended while somebody is asked for its user never begins, which is no fault of it', async () => {
-    const getent = join(directory, 'getent');
-    writeFileSync(getent, '#!/bin/sh\nsleep 1\nexit 2\n');
-    chmodSync(getent, 0o755);
-    process.env['PATH'] = `${directory}:${path}`;
-    try {
-      const end = await run({ user: 'kf-carol' }, (running) => setImmediate(() => running.kill('SIGTERM')));
-      expect(end).toEqual({ reason: expect.stringMatching(/^was not begun/), local: true, began: false });
-    } finally {
-      process.env['PATH'] = path;
-    }
+    const end = await withService('sleep 1\nexit 2', () =>
+      run({ user: 'kf-carol' }, (running) => setImmediate(() => running.kill('SIGTERM'))),
+    );
+    expect(end).toEqual({ reason: expect.stringMatching(/^was not begun/), local: true, began: false });
+  });
+
+  it('of nobody runs as root while nobody says whether there is a keepalived_script, unless that matters', async () => {
+    await withService('kill -9 $$', async () => {
+      const isRoot = ['sh', '-c', 'test "$(id -u)" = 0'];
+      expect(await run({ argv: isRoot, user: null })).toEqual({ status: 0, signal: null, began: true });
+      const reason: unknown = expect.stringMatching(/^cannot be run: nobody says who keepalived_script is/);
+      expect(await run({ argv: isRoot, user: null, secure: true })).toEqual({ reason, local: true, began: false });
+    });
+    await withService('exit 2', async () =>
+      expect(await run({ user: null, secure: true })).toMatchObject({ status: 0, began: true }),
+    );
   });
 
   it('that is abandoned leaves no child behind that ignores SIGTERM', async () => {

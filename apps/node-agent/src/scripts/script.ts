@@ -148,12 +148,14 @@ function isGroup(pid: number): boolean {
   }
 }
 
-async function whoRuns({ user, group }: ScriptCommand): Promise<Partial<Credentials> | AccountProblem> {
+async function whoRuns({ user, group, secure }: ScriptCommand): Promise<Partial<Credentials> | AccountProblem> {
   if (user === null) {
     if (process.getuid?.() !== 0) return {};
     const usual = await accounts.find(DEFAULT_USER, null);
-    // As keepalived: there need not be one, and a name service that is away keeps nobody from becoming master.
-    return 'uid' in usual ? usual : {};
+    if ('uid' in usual) return usual;
+    // As keepalived: there need not be one, and without enable_script_security a name service that is away keeps nobody
+    // from becoming master. With it nobody becomes root for want of an answer.
+    return secure && usual.local ? usual : {};
   }
   const found = await accounts.find(user, group);
   const isOurs = 'uid' in found && found.uid === process.getuid?.() && found.gid === process.getgid?.();
