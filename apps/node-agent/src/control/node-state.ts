@@ -64,17 +64,11 @@ function virtualRouter(router: RouterSnapshot, silentSince: number | undefined):
       ? []
       : [`as it was at ${new Date(silentSince).toISOString()}: the vrrp process does not answer`];
   return {
-    instance: router.name,
-    vrid: router.vrid,
-    version: router.version,
-    family: router.family === 'ipv4' ? model.Family.IPV4 : model.Family.IPV6,
-    interface: router.interface,
+    ...identity(router),
     state: ROUTER_STATES[router.state],
     stateSince: new Date(router.since),
     basePriority: router.basePriority,
     effectivePriority: router.effectivePriority,
-    preempt: router.preempt,
-    advertIntervalMs: toMillis(router.advertInterval),
     masterAddress: router.master?.address ?? '',
     masterPriority: router.master?.priority ?? 0,
     addresses: router.addresses.map((address) => ({
@@ -85,7 +79,6 @@ function virtualRouter(router: RouterSnapshot, silentSince: number | undefined):
       advertised: address.advertised,
     })),
     problems: [...age, ...router.causes.map(causeText)],
-    lastResort: router.standing === 'last-resort',
     counters: {
       advertsReceived: BigInt(counters.advertsReceived),
       advertsSent: BigInt(counters.advertsSent),
@@ -98,20 +91,28 @@ function virtualRouter(router: RouterSnapshot, silentSince: number | undefined):
   };
 }
 
-/** A router is not gone because its process is: nothing is known of it, and others must not be told that all is well. */
-function unheardRouter(router: VirtualRouterSettings): model.VirtualRouter {
+/** What a router is, whether it is heard or only wanted. */
+function identity(router: RouterSnapshot | VirtualRouterSettings) {
   return {
     instance: router.name,
     vrid: router.vrid,
     version: router.version,
     family: router.family === 'ipv4' ? model.Family.IPV4 : model.Family.IPV6,
     interface: router.interface,
+    preempt: router.preempt,
+    advertIntervalMs: toMillis(router.advertInterval),
+    lastResort: router.standing === 'last-resort',
+  };
+}
+
+/** A router is not gone because its process is: nothing is known of it, and others must not be told that all is well. */
+function unheardRouter(router: VirtualRouterSettings): model.VirtualRouter {
+  return {
+    ...identity(router),
     state: model.RouterState.UNSPECIFIED,
     stateSince: undefined,
     basePriority: router.priority,
     effectivePriority: 0,
-    preempt: router.preempt,
-    advertIntervalMs: toMillis(router.advertInterval),
     masterAddress: '',
     masterPriority: 0,
     addresses: router.addresses.map(({ address, prefix, interface: on, advertised }) => ({
@@ -122,7 +123,6 @@ function unheardRouter(router: VirtualRouterSettings): model.VirtualRouter {
       advertised,
     })),
     problems: ['the vrrp process of this node is not heard, so that nothing is known of it'],
-    lastResort: router.standing === 'last-resort',
     counters: undefined,
   };
 }
