@@ -22,10 +22,26 @@ const FILE = `vrrp_instance V {
 }
 `;
 
-function made(globals = '') {
-  const { config } = parseKeepalivedConfig({ file: 'k', text: `global_defs {\n${globals}\n}\n${FILE}` });
+const PROCESSES = `vrrp_track_process P {
+ process sleep 3600 1
+ param_match initial
+ quorum 2
+ quorum_max 3
+ delay 0.5
+ weight 5 reverse
+}
+vrrp_track_process Q {
+ process /bin/d
+}
+`;
+
+/** `running`: how many processes of P there are. */
+function made(globals = '', more = '', running = 2) {
+  const file = more === '' ? FILE : FILE.replace('virtual_router_id', 'track_process {\n  P\n }\n virtual_router_id');
+  const { config } = parseKeepalivedConfig({ file: 'k', text: `global_defs {\n${globals}\n}\n${more}${file}` });
   const node = new VrrpNode();
   node.handle({ kind: 'configure', settings: vrrpSettings(config) }, instant(1_000_000));
+  node.handle({ kind: 'tracker', tracker: 'process', name: 'P', state: 'up', value: running }, instant(1_000_000));
   return { config, snapshot: node.snapshot(() => 1_700_000_000_500) };
 }
 
@@ -42,8 +58,8 @@ describe('the files that signals ask for', () => {
           last_transition: 1_700_000_000.5,
           base_priority: 100,
           vips: ['192.0.2.7/24 dev eth0 scope global'],
-          vroutes: ['10.0.0.0/8 via 192.0.2.254 dev eth0'],
-          script_master: '/bin/m a',
+          vroutes: ['prepend 10.0.0.0/8 via inet 192.0.2.254 dev eth0 proto 18'],
+          script_master: "'/bin/m' 'a'",
           auth_type: 1,
         },
         stats: { advert_rcvd: 0, auth_ext_replay: 0, pri_zero_sent: 0 },
@@ -52,12 +68,40 @@ describe('the files that signals ask for', () => {
     expect(text).not.toContain('s3cret');
   });
 
-  it('are an object in version 2', () => {
+  it('are an object in version 2, which has the tracked processes too, where there are any', () => {
     const { config, snapshot } = made('json_version 2');
-    expect(JSON.parse(jsonDump(config, snapshot))).toMatchObject({
-      vrrp: [{ data: { iname: 'V' } }],
-      track_process: [],
+    expect(Object.keys(JSON.parse(jsonDump(config, snapshot)) as object)).toEqual(['vrrp']);
+    const tracked = made('json_version 2', PROCESSES);
+    expect(JSON.parse(jsonDump(tracked.config, tracked.snapshot))).toMatchObject({
+      vrrp: [{ data: { track_process: ['sleep'] } }],
+      track_process: [
+        {
+          process: 'sleep',
+          parameters: '3600 1',
+          param_match: 'initial',
+          min_processes: 2,
+          max_processes: 3,
+          current_processes: 2,
+          have_quorum: true,
+          weight: -5,
+          terminate_delay: 0.5,
+          fork_delay: 0.5,
+          fork_delay_timer_running: false,
+          terminate_delay_timer_running: false,
+          full_command: false,
+        },
+        { process: '/bin/d', param_match: 'none', min_processes: 1, current_processes: 0, have_quorum: false },
+      ],
     });
+  });
+
+  it.each([
+    ['too few', 1, { fork_delay_timer_running: false, terminate_delay_timer_running: true }],
+    ['too many', 4, { fork_delay_timer_running: true, terminate_delay_timer_running: false }],
+  ])('tell of the delay that runs with %s processes', (_, value, timers) => {
+    const { config, snapshot } = made('json_version 2', PROCESSES, value);
+    const { track_process: processes } = JSON.parse(jsonDump(config, snapshot)) as { track_process: object[] };
+    expect(processes[0]).toMatchObject({ current_processes: value, have_quorum: true, ...timers });
   });
 
   it('are text for people', () => {

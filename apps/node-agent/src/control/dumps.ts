@@ -1,20 +1,55 @@
-import type { Command, KeepalivedConfig, VirtualAddress, VrrpInstance } from '@keepfleet/config';
+import type { Command, KeepalivedConfig, TrackProcess, VirtualAddress, VrrpInstance } from '@keepfleet/config';
 import { toSeconds } from '@keepfleet/machine';
-import type { RouterCounters, RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import type { RouterCounters, RouterSnapshot, TrackerSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import { addressLine, commandLine, routeLine, ruleLine } from './dump-lines.ts';
 
 // What keepalived writes into files when it is sent a signal: its own names, which programs that watch it read.
 
 const STATES = { initialize: 0, backup: 1, master: 2, fault: 3 } as const;
-const SCOPES: Readonly<Record<number, string>> = { 0: 'global', 200: 'site', 253: 'link', 254: 'host', 255: 'nowhere' };
 const MASK = '********';
 
 /** Version 1 is a list of instances, version 2 an object with more beside it. */
 export function jsonDump(config: KeepalivedConfig, snapshot: VrrpSnapshot): string {
   const vrrp = snapshot.instances.flatMap((router) => {
     const instance = config.vrrpInstances.find(({ name }) => name === router.name);
-    return instance === undefined ? [] : [{ data: data(instance, router), stats: stats(router.counters) }];
+    return instance === undefined ? [] : [{ data: data(config, instance, router), stats: stats(router.counters) }];
   });
-  return JSON.stringify(config.globalDefs.dumps.jsonVersion === 1 ? vrrp : { vrrp, track_process: [] });
+  if (config.globalDefs.dumps.jsonVersion === 1) return JSON.stringify(vrrp);
+  const processes = config.trackProcesses.map((one) => trackedProcess(one, stateOf(one, snapshot)));
+  return JSON.stringify({ vrrp, ...(processes.length === 0 ? {} : { track_process: processes }) });
+}
+
+/** As the first instance that tracks it has it: it is one and the same for all. */
+function stateOf({ name }: TrackProcess, { instances }: VrrpSnapshot): TrackerSnapshot | undefined {
+  return instances
+    .flatMap(({ trackers }) => trackers)
+    .find((tracker) => tracker.type === 'process' && tracker.name === name);
+}
+
+function trackedProcess(process: TrackProcess, tracker: TrackerSnapshot | undefined) {
+  const { quorum, quorumMax } = process;
+  const [program = '', ...parameters] = process.command;
+  const running = tracker?.value ?? 0;
+  const has = tracker?.state === 'up';
+  const enough = running >= quorum && (quorumMax === undefined || running <= quorumMax);
+  // What is not yet as the count says waits for the delay of whatever changed the count.
+  const tooMany = quorumMax !== undefined && running > quorumMax;
+  const waits = tracker !== undefined && tracker.state !== 'unknown' && enough !== has;
+  return {
+    process: program,
+    ...(parameters.length === 0 ? {} : { parameters: parameters.join(' ') }),
+    param_match: parameters.length === 0 ? 'none' : process.parameters,
+    min_processes: quorum,
+    ...(quorumMax === undefined ? {} : { max_processes: quorumMax }),
+    current_processes: running,
+    have_quorum: has,
+    weight: process.reverse ? -process.weight : process.weight,
+    terminate_delay: process.terminateDelay / 1_000_000,
+    fork_delay: process.forkDelay / 1_000_000,
+    fork_delay_timer_running: waits && (enough || tooMany),
+    terminate_delay_timer_running: waits && !enough && !tooMany,
+    full_command: process.fullCommand,
+  };
 }
 
 /** Counters, as keepalived prints them. */
@@ -53,7 +88,7 @@ export function stateDump(config: KeepalivedConfig, snapshot: VrrpSnapshot): str
   const lines = ['------< VRRP Topology >------'];
   for (const router of snapshot.instances) {
     const instance = config.vrrpInstances.find(({ name }) => name === router.name);
-    if (instance !== undefined) lines.push(...instanceLines(instance, router));
+    if (instance !== undefined) lines.push(...instanceLines(config, instance, router));
   }
   const { lateness } = snapshot;
   if (lateness !== undefined)
@@ -65,74 +100,168 @@ export function stateDump(config: KeepalivedConfig, snapshot: VrrpSnapshot): str
   return `${lines.join('\n')}\n`;
 }
 
-function instanceLines(instance: VrrpInstance, router: RouterSnapshot): string[] {
+function instanceLines(config: KeepalivedConfig, instance: VrrpInstance, router: RouterSnapshot): string[] {
   const yes = (value: boolean) => (value ? 'enabled' : 'disabled');
-  const since = router.since / 1_000;
+  const { garp, virtualInterface, sourceAddress } = instance;
+  const seconds = (micros: number) => micros / 1_000_000;
   const list = (title: string, items: readonly string[]) =>
-    items.length === 0 ? [] : [`   ${title} (${items.length}):`, ...items.map((item) => `     ${item}`)];
+    items.length === 0 ? [] : [`   ${title} :`, ...items.map((item) => `     ${item}`)];
+  const flags = [
+    ...(instance.unicastPeers.length > 0 ? ['Using unicast'] : []),
+    ...(instance.trackPrimary ? [] : ['Tracking primary interface disabled']),
+    ...(instance.skipCheckAdvertAddresses ? ['Skip checking advert IP addresses'] : []),
+    ...(instance.strict ? ['Enforcing strict VRRP compliance'] : []),
+  ];
+  const source = router.source === undefined ? [] : [`   Using src_ip = ${router.source}`];
   return [
     ` VRRP Instance = ${instance.name}`,
     `   VRRP Version = ${instance.version}`,
-    `   State = ${router.state === 'initialize' ? 'INIT' : router.state.toUpperCase()}`,
-    `   Wantstate = ${router.wantedState === 'initialize' ? 'INIT' : router.wantedState.toUpperCase()}`,
-    `   Last transition = ${since.toFixed(6)} (${new Date(router.since).toUTCString()})`,
+    `   State = ${stateText(router.state)}`,
+    ...(flags.length === 0 ? ['   Flags: none'] : ['   Flags:', ...flags.map((flag) => `     ${flag}`)]),
+    `   Wantstate = ${stateText(router.wantedState)}`,
+    `   Number of interface and track script faults = ${router.causes.length}`,
+    `   Last transition = ${timeText(router.since)}`,
     `   Master down timer = ${router.masterDownInterval} usecs`,
-    `   Interface = ${instance.interface}`,
-    ...(instance.virtualInterface === undefined ? [] : [`   VMAC interface = ${instance.virtualInterface.name}`]),
-    ...(router.source === undefined ? [] : [`   Using src_ip = ${router.source}`]),
-    ...(router.master === undefined ? [] : [`   Master router = ${router.master.address}`]),
-    ...(router.master === undefined ? [] : [`   Master priority = ${router.master.priority}`]),
-    ...(router.mcastGroup === undefined ? [] : [`   Multicast address ${router.mcastGroup}`]),
-    `   Gratuitous ARP delay = ${instance.garp.masterDelay / 1_000_000}`,
-    `   Gratuitous ARP repeat = ${instance.garp.masterRepeat}`,
-    `   Gratuitous ARP refresh = ${instance.garp.masterRefresh / 1_000_000}`,
-    ...(instance.garp.extraInterval === 0
+    ...(virtualInterface === undefined
+      ? [`   Interface = ${instance.interface}`]
+      : [
+          `   Use VMAC, i/f name ${virtualInterface.name}, is_up = ${router.state !== 'fault'}, xmit_base = ${virtualInterface.transmitBase}`,
+          `   Interface = ${virtualInterface.name}, vmac on ${instance.interface}`,
+        ]),
+    ...source.map((line) => (sourceAddress === router.source ? `${line} (from configuration)` : line)),
+    ...(router.master === undefined || router.state !== 'backup'
       ? []
       : [
-          `   Gratuitous ARP for each secondary ${instance.garp.extraOnAll ? 'i/f' : 'VMAC'} = ${instance.garp.extraInterval / 1_000_000}`,
+          `   Master router = ${router.master.address}`,
+          `   Master priority = ${router.master.priority}`,
+          ...(instance.version === 3
+            ? [`   Master advert interval = ${intervalText(router.masterAdvertInterval)}`]
+            : []),
         ]),
+    ...(router.mcastGroup === undefined ? [] : [`   Multicast address ${router.mcastGroup}`]),
+    `   Gratuitous ARP delay = ${seconds(garp.masterDelay)}`,
+    `   Gratuitous ARP repeat = ${garp.masterRepeat}`,
+    `   Gratuitous ARP refresh = ${seconds(garp.masterRefresh)}`,
+    `   Gratuitous ARP refresh repeat = ${garp.masterRefreshRepeat}`,
+    `   Gratuitous ARP lower priority delay = ${seconds(garp.lowerPriorityDelay)}`,
+    `   Gratuitous ARP lower priority repeat = ${garp.lowerPriorityRepeat}`,
+    ...(garp.extraInterval === 0
+      ? []
+      : [`   Gratuitous ARP for each secondary ${garp.extraOnAll ? 'i/f' : 'VMAC'} = ${seconds(garp.extraInterval)}`]),
     `   Down timer adverts = ${instance.downTimerAdverts}`,
+    `   Send advert after receive lower priority advert = ${!instance.lowerPriorityNoAdvert}`,
+    `   Send advert after receive higher priority advert = ${instance.higherPrioritySendAdvert}`,
     `   Virtual Router ID = ${instance.virtualRouterId}`,
     `   Priority = ${router.basePriority}`,
     `   Effective priority = ${router.effectivePriority}`,
-    `   Advert interval = ${toSeconds(router.advertInterval)} sec`,
+    `   Advert interval = ${intervalText(router.advertInterval)}`,
     `   Accept = ${yes(instance.accept)}`,
     `   Preempt = ${yes(router.preempt)}`,
+    ...(instance.preemptDelay === 0 ? [] : [`   Preempt delay = ${seconds(instance.preemptDelay)} secs`]),
     `   Promote_secondaries = ${yes(instance.promoteSecondaries)}`,
-    `   Authentication type = ${authType(instance)}`,
-    ...list('Virtual IP', addressTexts(instance.addresses, router)),
-    ...list('Virtual IP Excluded', addressTexts(instance.excludedAddresses, router)),
+    ...(instance.authentication === undefined
+      ? []
+      : [`   Authentication type = ${instance.authentication.type === 'AH' ? 'IPSEC_AH' : 'SIMPLE_PASSWORD'}`]),
+    ...list(`Virtual IP (${instance.addresses.length})`, addressLines(instance.addresses, instance, router)).map(
+      (line, i) => (i === 0 ? line.replace(' :', ':') : line),
+    ),
+    ...list('Virtual IP Excluded', addressLines(instance.excludedAddresses, instance, router)),
+    ...(instance.unicastPeers.length === 0
+      ? []
+      : [
+          `   Unicast TTL = ${instance.unicastTtl}`,
+          `   Check unicast src : ${instance.checkUnicastSource ? 'yes' : 'no'}`,
+        ]),
+    ...list(
+      'Unicast Peer',
+      instance.unicastPeers.map(({ address, minTtl, maxTtl }) => `${address} min_ttl ${minTtl} max_ttl ${maxTtl}`),
+    ),
     ...list(
       'Virtual Routes',
-      instance.routes.map(({ entry }) => entry.text),
+      instance.routes.map(({ entry }) => routeLine(entry)),
     ),
     ...list(
       'Virtual Rules',
-      instance.rules.map(({ entry }) => entry.text),
+      instance.rules.map(({ entry }) => ruleLine(entry)),
     ),
+    ...list('Tracked interfaces', tracked(instance.trackInterfaces, [], ' ')),
+    ...list('Tracked scripts', tracked(instance.trackScripts, config.scripts, ' ')),
+    ...list('Tracked files', tracked(instance.trackFiles, config.trackFiles, ', ')),
+    ...list('Tracked processes', tracked(instance.trackProcesses, config.trackProcesses, ', ')),
+    `   Using smtp notification = ${instance.smtpAlert ? 'yes' : 'no'}`,
+    ...Object.entries(transitionScripts(instance)).flatMap(([name, command]) =>
+      command === undefined ? [] : [`   ${name} script = ${commandLine(command)}`],
+    ),
+    `   Notify priority changes = ${instance.notify.priorityChanges === true}`,
   ];
 }
 
-function data(instance: VrrpInstance, router: RouterSnapshot) {
+/** In keepalived's order. */
+function transitionScripts({ notify }: VrrpInstance): Readonly<Record<string, Command | undefined>> {
+  return {
+    'Backup state transition': notify.backup,
+    'Master state transition': notify.master,
+    'Fault state transition': notify.fault,
+    'Stop state transition': notify.stop,
+    'Deleted state transition': notify.deleted,
+    'Generic state transition': notify.any,
+    'Master rx lower pri': notify.masterHeardLowerPriority,
+  };
+}
+
+/** `between`: the name and its weight. */
+function tracked(
+  names: VrrpInstance['trackScripts'],
+  objects: readonly { readonly name: string; readonly weight: number; readonly reverse: boolean }[],
+  between: string,
+): string[] {
+  return names.map((one) => {
+    const object = objects.find(({ name }) => name === one.name);
+    const reverse = one.weight === undefined ? object?.reverse === true : one.reverse;
+    return `${one.name}${between}weight ${one.weight ?? object?.weight ?? 0}${reverse ? ' reverse' : ''}`;
+  });
+}
+
+function stateText(state: RouterSnapshot['state']): string {
+  return state === 'initialize' ? 'INIT' : state.toUpperCase();
+}
+
+/** `since`: milliseconds since 1970. */
+function timeText(since: number): string {
+  const [day, month, date, year, time] = new Date(since).toString().split(' ');
+  const micros = (since % 1_000) * 1_000;
+  const clock = `${time}.${Math.round(micros).toString().padStart(6, '0')}`;
+  return `${(since / 1_000).toFixed(6)} (${day} ${month} ${String(Number(date)).padStart(2)} ${clock} ${year})`;
+}
+
+function intervalText(interval: RouterSnapshot['advertInterval']): string {
+  const seconds = toSeconds(interval);
+  return Number.isInteger(seconds) ? `${seconds} sec` : `${seconds * 1_000} milli-sec`;
+}
+
+function data(config: KeepalivedConfig, instance: VrrpInstance, router: RouterSnapshot) {
   const { garp, notify } = instance;
   const flag = (value: boolean) => (value ? 1 : 0);
+  const wholeSeconds = (micros: number) => Math.trunc(micros / 1_000_000);
   const optional = (name: string, items: readonly string[]) => (items.length === 0 ? {} : { [name]: items });
   const script = (name: string, command: Command | undefined) =>
-    command === undefined ? {} : { [name]: command.argv.join(' ') };
+    command === undefined ? {} : { [name]: commandLine(command) };
+  const named = <T extends { readonly name: string }>(objects: readonly T[], names: VrrpInstance['trackScripts']) =>
+    names.flatMap(({ name }) => objects.find((one) => one.name === name) ?? []);
   return {
     iname: instance.name,
     dont_track_primary: flag(!instance.trackPrimary),
     skip_check_adv_addr: flag(instance.skipCheckAdvertAddresses),
     strict_mode: flag(instance.strict),
     vmac_ifname: instance.virtualInterface?.name ?? '',
-    ifp_ifname: instance.interface,
+    ifp_ifname: instance.virtualInterface?.name ?? instance.interface,
     master_priority: router.state === 'backup' ? (router.master?.priority ?? 0) : 0,
     last_transition: router.since / 1_000,
     garp_delay: garp.masterDelay / 1_000_000,
-    garp_refresh: garp.masterRefresh / 1_000_000,
+    garp_refresh: wholeSeconds(garp.masterRefresh),
     garp_rep: garp.masterRepeat,
     garp_refresh_rep: garp.masterRefreshRepeat,
-    garp_lower_prio_delay: garp.lowerPriorityDelay / 1_000_000,
+    garp_lower_prio_delay: wholeSeconds(garp.lowerPriorityDelay),
     garp_lower_prio_rep: garp.lowerPriorityRepeat,
     lower_prio_no_advert: flag(instance.lowerPriorityNoAdvert),
     higher_prio_send_advert: flag(instance.higherPrioritySendAdvert),
@@ -145,7 +274,7 @@ function data(instance: VrrpInstance, router: RouterSnapshot) {
     master_adver_int: toSeconds(router.masterAdvertInterval),
     accept: flag(instance.accept),
     nopreempt: !router.preempt,
-    preempt_delay: instance.preemptDelay / 1_000_000,
+    preempt_delay: wholeSeconds(instance.preemptDelay),
     state: STATES[router.state],
     wantstate: STATES[router.wantedState],
     version: instance.version,
@@ -158,15 +287,15 @@ function data(instance: VrrpInstance, router: RouterSnapshot) {
     ...script('script_deleted', notify.deleted),
     ...script('script', notify.any),
     ...script('script_master_rx_lower_pri', notify.masterHeardLowerPriority),
-    ...optional('vips', addressTexts(instance.addresses, router)),
-    ...optional('evips', addressTexts(instance.excludedAddresses, router)),
+    ...optional('vips', addressLines(instance.addresses, instance, router)),
+    ...optional('evips', addressLines(instance.excludedAddresses, instance, router)),
     ...optional(
       'vroutes',
-      instance.routes.map(({ entry }) => entry.text),
+      instance.routes.map(({ entry }) => routeLine(entry)),
     ),
     ...optional(
       'vrules',
-      instance.rules.map(({ entry }) => entry.text),
+      instance.rules.map(({ entry }) => ruleLine(entry)),
     ),
     ...optional(
       'track_ifp',
@@ -174,19 +303,27 @@ function data(instance: VrrpInstance, router: RouterSnapshot) {
     ),
     ...optional(
       'track_script',
-      instance.trackScripts.map(({ name }) => name),
+      named(config.scripts, instance.trackScripts).map(({ command }) => commandLine(command)),
     ),
     ...optional(
       'track_process',
-      instance.trackProcesses.map(({ name }) => name),
+      named(config.trackProcesses, instance.trackProcesses).map(({ command }) => command[0] ?? ''),
     ),
-    ...(instance.version === 2
-      ? {
-          auth_type: { none: 0, PASS: 1, AH: 2 }[instance.authentication?.type ?? 'none'],
-          ...(instance.authentication === undefined ? {} : { auth_data: MASK }),
-        }
-      : {}),
+    auth_type: { none: 0, PASS: 1, AH: 2 }[instance.authentication?.type ?? 'none'],
+    ...(instance.authentication === undefined ? {} : { auth_data: MASK }),
   };
+}
+
+function addressLines(
+  addresses: readonly VirtualAddress[],
+  instance: VrrpInstance,
+  router: RouterSnapshot,
+): readonly string[] {
+  return addresses.map((address) => {
+    const same = (one: RouterSnapshot['addresses'][number]) =>
+      one.address === address.address && one.interface === address.interface;
+    return addressLine(address, instance, router.addresses.find(same)?.installed === true);
+  });
 }
 
 function stats({ errors, ...counters }: RouterCounters) {
@@ -213,20 +350,4 @@ function stats({ errors, ...counters }: RouterCounters) {
     pri_zero_rcvd: counters.priorityZeroReceived,
     pri_zero_sent: counters.priorityZeroSent,
   };
-}
-
-function addressTexts(addresses: readonly VirtualAddress[], router: RouterSnapshot): string[] {
-  return addresses.map(({ address, prefixLength, interface: name, scope, label }) => {
-    const set = router.addresses.some((one) => one.address === address && one.interface === name && one.installed);
-    return [
-      `${address}/${prefixLength} dev ${name} scope ${SCOPES[scope ?? 0] ?? String(scope)}`,
-      ...(label === undefined ? [] : [`label ${label}`]),
-      ...(set ? ['set'] : []),
-    ].join(' ');
-  });
-}
-
-function authType({ authentication }: VrrpInstance): string {
-  if (authentication === undefined) return 'none';
-  return authentication.type === 'AH' ? 'IPSEC_AH' : 'SIMPLE_PASSWORD';
 }
