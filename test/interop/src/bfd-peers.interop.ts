@@ -190,6 +190,62 @@ describe('with FRR', () => {
   });
 });
 
+/** Our bfd process does not run until `meanwhile` has come about. */
+async function heldUp(here: OurBfd, meanwhile: () => Promise<unknown>): Promise<void> {
+  closing.push(async () => void process.kill(here.pid, 'SIGCONT'));
+  process.kill(here.pid, 'SIGSTOP');
+  await meanwhile();
+  process.kill(here.pid, 'SIGCONT');
+}
+
+describe('a process of ours that is held up', () => {
+  it('does not take for silence what waited in its socket', async () => {
+    const at = stand('single');
+    const there = await frr(at, frrLines(at, 'ipv4', ...timers(100)));
+    // FRR waits for us for 20 s, and we for it for 300 ms.
+    const here = await ours(
+      at,
+      ourSession(at, 'ipv4', { desiredMinTx: 100 * MS, requiredMinRx: 100 * MS, detectMult: 200 }),
+    );
+    const agreed = await here.becomes(
+      'agreed',
+      ({ state, polling, detectionTime }) => state === 'up' && !polling && detectionTime === 300 * MS,
+    );
+    expect(agreed.counters).toMatchObject({ up: 1, down: 0 });
+    const sent = () => {
+      const counters = JSON.parse(there.vtysh('show bfd peers counters json')) as { 'control-packet-output': number }[];
+      return counters[0]?.['control-packet-output'] ?? 0;
+    };
+    const before = sent();
+    await heldUp(here, () =>
+      waitFor(() => sent() > before + 10, { deadline: 20_000, what: 'ten packets of FRR', every: 50 }),
+    );
+    const { packetsSent } = agreed.counters;
+    const after = await here.becomes('past it', ({ counters }) => counters.packetsSent > packetsSent + 20);
+    expect(after.counters).toMatchObject({ up: 1, down: 0 });
+    await there.becomes('up', at.address('near', 'ipv4'), ({ status }) => status === 'up');
+  });
+
+  it('for longer than its neighbour waits learns from it that the session has failed, and comes back', async () => {
+    const at = stand('single');
+    const there = await frr(at, frrLines(at, 'ipv4', ...timers(100)));
+    const here = await ours(at, ourSession(at, 'ipv4', { desiredMinTx: 100 * MS, requiredMinRx: 100 * MS }));
+    await here.change('up');
+    await there.becomes('up', at.address('near', 'ipv4'), ({ status }) => status === 'up');
+    const before = here.events.length;
+    await heldUp(here, () =>
+      there.becomes(
+        'down',
+        at.address('near', 'ipv4'),
+        (peer) => peer.status === 'down' && peer.diagnostic === 'control detection time expired',
+      ),
+    );
+    expect(await here.change('down', before)).toMatchObject({ reason: 'neighbor', diagnostic: SIGNALED });
+    await here.change('up', before);
+    await there.becomes('up', at.address('near', 'ipv4'), ({ status }) => status === 'up');
+  });
+});
+
 function keepalived(at: BfdStand, instances: Record<string, string[]>): KeepalivedBfd {
   const daemon = new KeepalivedBfd(at, instances);
   closing.push(() => daemon.stop());

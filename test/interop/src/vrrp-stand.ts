@@ -102,6 +102,25 @@ export class Lab {
     return child;
   }
 
+  /**
+   * Writes what goes over the LAN and passes the filter of pcap-filter(7) into the file, from when the promise is
+   * fulfilled until what it gives is called.
+   */
+  async capture(file: string, filter: string): Promise<() => Promise<void>> {
+    const log = `${file}.log`;
+    const path = join(this.directory, file);
+    const tcpdump = this.start('lan', log, 'tcpdump', '-U', '--immediate-mode', '-i', 'br0', '-w', path, filter);
+    await waitFor(() => this.log(log).includes('listening on'), {
+      deadline: 60_000,
+      what: `tcpdump: ${this.log(log)}`,
+    });
+    return async () => {
+      const flushed = once(tcpdump, 'exit');
+      tcpdump.kill('SIGTERM');
+      await flushed;
+    };
+  }
+
   log(file: string): string {
     const path = join(this.directory, file);
     return existsSync(path) ? readFileSync(path, 'utf8') : '';

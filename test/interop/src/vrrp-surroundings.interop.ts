@@ -225,19 +225,7 @@ describe('a master that is told to announce', () => {
     const link = await started(on, instance('garp_master_delay 0'));
     await became(link, 'master');
     const capture = join(on.directory, 'lan.pcap');
-    const tcpdump = on.start(
-      'lan',
-      'tcpdump.log',
-      'tcpdump',
-      '-U',
-      '--immediate-mode',
-      '-i',
-      'br0',
-      '-w',
-      capture,
-      'arp',
-    );
-    await waitFor(() => on.log('tcpdump.log').includes('listening on'), { deadline: DEADLINE_MS, what: 'tcpdump' });
+    const captured = await on.capture('lan.pcap', 'arp');
     const announce = async (id: string, name: string) => {
       link.send({ type: 'command', id, command: { kind: 'announce', instance: name } });
       const from = link.messages.length;
@@ -261,12 +249,59 @@ describe('a master that is told to announce', () => {
       what: 'five announcements',
       every: 500,
     });
-    tcpdump.kill('SIGTERM');
+    await captured();
     assert.equal(sent(), Array.from({ length: 5 }, () => '02:00:00:00:00:01').join('\n'));
     const from = link.messages.length;
     link.send({ type: 'command', id: 'r', command: { kind: 'relinquish', instance: 'VI_1' } });
     await link.message('relinquished', ({ type }) => type === 'done', from);
     assert.match((await announce('a2', 'VI_1'))?.reason ?? '', /VI_1 is backup here: only a master/);
     assert.match((await announce('a3', 'VI_9'))?.reason ?? '', /no instance VI_9/);
+  });
+});
+
+describe('garp_extra_if', () => {
+  it('announces on a virtual interface that carries no adverts, as keepalived does, and nothing does without it', async () => {
+    const on = lab();
+    for (const host of ['ours', 'theirs'] as const) {
+      const [space, far] = [on.namespace('lan'), `${host}1`];
+      on.ip(host, 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', far, 'netns', space);
+      sh('ip', '-n', space, 'link', 'set', far, 'master', 'br0', 'up');
+      on.ip(host, 'link', 'set', 'eth1', 'up');
+    }
+    const two = (n: number, extra: string) =>
+      instance(
+        `use_vmac\n use_vmac_addr\n garp_master_delay 0\n garp_master_repeat 1\n ${extra}\n virtual_ipaddress_excluded {\n 203.0.113.${n}/24 dev eth1\n }`,
+        n,
+        `198.51.100.${n}`,
+      );
+    const conf = join(on.directory, 'theirs.conf');
+    writeFileSync(conf, two(2, 'garp_extra_if 1'));
+    const captured = await on.capture('lan.pcap', 'arp');
+    const pids = ['-p', join(on.directory, 'ka.pid'), '-r', join(on.directory, 'ka-vrrp.pid')];
+    on.start('theirs', 'theirs.log', 'keepalived', '-n', '-l', '-D', '-P', '-f', conf, ...pids);
+    await started(on, `${two(1, 'garp_extra_if 1')}${two(3, '')}`);
+    /** When an address was announced, by whom. */
+    const sent = (address: string) => {
+      const fields = ['-T', 'fields', '-e', 'frame.time_relative', '-e', 'eth.src'];
+      const filter = `arp.isgratuitous && arp.src.proto_ipv4 == ${address}`;
+      const text = sh('tshark', '-r', join(on.directory, 'lan.pcap'), '-Y', filter, ...fields).trim();
+      return text === '' ? [] : text.split('\n').map((line) => line.split('\t'));
+    };
+    await waitFor(() => [1, 2].every((n) => sent(`203.0.113.${n}`).length >= 4) && sent('203.0.113.3').length > 0, {
+      deadline: DEADLINE_MS,
+      what: `four announcements of each: ${on.log('theirs.log').slice(-1_500)}`,
+      every: 500,
+    });
+    await captured();
+    for (const n of [1, 2]) {
+      const all = sent(`203.0.113.${n}`);
+      assert.deepEqual([...new Set(all.map(([, mac]) => mac))], [`00:00:5e:00:01:0${n}`]);
+      // The first one is that of a new master; no other comes before its second is over.
+      const [first = 0, last = 0] = [all[0], all.at(-1)].map((one) => Number(one?.[0]));
+      assert(last - first > all.length - 2, all.join('; '));
+      // Where the adverts go out, nobody needs to be told where the virtual MAC is.
+      assert.equal(sent(`198.51.100.${n}`).length, 1);
+    }
+    assert.equal(sent('203.0.113.3').length, 1);
   });
 });
