@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { mutatedText, seededRandom } from '@keepfleet/testkit';
 import { describe, expect, it } from 'vitest';
-import { diffConfigs, isEmptyDiff, parseKeepalivedConfig, writeKeepalivedConfig } from './index.ts';
+import { diffConfigs, isEmptyDiff, meaningText, parseKeepalivedConfig, writeKeepalivedConfig } from './index.ts';
 
 // A slice of `npm run soak config-lines`, which takes real files too.
 
@@ -66,7 +66,7 @@ describe('a shuffled, re-spaced, re-commented file', () => {
     const random = seededRandom(5);
     for (let i = 0; i < 50; i++) {
       const shuffled = lines.map((line) => ({ line, at: random() })).sort((a, b) => a.at - b.at);
-      const written = (order: readonly string[]) => writeKeepalivedConfig(parse(text(order)).config);
+      const written = (order: readonly string[]) => meaningText(parse(text(order)).config);
       expect(written(shuffled.map(({ line }) => line))).toBe(written(lines));
     }
   });
@@ -83,9 +83,42 @@ describe('a shuffled, re-spaced, re-commented file', () => {
         const shuffled = blocks.map((block) => ({ block, at: random() })).sort((a, b) => a.at - b.at);
         const { config } = parse(shuffled.map(({ block }) => block).join('\n'));
         expect(diffConfigs(before, config)).toEqual(diffConfigs(before, before));
+        expect(meaningText(config)).toBe(meaningText(before));
       }
     },
   );
+
+  it('means the same in another order of blocks of one kind', () => {
+    const kinds = [
+      (n: number) => `garp_group {\n interface eth${n}\n garp_interval 1\n}`,
+      (n: number) => `vrrp_script s${n} {\n script /bin/true\n}`,
+      (n: number) => `track_file f${n} {\n file /f${n}\n}`,
+      (n: number) => `track_process p${n} {\n process x\n}`,
+      (n: number) => `bfd_instance b${n} {\n neighbor_ip 192.0.2.${n}\n}`,
+      (n: number) => `vrrp_instance v${n} {\n interface eth0\n virtual_router_id ${n}\n}`,
+      (n: number) => `vrrp_sync_group g${n} {\n group {\n u${n}\n }\n}`,
+      (n: number) => `track_group t${n} {\n group {\n v${n}\n }\n}`,
+      (n: number) => `virtual_server_group w${n} {\n 192.0.2.${n} 80\n}`,
+      (n: number) => `virtual_server 192.0.2.${n} 80 {\n protocol TCP\n real_server 192.0.2.9\n {\n }\n}`,
+    ];
+    const members = [1, 2, 3, 4].map((n) => `vrrp_instance u${n} {\n interface eth1\n virtual_router_id ${n}\n}`);
+    for (const kind of kinds) {
+      const [one, other] = (
+        [
+          [2, 4],
+          [4, 2],
+        ] as const
+      ).map((order) =>
+        meaningText(
+          parse(
+            [...members, ...kinds.map((any) => any(1)), ...order.map(kind), ...kinds.map((any) => any(3))].join('\n'),
+          ).config,
+        ),
+      );
+      expect(one).toBe(other);
+      expect(one).not.toBe(meaningText(parse(kinds.map((any) => any(1)).join('\n')).config));
+    }
+  });
 
   it('means the same', () => {
     const random = seededRandom(3);
@@ -100,8 +133,24 @@ describe('a shuffled, re-spaced, re-commented file', () => {
         .join('\n');
       const { config } = parseKeepalivedConfig({ file: 'f', text, configId: 'l1' });
       expect(isEmptyDiff(diffConfigs(before, config)), text).toBe(true);
+      expect(meaningText(config)).toBe(meaningText(before));
     }
   }, 60_000);
+
+  it('has another text of its meaning where the difference of the models is not empty', () => {
+    const random = seededRandom(13);
+    let different = 0;
+    for (let i = 0; i < 100; i++) {
+      const [one, other] = [
+        parse(mutatedText(sources, 40, random)).config,
+        parse(mutatedText(sources, 40, random)).config,
+      ];
+      if (isEmptyDiff(diffConfigs(one, other))) continue;
+      different++;
+      expect(meaningText(one)).not.toBe(meaningText(other));
+    }
+    expect(different).toBeGreaterThan(30);
+  });
 });
 
 /** The parts of a file that begin at its top level, each with what it encloses. */

@@ -40,6 +40,7 @@ export { type HostQuestions, hostQuestions } from './host/host-questions.ts';
 export { checkHost } from './host/check-host.ts';
 export { maskSecrets } from './secrets.ts';
 export { writeKeepalivedConfig } from './write/write-config.ts';
+export { meaningText } from './write/meaning.ts';
 export { type ConfigDiff, type ChangedItem, type ListDiff, diffConfigs, isEmptyDiff } from './diff.ts';
 export { type BlockDescription, type KeywordDescription, describeLanguage } from './language/language.ts';
 export { type KeywordExample, keywordExamples } from './language/examples.ts';

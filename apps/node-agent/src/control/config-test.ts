@@ -24,7 +24,7 @@ export interface ConfigTest {
   readonly verdict: Verdict;
   readonly exitCode: number;
   readonly file: string;
-  /** SHA-256 of the file with its includes; missing where it cannot be used. */
+  /** As the agent shows it of what is in force; missing where it cannot be used. */
   readonly hash?: string;
   /** Why it cannot be used, in a sentence. */
   readonly reason?: string;
@@ -38,13 +38,21 @@ export async function testConfiguration(path: string, options: ReadingOptions = 
   const diagnostics = await allDiagnostics(reading);
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   const verdict = verdictOf(reading, diagnostics);
-  return {
+  const test = {
     verdict,
     exitCode: VERDICTS[verdict],
     file: path,
-    ...(reading.ok ? { hash: reading.configuration.hash } : { reason: reading.reason }),
     counts: { errors, warnings: diagnostics.length - errors },
     diagnostics,
+  };
+  if (!reading.ok) return { ...test, reason: reading.reason };
+  const { configuration } = reading;
+  // Only asked for in JSON.
+  return {
+    ...test,
+    get hash() {
+      return configuration.hash;
+    },
   };
 }
 

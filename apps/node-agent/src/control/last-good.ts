@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { errorText } from '../error-text.ts';
 import { writeFileAtomically } from './atomic-file.ts';
-import { type ConfigurationTexts, hashOf } from './configuration.ts';
+import { type Configuration, type ConfigurationTexts, textHashOf } from './configuration.ts';
 
 const loadedFile = z.union([
   z.object({ path: z.string(), text: z.string() }),
@@ -11,6 +11,8 @@ const loadedFile = z.union([
 ]);
 const schema = z.object({
   hash: z.string(),
+  /** Missing where an earlier agent wrote it, whose `hash` was that. */
+  textHash: z.string().optional(),
   at: z.iso.datetime(),
   file: z.string(),
   text: z.string(),
@@ -28,7 +30,7 @@ const OWNER_ONLY = 0o600;
 
 /**
  * The last configuration that was put in force and kept, with its includes and its hash, in the state directory; beside
- * it, the hash of one that was taken back because nobody confirmed it.
+ * it, the hash of the text of one that was taken back because nobody confirmed it.
  */
 export class LastGoodStore {
   readonly #path: string;
@@ -46,7 +48,7 @@ export class LastGoodStore {
     if (!existsSync(this.#path)) return undefined;
     try {
       const kept = schema.parse(JSON.parse(readFileSync(this.#path, 'utf8')));
-      if (hashOf(kept) !== kept.hash) throw new Error('its hash is not that of its text');
+      if (textHashOf(kept) !== (kept.textHash ?? kept.hash)) throw new Error('its hash is not that of its text');
       this.problem = undefined;
       return kept;
     } catch (error) {
@@ -56,13 +58,12 @@ export class LastGoodStore {
   }
 
   /** Keeps a configuration; a full disk is reported and stops nothing. */
-  write(hash: string, texts: ConfigurationTexts, at: Date): void {
-    this.#attempt(() =>
-      writeFileAtomically(this.#path, `${JSON.stringify({ hash, at: at.toISOString(), ...texts })}\n`, OWNER_ONLY),
-    );
+  write({ hash, textHash, texts }: Pick<Configuration, 'hash' | 'textHash' | 'texts'>, at: Date): void {
+    const kept = { hash, textHash, at: at.toISOString(), ...texts };
+    this.#attempt(() => writeFileAtomically(this.#path, `${JSON.stringify(kept)}\n`, OWNER_ONLY));
   }
 
-  /** The hash of a configuration that waits for its confirmation, or that never got it. */
+  /** The textHash of a configuration that waits for its confirmation, or that never got it. */
   get unconfirmed(): string | undefined {
     try {
       return readFileSync(this.#unconfirmedPath, 'utf8').trim();

@@ -39,8 +39,8 @@ function agent() {
     lastGood: new LastGoodStore(directory),
     log: silent,
     target: {
-      configure: async ({ config, hash }: Configuration) => {
-        trusted.push(new LastGoodStore(directory).unconfirmed !== hash);
+      configure: async ({ config, textHash }: Configuration) => {
+        trusted.push(new LastGoodStore(directory).unconfirmed !== textHash);
         forced.push(config.globalDefs.routerId ?? '');
         return undefined;
       },

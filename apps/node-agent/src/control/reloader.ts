@@ -70,7 +70,7 @@ export class Reloader {
   static atStart(options: Pick<ReloaderOptions, 'path' | 'reading' | 'lastGood'>): Reading & { why?: string } {
     const reading = readConfiguration(options.path, options.reading);
     const { lastGood } = options;
-    const untrusted = reading.ok && lastGood.unconfirmed === reading.configuration.hash;
+    const untrusted = reading.ok && lastGood.unconfirmed === reading.configuration.textHash;
     if (reading.ok && !untrusted) return reading;
     const kept = lastGood.read();
     if (kept === undefined) return reading;
@@ -162,7 +162,7 @@ export class Reloader {
       const unconfirmed = lastGood.unconfirmed;
       // Before anything of it is in force: an agent that dies in between must not trust the file when it starts again.
       if (fallback !== undefined && (confirmSeconds > 0 || this.#waiting !== undefined))
-        lastGood.unconfirmed = next.hash;
+        lastGood.unconfirmed = next.textHash;
       const outcome = await this.#putInForce(next, false, confirmSeconds === 0 && this.#waiting === undefined);
       if (!outcome.done && lastGood.unconfirmed !== unconfirmed) lastGood.unconfirmed = unconfirmed;
       if (!outcome.done || confirmSeconds === 0 || fallback === undefined) return outcome;
@@ -219,10 +219,10 @@ export class Reloader {
     return { done: true, detail, messages: diagnosticLines(next.diagnostics) };
   }
 
-  #keep({ hash, texts }: Configuration): void {
+  #keep(configuration: Configuration): void {
     const { lastGood, log } = this.#options;
     lastGood.unconfirmed = undefined;
-    lastGood.write(hash, texts, new Date());
+    lastGood.write(configuration, new Date());
     if (lastGood.problem !== undefined) log.error({}, lastGood.problem);
   }
 
