@@ -151,6 +151,11 @@ export class Diagnostics {
     return this.#counts[severity] < MAX_DIAGNOSTICS;
   }
 
+  /** Of all that was found, whether it is kept or not. */
+  get count(): number {
+    return this.#counts.error + this.#counts.warning;
+  }
+
   all(): readonly Diagnostic[] {
     return this.#found;
   }

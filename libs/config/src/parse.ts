@@ -61,7 +61,8 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   const options = { configId, loader, environment, random, allIncludes, limits };
   const preprocessor = new Preprocessor(options, diagnostics);
   const secrets = new Set<string>();
-  const read = topStatements(preprocessor.lines(input.file, input.text), diagnostics, limits.blockDepth);
+  const lines = preprocessor.lines(input.file, input.text);
+  const read = topStatements(lines, diagnostics, limits.blockDepth, preprocessor);
   const statements = secretsPassing(read, secrets);
   const config: ConfigDraft = {
     globals: draft<GlobalSettings>({ file: input.file, line: 1, column: 1 }),

@@ -18,6 +18,8 @@ import {
   wholeNumber,
   word,
 } from './readers.ts';
+import type { Block } from '../syntax/tree.ts';
+import type { RepeatedBlock } from '../syntax/repeated-blocks.ts';
 import { type Draft, type Row, type Table, assign, draft, fixes, own, readBlock, sets, setsOnce } from './rows.ts';
 
 /** The settings that a virtual server and its real servers may both have. */
@@ -44,6 +46,9 @@ export interface RealServerSettings extends ServerSettings {
 export interface RealServerDraft extends Draft<RealServerSettings> {
   readonly address: IpAddress;
   readonly port: number;
+  /** Where its block begins, and that with the same text which its settings with their places were read from: see {@link ownPlace}. */
+  readonly open: Position;
+  readonly readFrom: Position;
 }
 
 /** The settings of `virtual_server` as written. */
@@ -162,12 +167,12 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
       const { at } = args;
       const server = address(args);
       const port = server === undefined ? undefined : optionalPort(args);
-      const settings = draft<RealServerSettings>(at);
-      if (block !== undefined) readBlock(realServer, settings, block, args.diagnostics);
+      if (block === undefined) return;
+      const { settings, open } = realServerSettings(block, args);
       if (server === undefined || port === undefined) return;
       const { set, places } = settings;
       const servers = target.set.realServers ?? [];
-      servers.push({ at, set, places, address: server, port });
+      servers.push({ at, set, places, address: server, port, open: block.open, readFrom: open });
       assign(target, 'realServers', servers, at);
     },
   },
@@ -214,6 +219,34 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   snmp_name: sets('snmpName', word('a name')),
   slow_start: own(sets('slowStart', seconds(0))),
 };
+
+interface ReadBlock {
+  readonly settings: Draft<RealServerSettings>;
+  readonly open: Position;
+}
+
+/** What the first block with its text meant, if there was nothing to say of it. */
+const repeatedSettings = new WeakMap<RepeatedBlock, ReadBlock>();
+
+function realServerSettings(block: Block, { at, diagnostics }: Arguments): ReadBlock {
+  const { repeated, open } = block;
+  const known = repeated?.isKnown === true ? repeatedSettings.get(repeated) : undefined;
+  if (known !== undefined) return known;
+  const read = { settings: draft<RealServerSettings>(at), open };
+  const { count } = diagnostics;
+  readBlock(realServer, read.settings, block, diagnostics);
+  if (repeated !== undefined && diagnostics.count === count) {
+    repeatedSettings.set(repeated, read);
+    repeated.isKnown = true;
+  }
+  return read;
+}
+
+/** Where a setting of a real server stands in its own block. */
+export function ownPlace({ open, readFrom }: RealServerDraft, at: Position): Position {
+  if (open === readFrom) return at;
+  return { file: open.file, line: at.line - readFrom.line + open.line, column: at.column };
+}
 
 /** `ADDR [PORT]`, `ADDR-LAST PORT`, `ADDR-ADDR PORT`, `ADDR/len PORT` or `fwmark N [inet|inet6]`. */
 export const groupMember = syntax(

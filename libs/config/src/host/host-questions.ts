@@ -1,4 +1,5 @@
 import type { Position } from '../diagnostics.ts';
+import type { Check } from '../model/check.ts';
 import type { KeepalivedConfig } from '../model/model.ts';
 
 /** A use of something that only the node itself knows. */
@@ -36,8 +37,7 @@ export function hostQuestions(config: KeepalivedConfig): HostQuestions {
 }
 
 function questionsOf(config: KeepalivedConfig): HostQuestions {
-  const commands: CommandUse[] = [];
-  collectCommands(config, { value: {} }, '', commands);
+  const commands = commandsOf(config);
   const { scriptUser } = config.globalDefs;
   const first = commands[0]?.at ?? NOWHERE;
   const accounts = [
@@ -92,7 +92,26 @@ interface Around {
 
 const NOWHERE: Position = { file: '', line: 1, column: 1 };
 
-/** Every command of a model, wherever it is: what has an `argv` is one. */
+function commandsOf(config: KeepalivedConfig): CommandUse[] {
+  const found: CommandUse[] = [];
+  const outermost: Around = { value: {} };
+  collectCommands({ ...config, virtualServers: [] }, outermost, '', found);
+  for (const service of config.virtualServers) {
+    const around: Around = { value: { ...service } };
+    collectCommands({ ...service, realServers: [] }, outermost, '', found);
+    // Of tens of thousands of real servers most have none, and these are all that one can have.
+    for (const server of service.realServers)
+      if (server.notifyUp !== undefined || server.notifyDown !== undefined || server.checks.some(hasCommand))
+        collectCommands(server, around, 'realServers', found);
+  }
+  return found;
+}
+
+function hasCommand(check: Check): boolean {
+  return check.kind === 'misc';
+}
+
+/** Every command of a part of the model, wherever it is: what has an `argv` is one. */
 function collectCommands(value: object, around: Around, field: string, found: CommandUse[]): void {
   if (Array.isArray(value)) {
     for (const item of value as readonly unknown[])

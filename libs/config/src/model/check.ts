@@ -4,7 +4,7 @@ import type { Account, Command } from '../grammar/readers.ts';
 import type { Micros } from './parts.ts';
 
 /** Timing of a checker, resolved. */
-interface CheckBase {
+export interface CheckBase {
   readonly at: Position;
   /** Default: the virtual server's. */
   readonly delayLoop: Micros;

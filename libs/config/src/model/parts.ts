@@ -59,3 +59,6 @@ export interface PassedLine {
   readonly words: readonly string[];
   readonly at: Position;
 }
+
+/** While it is put together. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };

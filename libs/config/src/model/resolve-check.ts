@@ -1,8 +1,9 @@
 import { familyOf } from '@keepfleet/wire';
 import type { Diagnostics } from '../diagnostics.ts';
 import { CHECKERS, type CheckSettings, type TimingSettings } from '../grammar/checks.ts';
-import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
-import type { Check, CheckTls, Connection } from './check.ts';
+import { type RealServerDraft, type VirtualServerSettings, ownPlace } from '../grammar/virtual-server.ts';
+import type { Check, CheckBase, CheckTls, Connection } from './check.ts';
+import type { Mutable } from './parts.ts';
 import type { TrackFile } from './model.ts';
 
 const SECOND = 1_000_000;
@@ -23,10 +24,11 @@ export function resolveCheck(
 ): Check | undefined {
   const kind = CHECKERS[keyword];
   if (kind === undefined) return undefined;
-  const { set, at } = settings;
+  const { set } = settings;
+  const at = ownPlace(server, settings.at);
   const timing = <K extends keyof TimingSettings>(field: K) => set[field] ?? server.set[field] ?? service[field];
   const delayLoop = timing('delayLoop') ?? DEFAULT_DELAY_LOOP;
-  const base = {
+  const base: Mutable<CheckBase> = {
     at,
     delayLoop,
     retry: timing('retry') ?? kind.retry,
@@ -36,9 +38,9 @@ export function resolveCheck(
     alpha: set.alpha ?? server.set.alpha ?? service.alpha ?? false,
     logAllFailures: set.logAllFailures ?? surroundings.logAllFailures,
     rise: set.rise ?? 1,
-    ...(set.latency === undefined ? {} : { latency: set.latency }),
   };
-  const connection: { -readonly [K in keyof Connection]: Connection[K] } = {
+  if (set.latency !== undefined) base.latency = set.latency;
+  const connection: Mutable<Connection> = {
     address: set.connectAddress ?? server.address,
     port: set.connectPort ?? port,
     timeout: timing('connectTimeout') ?? DEFAULT_CONNECT_TIMEOUT,
@@ -48,7 +50,7 @@ export function resolveCheck(
     else
       diagnostics.warning(
         'ignored',
-        settings.places.bindAddress ?? at,
+        ownPlace(server, settings.places.bindAddress ?? settings.at),
         `bindto ${set.bindAddress} is of another family than ${connection.address}, to which ${keyword} goes, and is left out`,
       );
   }
@@ -77,7 +79,7 @@ export function resolveCheck(
         protocol: set.protocol ?? '1.0',
         fastRecovery: set.fastRecovery ?? false,
         ...(virtualHost === undefined ? {} : { virtualHost }),
-        urls: set.urls,
+        urls: set.urls.map((url) => ({ ...url, at: ownPlace(server, url.at) })),
       };
     }
     case 'misc':
@@ -170,7 +172,7 @@ export function resolveCheck(
       if (!surroundings.bfdInstances.has(set.name)) {
         diagnostics.warning(
           'unresolved-reference',
-          settings.places.name ?? at,
+          ownPlace(server, settings.places.name ?? settings.at),
           `there is no usable bfd_instance ${set.name}, so that BFD_CHECK checks nothing and is left out`,
         );
         return undefined;

@@ -3,10 +3,10 @@ import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { TimingSettings } from '../grammar/checks.ts';
 import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
 import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
-import type { Check } from './check.ts';
 import { type CheckSurroundings, resolveCheck } from './resolve-check.ts';
 import { definedPlaces, place } from './resolve-vrrp.ts';
 import type { BfdInstance } from './model.ts';
+import type { Mutable } from './parts.ts';
 import { resolveTrackFiles } from './track-file.ts';
 import type {
   Forwarding,
@@ -236,7 +236,8 @@ function resolveRealServers(
   service: string,
 ): readonly RealServer[] {
   const known = new Set<string>();
-  return (draft.set.realServers ?? []).flatMap((server) => {
+  const found: RealServer[] = [];
+  for (const server of draft.set.realServers ?? []) {
     const { set, at, address } = server;
     const forwarding = set.forwarding ?? draft.set.forwarding ?? NAT;
     if (family !== undefined && familyOf(address) !== family && forwarding.method !== 'tun') {
@@ -245,22 +246,20 @@ function resolveRealServers(
         at,
         `${service}: the real server ${address} is not ${family} like its virtual server`,
       );
-      return [];
+      continue;
     }
     const port = realPort(draft.target, server, forwarding, diagnostics);
     const key = endpoint(address, port);
     if (known.has(key)) {
       diagnostics.warning('duplicate', at, `${service} has the real server ${key} already; this one is left out`);
-      return [];
+      continue;
     }
     known.add(key);
-    const checks: Check[] = [];
-    for (const check of set.checks ?? []) {
-      const resolved = resolveCheck(check, server, port, draft.set, surroundings, diagnostics);
-      if (resolved !== undefined) checks.push(resolved);
-    }
-    return [resolveRealServer(server, draft, { key, port, forwarding, checks }, config.globals.set)];
-  });
+    const resolved = set.checks?.map((one) => resolveCheck(one, server, port, draft.set, surroundings, diagnostics));
+    const checks = resolved?.filter((check) => check !== undefined) ?? [];
+    found.push(resolveRealServer(server, draft, { key, port, forwarding, checks }, config.globals.set));
+  }
+  return found;
 }
 
 /** By assignments where a setting may be missing: with tens of thousands of servers, spreading takes half the time. */
@@ -299,8 +298,6 @@ function resolveRealServer(
   if (set.notifyDown !== undefined) server.notifyDown = set.notifyDown;
   return server;
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** DR and TUN leave the packet's port as it is, so the real server must listen on the virtual one. */
 function realPort(

@@ -1,12 +1,26 @@
-import type { Diagnostics } from '../diagnostics.ts';
+import type { Diagnostics, Position } from '../diagnostics.ts';
 import { withoutComment } from './comment.ts';
 import { SourceText } from './source-text.ts';
 
 /** What makes a line more than words and braces between blanks. */
 const SPECIAL = /["'#!\\$@~\0\r\u0080-\uffff]/g;
 
+const NEWLINE = 0x0a;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
 /** What the preprocessor itself looks at. */
 const DIRECTIVE = /^(?:include|random_seed)/;
+const ANY_DIRECTIVE = /^\s*(?:include|random_seed)/m;
+
+/** What stands between the braces of a block, where each of its lines means the same wherever it is. */
+export interface Body {
+  readonly text: string;
+  /** Where the brace that closes it stands. */
+  readonly close: Position;
+  /** Index of what follows that line. */
+  readonly next: number;
+}
 
 /** The lines of a file without their comments; lines that keepalived cannot hold are reported and left out. */
 export class PhysicalLines implements Iterator<SourceText> {
@@ -48,6 +62,36 @@ export class PhysicalLines implements Iterator<SourceText> {
     return { done: true, value: undefined };
   }
 
+  /** The body of the block that the line handed out last opens at its end, if it is of ASCII words and braces alone. */
+  body(): Body | undefined {
+    const text = this.#text;
+    const start = this.#start;
+    if (!this.plain || text.charCodeAt(start - 2) !== OPEN) return undefined;
+    const limit = Math.min(this.#specialFrom(start), start + this.#lineBytes - 1, text.length);
+    let lines = 0;
+    let lineStart = start;
+    for (let [i, depth] = [start, 1]; i < limit; i++) {
+      const code = text.charCodeAt(i);
+      if (code === NEWLINE) {
+        lines++;
+        lineStart = i + 1;
+      } else if (code === OPEN) depth++;
+      else if (code === CLOSE && --depth === 0) {
+        if (text.charCodeAt(i + 1) !== NEWLINE) return undefined;
+        const line = this.#number + lines + 1;
+        const close = { file: this.#file, line, column: i - lineStart + 1 };
+        return { text: text.slice(start, i), close, next: i + 2 };
+      }
+    }
+    return undefined;
+  }
+
+  /** Goes on behind the block whose body it is. */
+  skip({ close, next }: Body): void {
+    this.#number = close.line;
+    this.#start = next;
+  }
+
   #specialFrom(start: number): number {
     if (this.#special < start) {
       SPECIAL.lastIndex = start;
@@ -73,6 +117,11 @@ function trimmed(file: string, line: number, text: string, start: number, end: n
   while (from < to && isBlank(text.charCodeAt(from))) from++;
   while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
   return SourceText.written(file, line, text.slice(from, to), from - start + 1);
+}
+
+/** Whether a body has a line of which the preprocessor takes notice. */
+export function hasDirective({ text }: Body): boolean {
+  return ANY_DIRECTIVE.test(text);
 }
 
 function isBlank(code: number): boolean {

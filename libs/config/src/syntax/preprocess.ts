@@ -14,7 +14,15 @@ import {
   mustRead,
   patternKind,
 } from './include.ts';
-import { HIDDEN_BACKSLASH, PhysicalLines, continuation, fits, isOpenDefinition, unclosed } from './physical-lines.ts';
+import {
+  type Body,
+  HIDDEN_BACKSLASH,
+  PhysicalLines,
+  continuation,
+  fits,
+  isOpenDefinition,
+  unclosed,
+} from './physical-lines.ts';
 import type { Limits } from './limits.ts';
 import { type Random, repeatableRandom } from './random.ts';
 import { type Bindings, isRepeat, parametersEnd, readRepeat } from './repeat.ts';
@@ -62,6 +70,8 @@ export class Preprocessor {
   readonly #reportedNames = new Set<string>();
   /** Every file read so far, as written. */
   readonly sources = new Map<string, string>();
+  /** Where the line handed out last comes from, if it is as its file has it. */
+  #plain: PhysicalLines | undefined;
   #expandedLines = 0;
   #includes = 0;
   #includeChecks: IncludeRules;
@@ -74,6 +84,16 @@ export class Preprocessor {
     this.#includeChecks = options.allIncludes ? EVERYTHING : NOTHING;
   }
 
+  /** The body of the block that the line handed out last opens, where its lines have nothing to be replaced. */
+  body(): Body | undefined {
+    return this.#plain?.body();
+  }
+
+  /** Goes on behind that block. */
+  skip(body: Body): void {
+    this.#plain?.skip(body);
+  }
+
   /** The lines of a file with everything that it includes. */
   *lines(file: string, text: string, depth = 0): Generator<SourceText> {
     this.sources.set(file, text);
@@ -81,7 +101,11 @@ export class Preprocessor {
     for (let next = source.next(); next.done !== true; next = source.next()) {
       const first = next.value;
       if (source.plain) {
-        if (first.text !== '') yield first;
+        if (first.text !== '') {
+          this.#plain = source;
+          yield first;
+          this.#plain = undefined;
+        }
         continue;
       }
       const stack: Frame[] = [{ lines: [{ text: first, bindings: undefined }].values(), substitutions: 0 }];

@@ -1,5 +1,7 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
+import type { Body } from './physical-lines.ts';
+import { type RepeatedBlock, RepeatedBlocks } from './repeated-blocks.ts';
 import type { SourceText } from './source-text.ts';
 import { type Piece, type Word, pieces } from './words.ts';
 
@@ -12,9 +14,22 @@ export interface Statement {
 export interface Block {
   readonly open: Position;
   /** Missing when the file ends before the block does. */
-  close?: Position;
+  close: Position | undefined;
   readonly statements: Statement[];
+  /** Of a block that occurs often; once that is known, `statements` is empty. */
+  repeated: RepeatedBlock | undefined;
 }
+
+/** The bodies of the blocks in the source of the lines. */
+interface Bodies {
+  /** That of the block which the line handed out last opens, where its lines have nothing to be replaced. */
+  body(): Body | undefined;
+  /** Goes on behind it. */
+  skip(body: Body): void;
+}
+
+/** The blocks that are read once for all with the same text, and how many blocks are around them. */
+const REPEATED = { keyword: 'real_server', depth: 1 } as const;
 
 const MAX_NAMED_BLOCKS = 4;
 
@@ -26,14 +41,17 @@ export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics)
 /**
  * Lines to statements and blocks, without any knowledge of keywords: this is what lets an unknown keyword be skipped
  * together with its block. A `{` belongs to the statement before it, on the same line or on an earlier one. A statement
- * of the top level comes as soon as it is whole, so that a large file is never in memory as a tree.
+ * of the top level comes as soon as it is whole, so that a large file is never in memory as a tree. Of `bodies`
+ * one that was read before is skipped.
  */
 export function* topStatements(
   lines: Iterable<SourceText>,
   diagnostics: Diagnostics,
   deepest = DEFAULT_LIMITS.blockDepth,
+  bodies?: Bodies,
 ): Generator<Statement> {
   const open: { block: Block; owner: Statement | undefined }[] = [];
+  const repeatedBlocks = new RepeatedBlocks();
   let tooDeep = 0;
   /** What a `{` would belong to; at the top level it is not handed out yet. */
   let last: Statement | undefined;
@@ -60,7 +78,7 @@ export function* topStatements(
           if (tooDeep++ === 0) reportDepth(piece.at, deepest, diagnostics);
           continue;
         }
-        const block: Block = { open: piece.at, statements: [] };
+        const block: Block = { open: piece.at, close: undefined, statements: [], repeated: undefined };
         if (last === undefined) {
           diagnostics.error(
             'unexpected-open',
@@ -68,6 +86,16 @@ export function* topStatements(
             'found "{" where a keyword is expected; what it encloses is skipped',
           );
         } else last.block = block;
+        if (open.length === REPEATED.depth && last?.words[0].text === REPEATED.keyword) {
+          const body = bodies?.body();
+          if (body !== undefined) block.repeated = repeatedBlocks.of(body);
+          if (body !== undefined && block.repeated?.isKnown === true) {
+            bodies?.skip(body);
+            block.close = body.close;
+            last = undefined;
+            continue;
+          }
+        }
         open.push({ block, owner: last });
         last = undefined;
         continue;
