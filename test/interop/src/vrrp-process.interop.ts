@@ -137,19 +137,7 @@ describe('the vrrp process and the kernel', () => {
   it('announces its addresses five times at once and five times after 5 s', async () => {
     const on = lab();
     const capture = join(on.directory, 'lan.pcap');
-    const tcpdump = on.start(
-      'lan',
-      'tcpdump.log',
-      'tcpdump',
-      '-U',
-      '--immediate-mode',
-      '-i',
-      'br0',
-      '-w',
-      capture,
-      'arp',
-    );
-    await waitFor(() => on.log('tcpdump.log').includes('listening on'), { deadline: 10_000, what: 'tcpdump' });
+    const captured = await on.capture('lan.pcap', 'arp');
     await master(on);
     const times = () => {
       const filter = 'arp.isgratuitous && arp.src.proto_ipv4 == 198.51.100.15';
@@ -161,7 +149,7 @@ describe('the vrrp process and the kernel', () => {
       what: 'ten gratuitous ARPs',
       every: 500,
     });
-    tcpdump.kill('SIGTERM');
+    await captured();
     const [first = 0] = sent;
     assert.deepEqual(
       sent.map((at) => Math.round(at - first)),

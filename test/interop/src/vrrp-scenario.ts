@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { WaitTimeout, waitFor } from '@keepfleet/testkit';
 import { Frr } from './vrrp-frr.ts';
@@ -23,7 +22,7 @@ function announcements(file: string, address: string): string[] {
 }
 
 /** Packets of the capture, as tshark understands them. */
-function captured(file: string): {
+function adverts(file: string): {
   source: string;
   host: string;
   mac: string;
@@ -78,19 +77,7 @@ export async function scenario(variant: Variant, oursHigher: boolean): Promise<v
   const lab = new Lab();
   try {
     const capture = join(lab.directory, 'lan.pcap');
-    const tcpdump = lab.start(
-      'lan',
-      'tcpdump.log',
-      'tcpdump',
-      '-U',
-      '--immediate-mode',
-      '-i',
-      'br0',
-      '-w',
-      capture,
-      'proto 112 or proto 51 or ip6 proto 112 or arp or icmp6',
-    );
-    await waitFor(() => lab.log('tcpdump.log').includes('listening on'), { deadline: 10_000, what: 'tcpdump' });
+    const captured = await lab.capture('lan.pcap', 'proto 112 or proto 51 or ip6 proto 112 or arp or icmp6');
     const own = new OurRouter(lab, variant, oursHigher ? 150 : 100);
     const peer =
       variant.peer === 'frr'
@@ -142,9 +129,7 @@ export async function scenario(variant: Variant, oursHigher: boolean): Promise<v
     await low.stop();
     await high.stop();
     assert.deepEqual(holders(), []);
-    const flushed = once(tcpdump, 'exit');
-    tcpdump.kill('SIGTERM');
-    await flushed;
+    await captured();
 
     const highWays = high.transitions();
     if (highWays !== undefined)
@@ -152,7 +137,7 @@ export async function scenario(variant: Variant, oursHigher: boolean): Promise<v
     const lowWays = low.transitions();
     if (lowWays !== undefined)
       assert.deepEqual(lowWays.filter(isWorking), ['backup', ...Array(3).fill(['master', 'backup']).flat()]);
-    const packets = captured(capture);
+    const packets = adverts(capture);
     const routed = variant.unicast === true && variant.family === 'ipv6';
     const sources = new Set(packets.map(({ source }) => source));
     assert.equal(sources.size, 2);

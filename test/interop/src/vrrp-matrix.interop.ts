@@ -1,0 +1,14 @@
+import { describe, it } from 'vitest';
+import { scenario } from './vrrp-scenario.ts';
+import { moreVariants } from './vrrp-variants.ts';
+
+// The cells of the matrix that vrrp-keepalived leaves out: our vrrp process beside Debian's keepalived and FRR on one LAN, each in turn the router of the higher priority. Needs
+// root, keepalived, frr, tcpdump, tshark.
+
+for (const peer of ['keepalived', 'frr'] as const)
+  describe.concurrent(`our vrrp process beside ${peer}`, { timeout: 400_000 }, () => {
+    for (const variant of moreVariants.filter((one) => one.peer === peer)) {
+      it(`is master by priority: ${variant.name}`, () => scenario(variant, true));
+      it(`is backup by priority: ${variant.name}`, () => scenario(variant, false));
+    }
+  });
