@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
@@ -92,8 +91,10 @@ function typeOf(path: string): string | undefined {
 }
 
 /** A number needs no name. Names may come from anywhere that the system is set up for, so it is asked. */
-function isAccount(database: 'passwd' | 'group', name: string, until: AbortSignal): Promise<boolean | undefined> {
-  if (/^\d+$/.test(name)) return Promise.resolve(true);
+async function isAccount(database: 'passwd' | 'group', name: string, until: AbortSignal): Promise<boolean | undefined> {
+  if (/^\d+$/.test(name)) return true;
+  // Most configurations name nobody, and it takes a while to load.
+  const { execFile } = await import('node:child_process');
   return new Promise((resolve) => {
     // 2 is "no such key"; without getent nothing is claimed.
     execFile('getent', [database, '--', name], { signal: until, killSignal: 'SIGKILL' }, (error) =>

@@ -47,8 +47,8 @@ const FIRST_REPORT_DELAY_MS = 3_000;
 const GATHER_MS = 20;
 /** Mails that wait at the end get this long, and what is not handed over then is lost. */
 const LAST_MAILS_MS = 5_000;
-/** SIGHUPs are gathered for this long: a storm of them is one reload, of the file as it is at the end. */
-const RELOAD_DELAY_MS = 200;
+/** The first SIGHUP is a reload at once; those of this long after it are one more together, of the file as it is then. */
+const RELOAD_PAUSE_MS = 200;
 /** Gossip that could not be started, for example because its port is taken, is tried again after this. */
 const GOSSIP_RETRY_MS = 30_000;
 
@@ -112,6 +112,8 @@ class Control {
   readonly #told = new Set<string>();
   #gossipRetry: NodeJS.Timeout | undefined;
   #reload: NodeJS.Timeout | undefined;
+  /** By the clock of performance.now. */
+  #reloadedAt = -Infinity;
   readonly #lastGood: LastGoodStore;
   readonly #reloader: Reloader;
   readonly #clock: ReloadClock;
@@ -539,10 +541,14 @@ class Control {
     this.#endDumps = dumpAtSignals(() => this.#node.dumpSource(), this.#options.log);
     process.on('SIGHUP', () => {
       if (this.#ending) return;
-      this.#reload ??= setTimeout(() => {
-        this.#reload = undefined;
-        this.#reloadNow();
-      }, RELOAD_DELAY_MS);
+      this.#reload ??= setTimeout(
+        () => {
+          this.#reload = undefined;
+          this.#reloadedAt = performance.now();
+          this.#reloadNow();
+        },
+        Math.max(0, this.#reloadedAt + RELOAD_PAUSE_MS - performance.now()),
+      );
     });
     return new Promise((resolve) => {
       process.once('SIGTERM', () => resolve('stop'));
