@@ -24,6 +24,7 @@ export function trackingSessions<Settings, Command, Snapshot>(
     role: process.role,
     settings: process.settings,
     command: process.command,
+    ...(process.alike === true ? { alike: true } : {}),
     configure: async (settings) => {
       const answer = await process.configure(settings);
       if (answer === undefined) watch.want(sessions(settings));

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import { BadMessage, Connection } from './connection.ts';
+import { withLikeness } from './alike.ts';
 import { deltaOf } from './delta.ts';
 import { LineTooLong } from './line-reader.ts';
 import { LinkError } from './link-error.ts';
@@ -290,8 +291,13 @@ export class LinkClient<Settings extends object, Command, Snapshot, Event> {
     if (this.#desired === undefined) return;
     const { revision, settings } = this.#desired;
     const base = this.#hello?.deltas === true ? this.#inForce : undefined;
-    if (base === undefined) this.#send({ type: 'configure', revision, settings });
-    else this.#send({ type: 'configure', revision, base: base.revision, settings: deltaOf(base.settings, settings) });
+    const told = base === undefined ? settings : deltaOf(base.settings, settings);
+    this.#send({
+      type: 'configure',
+      revision,
+      ...(base === undefined ? {} : { base: base.revision }),
+      settings: this.#hello?.alike === true ? withLikeness(told) : told,
+    });
   }
 
   /** A process of another version may know more than we do; what it says apart from this still counts. */

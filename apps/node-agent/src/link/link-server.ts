@@ -46,6 +46,8 @@ export interface LinkedProcess<Settings, Command, Snapshot> {
   readonly role: Role;
   readonly settings: z.ZodType<Settings>;
   readonly command: z.ZodType<Command>;
+  /** The schema of its settings reads lists of items that are like the one before. */
+  readonly alike?: true;
   /**
    * Takes the whole desired state; the same state again changes nothing. A returned reason refuses it, and then nothing
    * has changed. Never called again before it has returned.
@@ -228,6 +230,7 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
       startedAt: this.#startedAt,
       problems: [...this.#problems],
       deltas: true,
+      ...(this.#process.alike === true ? { alike: true } : {}),
     });
     this.changed();
   }

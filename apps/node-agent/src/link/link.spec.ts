@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Log } from '../log.ts';
+import { alikeItems } from './alike.ts';
 import { EVENT_RING_SIZE } from './event-ring.ts';
 import { type EventPosition, LinkClient, LinkServer, type LinkedProcess, type Outcome, socketPath } from './index.ts';
 import { LINE_LIMIT } from './line-reader.ts';
@@ -475,6 +476,35 @@ describe('a process whose control misbehaves', () => {
     const missed = messages.reduce((sum, { count = 0 }) => sum + count, 0);
     expect(events + missed).toBe(total);
     expect(missed).toBeGreaterThan(0);
+  });
+});
+
+describe('items like the one before', () => {
+  const items = [
+    { key: 'a', size: 1 },
+    { key: 'b', size: 1 },
+    { key: 'c', size: 2 },
+  ];
+  const alike = () => {
+    const item = z.object({ key: z.string(), size: z.number() });
+    const settings = z.object({ weight: z.number().max(100), items: alikeItems(item).optional() });
+    return Object.assign(new Weights(), { settings, alike: true as const });
+  };
+
+  it.each([
+    ['takes them', alike],
+    ['does not', () => new Weights()],
+  ])('arrive whole, and with a base too, where the process %s', async (_, process) => {
+    const weights = process();
+    await server(weights);
+    const { link, seen } = client();
+    link.configure('r1', { weight: 5, items });
+    await vi.waitFor(() => expect(seen.answers).toEqual(['applied r1']));
+    expect(weights.items).toEqual(items);
+    const next = [{ key: 'z', size: 1 }, ...items.slice(0, 1), { key: 'y', size: 1 }, ...items.slice(1)];
+    link.configure('r2', { weight: 5, items: next });
+    await vi.waitFor(() => expect(seen.answers).toEqual(['applied r1', 'applied r2']));
+    expect(weights.items).toEqual(next);
   });
 });
 

@@ -62,6 +62,8 @@ const hello = z.object({
   problems: z.array(z.string()),
   /** It takes `base`; one of an earlier version does not. */
   deltas: z.boolean().optional(),
+  /** It takes items of lists as what they have otherwise than the one before: `{ like: { key, address } }`. */
+  alike: z.boolean().optional(),
 });
 export type Hello = z.infer<typeof hello>;
 

@@ -58,6 +58,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   readonly role = 'lvs';
   readonly settings = lvsSettingsSchema;
   readonly command = lvsCommandSchema;
+  readonly alike = true;
   readonly #balancer = new Balancer();
   readonly #options = new OptionsKeeper();
   /** Told by whoever runs them. */

@@ -8,6 +8,7 @@ import {
   defaultPolicy,
   untouchedOptions,
 } from '@keepfleet/ipvs';
+import { alikeItems } from '../link/index.ts';
 import { optional } from '../vrrp/link-values.ts';
 import { z } from 'zod';
 import { checker } from './checker-schemas.ts';
@@ -152,10 +153,10 @@ export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.obje
   kernel: kernelOptions.default(untouchedOptions),
   notify: notify.optional(),
   groups: z.array(group),
-  virtualServers: z.array(
+  virtualServers: alikeItems(
     virtualServerTraits.extend({
       sorryServer: sorryServer.nullable(),
-      realServers: z.array(realServerTraits.extend({ checkers: z.array(checker) })),
+      realServers: alikeItems(realServerTraits.extend({ checkers: z.array(checker) })),
     }),
   ),
 });
