@@ -74,6 +74,11 @@ export class AttributeWriter {
     return this;
   }
 
+  /** Without a copy: good until more is written. */
+  written(): Uint8Array<ArrayBuffer> {
+    return this.#writer.written();
+  }
+
   finish(): Uint8Array<ArrayBuffer> {
     return this.#writer.finish();
   }

@@ -555,6 +555,15 @@ describe('the kernel', () => {
     expect(node.balancer.drift).toEqual([]);
   });
 
+  it('with the policy to report puts a configuration into a table that somebody emptied just before it', () => {
+    const node = new Node();
+    const policy = { ...defaultPolicy, drift: 'report' } as const;
+    node.configureWith({ policy, virtualServers: [virtualServer([realServer(10)])] });
+    node.handle({ kind: 'table', services: [], configuring: true });
+    expect(node.pool).toEqual([VIP, `  ${A} w1`]);
+    expect(node.balancer.drift).toEqual([]);
+  });
+
   it('tells of services of others once, and removes them by policy or once by a flush at start', () => {
     const others = new Node();
     others.configure(virtualServer([realServer(40)], { target: elsewhere }));

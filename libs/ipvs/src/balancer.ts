@@ -1,6 +1,6 @@
 import type { Instant, Machine } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
-import { ownersOf, placeText, quorumEvents, sameGroups, sameSet, weightEvents } from './balancer-events.ts';
+import { ownersOf, quorumEvents, sameGroups, sameSet, weightEvents } from './balancer-events.ts';
 import { destinationOf } from './expand.ts';
 import type { ConnectionsOfService, LvsEvent } from './messages.ts';
 import {
@@ -14,6 +14,7 @@ import {
 } from './model.ts';
 import { untouchedOptions } from './kernel-options.ts';
 import { type Operation, describeOperation, planOperations, serviceOf } from './plan.ts';
+import { Refusals } from './refusals.ts';
 import { type CheckerTraits, type LvsSettings, defaultPolicy } from './settings.ts';
 import { findDestination, tableAfter } from './table.ts';
 import {
@@ -31,7 +32,12 @@ export type BalancerInput =
   | { readonly kind: 'owned'; readonly services: readonly string[] }
   | { readonly kind: 'configure'; readonly settings: LvsSettings<CheckerTraits> }
   /** The kernel's whole table as just read. Read it once before the first `configure`, so that what is there is adopted. */
-  | { readonly kind: 'table'; readonly services: readonly KernelService[] }
+  | {
+      readonly kind: 'table';
+      readonly services: readonly KernelService[];
+      /** A configuration met another table than was known: what it wants is put there whatever the policy about drift. */
+      readonly configuring?: boolean;
+    }
   | {
       readonly kind: 'health';
       readonly service: string;
@@ -56,17 +62,6 @@ export type BalancerOutput =
   | { readonly kind: 'flush' }
   | { readonly kind: 'event'; readonly event: LvsEvent };
 
-interface Refusal {
-  /** Key of the virtual server. */
-  readonly service: string;
-  readonly reason: string;
-  /** Only because the service itself was refused. */
-  readonly follows: boolean;
-  /** The kernel service that could not be created, when that was refused. */
-  readonly missing: string | null;
-  readonly place: string | null;
-}
-
 const nothing: LvsSettings<CheckerTraits> = {
   policy: defaultPolicy,
   kernel: untouchedOptions,
@@ -88,10 +83,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   #table: ReadonlyMap<string, KernelService> | undefined;
   #readAt: Instant | undefined;
   #unavailable: string | undefined;
-  /** Operations that the kernel refused, by their description. */
-  #refused = new Map<string, Refusal>();
-  /** Kernel services that could not be created. */
-  #missing = new Set<string>();
+  readonly #refusals = new Refusals();
   #repairs = 0;
   #drift: readonly string[] = [];
   /** Foreign services and drift that an event has told of. */
@@ -105,7 +97,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
       case 'configure':
         return this.#configure(input.settings, now);
       case 'table':
-        return this.#read(input.services, now);
+        return this.#read(input, now);
       case 'health':
         return this.#health(input, now);
       case 'effect':
@@ -166,9 +158,12 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   }
 
   problemsOf(service: string): string[] {
-    return [...this.#refused]
-      .filter(([, refusal]) => refusal.service === service && !refusal.follows)
-      .map(([what, { reason, place }]) => `the kernel refused to ${what}${placeText(place)}: ${reason}`);
+    return this.#refusals.problemsOf(service);
+  }
+
+  /** Whether the kernel refused to create the service that the operation is about. */
+  lacksServiceOf(operation: Operation): boolean {
+    return this.#refusals.isMissing(serviceOf(operation));
   }
 
   /** Services in the kernel that neither the settings nor an earlier run of ours put there. */
@@ -264,7 +259,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return [...weightEvents(before, state), ...quorumEvents(before, state), ...this.#reconcileOne(state)];
   }
 
-  #read(services: readonly KernelService[], now: Instant): BalancerOutput[] {
+  #read({ services, configuring = false }: Extract<BalancerInput, { kind: 'table' }>, now: Instant): BalancerOutput[] {
     const outputs: BalancerOutput[] = [];
     const watched = this.#table !== undefined;
     if (this.#unavailable !== undefined) {
@@ -279,13 +274,13 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
       service: serviceOf(operation),
       what: describeOperation(operation),
     }));
-    this.#forgetRefusals(new Set(described.map(({ what }) => what)));
-    const byOthers = described.filter(({ what }) => watched && !this.#refused.has(what));
-    if (this.#settings.policy.drift === 'report' && watched) {
+    this.#refusals.forgetAllBut(new Set(described.map(({ what }) => what)));
+    const byOthers = described.filter(({ what }) => watched && !this.#refusals.has(what));
+    if (this.#settings.policy.drift === 'report' && watched && !configuring) {
       this.#drift = byOthers.map(({ what }) => what);
       for (const { service, what } of byOthers) outputs.push(...this.#tellOnce(this.#virtualServerOf(service), what));
       this.#forgetTold();
-      const retries = operations.filter((operation) => this.#refused.has(describeOperation(operation)));
+      const retries = operations.filter((operation) => this.#refusals.has(describeOperation(operation)));
       return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(retries)];
     }
     this.#drift = [];
@@ -301,18 +296,10 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   }
 
   #refuse(operation: Operation, reason: string): BalancerOutput[] {
+    const refusal = { service: this.#virtualServerOf(serviceOf(operation)), reason, place: this.#placeOf(operation) };
+    if (!this.#refusals.add(operation, refusal)) return [];
     const what = describeOperation(operation);
-    const kernelService = serviceOf(operation);
-    const service = this.#virtualServerOf(kernelService);
-    const known = this.#refused.get(what);
-    const follows = operation.kind !== 'create-service' && this.#missing.has(kernelService);
-    const missing = operation.kind === 'create-service' ? kernelService : null;
-    if (missing !== null) this.#missing.add(missing);
-    const place = this.#placeOf(operation);
-    this.#refused.set(what, { service, reason, follows, missing, place });
-    // Without the service its servers cannot be there either; that is no news.
-    if (follows || known?.reason === reason) return [];
-    return [{ kind: 'event', event: { kind: 'operation-refused', service, what, reason, place } }];
+    return [{ kind: 'event', event: { kind: 'operation-refused', what, ...refusal } }];
   }
 
   #reconcile(): BalancerOutput[] {
@@ -360,14 +347,6 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
 
   #desiredOf(state: VirtualServerState): DesiredService[] {
     return desiredServices(state).filter(({ id }) => this.#owners.get(serviceKey(id)) === state.settings.key);
-  }
-
-  #forgetRefusals(stillWanted: ReadonlySet<string>): void {
-    this.#missing.clear();
-    for (const [what, { missing }] of this.#refused) {
-      if (!stillWanted.has(what)) this.#refused.delete(what);
-      else if (missing !== null) this.#missing.add(missing);
-    }
   }
 
   #foreignEvents(): BalancerOutput[] {

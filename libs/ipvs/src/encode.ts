@@ -37,7 +37,7 @@ export function encodeOperations(operations: readonly Operation[]): IpvsRequest[
     const command = writeOperation(writer, operation);
     return { command, start, end: writer.length };
   });
-  const bytes = writer.finish();
+  const bytes = writer.written();
   return parts.map(({ command, start, end }) => ({ command, payload: bytes.subarray(start, end) }));
 }
 

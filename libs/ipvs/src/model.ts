@@ -62,6 +62,17 @@ export interface KernelService extends KernelServiceEntry {
 
 /** The same text as the key of a virtual server that has just this service. */
 export function serviceKey(id: ServiceId): string {
+  // Asked for at each of its thousands of servers.
+  const known = keys.get(id);
+  if (known !== undefined) return known;
+  const key = textOf(id);
+  keys.set(id, key);
+  return key;
+}
+
+const keys = new WeakMap<ServiceId, string>();
+
+function textOf(id: ServiceId): string {
   if (id.kind === 'address') return `${id.protocol}/${endpointText(id.address, id.port)}`;
   return id.family === 'ipv6' ? `fwmark/${id.fwmark}/ipv6` : `fwmark/${id.fwmark}`;
 }

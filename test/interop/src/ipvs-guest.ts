@@ -1,4 +1,5 @@
 import { faultSteps, killSteps, syncSteps } from './ipvs-death.ts';
+import { changeSteps } from './ipvs-changes.ts';
 import { tableSteps } from './ipvs-tables.ts';
 import { trafficSteps } from './ipvs-traffic.ts';
 
@@ -10,7 +11,7 @@ export interface GuestStep {
 
 /** In two guests that take about as long as each other, for the two CPUs of a small machine. */
 export const ipvsGuests: readonly (readonly GuestStep[])[] = [
-  [...tableSteps, ...syncSteps],
+  [...tableSteps, ...changeSteps, ...syncSteps],
   [...trafficSteps, ...killSteps],
 ];
 

@@ -30,7 +30,8 @@ export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'versio
   await new Promise<void>((resolve) => {
     lvs.start({
       event: (event) => {
-        log[hasStopped(event) ? 'info' : levels[event.kind]](event, 'event');
+        // Of thousands of servers at the end one line tells how many there were.
+        if (!hasStopped(event)) log[levels[event.kind]](event, 'event');
         server.event(event);
       },
       changed: () => server.changed(),

@@ -34,6 +34,8 @@ import { loadModule } from './kernel-modules.ts';
 export interface Refusal {
   readonly operation: Operation;
   readonly reason: string;
+  /** What it is about is not there: somebody else has removed it since the table was read. */
+  readonly isGone: boolean;
 }
 
 interface Failure {
@@ -100,7 +102,11 @@ export class KernelTable {
     const failures = this.#carryOut(operations);
     // Servers of a service that was refused are refused too, and have another chance with it.
     const left = this.#loadSchedulers(failures) ? this.#carryOut(failures.map(({ operation }) => operation)) : failures;
-    return left.map(({ operation, error }) => ({ operation, reason: refusalText(operation, error) }));
+    return left.map(({ operation, error }) => ({
+      operation,
+      reason: refusalText(operation, error),
+      isGone: isGone(operation, error),
+    }));
   }
 
   /** What the kernel has once and not for each service. */
@@ -217,6 +223,11 @@ function isThereAlready(operation: Operation, error: LinuxError): boolean {
     case 'set-destination':
       return false;
   }
+}
+
+/** The kernel says ENOENT of a scheduler too, when a service is made or set. */
+function isGone(operation: Operation, error: LinuxError): boolean {
+  return error.code === 'ESRCH' || (error.code === 'ENOENT' && operation.kind === 'set-destination');
 }
 
 function isDoneAlready(operation: OptionOperation, error: LinuxError): boolean {

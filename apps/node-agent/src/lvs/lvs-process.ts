@@ -22,9 +22,10 @@ import { instant } from '@keepfleet/machine';
 import { parseIp } from '@keepfleet/wire';
 import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
+import { tellOfEnd, tellOfNew, tellOfRemoved } from './begin-and-end.ts';
 import { BfdSessions } from './bfd-sessions.ts';
 import { HealthChecks } from './health-checks.ts';
-import { KernelTable, NoIpvs } from './kernel-table.ts';
+import { KernelTable, NoIpvs, type Refusal } from './kernel-table.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Notifier } from './notifier.ts';
 import { withFilesRead } from './files-at-start.ts';
@@ -81,6 +82,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   /** As told last. */
   #problems = '[]';
   #stopped = false;
+  #configuring = false;
+  #reading = false;
 
   constructor(ownership: Ownership, log: Log) {
     this.#ownership = ownership;
@@ -120,11 +123,13 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     // A table that is known is at most a few seconds old; what changed meanwhile is drift, and found at its next reading.
     if (this.#balancer.table === undefined) this.#read();
     const before = new Set(this.#balancer.states.map((state) => state.settings.key));
-    this.#tellOfRemoved(settings);
+    tellOfRemoved(this.#balancer.states, settings, this.#notifier);
     this.#settings = settings;
     this.#notifier.configure(settings);
+    this.#configuring = true;
     this.#feed({ kind: 'configure', settings: withFilesRead(settings) });
-    this.#tellOfNew(before, settings.notify?.initial === true);
+    this.#configuring = false;
+    tellOfNew(this.#balancer.states, before, settings.notify?.initial === true, this.#notifier);
     this.#feedOptions({ kind: 'configure', settings: settings.kernel });
     this.#health.configure(settings, (service, server) => this.#balancer.isUp(service, server));
     this.#watchAddresses();
@@ -176,8 +181,9 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     clearTimeout(this.#timer);
     this.#health.stop();
     this.#addresses?.close();
+    let told = 0;
     if (mode === 'release') {
-      this.#tellOfEnd();
+      told = tellOfEnd(this.#balancer.states, (event) => this.#listener.event(event), this.#notifier);
       this.#read();
       this.#feed({ kind: 'release' });
       this.#feedOptions({ kind: 'release' });
@@ -187,7 +193,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#table?.close();
     this.#notifier.close();
     this.#log.info(
-      { mode },
+      { mode, ...(mode === 'release' ? { serversInUse: told } : {}) },
       mode === 'release' ? 'stopped; own services are removed' : 'stopped; IPVS is left as it is',
     );
     this.#listener.stopped();
@@ -227,41 +233,6 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     };
   }
 
-  /** As keepalived does for a service that begins. */
-  #tellOfNew(before: ReadonlySet<string>, servers: boolean): void {
-    for (const { settings, quorumUp, servers: states } of this.#balancer.states) {
-      if (before.has(settings.key)) continue;
-      if (servers) for (const [server, { up }] of states) if (up) this.#notifier.server(settings.key, server, true);
-      if (quorumUp || settings.sorryServer !== null) this.#notifier.quorum(settings.key, quorumUp);
-    }
-  }
-
-  /** As keepalived does, by the settings that still hold: servers that were in use are told of as down. */
-  #tellOfRemoved({ virtualServers }: LvsSettings<CheckerSettings>): void {
-    const wanted = new Map(virtualServers.map(({ key, realServers }) => [key, realServers]));
-    for (const state of this.#balancer.states) {
-      const { key } = state.settings;
-      const servers = wanted.get(key);
-      const stays = new Set(servers?.map((server) => server.key));
-      for (const server of inUse(state)) if (!stays.has(server)) this.#notifier.server(key, server, false);
-      if (servers === undefined && state.quorumUp) this.#notifier.quorum(key, false);
-    }
-  }
-
-  /** What was in use is told of as down: to managers always, by scripts, pipe and mail with `omega`. */
-  #tellOfEnd(): void {
-    for (const state of this.#balancer.states) {
-      const { key: service, omega, quorum } = state.settings;
-      for (const server of inUse(state)) {
-        this.#listener.event({ kind: 'real-server-down', service, server, reason: 'stopped' });
-        if (omega) this.#notifier.server(service, server, false);
-      }
-      if (state.quorumUp || omega)
-        this.#listener.event({ kind: 'quorum-lost', service, weight: 0, quorum, reason: 'stopped' });
-      if (omega) this.#notifier.quorum(service, false);
-    }
-  }
-
   #tick(): void {
     if (this.#table === undefined) this.#open();
     else this.#read();
@@ -299,13 +270,16 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #read(): void {
     if (this.#table === undefined) return;
     const start = performance.now();
+    this.#reading = true;
     try {
       const options = this.#table.readOptions();
       const services = this.#table.read();
       this.#feedOptions({ kind: 'actual', ...options });
-      this.#feed({ kind: 'table', services });
+      this.#feed({ kind: 'table', services, configuring: this.#configuring });
     } catch (error) {
       this.#lost(error);
+    } finally {
+      this.#reading = false;
     }
     const took = performance.now() - start;
     const { statisticsAge } = this.#settings?.policy ?? defaultPolicy;
@@ -344,8 +318,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
           this.#own({ ...this.#owned, services: output.services });
           break;
         case 'apply':
-          for (const refusal of this.#inKernel((table) => table.apply(output.operations)) ?? [])
-            this.#feed({ kind: 'refused', ...refusal });
+          this.#refused(this.#inKernel((table) => table.apply(output.operations)) ?? []);
           break;
         case 'flush':
           this.#inKernel((table) => table.flush());
@@ -357,6 +330,13 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       }
     }
     this.#listener.changed();
+  }
+
+  #refused(refusals: readonly Refusal[]): void {
+    // The table was not what it was thought to be (`ipvsadm -C`): no failure, but drift; all of it is found and mended now.
+    const isStale = refusals.some(({ operation, isGone }) => isGone && !this.#balancer.lacksServiceOf(operation));
+    if (isStale && !this.#reading) return this.#read();
+    for (const { operation, reason } of refusals) this.#feed({ kind: 'refused', operation, reason });
   }
 
   #feedOptions(input: OptionsInput): void {
@@ -410,10 +390,4 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     );
     this.#health.rest(new Set(resting.map(({ key }) => key)));
   }
-}
-
-/** Servers that are up, unless a sorry server stands in for them. */
-function inUse({ settings, quorumUp, servers }: Balancer['states'][number]): string[] {
-  if (settings.sorryServer !== null && !quorumUp) return [];
-  return [...servers].flatMap(([server, { up }]) => (up ? [server] : []));
 }
