@@ -34,7 +34,7 @@ export function tableOf(size: Size, changed = 1): Table {
       const real = server(i, j);
       saved.push(`-a -t ${address}:80 -r ${real}:80 -m -w ${weight}`);
       conf.push(`  real_server ${real} 80 {\n    weight ${weight}\n  }`);
-      realServers.push(realServer(real, weight));
+      realServers.push(j === 0 ? realServer(real, weight) : likeBefore(real, weight, 1));
     }
     conf.push('}');
     virtualServers.push(virtualServer(address, realServers));
@@ -52,12 +52,20 @@ export function lastOf({ services, servers }: Size): { vip: string; server: stri
   return { vip: vip(services - 1), server: server(services - 1, servers - 1) };
 }
 
+/** Every service with its servers. */
+export function servicesOf({ services, servers }: Size): { vip: string; servers: string[] }[] {
+  return Array.from({ length: services }, (_, i) => ({
+    vip: vip(i),
+    servers: Array.from({ length: servers }, (__, j) => server(i, j)),
+  }));
+}
+
 /** What control tells the lvs process of a reload that changed the weight of the last server of all. */
 export function changeOf({ services, servers }: Size, weight: number): object {
   const last = services - 1;
   const same = Array.from({ length: last }, (_, i) => ({ same: keyOf(vip(i)) }));
   const realServers = Array.from({ length: servers }, (_, j) =>
-    realServer(server(last, j), j === servers - 1 ? weight : 1),
+    j === 0 ? realServer(server(last, j), 1) : likeBefore(server(last, j), j === servers - 1 ? weight : 1, 1),
   );
   return { groups: [], virtualServers: [...same, virtualServer(vip(last), realServers)] };
 }
@@ -85,4 +93,10 @@ function realServer(address: string, weight: number): object {
     ...{ delayBeforeRetry: null, warmup: null, delayLoop: null, connectTimeout: null, virtualHost: null },
     ...{ notifyUp: null, notifyDown: null, smtpAlert: false, snmpName: null, place: null, checkers: [] },
   };
+}
+
+/** What control tells of a server that differs from the one before in no more than this. */
+function likeBefore(address: string, weight: number, before: number): object {
+  const weights = weight === before ? {} : { weight, configuredWeight: weight };
+  return { like: { key: `${address}:80`, address, ...weights } };
 }

@@ -15,6 +15,8 @@ interface Result {
   readonly ours: Times;
   readonly ipvsadm: Times;
   readonly keepalived: Times;
+  /** The changes and the dump by themselves, without who wants them. */
+  readonly kernel: Times;
 }
 
 const COLUMNS = ['program', 'one change', 'dump'] as const;
@@ -32,7 +34,7 @@ export async function measureIpvs(progress: (text: string) => void): Promise<Mea
   });
   const results = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Result] : []));
   if (results.length < SIZES.length) throw new Error(`the guest ended with ${code}: ${output.slice(-2_000)}`);
-  return results.flatMap(({ size, ours, ipvsadm, keepalived }) => {
+  return results.flatMap(({ size, ours, ipvsadm, keepalived, kernel }) => {
     const servers = size.services * size.servers;
     const what = `ipvs: ${servers} servers in ${size.services} services, ms`;
     const withKeepalived = ['program', 'one change'];
@@ -43,6 +45,13 @@ export async function measureIpvs(progress: (text: string) => void): Promise<Mea
         columns: withKeepalived,
         ours: cells(ours).slice(0, 2),
         theirs: cells(keepalived).slice(0, 2),
+      },
+      {
+        what: `  the same beside the kernel's part of it, ms`,
+        columns: COLUMNS,
+        ours: cells(ours),
+        theirs: cells(kernel),
+        peer: 'kernel',
       },
     ];
   });
