@@ -4,7 +4,6 @@ import type { Forwarding, GroupMember, Protocol } from '../model/virtual-server.
 import { CHECKERS, type CheckDraft, type CheckSettings, type TimingSettings, timingRows } from './checks.ts';
 import type { Arguments } from './context.ts';
 import { described, syntax } from './form.ts';
-import { kept } from './notify.ts';
 import {
   type Command,
   address,
@@ -196,7 +195,7 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   alpha: sets('alpha', boolean),
   omega: fixes('omega', true),
   inhibit_on_failure: sets('inhibitOnFailure', boolean),
-  ha_suspend: kept(fixes('haSuspend', true)),
+  ha_suspend: fixes('haSuspend', true),
   smtp_alert: sets('smtpAlert', boolean),
   virtualhost: sets('virtualHost', word('a host name')),
   weight: sets('weight', integer(1, MAX_WEIGHT)),
