@@ -30,6 +30,8 @@ const packages = [
   { name: 'serf', file: 'serf', for: 'the gossip peer of the tests', by: ['test'] },
   { name: 'dnsmasq-base', file: 'dnsmasq', for: 'a name server for the checks of the tests', by: ['test'] },
   { name: 'tshark', file: 'tshark', for: 'a judge of those packets', by: ['test'] },
+  { name: 'gcc', file: 'gcc', for: 'keepalived on a kernel without IPVS', by: ['test'] },
+  { name: 'libc6-dev', file: '/usr/include/dlfcn.h', for: 'its library', by: ['test'] },
   { name: 'tcpdump', file: 'tcpdump', for: 'the packets of the tests', by: ['test'] },
   { name: 'user-mode-linux', file: 'linux.uml', for: 'a kernel with ip_vs', by: ['lab', 'test'], unless: hasIpvs },
 ];

@@ -14,13 +14,14 @@ import { connect } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { withoutIpvs } from '@keepfleet/test-lab';
 import { waitFor } from '@keepfleet/testkit';
 import { CHECK_EVERY_S, type ChecksResult, addressOf, checksConfiguration } from './checks-plan.ts';
 import { Probe } from './checks-probe.ts';
 import { percentile } from './table.ts';
 
 /**
- * Runs where the network is its own, in a guest or in a namespace: many checks of a web server, made by one program. When
+ * Runs where the network is its own: many checks of a web server, made by one program. When
  * each is made is seen on the wire. A line of JSON.
  */
 const [program = '', size = ''] = process.argv.slice(2);
@@ -107,10 +108,10 @@ async function measure(): Promise<ChecksResult> {
   };
 }
 
-function start(words: readonly string[], log = 'log'): ChildProcess {
+function start(words: readonly string[], log = 'log', environment: NodeJS.ProcessEnv = {}): ChildProcess {
   const output = openSync(file(log), 'a');
   const [command = '', ...args] = words;
-  const child = spawn(command, args, { stdio: ['ignore', output, output] });
+  const child = spawn(command, args, { stdio: ['ignore', output, output], env: { ...process.env, ...environment } });
   children.push(child);
   return child;
 }
@@ -124,7 +125,8 @@ function agent(): ChildProcess {
 
 function keepalived(): ChildProcess {
   const pids = ['p', 'c'].flatMap((option) => [`-${option}`, file(`${option}.pid`)]);
-  return start([...FIRST, 'keepalived', '-n', '-C', '-G', '-l', '-f', conf, ...pids]);
+  const words = ['keepalived', '-n', '-C', '-G', '-l', '-f', conf, ...pids];
+  return start([...FIRST, ...words], 'log', withoutIpvs(directory));
 }
 
 async function web(): Promise<void> {

@@ -17,3 +17,4 @@ export { client, controllerHost, directors, hosts, serviceUrls, virtualAddresses
 export type { HostStatus, LabStatus } from './status.ts';
 export { usableCpus } from './kernel.ts';
 export { runInGuest, type GuestRun } from './throw-away-guest.ts';
+export { withoutIpvs } from './without-ipvs.ts';
