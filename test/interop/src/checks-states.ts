@@ -5,7 +5,6 @@ import { join } from 'node:path';
 // Real servers that are as files say, and the states that they are led through: quorum, hysteresis, sorry servers, what is
 // inhibited, alpha and omega. After each the kernel's table and the lines of the pipe must be keepalived's.
 
-export const MAIL_PORT = 2525;
 const VIP = '198.51.100.16';
 /** Fewest and most servers of a service. */
 const NAMES = ['a', 'b', 'c'] as const;
@@ -19,7 +18,8 @@ interface Service {
   readonly more?: string;
 }
 
-const MAIL = `notification_email {\n a@example.org\n }\n notification_email_from l1@example.org\n smtp_server 127.0.0.1 ${MAIL_PORT}\n smtp_helo_name l1`;
+const mail = (port: number) =>
+  `notification_email {\n a@example.org\n }\n notification_email_from l1@example.org\n smtp_server 127.0.0.1 ${port}\n smtp_helo_name l1`;
 const sorry = 'sorry_server 192.0.2.99 80';
 const services: readonly Service[] = [
   { port: 1, lines: '', weights: [1, 1, 1] },
@@ -36,6 +36,13 @@ const services: readonly Service[] = [
   { port: 12, lines: `alpha\n quorum 2\n hysteresis 1\n inhibit_on_failure`, weights: [1, 1, 1] },
 ];
 
+/** As many say of a server that it is another now. */
+export const SERVICES = services.length;
+/** Servers of which there is a word at the start. */
+export const ALPHA_SERVERS = services
+  .filter(({ lines }) => lines.startsWith('alpha'))
+  .reduce((sum, { weights }) => sum + weights.length, 0);
+
 /** Which of the servers are well: one after another, so that both programs see each. */
 export const walk: readonly (readonly (typeof NAMES)[number][])[] = [
   ['a', 'b', 'c'],
@@ -50,10 +57,14 @@ export const walk: readonly (readonly (typeof NAMES)[number][])[] = [
 ];
 
 /** Without the last server of each service, or without that and the last service. */
-export function statesConfiguration(directory: string, without?: 'the last server' | 'the last service'): string {
+export function statesConfiguration(
+  directory: string,
+  mailPort: number,
+  without?: 'the last server' | 'the last service',
+): string {
   const kept = without === 'the last service' ? services.slice(0, -1) : services;
   return [
-    `global_defs {\n router_id L1\n lvs_notify_fifo ${directory}/fifo\n script_user root\n ${MAIL}\n}`,
+    `global_defs {\n router_id L1\n lvs_notify_fifo ${directory}/fifo\n script_user root\n ${mail(mailPort)}\n}`,
     ...kept.map(({ port, lines, weights, more = '' }) => {
       const servers = without === undefined ? weights : weights.slice(0, -1);
       return [
