@@ -1,20 +1,26 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer as createHttp2, type ServerHttp2Stream } from 'node:http2';
+import { createServer as createHttp2 } from 'node:http2';
 import { type Socket, createServer } from 'node:net';
-import { createSocket } from 'node:dgram';
+import { type Socket as Datagrams, createSocket } from 'node:dgram';
 import { join } from 'node:path';
-import { SMTPServer } from 'smtp-server';
-import { ports } from './checks-plan.ts';
+import { TLSSocket, createSecureContext } from 'node:tls';
+import { Server as GrpcServer, ServerCredentials, type handleUnaryCall, status } from '@grpc/grpc-js';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { BFD_TIMES, FAR, SERVER, clients, ports, programs, sequences } from './checks-plan.ts';
 
 // The servers that are checked, in a namespace of their own: real ones, and some that behave badly on purpose. Prints
-// `ready` when all of them listen.
+// `ready` when all of them listen, `answered PORT ADDRESS` when a sequence has been given to its end and more, and `ended` when
+// it speaks BFD no longer, which it does until a line comes.
 
 const directory = process.argv[2] ?? '/run/kf-checks';
 const file = (name: string) => join(directory, name);
 mkdirSync(directory, { recursive: true });
 
 const hold = (socket: Socket) => socket.on('error', () => socket.destroy());
+
+/** Longer than any answer of a healthy server, and shorter than any time limit. */
+const SLOW_MS = 1_000;
 
 /** Says something at once, or when asked, and then what `then` says. */
 function badServer(port: number, behave: (socket: Socket) => void): Promise<void> {
@@ -24,6 +30,33 @@ function badServer(port: number, behave: (socket: Socket) => void): Promise<void
       behave(socket);
     }).listen(port, '0.0.0.0', resolve);
   });
+}
+
+function badTls(port: number, behave: (socket: TLSSocket, below: Socket) => void): Promise<void> {
+  const secureContext = createSecureContext({
+    key: readFileSync(file('key')),
+    cert: readFileSync(file('certificate')),
+  });
+  return badServer(port, (below) => {
+    const socket = new TLSSocket(below, { isServer: true, secureContext });
+    hold(socket);
+    socket.once('data', () => behave(socket, below));
+  });
+}
+
+/** Answers each asker by its own count. */
+function sequence(port: number, answers: string): Promise<void> {
+  const asked = new Map<string, number>();
+  return badServer(port, (socket) =>
+    socket.once('data', () => {
+      const asker = socket.remoteAddress ?? '';
+      const before = asked.get(asker) ?? 0;
+      asked.set(asker, before + 1);
+      if (before === answers.length + 1) process.stdout.write(`answered ${port} ${asker}\n`);
+      const well = (answers[before] ?? answers.at(-1)) === 'g';
+      socket.end(`HTTP/1.0 ${well ? '200 OK' : '503 No'}\r\n\r\nhello\n`);
+    }),
+  );
 }
 
 function nginx(): void {
@@ -36,37 +69,112 @@ function nginx(): void {
        client_body_temp_path ${directory}; proxy_temp_path ${directory}; fastcgi_temp_path ${directory};
        uwsgi_temp_path ${directory}; scgi_temp_path ${directory};
        server {
-         listen ${ports.http}; listen ${ports.https} ssl; listen ${ports.http2} http2;
+         listen ${ports.http}; listen ${ports.suspended}; listen ${ports.https} ssl; listen ${ports.http2} http2;
          ssl_certificate ${file('certificate')}; ssl_certificate_key ${file('key')};
          location = / { return 200 "hello\\n"; }
          location = /host { return 200 "$host\\n"; }
          location = /sick { return 503; }
+         location = /post {
+           if ($request_method != POST) { return 405; }
+           if ($http_x_word != "w") { return 400; }
+           if ($content_length != 5) { return 411; }
+           return 200;
+         }
          location = /moved { return 302 /; }
+       }
+       server {
+         listen ${ports.expired} ssl http2; ssl_certificate ${file('expired')}; ssl_certificate_key ${file('key')};
+         return 200 "hello\\n";
        }
      }`,
   );
   spawn('nginx', ['-e', file('nginx.log'), '-c', file('nginx.conf')], { stdio: 'ignore' });
 }
 
-const frame = (hex: string) => Buffer.from(hex, 'hex');
-
-/** grpc.health.v1.Health over HTTP/2 with prior knowledge: SERVING, or for "sick" NOT_SERVING, or status 5. */
+/** grpc.health.v1.Health; the status of a service is the second octet of its message. */
 function grpcHealth(): Promise<void> {
-  const server = createHttp2();
-  server.on('stream', (stream: ServerHttp2Stream) => {
-    const parts: Buffer[] = [];
-    stream.on('error', () => stream.destroy());
-    stream.on('data', (bytes: Buffer) => parts.push(bytes));
-    stream.on('end', () => {
-      const asked = Buffer.concat(parts).subarray(7).toString('latin1');
-      const known = asked === '' || asked === 'sick';
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': known ? '0' : '5' }));
-      if (known) stream.write(frame(asked === 'sick' ? '00000000020802' : '00000000020801'));
-      stream.end();
-    });
+  const SERVING = Buffer.from('0801', 'hex');
+  const NOT_SERVING = Buffer.from('0802', 'hex');
+  const check: handleUnaryCall<Buffer, Buffer> = ({ request }, answer) => {
+    // Field 1, a text: a tag and a length of one octet each.
+    const service = request.subarray(2).toString('latin1');
+    if (service === '') answer(null, SERVING);
+    else if (service === 'sick') answer(null, NOT_SERVING);
+    else if (service === 'slow') setTimeout(() => answer(null, SERVING), SLOW_MS);
+    else if (service !== 'hung') answer({ code: status.NOT_FOUND });
+  };
+  const server = new GrpcServer();
+  const same = (bytes: Buffer) => bytes;
+  const method = {
+    path: '/grpc.health.v1.Health/Check',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  };
+  server.addService({ check: method }, { check });
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`0.0.0.0:${ports.grpc}`, ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    );
   });
-  return new Promise((resolve) => server.listen(ports.grpc, '0.0.0.0', resolve));
+}
+
+function badHttp2(): Promise<void> {
+  const server = createHttp2();
+  server.on('session', (session) => session.on('error', () => session.destroy()));
+  server.on('stream', (stream, { ':path': path }) => {
+    stream.on('error', () => stream.destroy());
+    if (path === '/reset') return stream.session?.socket.destroy();
+    if (path === '/slow') return setTimeout(() => stream.end('hello\n'), SLOW_MS);
+    return stream.respond({ ':status': 200 });
+  });
+  return new Promise((resolve) => server.listen(ports.badHttp2, '0.0.0.0', resolve));
+}
+
+function smtp(port: number, more: SMTPServerOptions = {}): Promise<void> {
+  const server = new SMTPServer({
+    authOptional: true,
+    logger: false,
+    key: readFileSync(file('key')),
+    cert: readFileSync(file('certificate')),
+    ...more,
+  });
+  server.on('error', () => undefined);
+  return new Promise((resolve) => server.listen(port, '0.0.0.0', resolve));
+}
+
+function datagrams(
+  port: number,
+  behave?: (bytes: Buffer, answer: (bytes: Buffer) => void) => void,
+  address = '0.0.0.0',
+): Promise<Datagrams> {
+  const socket = createSocket('udp4');
+  socket.on('message', (bytes, from) => behave?.(bytes, (reply) => socket.send(reply, from.port, from.address)));
+  return new Promise((resolve) => socket.bind(port, address, () => resolve(socket)));
+}
+
+/** Of each question its own, so that every answer finds its asker. */
+function slowDns(): Promise<Datagrams> {
+  return datagrams(ports.slowDns, (bytes, answer) => {
+    const ahead = createSocket('udp4');
+    ahead.once('message', (reply: Buffer) => {
+      ahead.close();
+      setTimeout(() => answer(reply), SLOW_MS);
+    });
+    ahead.send(bytes, ports.dns, '127.0.0.1');
+  });
+}
+
+function bfd() {
+  const neighbours = programs.map(
+    (who) => `bfd_instance ${who} {\n neighbor_ip ${clients[who].address}\n source_ip ${SERVER}\n ${BFD_TIMES}\n}`,
+  );
+  writeFileSync(file('bfd.conf'), neighbours.join('\n'));
+  const pids = ['p', 'c', 'b'].flatMap((option) => [`-${option}`, file(`bfd-${option}.pid`)]);
+  return spawn('keepalived', ['-n', '-l', '-f', file('bfd.conf'), ...pids], { stdio: 'ignore' });
 }
 
 nginx();
@@ -78,33 +186,42 @@ spawn(
   ],
   { stdio: 'ignore' },
 );
-const echo = createSocket('udp4');
-echo.on('message', (bytes, { port, address }) => echo.send(bytes, port, address));
-const silent = createSocket('udp4');
+const neighbour = bfd();
 await Promise.all([
-  new Promise<void>((resolve) => echo.bind(ports.echo, '0.0.0.0', resolve)),
-  new Promise<void>((resolve) => silent.bind(ports.silent, '0.0.0.0', resolve)),
-  new Promise<void>((resolve) => {
-    const smtp = new SMTPServer({
-      authOptional: true,
-      logger: false,
-      key: readFileSync(file('key')),
-      cert: readFileSync(file('certificate')),
-    });
-    smtp.on('error', () => undefined);
-    smtp.listen(ports.smtp, '0.0.0.0', resolve);
-  }),
+  // From the address that was asked, which one on any address would not answer from.
+  ...[SERVER, FAR].map((address) => datagrams(ports.echo, (bytes, answer) => answer(bytes), address)),
+  datagrams(ports.slowEcho, (bytes, answer) => setTimeout(() => answer(bytes), SLOW_MS)),
+  datagrams(ports.silent),
+  slowDns(),
+  smtp(ports.smtp),
+  smtp(ports.slowSmtp, { onConnect: (_, callback) => void setTimeout(callback, SLOW_MS) }),
   badServer(ports.busySmtp, (socket) => socket.end('421 too busy\r\n')),
   badServer(ports.hungSmtp, (socket) => socket.write('220 mail\r\n')),
+  badServer(ports.resetSmtp, (socket) => {
+    socket.write('220 mail\r\n');
+    socket.once('data', () => socket.resetAndDestroy());
+  }),
+  badServer(ports.lyingSmtp, (socket) => socket.write('SSH-2.0-mail\r\n')),
   badServer(ports.hung, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-')),
   badServer(ports.mute, (socket) => socket.resume()),
   badServer(ports.reset, (socket) => socket.once('data', () => socket.resetAndDestroy())),
   badServer(ports.lying, (socket) => socket.once('data', () => socket.end('220 this is not HTTP\r\n'))),
   badServer(ports.slow, (socket) =>
-    socket.once('data', () => setTimeout(() => socket.end('HTTP/1.0 200 OK\r\n\r\nhello\n'), 1_000)),
+    socket.once('data', () => setTimeout(() => socket.end('HTTP/1.0 200 OK\r\n\r\nhello\n'), SLOW_MS)),
   ),
   badServer(ports.bodyless, (socket) => socket.once('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\n'))),
+  badTls(ports.slowTls, (socket) => setTimeout(() => socket.end('HTTP/1.0 200 OK\r\n\r\nhello\n'), SLOW_MS)),
+  badTls(ports.hungTls, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-')),
+  badTls(ports.resetTls, (_, below) => below.resetAndDestroy()),
+  badTls(ports.lyingTls, (socket) => socket.end('220 this is not HTTP\r\n')),
+  ...Object.values(sequences).map(({ port, answers }) => sequence(port, answers)),
   grpcHealth(),
+  badHttp2(),
 ]);
 process.stdout.write('ready\n');
-process.stdin.resume().on('end', () => process.exit());
+process.stdin
+  .on('data', () => {
+    neighbour.once('exit', () => process.stdout.write('ended\n'));
+    neighbour.kill('SIGKILL');
+  })
+  .on('end', () => process.exit());
