@@ -95,7 +95,7 @@ export async function startController(
       agents.listen(options.agentListen),
     );
     const ownership = app.get(FleetOwnership);
-    ownership.start();
+    await ownership.start();
     link.start();
     closers.push(async () => {
       ownership.close();

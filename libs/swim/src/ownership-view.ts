@@ -81,6 +81,23 @@ export class OwnershipView {
   /** Entries of all notices that are kept. */
   #count = 0;
 
+  /**
+   * Takes up what an earlier run told of and did not take back, before anything is heard: what is over is taken back then,
+   * and what lasts is not told twice. Routers by {@link routerKeyText}.
+   */
+  recall(alarms: Iterable<readonly [router: string, verdict: OwnershipVerdict]>): void {
+    for (const [text, verdict] of alarms)
+      if (verdict !== 'one-master' && this.#alarms.size < MAX_ALARMS) this.#alarms.set(text, verdict);
+  }
+
+  /** What was told of and not taken back, by {@link routerKeyText}: to be recalled by the next run. */
+  alarms(): Map<string, OwnershipVerdict> {
+    const alarms = new Map(this.#alarms);
+    for (const [text, { told }] of this.#standings)
+      if (told !== undefined && told !== 'one-master') alarms.set(text, told);
+    return alarms;
+  }
+
   /** Whether the notice was news; for one that there is no room for nothing changes. */
   heard(notice: OwnershipNotice, now: Instant): boolean {
     const { node, layout, part, parts, sequence } = notice;

@@ -3,6 +3,7 @@ import { type Instant, instant } from '@keepfleet/machine';
 import { fleet, model } from '@keepfleet/rpc';
 import {
   type OwnershipChange,
+  type OwnershipVerdict,
   type RouterOwnership,
   OwnershipView,
   countedMasters,
@@ -13,7 +14,7 @@ import {
 import type { Logger } from 'pino';
 import type { ClockWatch } from '../common/clock-watch.ts';
 import { CLOCK, LOG } from '../common/tokens.ts';
-import { EventLog } from '../events/event-log.ts';
+import { EventLog, LARGEST_PAGE } from '../events/event-log.ts';
 import { FleetState } from '../fleet/fleet-state.ts';
 import { freshness, type NodeRecord } from '../fleet/node-record.ts';
 import { advertised, familyWord } from '../routers/router-group.ts';
@@ -63,7 +64,11 @@ export class FleetOwnership {
     this.#log = log;
   }
 
-  start(): void {
+  /** Takes up the alarms of an earlier run, which its events tell of. */
+  async start(): Promise<void> {
+    const { events } = await this.#events.latest({ node: '', kind: 'vrrp.' }, LARGEST_PAGE);
+    const told = new Map(events.flatMap(({ event }) => (event === undefined ? [] : [alarmOf(event)])));
+    this.#view.recall(told);
     const ofChanges = this.#state.changes.subscribe(() => {
       this.#gather ??= setTimeout(() => {
         this.#gather = undefined;
@@ -218,6 +223,14 @@ export class FleetOwnership {
   }
 }
 
+/** What an event of our own says, and of which router; later ones are of the same form. */
+function alarmOf({ kind, attributes }: model.Event): readonly [router: string, verdict: OwnershipVerdict] {
+  const { vrid = '', family = '', address = '' } = attributes;
+  const verdict = VERDICTS.find((each) => kind === `vrrp.${each}`) ?? 'one-master';
+  return [`${vrid}/${family}/${address}`, verdict];
+}
+
+const VERDICTS = ['one-master', 'multi-master', 'no-master'] as const;
 const NONE: readonly model.RouterClaim[] = [];
 
 function monotonic(): Instant {

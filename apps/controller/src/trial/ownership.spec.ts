@@ -160,6 +160,24 @@ describe('the masters of a virtual router, by the words that agents relay', { ti
     expect(await stand.routers()).toMatchObject([{ reason: expect.stringContaining('L2 hears its adverts') }]);
   });
 
+  it('are one again for a controller that told of two before it was restarted, each of which is told once', async () => {
+    const one = agent('L3', BACKUP, claim('L1', MASTER), claim('L2', MASTER));
+    await told('vrrp.multi-master');
+    const restart = async (...claims: model.RouterClaim[]) => {
+      await stand.stop();
+      one.state = { ...one.state, claims };
+      await stand.start();
+      one.connect();
+    };
+    await restart(claim('L1', MASTER), claim('L2', BACKUP));
+    expect((await told('vrrp.one-master'))?.event?.message).toContain('one master, L1');
+    await restart(claim('L1', MASTER), claim('L2', MASTER));
+    await waitFor(async () => (await stand.events('vrrp.multi-master')).length === 2, { deadline, what: 'a second' });
+    await restart(claim('L1', MASTER), claim('L2', BACKUP));
+    await waitFor(async () => (await stand.events('vrrp.one-master')).length === 2, { deadline, what: 'its end' });
+    expect((await stand.events('vrrp.multi-master')).length).toBe(2);
+  });
+
   it('are unknown once nobody reports any more', async () => {
     const one = agent('L1', MASTER, claim('L1', MASTER));
     await verdictIs('one-master');

@@ -22,6 +22,7 @@ import { tlsCredentials } from '../uplink/tls.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
 import { readAgentFile } from './agent-file.ts';
+import { AlarmStore } from './alarm-store.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { defaultConfigId, diagnosticLines } from './configuration.ts';
 import { errorText } from '../error-text.ts';
@@ -149,6 +150,7 @@ class Control {
       warn: (message) => options.log.warn({}, message),
     });
     this.#ownership = new Ownership({
+      alarms: new AlarmStore(join(options.stateDirectory, 'ownership-alarms.json'), options.log),
       node: this.#name,
       raise: (name, payload) => this.#gossip?.raise(name, payload, true),
       watch: (names) => this.#gossip?.watch(names),

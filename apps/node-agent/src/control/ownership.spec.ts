@@ -1,5 +1,5 @@
 import { ip } from '@keepfleet/wire';
-import { type OwnershipEntry, encodeNotice, layoutOf, noticeName } from '@keepfleet/swim';
+import { type OwnershipEntry, type OwnershipVerdict, encodeNotice, layoutOf, noticeName } from '@keepfleet/swim';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { GossipMember } from '../gossip/index.ts';
 import type { OwnershipNotification } from '@keepfleet/mib';
@@ -9,22 +9,30 @@ import { Ownership } from './ownership.ts';
 let events: EventText[];
 let notified: OwnershipNotification[];
 let owners: Ownership;
+let stored: ReadonlyMap<string, OwnershipVerdict>;
 let sequence = 0;
 
 beforeEach(() => {
   vi.useFakeTimers();
   events = [];
   notified = [];
-  owners = new Ownership({
+  stored = new Map();
+  owners = begun();
+});
+
+/** An agent that starts, on the disk of the one before. */
+function begun(): Ownership {
+  return new Ownership({
     node: 'n2',
     raise: (name, payload) => owners.gossip({ kind: 'user-event', name, payload, time: 1 }),
     watch: () => undefined,
     members: () => [],
     note: (event) => events.push(event),
+    alarms: { read: () => [...stored], write: (alarms) => (stored = alarms) },
     notify: (notification) => notified.push(notification),
     changed: () => undefined,
   });
-});
+}
 
 afterEach(() => {
   owners.close();
@@ -96,6 +104,33 @@ describe('what is told of the owners', () => {
     expect(last()?.message).toContain('n1 is failed, n2 is backup');
   });
 
+  it('is taken back by an agent that was restarted meanwhile, and not told twice where it lasts', () => {
+    const restart = () => {
+      owners.close();
+      owners = begun();
+      for (const name of ['n1', 'n2', 'n3']) member(name, 'alive');
+    };
+    own('master');
+    pass(2);
+    expect(events.map(({ kind }) => kind)).toEqual(['vrrp.multi-master']);
+    restart();
+    own('master');
+    tell('n1', 'master');
+    pass(2);
+    expect(events.length).toBe(1);
+    restart();
+    tell('n1', 'master');
+    own('backup', true);
+    pass(2);
+    expect(events.map(({ kind }) => kind)).toEqual(['vrrp.multi-master', 'vrrp.one-master']);
+    expect(notified.map(({ kind }) => kind)).toEqual(['multi-master', 'one-master']);
+    restart();
+    tell('n1', 'master');
+    own('backup', true);
+    pass(2);
+    expect(events.length).toBe(2);
+  });
+
   it.each(['initialize', 'fault'] as const)('is one that a router in %s hears, though nobody else does', (state) => {
     tell('n1', 'backup');
     tell('n3', 'backup');
@@ -139,6 +174,7 @@ describe('what a node says of itself', () => {
       watch: () => undefined,
       members: () => [],
       note: () => undefined,
+      alarms: { read: () => [], write: () => undefined },
       notify: () => undefined,
       changed: () => undefined,
     });

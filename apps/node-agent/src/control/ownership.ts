@@ -16,6 +16,7 @@ import {
 } from '@keepfleet/swim';
 import type { RouterSnapshot } from '@keepfleet/vrrp';
 import type { GossipEvent, GossipMember } from '../gossip/index.ts';
+import type { AlarmStore } from './alarm-store.ts';
 import type { EventText } from './events.ts';
 
 const RANDOM_RANGE = 2 ** 40;
@@ -37,6 +38,7 @@ export interface OwnershipOptions {
   /** Members that gossip knows now. */
   readonly members: () => readonly GossipMember[];
   readonly note: (event: EventText) => void;
+  readonly alarms: Pick<AlarmStore, 'read' | 'write'>;
   /** Tells managers by SNMP, if they are to be told. */
   readonly notify: (notification: OwnershipNotification) => void;
   /** What is reported has changed. */
@@ -59,6 +61,7 @@ export class Ownership {
   constructor(options: OwnershipOptions) {
     this.#options = options;
     this.#teller = new OwnershipTeller(options.node, () => randomInt(RANDOM_RANGE) / RANDOM_RANGE);
+    this.#view.recall(options.alarms.read());
   }
 
   /** What this node's routers are now; none while the vrrp process is not heard. */
@@ -142,6 +145,7 @@ export class Ownership {
     const instance = this.#own.get(routerKeyText(router));
     // Every node that carries the router tells; others would only repeat them.
     if (instance === undefined || (router.verdict === 'one-master' && before === undefined)) return;
+    this.#options.alarms.write(this.#view.alarms());
     const masters = countedMasters(router.claims).map(({ node }) => node);
     const message = describeOwnership(router, instance);
     const { vrid, family, address, verdict } = router;
