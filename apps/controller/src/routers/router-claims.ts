@@ -1,5 +1,5 @@
 import { CLAIM_STATES, fleet, type gossip, model, routerClaim } from '@keepfleet/rpc';
-import { type OwnershipEntry, type RouterOwnership, isClaimHeard } from '@keepfleet/swim';
+import type { OwnershipEntry, RouterOwnership } from '@keepfleet/swim';
 import { parseIp } from '@keepfleet/wire';
 import { freshness, type NodeRecord } from '../fleet/node-record.ts';
 import type { RouterGroup } from './router-group.ts';
@@ -49,11 +49,6 @@ export function newestClaims(claims: readonly model.RouterClaim[]): model.Router
     if (known === undefined || claim.sequence > known.sequence) newest.set(key, claim);
   }
   return [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, claim]) => claim);
-}
-
-/** Whether its node is heard: one that is silent is no second master but one that has just crashed. */
-export function counts(claim: model.RouterClaim): boolean {
-  return isClaimHeard(claim);
 }
 
 /** A claim as libs/swim judges it; undefined for one that no notice can have made. */

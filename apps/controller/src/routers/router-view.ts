@@ -1,7 +1,8 @@
 import { fleet, model } from '@keepfleet/rpc';
+import { isClaimHeard } from '@keepfleet/swim';
 import { duration, list } from '../common/words.ts';
 import { ageMs, freshness, observedAt, type NodeRecord } from '../fleet/node-record.ts';
-import { counts, gossipClaims } from './router-claims.ts';
+import { gossipClaims } from './router-claims.ts';
 import { advertised, groupRouters, type Member, type RouterGroup } from './router-group.ts';
 
 interface Verdict {
@@ -50,7 +51,7 @@ export function routerView(
  */
 function withGossip(verdict: Verdict, group: RouterGroup, claims: readonly fleet.GossipClaim[], now: Date): Verdict {
   const known = current(group, now).map(({ record }) => record.name);
-  const heard = claims.filter(({ claim }) => claim !== undefined && !known.includes(claim.node) && counts(claim));
+  const heard = claims.filter(({ claim }) => claim !== undefined && !known.includes(claim.node) && isClaimHeard(claim));
   const others = heard.filter(({ claim }) => claim?.state === model.RouterState.MASTER);
   if (others.length === 0) return withHearers(verdict, claims);
   const words = others.map(
@@ -69,7 +70,9 @@ function withGossip(verdict: Verdict, group: RouterGroup, claims: readonly fleet
 
 /** A backup that hears a master knows that there is one: keepalived, or a node that neither reports nor gossips. */
 function withHearers(verdict: Verdict, claims: readonly fleet.GossipClaim[]): Verdict {
-  const hearers = claims.flatMap(({ claim }) => (claim?.hearsMaster === true && counts(claim) ? [claim.node] : []));
+  const hearers = claims.flatMap(({ claim }) =>
+    claim?.hearsMaster === true && isClaimHeard(claim) ? [claim.node] : [],
+  );
   if (verdict.health !== fleet.Health.NO_MASTER || hearers.length === 0) return verdict;
   const reason = `a master that is not known here: ${list(hearers)} ${hearers.length === 1 ? 'hears' : 'hear'} its adverts; ${verdict.reason}`;
   return { health: fleet.Health.DEGRADED, reason };
