@@ -13,7 +13,8 @@ import { addressText, isLocal, type ListenAddress } from './listen/address.ts';
 import { GrpcListener } from './listen/grpc-listener.ts';
 import { listening } from './listen/listening.ts';
 import { OperationsService } from './operations/operations.service.ts';
-import type { Options } from './options.ts';
+import { RenewedTls } from './listen/tls.ts';
+import type { Options, TlsFiles } from './options.ts';
 import { createApplication } from './rest/rest-listener.ts';
 import { Stopping } from './rest/stopping.ts';
 import { openDatabase } from './store/database.ts';
@@ -49,15 +50,16 @@ export async function startController(
     closers.push(() => app.close());
     await recall(app.get(NodeRepository), app.get(FleetState));
 
+    const renewed = (files: TlsFiles | undefined) => (files === undefined ? undefined : new RenewedTls(files, log));
     const link = app.get(AgentLink);
     const agents = await part('TLS of the agent link', () =>
-      Promise.resolve(new GrpcListener({ tls: options.agentTls, largestMessage: LARGEST_MESSAGE })),
+      Promise.resolve(new GrpcListener({ tls: renewed(options.agentTls), largestMessage: LARGEST_MESSAGE })),
     );
     agents.add(agent.AgentLinkService, { connect: link.connect });
     const fleetApi = app.get(FleetApi);
     const apiTls = isLocal(options.apiListen) ? undefined : options.apiTls;
     const api = await part('TLS of the fleet API', () =>
-      Promise.resolve(new GrpcListener({ tls: apiTls, largestMessage: LARGEST_REQUEST })),
+      Promise.resolve(new GrpcListener({ tls: renewed(apiTls), largestMessage: LARGEST_REQUEST })),
     );
     api.add(fleet.FleetService, fleetApi.implementation());
     api.add(gossip.GossipService, fleetApi.gossipImplementation());

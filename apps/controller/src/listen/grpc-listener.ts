@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { TlsFiles } from '../options.ts';
 import { type ListenAddress } from './address.ts';
 import { listening } from './listening.ts';
+import type { RenewedTls, TlsPem } from './tls.ts';
 
 const KEEPALIVE = {
   // A peer that vanished without a word is noticed in 15 s even when nothing is sent.
@@ -16,13 +15,13 @@ const MOST_CONNECTIONS = 8192;
 /** A gRPC server on a socket of our own, so that a port in use is told by its code and garbage on it ends there. */
 export class GrpcListener {
   readonly #server: Server;
-  readonly #credentials: ServerCredentials;
+  readonly #tls: RenewedTls | undefined;
   readonly #sockets = new Set<Socket>();
   #listener: NetServer | undefined;
 
-  constructor(settings: { readonly tls: TlsFiles | undefined; readonly largestMessage: number }) {
+  constructor(settings: { readonly tls: RenewedTls | undefined; readonly largestMessage: number }) {
     this.#server = new Server({ ...KEEPALIVE, 'grpc.max_receive_message_length': settings.largestMessage });
-    this.#credentials = settings.tls === undefined ? ServerCredentials.createInsecure() : tlsCredentials(settings.tls);
+    this.#tls = settings.tls;
   }
 
   add(service: ServiceDefinition, implementation: UntypedServiceImplementation): void {
@@ -31,13 +30,19 @@ export class GrpcListener {
 
   /** Gives the address with the port that it got. */
   async listen(address: ListenAddress): Promise<ListenAddress> {
-    const injector = this.#server.createConnectionInjector(this.#credentials);
+    let pem = this.#tls?.current();
+    let injector = this.#server.createConnectionInjector(credentialsOf(pem));
     const listener = createServer((socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
       // A peer that breaks off is its own business; without a listener it would end this process.
       socket.on('error', () => socket.destroy());
       socket.setNoDelay(true);
+      const latest = this.#tls?.current();
+      if (latest !== pem) {
+        pem = latest;
+        injector = this.#server.createConnectionInjector(credentialsOf(pem));
+      }
       injector.injectConnection(socket);
     });
     listener.maxConnections = MOST_CONNECTIONS;
@@ -56,7 +61,7 @@ export class GrpcListener {
 }
 
 /** Both sides show certificates; the client's must come from this authority. */
-function tlsCredentials(files: TlsFiles): ServerCredentials {
-  const pair = { cert_chain: readFileSync(files.cert), private_key: readFileSync(files.key) };
-  return ServerCredentials.createSsl(readFileSync(files.clientCa), [pair], true);
+function credentialsOf(pem: TlsPem | undefined): ServerCredentials {
+  if (pem === undefined) return ServerCredentials.createInsecure();
+  return ServerCredentials.createSsl(pem.clientCa, [{ cert_chain: pem.cert, private_key: pem.key }], true);
 }

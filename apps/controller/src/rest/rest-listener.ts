@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { createServer as createHttp, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { NestFactory } from '@nestjs/core';
@@ -7,7 +6,8 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule, type Given } from '../app.module.ts';
 import { NestLog } from '../common/nest-log.ts';
 import { isLocal, type ListenAddress } from '../listen/address.ts';
-import type { Options, TlsFiles } from '../options.ts';
+import { RenewedTls, type TlsPem } from '../listen/tls.ts';
+import type { Options } from '../options.ts';
 import { openApiDocument } from './openapi.ts';
 import { sendProblem } from './problem.filter.ts';
 
@@ -24,7 +24,10 @@ export async function createApplication(given: Given): Promise<NestFastifyApplic
       const { message, statusCode = 400 } = error;
       void sendProblem(reply, { type: 'about:blank', title: message, status: statusCode, detail: message });
     },
-    serverFactory: (handler: RequestListener) => server(handler, isLocal(restListen) ? undefined : apiTls),
+    serverFactory: (handler: RequestListener) =>
+      isLocal(restListen) || apiTls === undefined
+        ? createHttp(handler)
+        : tlsServer(handler, new RenewedTls(apiTls, given.log)),
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(given), adapter, {
     logger: new NestLog(given.log),
@@ -40,19 +43,17 @@ export async function createApplication(given: Given): Promise<NestFastifyApplic
 }
 
 /** Mutual TLS as soon as it is not for this machine alone. */
-function server(handler: RequestListener, tls: TlsFiles | undefined): Server {
-  if (tls === undefined) return createHttp(handler);
-  const { cert, key, clientCa } = tls;
-  return createHttps(
-    {
-      cert: readFileSync(cert),
-      key: readFileSync(key),
-      ca: readFileSync(clientCa),
-      requestCert: true,
-      rejectUnauthorized: true,
-    },
-    handler,
-  );
+function tlsServer(handler: RequestListener, tls: RenewedTls): Server {
+  const context = ({ cert, key, clientCa }: TlsPem) => ({ cert, key, ca: clientCa });
+  let pem = tls.current();
+  const server = createHttps({ ...context(pem), requestCert: true, rejectUnauthorized: true }, handler);
+  // Before TLS takes it up.
+  server.prependListener('connection', () => {
+    const latest = tls.current();
+    if (latest !== pem) server.setSecureContext(context(latest));
+    pem = latest;
+  });
+  return server;
 }
 
 /**
