@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { fleet, model } from '@keepfleet/rpc';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Answer, Command, LocalCommand } from './command.ts';
 import { Controller, findController, findGossip } from './connection.ts';
 import { Failure, exitCodes } from './failure.ts';
@@ -11,6 +11,11 @@ import { endpoint, program } from './program.ts';
 import { age, oneLine, printable, table } from './text.ts';
 
 const started: fleet.StartOperationRequest[] = [];
+const watched: fleet.WatchEventsRequest[] = [];
+/** All that was shown so far, while a command runs. */
+const shown: string[] = [];
+/** Ctrl-C for the command that runs. */
+let interrupt = () => {};
 const operation = (phase: fleet.OperationPhase, detail: string) =>
   fleet.Operation.fromPartial({
     id: 'op1',
@@ -22,6 +27,7 @@ const operation = (phase: fleet.OperationPhase, detail: string) =>
   });
 
 let server: Server;
+let port: number;
 let controller: Controller;
 let current = 2;
 let running = true;
@@ -29,7 +35,7 @@ let running = true;
 let end: fleet.OperationPhase | 'never' | 'cut';
 
 /** A controller with fixed answers: what is tested is what the command makes of them. */
-async function listen(): Promise<number> {
+async function listen(port = 0): Promise<number> {
   server = new Server();
   const refuse = (_: unknown, done: (error: { code: status; details: string }) => void) =>
     done({ code: status.FAILED_PRECONDITION, details: 'not here' });
@@ -92,10 +98,11 @@ async function listen(): Promise<number> {
     listVirtualRouters: refuse,
     listVirtualServices: refuse,
     listEvents: refuse,
-    watchEvents: (call: { write(value: fleet.FleetEvent): void }) =>
+    watchEvents: (call: { request: fleet.WatchEventsRequest; write(value: fleet.FleetEvent): void }) => {
+      watched.push(call.request);
       call.write(
         fleet.FleetEvent.fromPartial({
-          position: 7n,
+          position: call.request.after + 7n,
           node: 'L1',
           event: {
             at: new Date(0),
@@ -105,15 +112,16 @@ async function listen(): Promise<number> {
             message: 'master → backup',
           },
         }),
-      ),
+      );
+    },
     getOperation: refuse,
     listOperations: refuse,
     cancelOperation: (_: unknown, done: (error: { code: number; details: string }) => void) =>
       done({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' }),
   });
   return new Promise((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
-      error === null ? resolve(port) : reject(error),
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
     ),
   );
 }
@@ -122,10 +130,10 @@ async function keepfleet(...words: string[]): Promise<Answer & { progress: strin
   const progress: string[] = [];
   const items: string[] = [];
   let answer: Answer | undefined;
-  let interrupt = () => {};
   /** Ctrl-C as soon as anything was shown, for what would not end by itself. */
   const show = (into: string[], text: string) => {
     into.push(text);
+    shown.push(text);
     if (end === 'never') interrupt();
   };
   const run = async (command: Command | LocalCommand) => {
@@ -155,8 +163,11 @@ async function keepfleet(...words: string[]): Promise<Answer & { progress: strin
 
 beforeEach(async () => {
   started.length = 0;
+  watched.length = 0;
+  shown.length = 0;
   end = fleet.OperationPhase.SUCCEEDED;
-  controller = new Controller({ address: `127.0.0.1:${await listen()}`, source: 'test' });
+  port = await listen();
+  controller = new Controller({ address: `127.0.0.1:${port}`, source: 'test' });
 });
 afterEach(() => {
   controller.close();
@@ -217,6 +228,28 @@ describe('keepfleet', () => {
     const { exitCode, items } = await keepfleet('events', '-w');
     expect(items).toEqual(['1970-01-01 00:00:00.000Z  L1      warning  vrrp.state          VI_1: master → backup']);
     expect(exitCode).toBe(exitCodes.ok);
+  });
+
+  it('goes on with the events after the last one shown, once a controller that went away is back', async () => {
+    const watch = keepfleet('events', '-w', '-n', '3');
+    await vi.waitFor(() => expect(shown.length).toBe(1));
+    server.forceShutdown();
+    await vi.waitFor(() => expect(shown.at(-1)).toContain('it is asked again until it answers'));
+    await listen(port);
+    await vi.waitFor(() => expect(shown.at(-1)).toBe(shown[0]));
+    expect(shown).toContain('the controller answers again');
+    interrupt();
+    const { exitCode, items } = await watch;
+    expect(watched).toMatchObject([
+      { after: 0n, latest: 3 },
+      { after: 7n, latest: undefined },
+    ]);
+    expect([exitCode, items.length]).toEqual([exitCodes.ok, 2]);
+  });
+
+  it('does not wait for a controller that was never there', async () => {
+    server.forceShutdown();
+    await expect(keepfleet('events', '-w')).rejects.toMatchObject({ exitCode: exitCodes.unreachable });
   });
 
   it.each(['', 'host', 'host:port', 'host:0', 'host:70000', '[1.2.3.4]:1', 'http://host:1'])(

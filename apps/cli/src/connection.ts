@@ -143,6 +143,8 @@ export class Controller {
     const options = {
       'grpc.keepalive_time_ms': 10_000,
       'grpc.enable_retries': 0,
+      // Whoever watches waits for the controller to come back; the usual two minutes are too long for that.
+      'grpc.max_reconnect_backoff_ms': 5_000,
       'grpc.max_receive_message_length': LARGEST_ANSWER,
     };
     const credentials_ = channelCredentials(endpoint);
@@ -213,9 +215,13 @@ export class Controller {
       this.#client.forgetNode(request, noMetadata(), options, done),
     );
 
-  /** Both watches end, without an error, when `abort` does. */
-  watchEvents(request: fleet.WatchEventsRequest, abort: AbortSignal): AsyncIterable<fleet.FleetEvent> {
-    return this.#stream(() => this.#client.watchEvents(request), abort);
+  /** Both watches end, without an error, when `abort` does. `reached` is called once there is a connection. */
+  watchEvents(
+    request: fleet.WatchEventsRequest,
+    abort: AbortSignal,
+    reached: () => void,
+  ): AsyncIterable<fleet.FleetEvent> {
+    return this.#stream(() => this.#client.watchEvents(request), abort, reached);
   }
 
   watchOperation(id: string, abort: AbortSignal): AsyncIterable<fleet.Operation> {
@@ -238,7 +244,11 @@ export class Controller {
     });
   }
 
-  async *#stream<T>(open: () => AsyncIterable<T> & { cancel(): void }, abort: AbortSignal): AsyncIterable<T> {
+  async *#stream<T>(
+    open: () => AsyncIterable<T> & { cancel(): void },
+    abort: AbortSignal,
+    reached?: () => void,
+  ): AsyncIterable<T> {
     if (abort.aborted) return;
     const stream = open();
     // Closing the client would leave the stream open, and the process with it.
@@ -249,6 +259,7 @@ export class Controller {
     this.#client.waitForReady(Date.now() + CALL_TIMEOUT_MS, (error) => {
       silent = error !== undefined;
       if (silent) stream.cancel();
+      else reached?.();
     });
     try {
       yield* stream;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { fleet, toJson } from '@keepfleet/rpc';
 import type { Answer, Command, Console } from '../command.ts';
 import type { Controller } from '../connection.ts';
@@ -28,19 +29,45 @@ export class EventsCommand implements Command {
     };
   }
 
-  /** Ends at Ctrl-C, which is the way to end it and no failure. */
+  /**
+   * Ends at Ctrl-C, which is the way to end it and no failure. A controller that answered once and has gone is asked again
+   * until it is back, for what came after the last event that was shown.
+   */
   async #watch(controller: Controller, console: Console): Promise<Answer> {
     const { number, node, kind } = this.#options;
     const interrupted = new AbortController();
     const stop = console.onInterrupt(() => interrupted.abort());
+    let from: Pick<fleet.WatchEventsRequest, 'after' | 'latest'> = { after: 0n, latest: number };
+    let answered = false;
+    let wait = FIRST_WAIT_MS;
+    const reached = () => {
+      if (answered && wait > FIRST_WAIT_MS) console.progress('the controller answers again');
+      answered = true;
+      wait = FIRST_WAIT_MS;
+    };
     try {
-      for await (const entry of controller.watchEvents({ after: 0n, node, kind, latest: number }, interrupted.signal)) {
-        console.item(toJson(fleet.FleetEvent, entry), eventText(entry));
+      while (!interrupted.signal.aborted) {
+        try {
+          const events = controller.watchEvents({ ...from, node, kind }, interrupted.signal, reached);
+          for await (const entry of events) {
+            reached();
+            from = { after: entry.position };
+            console.item(toJson(fleet.FleetEvent, entry), eventText(entry));
+          }
+        } catch (error) {
+          const isGone = error instanceof Failure && error.exitCode === exitCodes.unreachable;
+          if (!isGone || !answered) throw error;
+          if (wait === FIRST_WAIT_MS) console.progress(`${error.message}; it is asked again until it answers`);
+        }
+        await pause(wait, undefined, { signal: interrupted.signal }).catch(() => undefined);
+        wait = Math.min(2 * wait, LONGEST_WAIT_MS);
       }
     } finally {
       stop();
     }
-    if (!interrupted.signal.aborted) throw new Failure('the controller ended the stream', exitCodes.unreachable);
     return { data: undefined, text: '', exitCode: exitCodes.ok };
   }
 }
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;

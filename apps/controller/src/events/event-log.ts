@@ -25,6 +25,12 @@ export interface OwnEvent {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
+/** Since when, and why, the store takes no events. */
+interface StoreFailure {
+  readonly since: Date;
+  readonly reason: string;
+}
+
 export interface EventPage {
   readonly events: fleet.FleetEvent[];
   /** Where to go on. */
@@ -40,6 +46,7 @@ export class EventLog {
   readonly #stored = new Signal();
   #ownTurn: Promise<unknown> = Promise.resolve();
   #total = 0;
+  #failing: StoreFailure | undefined;
   #unpruned = 0;
 
   constructor(
@@ -84,9 +91,18 @@ export class EventLog {
     return turn;
   }
 
+  /** Events after a position; before them what is missing there, if anything is. */
   async list(after: number, filter: EventFilter, limit: number): Promise<EventPage> {
-    const rows = await this.#repository.after(after, filter, limit);
-    return { events: rows.map(fromRow), next: rows.at(-1)?.position ?? after };
+    const gap = await this.#gap(after);
+    const from = gap === undefined ? after : Number(gap.position);
+    const rows = await this.#repository.after(from, filter, limit);
+    return { events: [...(gap === undefined ? [] : [gap]), ...rows.map(fromRow)], next: rows.at(-1)?.position ?? from };
+  }
+
+  /** Whether the store can be written: rejects with what it says. */
+  async check(): Promise<void> {
+    await this.#repository.rewrite();
+    if (this.#failing !== undefined) await this.#recovered(this.#failing);
   }
 
   async latest(filter: EventFilter, limit: number): Promise<EventPage> {
@@ -110,6 +126,11 @@ export class EventLog {
       after = from.after;
     }
     while (!abort.aborted) {
+      const gap = await this.#gap(after);
+      if (gap !== undefined) {
+        after = Number(gap.position);
+        yield gap;
+      }
       const reading = new AbortController();
       // Subscribed before reading: what is stored while reading raises the signal.
       const news = this.#stored.next(AbortSignal.any([abort, reading.signal]));
@@ -128,8 +149,48 @@ export class EventLog {
     }
   }
 
+  /** Written down, since what the controller itself had to say meanwhile is lost; agents keep theirs until they are taken. */
+  async #recovered(failing: StoreFailure): Promise<void> {
+    this.#failing = undefined;
+    const seconds = Math.round((this.#clock.now().getTime() - failing.since.getTime()) / 1000);
+    const message = `the store takes events again, after ${seconds} s (${failing.reason}); the controller's own of that time are lost`;
+    const event = { node: '', severity: model.Severity.WARNING, kind: 'store.recovered', subject: 'store', message };
+    await this.write(event).catch((error: unknown) => {
+      this.#failing = failing;
+      throw error;
+    });
+  }
+
+  /**
+   * What one who has read through `after` cannot be shown any more: an event that is in no log, at the position after which
+   * the log goes on. One who begins with the oldest misses nothing.
+   */
+  async #gap(after: number): Promise<fleet.FleetEvent | undefined> {
+    if (after === 0) return undefined;
+    const oldest = await this.#repository.oldest();
+    const missing = (oldest ?? 0) - after - 1;
+    if (missing > 0)
+      return notice(
+        (oldest ?? 0) - 1,
+        this.#clock.now(),
+        `${missing} event${missing === 1 ? '' : 's'} after position ${after} had been removed before they were read; ` +
+          '--keep-events says how many the controller keeps',
+      );
+    const head = await this.#repository.head();
+    if (head >= after) return undefined;
+    return notice(
+      0,
+      this.#clock.now(),
+      `the log ends at position ${head}, before ${after}: the store was replaced, and is read from its beginning`,
+    );
+  }
+
   async #append(node: string, epoch: string, rows: readonly NewEventRow[]): Promise<void> {
-    const stored = await this.#repository.append(node, epoch, rows);
+    const stored = await this.#repository.append(node, epoch, rows).catch((error: unknown) => {
+      this.#failing ??= { since: this.#clock.now(), reason: error instanceof Error ? error.message : String(error) };
+      throw error;
+    });
+    if (this.#failing !== undefined) void this.#recovered(this.#failing).catch(() => undefined);
     this.#total += stored;
     this.#unpruned += stored;
     if (this.#unpruned >= PRUNE_EVERY) {
@@ -138,6 +199,16 @@ export class EventLog {
     }
     if (stored > 0) this.#stored.raise();
   }
+}
+
+function notice(position: number, now: Date, message: string): fleet.FleetEvent {
+  const at = { sequence: 0n, at: now, severity: model.Severity.WARNING, attributes: {} };
+  return {
+    position: BigInt(position),
+    node: '',
+    receivedAt: now,
+    event: { ...at, kind: 'events.missed', subject: 'events', message },
+  };
 }
 
 function toRow(event: Omit<model.Event, 'attributes'> & { attributes: Readonly<Record<string, string>> }) {

@@ -15,6 +15,8 @@ export interface EventFilter {
 
 /** SQLite takes 32,766 values a statement; a row has ten. */
 const ROWS_PER_INSERT = 1000;
+/** No agent can name it (see link/intake.ts). */
+const PROBE_EPOCH = '~probe';
 
 @Injectable()
 export class EventRepository {
@@ -78,6 +80,27 @@ export class EventRepository {
       .limit(1)
       .executeTakeFirst();
     return row?.position ?? 0;
+  }
+
+  /** The position of the oldest event that is kept, or undefined before the first. */
+  async oldest(): Promise<number | undefined> {
+    const row = await this.#database
+      .selectFrom('events')
+      .select('position')
+      .orderBy('position')
+      .limit(1)
+      .executeTakeFirst();
+    return row?.position;
+  }
+
+  /** Writes something that means nothing, to its end on the disk: rejects with what the store says when it cannot. */
+  async rewrite(): Promise<void> {
+    const mark = { node: '', epoch: PROBE_EPOCH, through: 0 };
+    await this.#database
+      .insertInto('event_marks')
+      .values(mark)
+      .onConflict((conflict) => conflict.columns(['node', 'epoch']).doUpdateSet({ through: 0 }))
+      .execute();
   }
 
   async removeThrough(position: number): Promise<void> {

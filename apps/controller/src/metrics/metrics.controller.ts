@@ -21,11 +21,18 @@ export class MetricsController {
     await reply.header('content-type', this.#metrics.contentType).send(await this.#metrics.text());
   }
 
-  /** Answers when the store answers. */
+  /** Well when the store can be written: a full disk is read as ever, and loses what happens. */
   @Get('healthz')
-  @ApiResponse({ status: 200, description: 'the store answers', content: { 'text/plain': {} } })
+  @ApiResponse({ status: 200, description: 'the store can be written', content: { 'text/plain': {} } })
+  @ApiResponse({ status: 503, description: 'the store cannot be written, and why', content: { 'text/plain': {} } })
   async healthz(@Res() reply: FastifyReply): Promise<void> {
-    await this.#events.latest({}, 1);
-    await reply.header('content-type', 'text/plain; charset=utf-8').send('ok\n');
+    const problem = await this.#events.check().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    await reply
+      .status(problem === undefined ? 200 : 503)
+      .header('content-type', 'text/plain; charset=utf-8')
+      .send(problem === undefined ? 'ok\n' : `the store cannot be written: ${problem}\n`);
   }
 }
