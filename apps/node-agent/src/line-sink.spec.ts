@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -78,6 +79,27 @@ describe('a log', { timeout: 20_000 }, () => {
       const numbers = [...text.matchAll(/"i":(\d+)/g)].map(([, i]) => Number(i));
       expect(numbers).toEqual(Array.from({ length: LINES }, (_, i) => i));
       expect(statSync(path).size > LOG_FILE_LIMIT).toBe(files === 1);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('that cannot be set aside is given up, and tells how many lines that were', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'kf-log-'));
+    try {
+      const path = join(directory, 'test.log');
+      mkdirSync(`${path}.1`);
+      writeFileSync(path, `${'x'.repeat(LOG_FILE_LIMIT - 1_000_000)}\n`);
+      const file = openSync(path, 'a');
+      const { stdout } = start(file, directory);
+      closeSync(file);
+      if (stdout === null) throw new Error('no pipe');
+      expect(await once(createInterface({ input: stdout }), 'line')).toEqual(['through']);
+      const text = readFileSync(path, 'utf8');
+      const [first = '', ...others] = text.trimEnd().split('\n');
+      const { lost } = JSON.parse(first) as { lost: number };
+      expect(others.length).toBeGreaterThan(0);
+      expect(lost + others.length).toBe(1 + LINES);
     } finally {
       rmSync(directory, { recursive: true });
     }

@@ -1,8 +1,9 @@
-import { type Stats, copyFileSync, fstatSync, ftruncateSync, statSync, writeSync } from 'node:fs';
+import { type Stats, copyFileSync, fstatSync, ftruncateSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { WRITABLE_BYTES, isWritable } from '@keepfleet/linux';
 
 /** A UNIX socket takes any only while three quarters of its buffer, usually 208 KiB, are free. */
 const SOCKET_BYTES = 65_536;
+const NEWLINE = 10;
 
 /** A log file of our own that is larger is set aside as FILE.1, which takes a few milliseconds. Both are in memory, on /run. */
 export const LOG_FILE_LIMIT = 4 << 20;
@@ -39,23 +40,27 @@ export class LineSink {
       this.#lost += 1;
       return;
     }
+    if (this.#ownFile !== undefined && this.#size + Buffer.byteLength(line) > LOG_FILE_LIMIT)
+      this.#turnOver(this.#ownFile);
     this.#rest = Buffer.from(this.#lost === 0 ? line : this.#lossText(this.#lost) + line);
     this.#lost = 0;
     this.#size += this.#rest.length;
-    if (this.#ownFile !== undefined && this.#size > LOG_FILE_LIMIT) this.#turnOver(this.#ownFile);
     this.#isFlushed();
   }
 
   /** The descriptor stays the same, since the runtime writes its last words to it. */
   #turnOver(path: string): void {
-    this.#size = this.#rest.length;
+    this.#size = 0;
+    let lost = 0;
     try {
       copyFileSync(path, `${path}.1`);
     } catch {
       // What has no place is given up: a full /run holds up more than a log.
+      lost = linesOf(path);
     }
     try {
       ftruncateSync(this.#fd);
+      this.#lost += lost;
     } catch {
       // Tried again after as many bytes more.
     }
@@ -70,6 +75,14 @@ export class LineSink {
       // The disk is full, or its reader has gone: it is tried again with the next line.
     }
     return this.#rest.length === 0;
+  }
+}
+
+function linesOf(path: string): number {
+  try {
+    return readFileSync(path).reduce((lines, byte) => lines + Number(byte === NEWLINE), 0);
+  } catch {
+    return 0;
   }
 }
 
