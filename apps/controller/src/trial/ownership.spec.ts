@@ -142,6 +142,9 @@ describe('the masters of a virtual router, by the words that agents relay', { ti
   it('are so since they were, whoever comes and tells of further routers of a node', async () => {
     agent('L1', MASTER, claim('L1', MASTER));
     await verdictIs('one-master');
+    const since = (await routers())[0]?.since?.getTime() ?? NaN;
+    // Times are told in milliseconds, and rounded: what is new is to be later by more than that.
+    await waitFor(() => Date.now() > since + 50, { deadline, what: 'a later time' });
     const came = new Date();
     const other = { vrid: 2, address: '192.168.2.1' };
     const third = agent('L3', BACKUP, claim('L1', MASTER, other), claim('L3', BACKUP, other));
