@@ -209,8 +209,8 @@ export class Reloader {
       await target.configure(before);
       return this.#refuse(`it could not be put in force: ${refused}`, next.diagnostics);
     }
-    const { hash, readMs } = next;
     const applyMs = Math.round(performance.now() - began);
+    const { hash, readMs } = next;
     if (missing === undefined) log.info({ hash, readMs, applyMs }, 'the configuration is in force');
     else log.info({ hash, readMs, applyMs, missing }, `the configuration is not wholly in force: ${missing}`);
     if (keep && !fromLastGood) this.#keep(next);
