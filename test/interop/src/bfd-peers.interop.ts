@@ -7,7 +7,7 @@ import { BfdStand, type Family, Frr, type Hops, KeepalivedBfd, OurBfd, ourSessio
 const MS = 1_000;
 const [EXPIRED, SIGNALED] = [1, 3];
 /** What a busy machine may add to a detection time before something is wrong. */
-const LATENESS = 1_000 * MS;
+const LATENESS = 5_000 * MS;
 
 const closing: (() => Promise<void>)[] = [];
 

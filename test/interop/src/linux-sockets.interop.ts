@@ -242,7 +242,7 @@ describe('a raw socket in trouble', () => {
     );
   });
 
-  it('keeps sending and keeps time under a flood', { timeout: 20_000 }, async () => {
+  it('keeps sending and keeps time under a flood', async () => {
     const far = raw(stand.far, 'ipv4');
     const near = raw(stand.near, 'ipv4');
     const flood = spawn(
@@ -270,7 +270,8 @@ describe('a raw socket in trouble', () => {
     expect(near.packets.length).toBeGreaterThan(1_000);
     // Every advertisement went out while packets poured in; far hears them between its own queue's packets.
     await far.heard('advert');
-    expect(worst).toBeLessThan(500);
+    // Only the machine's own load is left to hold it up: who reads for as long as there is something would never have sent.
+    expect(worst).toBeLessThan(3_000);
   });
 });
 
