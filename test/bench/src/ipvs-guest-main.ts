@@ -45,8 +45,9 @@ for (const words of process.argv.slice(2)) {
     size,
     ours: await ours(table),
     ipvsadm: ipvsadm(table),
-    keepalived: await keepalived(table),
     kernel: kernelAlone(table),
+    // Last: of a large table it may leave something behind.
+    keepalived: await keepalived(table),
   };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
