@@ -1,5 +1,6 @@
 import { LvsAgent } from './lvs-agent.ts';
 import { besideKeepalived } from './lvs-keepalived.ts';
+import { lifecycle } from './lvs-lifecycle.ts';
 import { steps } from './lvs-scenario.ts';
 import { LvsStand } from './lvs-stand.ts';
 
@@ -8,7 +9,7 @@ const stand = new LvsStand();
 const agent = new LvsAgent('/run/kf-lvs/agent');
 stand.up([10, 11, 99]);
 await agent.start();
-for (const { name, run } of [...steps, besideKeepalived]) {
+for (const { name, run } of [...lifecycle, ...steps, besideKeepalived]) {
   const start = performance.now();
   let error: string | null = null;
   try {

@@ -5,6 +5,7 @@ import { runInGuest } from '@keepfleet/test-lab';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LvsAgent } from './lvs-agent.ts';
 import { besideKeepalived } from './lvs-keepalived.ts';
+import { lifecycle } from './lvs-lifecycle.ts';
 import { steps } from './lvs-scenario.ts';
 
 interface Outcome {
@@ -27,7 +28,7 @@ describe('the lvs process on a kernel with IPVS', () => {
     }
   }, 600_000);
 
-  it.each([...steps, besideKeepalived].map(({ name }) => name))('%s', (name) => {
+  it.each([...lifecycle, ...steps, besideKeepalived].map(({ name }) => name))('%s', (name) => {
     const outcome = outcomes.get(name) ?? { error: `did not run; output of the guest:\n${output}`, log: [] };
     expect([outcome.error, ...outcome.log].join('\n')).toBe('');
   });
