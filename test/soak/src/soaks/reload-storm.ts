@@ -19,7 +19,9 @@ export const soak: Soak = {
       const last = run.output.trim().split('\n').at(-1) ?? '';
       const result = (last.startsWith('{') ? JSON.parse(last) : { done: false }) as Record<string, unknown>;
       if (result['done'] !== true)
-        throw new Error(`seed ${seed + guest}, within ${rounds} reloads: ${run.output.slice(-4_000)}`);
+        throw new Error(
+          `seed ${seed + guest}, within ${rounds} reloads: ${String(result['error'] ?? 'no word of the end')}\n${run.output.slice(-4_000)}`,
+        );
       done += rounds;
       requests += Number(result['requests']);
       refused += Number(result['refused']);
