@@ -40,6 +40,14 @@ describe('items like the one before', () => {
     expect(schema.parse(sent)).toEqual(settings);
   });
 
+  it('are those with a key alone: what is inside of them is told whole', () => {
+    const checks = [
+      { url: '/', status: 200 },
+      { url: '/x', status: 200 },
+    ];
+    expect(withLikeness([{ key: 'x', checks }])).toEqual([{ key: 'x', checks }]);
+  });
+
   it('are read too when they come whole', () => {
     expect(schema.parse(throughJson(settings))).toEqual(settings);
   });

@@ -9,23 +9,27 @@ interface Like {
   readonly like: Readonly<Record<string, unknown>>;
 }
 
-/** A JSON value in which items of lists, at any depth, stand as {@link Like} where that says it all. */
+/** A JSON value in which items of lists of things with a `key`, at any depth, stand as {@link Like} where that says it all. */
 export function withLikeness(value: unknown): unknown {
-  if (Array.isArray(value)) return likeTheOneBefore(value);
+  if (Array.isArray(value)) return value.every(isKeyed) ? likeTheOneBefore(value) : (value as unknown);
   if (!isRecord(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, withLikeness(inner)]));
 }
 
-function likeTheOneBefore(items: readonly unknown[]): unknown[] {
+function likeTheOneBefore(items: readonly Readonly<Record<string, unknown>>[]): unknown[] {
   let before: Readonly<Record<string, unknown>> | undefined;
   return items.map((item) => {
-    if (!isRecord(item)) return item;
     // One of an earlier revision is not there when the others are read.
-    if ('same' in item) return item;
+    if (!('key' in item)) return item;
     const like = before && differences(before, item);
     before = item;
     return like === undefined ? withLikeness(item) : { like: withLikeness(like) };
   });
+}
+
+/** Or known by its key from an earlier revision. */
+function isKeyed(item: unknown): item is Readonly<Record<string, unknown>> {
+  return isRecord(item) && (typeof item['key'] === 'string' || typeof item['same'] === 'string');
 }
 
 /** Undefined where one of them has a field that the other has not. */

@@ -2,6 +2,7 @@ import { parseKeepalivedConfig } from '@keepfleet/config';
 import { Balancer, OptionsKeeper, type LvsSnapshot, type Operation, encodeOperation, reportOf } from '@keepfleet/ipvs';
 import { instant } from '@keepfleet/machine';
 import { describe, expect, it } from 'vitest';
+import { withLikeness } from '../link/index.ts';
 import { lvsSettings } from '../settings/index.ts';
 import { lvsCommandSchema, lvsSettingsSchema, lvsOutcomeSchema, lvsSnapshotSchema } from './schemas.ts';
 
@@ -25,6 +26,10 @@ virtual_server 198.51.100.15 80 {
         path /
         status_code 200
       }
+      url {
+        path /second
+        status_code 200
+      }
       connect_timeout 3
     }
     TCP_CHECK {
@@ -46,6 +51,7 @@ describe('settings on the link', () => {
   it('of a configuration arrive as they were sent', () => {
     expect(settings.virtualServers).toHaveLength(2);
     expect(lvsSettingsSchema.parse(throughJson(settings))).toEqual(settings);
+    expect(lvsSettingsSchema.parse(throughJson(withLikeness(settings)))).toEqual(settings);
   });
 
   it.each<[string, object]>([
