@@ -1,4 +1,5 @@
 import { type Family, type IpAddress, familyOf, parseIp } from '@keepfleet/wire';
+import { NO_CHARACTER, commandWords } from './command-words.ts';
 import type { Arguments, Found } from './context.ts';
 import { type Form, described, syntax } from './form.ts';
 
@@ -133,6 +134,7 @@ export const command = described({ kind: 'command' }, (args: Arguments): Command
   if (line === undefined) return undefined;
   const argv = commandWords(line.text);
   if (argv.length === 0) return args.bad(line, 'a command');
+  if (argv.some((word) => word.includes(NO_CHARACTER))) return args.bad(line, 'a command whose escapes are of ASCII');
   const user = args.take()?.text;
   const group = args.take()?.text;
   return { argv, ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) };
@@ -149,26 +151,6 @@ export const account = syntax('USER [GROUP]', 'nobody nogroup', (args: Arguments
   const group = args.take()?.text;
   return user === undefined ? undefined : { user, ...(group === undefined ? {} : { group }) };
 });
-
-/** The words of a command line: blanks part them, either quote keeps them together, a backslash keeps the next character. */
-export function commandWords(line: string): readonly string[] {
-  const found: string[] = [];
-  let current: string | undefined;
-  let quote = '';
-  for (let i = 0; i < line.length; i++) {
-    const character = line[i] ?? '';
-    if (character === '\\' && quote !== "'" && i + 1 < line.length) current = (current ?? '') + (line[++i] ?? '');
-    else if (quote === '' && (character === '"' || character === "'")) {
-      quote = character;
-      current ??= '';
-    } else if (character === quote) quote = '';
-    else if (quote === '' && /\s/.test(character)) {
-      if (current !== undefined) found.push(current);
-      current = undefined;
-    } else current = (current ?? '') + character;
-  }
-  return current === undefined ? found : [...found, current];
-}
 
 export function wholeNumber(args: Arguments, found: Found, low: number, high: number): number | undefined {
   if (!/^[+-]?\d+$/.test(found.text)) return args.bad(found, `a number from ${low} to ${high}`);

@@ -1,3 +1,4 @@
+import { commandLine } from '../grammar/command-words.ts';
 import type { Account, Command } from '../grammar/readers.ts';
 import type { Micros } from '../model/parts.ts';
 
@@ -62,9 +63,10 @@ export function wordsText(words: readonly string[]): string {
 
 /** A command line in double quotes, with its user and group. */
 export function commandText({ argv, user, group }: Command): string {
-  const line = argv.map((word) => (word === '' ? "''" : word.replace(/[\s"'\\]/g, '\\$&'))).join(' ');
-  const quoted = `"${line}${line.endsWith('\\') ? ' ' : ''}"`;
-  return [quoted, ...[user, group].flatMap((name) => (name === undefined ? [] : [wordText(name)]))].join(' ');
+  return [
+    `"${commandLine(argv)}"`,
+    ...[user, group].flatMap((name) => (name === undefined ? [] : [wordText(name)])),
+  ].join(' ');
 }
 
 export function accountText({ user, group }: Account): string {
