@@ -1,16 +1,9 @@
-import { seconds } from '@keepfleet/machine';
 import type { VrrpOutput } from './messages.ts';
 import { type RoutingEntry, inRemovalOrder } from './routing.ts';
 import { type VirtualAddress, type VirtualRouterSettings, inTableOrder } from './settings.ts';
 import { type Interfaces, isInstalled } from './tracking.ts';
 
 // What becomes of the addresses of a router that is not, or no longer, the master.
-
-/**
- * How long new connections are held back at most while addresses are handed over: longer than the skew of any successor
- * of version 2, shorter than a client's second retry.
- */
-const HANDOVER_HOLD = seconds(2.5);
 
 /** Rules and routes go before the addresses that they may need. */
 export function removeAddresses({ addresses, routing = [] }: VirtualRouterSettings): VrrpOutput[] {
@@ -39,14 +32,4 @@ export function removeResidual(
     { kind: 'remove-addresses', addresses: residual },
     ...events.map((event) => ({ kind: 'event', event }) as const),
   ];
-}
-
-/** The addresses stay for a hand-over, but nothing new is to begin on them. */
-export function holdConnections({ addresses }: VirtualRouterSettings): VrrpOutput {
-  return { kind: 'hold-connections', addresses: addresses.map((one) => one.address), duration: HANDOVER_HOLD };
-}
-
-/** The hand-over is over. */
-export function releaseConnections({ addresses }: VirtualRouterSettings): VrrpOutput {
-  return { kind: 'release-connections', addresses: addresses.map((one) => one.address) };
 }

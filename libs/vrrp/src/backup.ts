@@ -23,8 +23,6 @@ export interface BackupState {
   readonly master: MasterView | undefined;
   /** Until when lower priorities are obeyed. */
   readonly preemptAt: Instant | undefined;
-  /** It was told to hand over, and keeps the addresses until another master is heard. */
-  readonly handingOver: boolean;
   /** Its wait is over, and it waits for the rest of its sync group. */
   readonly wantsMaster: boolean;
 }
@@ -43,7 +41,6 @@ export function newBackup(wait: Wait, heard: Heard | undefined, settings: Virtua
     masterInterval: heard === undefined ? settings.advertInterval : advertisedInterval(heard.advert, settings),
     master: heard === undefined ? undefined : masterIn(heard),
     preemptAt: undefined,
-    handingOver: false,
     wantsMaster: false,
   };
 }
@@ -76,7 +73,7 @@ export function backupAfter(
   const preemptAt = !lower ? undefined : (state.preemptAt ?? after(now, preemptDelay));
   const obey = !lower || !preempt || standing === 'last-resort' || (preemptAt !== undefined && now < preemptAt);
   // Otherwise its adverts are discarded, so that the wait runs out: that is preemption.
-  if (!obey) return { ...state, preemptAt, handingOver: false };
+  if (!obey) return { ...state, preemptAt };
   return { ...newBackup({ from: now, length: 'down' }, heard, settings), preemptAt };
 }
 

@@ -2,6 +2,7 @@ import {
   type Instant,
   after,
   between,
+  centis,
   instant,
   micros,
   millis,
@@ -52,6 +53,8 @@ const excluded: VirtualAddress = {
 const v2 = virtualRouter({ name: 'VI_1', vrid: 1, interface: 'eth0', addresses: [vip, excluded] });
 const v3: VirtualRouterSettings = { ...v2, version: 3 };
 const masterDown = micros(3_000_000 + (156 / 256) * 1_000_000);
+/** All addresses, removed. */
+const GONE = 'remove 198.51.100.15 2001:db8::15';
 const skew = micros((156 / 256) * 1_000_000);
 
 const advert = (settings: VirtualRouterSettings, priority: number, centiseconds = 100): Advert => {
@@ -115,6 +118,10 @@ class Bench {
       if (text !== 'notify' && !(text.startsWith('announce') && told.at(-1) === text)) told.push(text);
     }
     return told;
+  }
+
+  get notified(): string[] {
+    return this.outputs.flatMap((output) => (output.kind === 'notify' ? [output.state] : []));
   }
 
   get events(): VrrpEvent[] {
@@ -421,15 +428,46 @@ describe('a master, RFC 9568 section 6.4.3', () => {
     expect(bench.counters).toMatchObject({ priorityZeroSent: 1, releasedMaster: 1, becameMaster: 1 });
   });
 
+  const ways: Readonly<Record<'relinquished' | 'stopped', RouterInput>> = {
+    relinquished: { kind: 'relinquish' },
+    stopped: { kind: 'stop', mode: 'release' },
+  };
   it.each([
-    ['a higher', 150, HIGHER],
-    ['a lower', 50, LOWER],
-  ])('that relinquished gives the addresses up when it hears a master of %s priority', (_, priority, source) => {
-    const bench = mastering()
-      .give({ kind: 'relinquish' })
-      .give(packet(advert(v2, priority), source));
-    expect(bench.told.slice(0, 2)).toEqual(['remove 198.51.100.15 2001:db8::15', 'release']);
-    expect(bench.give(packet(advert(v2, priority), source)).told).toEqual([]);
+    ['relinquished', 'a higher', 150, HIGHER],
+    ['relinquished', 'a lower', 50, LOWER],
+    ['stopped', 'a higher', 150, HIGHER],
+    ['stopped', 'a lower', 50, LOWER],
+  ] as const)(
+    'that %s gives the addresses up shortly after it hears a master of %s priority',
+    (way, _, priority, source) => {
+      const bench = mastering().give(ways[way]);
+      expect(bench.give(packet(advert(v2, priority), source)).told).not.toContain(GONE);
+      expect(bench.router.isHandingOver).toBe(true);
+      expect(bench.wait()).toBe(100_000);
+      expect(bench.serve().told).toEqual([GONE, 'release']);
+      expect(bench.router.isHandingOver).toBe(false);
+      expect(bench.give(packet(advert(v2, priority), source)).told).toEqual([]);
+    },
+  );
+
+  it.each<[string, Partial<VirtualRouterSettings>]>([
+    ['a virtual MAC', { addressInterfaces: [{ kind: 'macvlan', name: 'eth1', base: 'eth0', transmitBase: true }] }],
+    ['an address that the successor looks for duplicates of', { addresses: [vip, { ...excluded, dad: true }] }],
+  ])('with %s gives the addresses up as soon as the successor is heard', (_, settings) => {
+    const bench = mastering({ ...v2, ...settings }).give({ kind: 'stop', mode: 'release' });
+    expect(bench.give(packet(advert(v2, 100), LOWER)).told).toEqual([GONE, 'release']);
+  });
+
+  it('that hands over is not impressed by another priority 0, by its own adverts or by forged ones', () => {
+    const bench = mastering().give({ kind: 'stop', mode: 'release' });
+    const end = bench.wait();
+    for (const one of [
+      packet(advert(v2, 0)),
+      packet(advert(v2, 100), OWN),
+      packet(advert(v2, 100), LOWER, { ttl: 254 }),
+    ])
+      expect(bench.give(one).told).toEqual([]);
+    expect(bench.wait()).toBe(end);
   });
 
   it('that relinquished to nobody is master again with the addresses that never left', () => {
@@ -437,18 +475,50 @@ describe('a master, RFC 9568 section 6.4.3', () => {
     expect(bench.told.slice(0, 3)).toEqual(['release', 'send 100', 'add 198.51.100.15 2001:db8::15']);
   });
 
-  it('that relinquished gives the addresses up when it stops or falls into fault before a successor is heard', () => {
-    const gone = ['remove 198.51.100.15 2001:db8::15', 'release'];
-    const stopped = mastering().give({ kind: 'relinquish' }).give({ kind: 'stop', mode: 'release' });
-    expect(stopped.told).toEqual([...gone, 'backup to initialize: stopped']);
+  it('that relinquished gives the addresses up when it falls into fault before a successor is heard', () => {
     const faulty = mastering().give({ kind: 'relinquish' }).give(own(false));
-    expect(faulty.told).toEqual([...gone, 'backup to fault: fault']);
+    expect(faulty.told).toEqual([GONE, 'release', 'backup to fault: fault']);
   });
 
-  it('stops with a priority 0, and has no deadline any more', () => {
-    const bench = mastering().give({ kind: 'stop', mode: 'release' });
-    expect(bench.told).toEqual(['send 0', 'remove 198.51.100.15 2001:db8::15', 'master to initialize: stopped']);
+  it('that relinquished and then stops hands over to its end', () => {
+    const bench = mastering().give({ kind: 'relinquish' }).give({ kind: 'stop', mode: 'release' });
+    expect(bench.told).toEqual(['backup to initialize: stopped']);
+    expect(bench.serve().told).toEqual([GONE, 'release']);
+  });
+
+  it.each([
+    ['version 2: a second', v2, 996_094],
+    ['version 3: the interval', { ...v3, advertInterval: centis(10) }, 99_609],
+    ['a long interval: not for ever', { ...v3, advertInterval: centis(4_000) }, 2_250_000],
+  ])('stops with a priority 0, and waits for the slowest successor (%s)', (_, settings, slowest) => {
+    const bench = mastering(settings).give({ kind: 'stop', mode: 'release' });
+    expect(bench.told).toEqual(['hold', 'send 0', 'master to initialize: stopped']);
+    expect(bench.notified).toEqual([]);
+    expect(bench.wait()).toBe(slowest + 250_000);
+    expect(bench.serve().told).toEqual([GONE, 'release']);
+    expect(bench.notified).toEqual(['STOP']);
     expect(bench.wait()).toBe(Infinity);
+  });
+
+  it('that has nothing to hand over stops at once', () => {
+    const bench = mastering({ ...v2, addresses: [] }).give({ kind: 'stop', mode: 'release' });
+    expect(bench.told).toEqual(['send 0', 'master to initialize: stopped']);
+    expect(bench.notified).toEqual(['STOP']);
+    expect(bench.router.isHandingOver).toBe(false);
+  });
+
+  it('that is told to stop once more does not wait', () => {
+    const bench = mastering().give({ kind: 'stop', mode: 'release' }).give({ kind: 'stop', mode: 'release' });
+    expect(bench.told).toEqual([GONE, 'release']);
+    expect(bench.notified).toEqual(['STOP']);
+    expect(bench.give({ kind: 'stop', mode: 'release' }).outputs).toEqual([]);
+  });
+
+  it('that nobody can hear stops at once', () => {
+    const bench = mastering({ ...v2, unicast: { peers: [] } }).give({ kind: 'stop', mode: 'release' });
+    expect(bench.told).toEqual([GONE, 'master to initialize: stopped']);
+    expect(bench.notified).toEqual(['STOP']);
+    expect(bench.router.isHandingOver).toBe(false);
   });
 
   it('that is to leave everything in place sends and removes nothing', () => {

@@ -1,15 +1,10 @@
 import { type Duration, type Instant, type Machine, between, earliest } from '@keepfleet/machine';
 import { compareIp } from '@keepfleet/wire';
-import {
-  holdConnections,
-  releaseConnections,
-  removeAddresses,
-  removeResidual,
-  removeRouting,
-} from './address-release.ts';
+import { removeAddresses, removeResidual, removeRouting } from './address-release.ts';
 import { AnnounceGaps } from './announce-gaps.ts';
 import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
 import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
+import { HandOver } from './hand-over.ts';
 import { Hearing } from './hearing.ts';
 import { Mastership } from './mastership.ts';
 import type {
@@ -45,6 +40,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
   #since: Instant;
+  readonly #handOver: HandOver;
   readonly #outbox = new Outbox();
 
   /** Does nothing before its first `configure`; what it should know of interfaces is to be told before that. */
@@ -59,6 +55,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     const authenticator = new Authenticator(surroundings);
     this.#transmitter = new Transmitter(this.#situation, authenticator, this.#counters);
     this.#receiver = new Receiver(this.#situation, authenticator, this.#counters, this.#outbox);
+    this.#handOver = new HandOver(this.#situation, this.#transmitter, this.#outbox);
     this.#since = now;
   }
 
@@ -86,6 +83,11 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   /** Another router is heard as master, whether this one obeys it or not. */
   get hearsMaster(): boolean {
     return this.#hearing.isMasterHeard;
+  }
+
+  /** It has addresses that its successor does not have yet; of one that was stopped the last that is to be waited for. */
+  get isHandingOver(): boolean {
+    return this.#handOver.isActive;
   }
 
   /** Its wait for a master is over, and it waits for the rest of its sync group. */
@@ -144,13 +146,17 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   timeout(now: Instant): readonly VrrpOutput[] {
     this.#hearing.timeout(now);
-    const deadline = this.nextDeadline();
-    if (deadline === undefined || now < deadline) return [];
-    this.#step({ kind: 'timeout', late: between(deadline, now) }, now);
+    this.#handOver.timeout(now);
+    const deadline = this.#stateDeadline();
+    if (deadline !== undefined && deadline <= now) this.#step({ kind: 'timeout', late: between(deadline, now) }, now);
     return this.#outbox.take();
   }
 
   nextDeadline(): Instant | undefined {
+    return earliest(this.#handOver.endAt, this.#stateDeadline());
+  }
+
+  #stateDeadline(): Instant | undefined {
     const state = this.#state;
     switch (state.kind) {
       case 'initialize':
@@ -171,7 +177,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   /** {@link timeout} would now take a silence for the end of a master: adverts that have arrived are to be handled before. */
   isSilenceOver(now: Instant): boolean {
-    const until = earliest(this.noticeDeadline(), this.#state.kind === 'backup' ? this.nextDeadline() : undefined);
+    const until = earliest(this.noticeDeadline(), this.#state.kind === 'backup' ? this.#stateDeadline() : undefined);
     return until !== undefined && until <= now;
   }
 
@@ -231,7 +237,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
           case 'advert':
             return this.#heardAsMaster(state.mastership, happening.heard, now);
           case 'relinquish':
-            return this.#handOver(now);
+            return this.#relinquish(now);
           case 'routing':
             return this.#outbox.push(state.mastership.takeRouting(happening, now));
           case 'yield':
@@ -302,18 +308,24 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#becomeBackup({ from: now, length: first ? 'first' : 'down' }, undefined, 'started', now);
   }
 
-  #stop(mode: 'release' | 'leave', reason: StateReason, now: Instant): void {
-    if (!this.#configured) return;
-    if (mode === 'release') this.#giveUpAddresses(now);
-    this.#enter({ kind: 'initialize', startAt: undefined }, reason, now, mode);
+  #stop(mode: 'release' | 'leave', reason: 'stopped' | 'removed' | 'reconfigured', now: Instant): void {
+    // Asked once more: nobody is waited for.
+    if (!this.#configured) return this.#handOver.end();
+    if (mode === 'leave') this.#handOver.forget();
+    else if (reason !== 'stopped') this.#giveUpAddresses(now);
+    else if (this.#state.kind === 'master') this.#handOver.begin(now);
+    this.#enter({ kind: 'initialize', startAt: undefined }, reason, now);
     this.#configured = false;
     this.#hearing.forget();
+    // What stays as it is ends for nobody.
+    const ending = mode === 'leave' ? undefined : notifyState('initialize', reason);
+    if (ending !== undefined) this.#handOver.stop(ending, now);
   }
 
   // Backup
 
   #heardAsBackup(state: BackupState, heard: Heard, now: Instant): void {
-    if (state.handingOver && heard.advert.priority !== 0) this.#endHandOver();
+    this.#handOver.hear(heard, now);
     const next = backupAfter(heard, state, this.#situation, now);
     this.#state = next;
     const { master } = next;
@@ -339,26 +351,16 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#enter(newBackup(wait, heard, this.settings), reason, now);
   }
 
-  /**
-   * Priority 0 as at the end of a master (RFC 9568 section 6.4.3), but the addresses stay until the successor speaks: the
-   * connections that are open end here, those that are not go there. When nobody speaks, the addresses never leave.
-   */
-  #handOver(now: Instant): void {
-    this.#outbox.push([holdConnections(this.settings), ...this.#transmitter.parting(now)]);
+  #relinquish(now: Instant): void {
+    this.#handOver.begin(now);
     this.#becomeBackup({ from: now, length: 'down' }, undefined, 'relinquished', now);
-    if (this.#state.kind === 'backup') this.#state = { ...this.#state, handingOver: true };
-  }
-
-  #endHandOver(): void {
-    this.#outbox.push([...removeAddresses(this.settings), releaseConnections(this.settings)]);
   }
 
   // Master
 
   #becomeMaster(reason: StateReason, now: Instant): void {
     const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, this.#gaps, now);
-    if (this.#state.kind === 'backup' && this.#state.handingOver)
-      this.#outbox.push([releaseConnections(this.settings)]);
+    this.#handOver.cancel();
     this.#counters.becameMaster++;
     this.#outbox.push(mastership.begin(now));
     this.#enter({ kind: 'master', mastership }, reason, now);
@@ -433,12 +435,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   }
 
   #receive(packet: ReceivedPacket, now: Instant): void {
-    if (!this.#configured) return;
+    if (!this.#configured && !this.#handOver.isActive) return;
     if (this.#state.kind === 'initialize') {
       // RFC 9568 section 6.4.1 has nothing to do with adverts here; that there is a master is known all the same.
       const overheard = this.#receiver.overhear(packet, now);
-      if (overheard !== undefined) this.#hearing.take(overheard, this.settings, now);
-      return;
+      if (overheard === undefined) return;
+      this.#hearing.take(overheard, this.settings, now);
+      return this.#handOver.hear(overheard, now);
     }
     const heard = this.#receiver.take(
       packet,
@@ -452,14 +455,14 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     for (const mismatch of heard.mismatches) this.#receiver.reject(mismatch, packet.source);
   }
 
-  /** What a router does that stops being master for a reason of its own. */
+  /** What a router does that can be master no more for a reason of its own. */
   #giveUpAddresses(now: Instant): void {
-    if (this.#state.kind === 'master') {
+    this.#handOver.end();
+    if (this.#state.kind === 'master')
       this.#outbox.push([...this.#transmitter.parting(now), ...removeAddresses(this.settings)]);
-    } else if (this.#state.kind === 'backup' && this.#state.handingOver) this.#endHandOver();
   }
 
-  #enter(state: RouterState, reason: StateReason, now: Instant, mode?: 'release' | 'leave'): void {
+  #enter(state: RouterState, reason: StateReason, now: Instant): void {
     const from = this.#state.kind;
     if (from === 'master') this.#counters.releasedMaster++;
     this.#state = state;
@@ -476,13 +479,13 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       ...(state.kind === 'fault' ? { causes: state.causes } : {}),
       ...(master === undefined ? {} : { master }),
     });
-    // What stays as it is ends for nobody.
-    const told = mode === 'leave' ? undefined : notifyState(state.kind, reason);
+    // Of a stop, at its end.
+    const told = state.kind === 'initialize' ? undefined : notifyState(state.kind, reason);
     if (told !== undefined) this.#outbox.notify(this.settings, told, this.#situation.priority);
   }
 
   #wantsAddresses(): boolean {
-    return this.#state.kind === 'master' || (this.#state.kind === 'backup' && this.#state.handingOver);
+    return this.#state.kind === 'master' || this.#handOver.isActive;
   }
 
   #master(): MasterView | undefined {

@@ -1,4 +1,4 @@
-import { instant, seconds } from '@keepfleet/machine';
+import { instant, millis, seconds } from '@keepfleet/machine';
 import { hex, ip } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import {
@@ -140,6 +140,27 @@ describe('the virtual routers of a node', () => {
       'notify',
     ]);
     expect(node.nextDeadline()).toBeUndefined();
+    expect(node.isStopped).toBe(true);
+  });
+
+  it('are there until a stop has handed over', () => {
+    const addresses = [{ address: ip('192.0.2.7'), prefix: 24, interface: 'eth0', advertised: true, scope: 0 }];
+    const node = nodeOf(settingsOf(one, { ...two, addresses }));
+    node.handle({ kind: 'stop', mode: 'release' }, NOW);
+    expect(states(node)).toEqual({ VI_1: 'initialize', VI_2: 'initialize' });
+    expect(node.isStopped).toBe(false);
+    node.handle(advertOf(1), NOW);
+    expect(node.isStopped).toBe(false);
+    node.handle({ ...advertOf(2), source: ip('192.0.2.8') }, NOW);
+    const end = node.nextDeadline();
+    expect(end).toBe(millis(100));
+    expect(node.timeout(instant(end ?? 0)).map((output) => output.kind)).toEqual([
+      'remove-addresses',
+      'release-connections',
+      'notify',
+    ]);
+    expect(node.isStopped).toBe(true);
+    expect(states(node)).toEqual({});
   });
 });
 

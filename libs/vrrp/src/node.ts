@@ -9,6 +9,7 @@ import type {
   ReceivedPacket,
   RouterInput,
   RouterStateName,
+  StopInput,
   TrackerInput,
   VrrpCommand,
   VrrpInput,
@@ -56,6 +57,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #unknownVrids = 0;
   #hearingChanges = 0;
   readonly #reportedVrids = new Set<string>();
+  #stopping: StopInput['mode'] | undefined;
   readonly #statics = new Statics(this.#interfaces);
   readonly #surroundings: Surroundings;
 
@@ -85,15 +87,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
         return [...this.#statics.take(input, now), ...this.#tellAll(input, now), ...this.#tellStatics(now)];
       case 'packet':
         return this.#packet(input, now);
-      case 'stop': {
-        const outputs = this.#tellRouters(input, now);
-        if (input.mode === 'release') for (const group of this.#groups.values()) outputs.push(...group.stop());
-        if (input.mode === 'release') outputs.push(...this.#statics.release());
-        this.#routers = new Map();
-        this.#groups = new Map();
-        this.#settings = undefined;
-        return outputs;
-      }
+      case 'stop':
+        this.#stopping ??= input.mode;
+        return [...this.#tellRouters(input, now), ...this.#endIfHandedOver()];
       default:
         return input satisfies never;
     }
@@ -103,7 +99,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     const outputs = [...this.#statics.due(now), ...this.#tellStatics(now)];
     outputs.push(...this.#delays.due(now).flatMap((state) => this.#interface(state, now)));
     for (const router of this.#routers.values()) outputs.push(...this.#drive(router, () => router.timeout(now), now));
-    return outputs;
+    return [...outputs, ...this.#endIfHandedOver()];
   }
 
   nextDeadline(): Instant | undefined {
@@ -126,6 +122,11 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   /** How often a router began or ceased to hear a master: no output tells that, but the snapshot is another. */
   get hearingChanges(): number {
     return this.#hearingChanges;
+  }
+
+  /** Whether it was stopped, and has nothing left that a successor is to take over. */
+  get isStopped(): boolean {
+    return this.#stopping !== undefined && this.#routers.size === 0;
   }
 
   /** In configuration order. */
@@ -175,6 +176,19 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     };
   }
 
+  /** The last that a stop does, once every router that was master has a successor or has waited long enough for one. */
+  #endIfHandedOver(): VrrpOutput[] {
+    if (this.#stopping === undefined || [...this.#routers.values()].some((router) => router.isHandingOver)) return [];
+    const released =
+      this.#stopping === 'leave'
+        ? []
+        : [...Array.from(this.#groups.values()).flatMap((group) => group.stop()), ...this.#statics.release()];
+    this.#routers = new Map();
+    this.#groups = new Map();
+    this.#settings = undefined;
+    return released;
+  }
+
   #configure(settings: VrrpSettings, now: Instant): VrrpOutput[] {
     // The delay counts from the start of the process, not from a reload.
     const startAt = (this.#startAt ??= firstStart(settings, now));
@@ -185,6 +199,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     const outputs: VrrpOutput[] = [];
     for (const [name, router] of before) if (!wanted.has(name)) outputs.push(...router.handle({ kind: 'remove' }, now));
     this.#settings = settings;
+    this.#stopping = undefined;
     outputs.push(...this.#statics.configure(settings));
     this.#routers = new Map(
       settings.instances.map((instance) => [
@@ -269,7 +284,10 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     // Too short to have a VRID: each of them counts it.
     const concerned = vrid === undefined ? here : here.filter(({ settings }) => settings.vrid === vrid);
     if (concerned.length > 0)
-      return concerned.flatMap((router) => this.#drive(router, () => router.handle(packet, now), now));
+      return [
+        ...concerned.flatMap((router) => this.#drive(router, () => router.handle(packet, now), now)),
+        ...this.#endIfHandedOver(),
+      ];
     this.#unknownVrids++;
     const key = `${packet.interface}/${family}/${vrid}`;
     const silent = this.#settings?.logUnknownVrids !== true || this.#reportedVrids.size >= MAX_REPORTED_VRIDS;

@@ -112,7 +112,13 @@ describe('a sync group', () => {
     expect(bench.told()).toEqual(['VI_1 BACKUP', 'VI_2 BACKUP', 'G BACKUP']);
     bench.pass(4).told();
     bench.give({ kind: 'stop', mode: 'release' });
-    expect(bench.told()).toEqual(['eth1 priority 0', 'VI_1 STOP', 'eth2 priority 0', 'VI_2 STOP', 'G STOP']);
+    expect(bench.told()).toEqual(['eth1 priority 0', 'eth2 priority 0']);
+    // The group has stopped when all of it has been handed over, or nobody took it.
+    bench.hear(2, 200).pass(0.2);
+    expect(bench.told()).toEqual(['VI_2 STOP']);
+    bench.pass(2);
+    expect(bench.told()).toEqual(['VI_1 STOP', 'G STOP']);
+    expect(bench.node.isStopped).toBe(true);
   });
 
   it('does not lead while another router is master for one member', () => {

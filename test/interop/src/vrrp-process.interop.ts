@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RawIpSocket, Rtnetlink, inNetworkNamespace } from '@keepfleet/linux';
 import { waitFor } from '@keepfleet/testkit';
+import { internetChecksum, ip } from '@keepfleet/wire';
 import { afterEach, describe, it } from 'vitest';
 import {
   Control,
+  type Host,
   Keepalived,
   Lab,
+  MACS,
   OurRouter,
   type ProcessMessage,
   STANDALONE,
@@ -202,6 +206,44 @@ describe('the vrrp process and the kernel', () => {
     assert(next.snapshot?.instances.every((instance) => instance.counters.becameMaster === 0));
   });
 
+  it('answers for its address while it stops, until keepalived has it', async () => {
+    const on = lab();
+    on.ipLan('addr', 'add', '198.51.100.9/24', 'dev', 'br0');
+    const capture = join(on.directory, 'lan.pcap');
+    const tcpdump = on.start(
+      'lan',
+      'tcpdump.log',
+      ...['tcpdump', '-U', '--immediate-mode', '-i', 'br0', '-w', capture, 'proto 112 or icmp'],
+    );
+    await waitFor(() => on.log('tcpdump.log').includes('listening on'), { deadline: 10_000, what: 'tcpdump' });
+    const slow: Variant = { ...variant, advertMs: 1_000 };
+    const [router, peer] = [new OurRouter(on, slow, 150), new Keepalived(on, slow, 100)];
+    router.start();
+    await waitFor(() => router.transitions().includes('master'), { deadline: 60_000, what: 'ours to be master' });
+    peer.start();
+    await waitFor(() => peer.transitions().includes('backup'), { deadline: 10_000, what: 'keepalived to be backup' });
+    const asking = askingEvery10Ms(on.namespace('lan'), '198.51.100.15');
+    closers.push(() => clearInterval(asking));
+    const seen = () => onTheWire(capture);
+    const before = (frames: readonly WireFrame[], which: (frame: WireFrame) => boolean) =>
+      frames.slice(0, frames.findIndex(which));
+    const isAnswer =
+      (host: Host) =>
+      ({ mac, priority }: WireFrame) =>
+        mac === MACS[host] && priority === undefined;
+    await waitFor(() => seen().some(isAnswer('ours')), { deadline: 10_000, what: 'an answer', every: 200 });
+    await router.stop();
+    assert(!on.addresses('ours').includes('198.51.100.15'));
+    await waitFor(() => seen().some(isAnswer('theirs')), { deadline: 10_000, what: 'its answer', every: 200 });
+    tcpdump.kill('SIGTERM');
+    const frames = seen();
+    const parting = frames.findIndex(({ mac, priority }) => mac === MACS.ours && priority === 0);
+    assert(parting > 0, 'it says priority 0');
+    const skew = before(frames.slice(parting), ({ mac, priority }) => mac === MACS.theirs && priority !== undefined);
+    assert(skew.some(isAnswer('ours')), 'it answers while keepalived waits for its skew time');
+    assert(!frames.slice(parting + 1).some(({ mac, priority }) => mac === MACS.ours && priority !== undefined));
+  });
+
   it('counts and survives being stopped for longer than its peers wait', async () => {
     const on = lab();
     const { router, link } = await master(on);
@@ -349,3 +391,33 @@ describe('packets of a foreign peer that are wrong', () => {
     );
   });
 });
+
+interface WireFrame {
+  readonly mac: string;
+  /** Of an advert; of the answer to an echo request, nothing. */
+  readonly priority: number | undefined;
+}
+
+function onTheWire(capture: string): WireFrame[] {
+  const fields = ['-T', 'fields', '-e', 'eth.src', '-e', 'vrrp.prio'];
+  const text = sh('tshark', '-r', capture, '-Y', 'vrrp || icmp.type == 0', ...fields).trim();
+  return text.split('\n').map((line) => {
+    const [mac = '', priority = ''] = line.split('\t');
+    return { mac, priority: priority === '' ? undefined : Number(priority) };
+  });
+}
+
+/** ICMP echo requests out of a namespace whose interface to the LAN is br0. */
+function askingEvery10Ms(namespace: string, target: string): NodeJS.Timeout {
+  const socket = inNetworkNamespace(namespace, () => {
+    const device = new Rtnetlink().links().find(({ name }) => name === 'br0');
+    assert(device !== undefined);
+    const settings = { family: 'ipv4', protocol: 1, interface: device, hopLimit: 64, trafficClass: 0 } as const;
+    return new RawIpSocket(settings, { packet: () => undefined, error: () => undefined });
+  });
+  const request = new Uint8Array([8, 0, 0, 0, 0x6b, 0x66, 0, 1]);
+  const checksum = internetChecksum(request);
+  request.set([checksum >> 8, checksum & 0xff], 2);
+  closers.push(() => socket.close());
+  return setInterval(() => socket.send(request, ip(target)), 10);
+}

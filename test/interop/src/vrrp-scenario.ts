@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { WaitTimeout, waitFor } from '@keepfleet/testkit';
 import { Frr } from './vrrp-frr.ts';
-import { Keepalived, Lab, OurRouter, type Router, type Variant, sh, virtualMac } from './vrrp-stand.ts';
+import { Keepalived, Lab, OurRouter, type Router, type Variant, sh, virtualMac, MACS } from './vrrp-stand.ts';
 
 /** What a busy test machine may add to a protocol time. The order of events and the packets are the proof, not this. */
 const MARGIN_MS = 30_000;
-
-/** Interfaces as `Lab.plug` makes them. */
-const MACS = { ours: '02:00:00:00:00:01', theirs: '02:00:00:00:00:02' } as const;
 
 function masterDownMs(variant: Variant, priority: number): number {
   const skew = ((256 - priority) / 256) * (variant.version === 2 ? 1_000 : variant.advertMs);

@@ -31,6 +31,9 @@ export interface Variant {
 
 export type Host = 'ours' | 'theirs';
 
+/** Of eth0. */
+export const MACS = { ours: '02:00:00:00:00:01', theirs: '02:00:00:00:00:02' } as const;
+
 export const VRID = 51;
 
 /** RFC 9568 section 7.3. */
@@ -74,7 +77,7 @@ export class Lab {
     sh('ip', 'link', 'add', 'eth0', 'netns', space, 'type', 'veth', 'peer', 'name', host, 'netns', lan);
     sh('ip', '-n', lan, 'link', 'set', host, 'master', 'br0', 'up');
     sh('ip', 'netns', 'exec', space, 'sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0');
-    sh('ip', '-n', space, 'link', 'set', 'eth0', 'address', `02:00:00:00:00:0${number}`, 'up');
+    sh('ip', '-n', space, 'link', 'set', 'eth0', 'address', MACS[host], 'up');
     sh('ip', '-n', space, 'addr', 'add', `192.0.2.${number}/24`, 'dev', 'eth0');
     sh('ip', '-n', space, 'addr', 'add', `fd00::${number}/64`, 'dev', 'eth0', 'nodad');
   }
@@ -86,6 +89,11 @@ export class Lab {
   /** An ip command in a router's namespace. */
   ip(host: Host, ...command: string[]): string {
     return sh('ip', '-n', this.namespace(host), ...command);
+  }
+
+  /** An ip command where the bridge of all is. */
+  ipLan(...command: string[]): string {
+    return sh('ip', '-n', this.namespace('lan'), ...command);
   }
 
   /** The path has slashes. */

@@ -231,9 +231,12 @@ class Control {
     await this.#gossip?.close();
     this.#ownership.close();
     this.#localSocket.close();
-    const processes = [this.#vrrp, this.#lvs, ...(this.#bfd === undefined ? [] : [this.#bfd])];
-    if (how === 'stop') await Promise.all([...processes.map((one) => one.stop('release')), this.#bfdStopping]);
-    else for (const one of processes) one.detach();
+    const others = [this.#lvs, ...(this.#bfd === undefined ? [] : [this.#bfd])];
+    if (how === 'stop') {
+      // The services answer as long as the addresses are here.
+      await this.#vrrp.stop('release');
+      await Promise.all([...others.map((one) => one.stop('release')), this.#bfdStopping]);
+    } else for (const one of [this.#vrrp, ...others]) one.detach();
     // Managers are told of the hand-over too.
     this.#toTell.tell((notification) => this.#snmp?.notify(notification));
     await this.#snmp?.close();
@@ -553,8 +556,13 @@ class Control {
       );
     });
     return new Promise((resolve) => {
-      process.once('SIGTERM', () => resolve('stop'));
-      process.once('SIGINT', () => resolve('stop'));
+      const stop = () => {
+        // Asked once more: no successor is waited for.
+        this.#vrrp.hurry();
+        resolve('stop');
+      };
+      process.on('SIGTERM', stop);
+      process.on('SIGINT', stop);
       process.once('SIGQUIT', () => resolve('leave'));
     });
   }

@@ -101,6 +101,11 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
     this.detach();
   }
 
+  /** Asks a process that is stopping once more; it then ends without what it would wait for. */
+  hurry(): void {
+    if (this.#stopping !== undefined) this.link.stop('release');
+  }
+
   /** Of a process that has taken our connection and not greeted yet, or never will, the pid file knows. */
   #pid(): number | undefined {
     const { runDirectory, role } = this.#options;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Duration, toMillis } from '@keepfleet/machine';
 import { type IpAddress, familyOf } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
@@ -12,66 +13,76 @@ const TABLE = 'inet keepfleet_handover';
  */
 export class ConnectionHold {
   readonly #log: Log;
-  readonly #held = new Map<IpAddress, NodeJS.Timeout>();
-  #work: Promise<void> = Promise.resolve();
+  /** Until when, in milliseconds of the monotonic clock. */
+  readonly #held = new Map<IpAddress, number>();
+  /** The kernel does not have yet what is held. */
+  #stale = false;
+  #work: Promise<void> | undefined;
+  #end: NodeJS.Timeout | undefined;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
   hold(addresses: readonly IpAddress[], duration: Duration): void {
-    const milliseconds = Math.ceil(toMillis(duration));
-    for (const address of addresses) {
-      clearTimeout(this.#held.get(address));
-      this.#held.set(
-        address,
-        setTimeout(() => this.release([address]), milliseconds),
-      );
-    }
-    this.#run(
-      holdScript(addresses, milliseconds),
-      'new connections are not held back while the addresses are handed over',
-    );
+    for (const address of addresses) this.#held.set(address, performance.now() + toMillis(duration));
+    this.#changed();
   }
 
   release(addresses: readonly IpAddress[]): void {
-    const held = addresses.filter((address) => this.#held.has(address));
-    if (held.length === 0) return;
-    for (const address of held) {
-      clearTimeout(this.#held.get(address));
-      this.#held.delete(address);
-    }
-    // The others end by their own time; with the last one everything of ours goes.
-    if (this.#held.size === 0) this.#run(`delete table ${TABLE}\n`, 'the table of the hold stays behind, empty');
+    const held = addresses.filter((address) => this.#held.delete(address));
+    if (held.length > 0) this.#changed();
   }
 
-  /** One script after the other, none of which the VRRP of this process waits for. */
-  #run(script: string, consequence: string): void {
-    this.#work = this.#work.then(async () => {
-      const reason = await runNft(script);
-      if (reason !== undefined) this.#log.warn({ table: TABLE, reason }, `${consequence}: ${reason}`);
-    });
+  /** What was asked for is done: whoever ends before leaves the table behind. */
+  async done(): Promise<void> {
+    await this.#work;
+  }
+
+  #changed(): void {
+    this.#stale = true;
+    this.#work ??= this.#carryOut();
+    clearTimeout(this.#end);
+    if (this.#held.size === 0) return;
+    const last = Math.max(...this.#held.values());
+    this.#end = setTimeout(() => this.release([...this.#held.keys()]), Math.ceil(last - performance.now()));
+  }
+
+  /** One script after the other, for whatever has come together meanwhile; the VRRP of this process waits for none. */
+  async #carryOut(): Promise<void> {
+    await nextTurn();
+    while (this.#stale) {
+      this.#stale = false;
+      const over = this.#held.size === 0;
+      const reason = await runNft(over ? `add table ${TABLE}\ndelete table ${TABLE}\n` : holdScript(this.#held));
+      if (reason === undefined) continue;
+      const consequence = over
+        ? 'the table of the hold stays behind, empty'
+        : 'new connections are not held back while the addresses are handed over';
+      this.#log.warn({ table: TABLE, reason }, `${consequence}: ${reason}`);
+    }
+    this.#work = undefined;
   }
 }
 
-function holdScript(addresses: readonly IpAddress[], milliseconds: number): string {
+function holdScript(held: ReadonlyMap<IpAddress, number>): string {
+  const now = performance.now();
   const elements = (['ipv4', 'ipv6'] as const).flatMap((family) => {
-    const some = addresses.filter((address) => familyOf(address) === family);
-    return some.length === 0
-      ? []
-      : [
-          `add element ${TABLE} ${family} { ${some.map((address) => `${address} timeout ${milliseconds}ms`).join(', ')} }`,
-        ];
+    const some = [...held].flatMap(([address, until]) =>
+      familyOf(address) === family ? [`${address} timeout ${Math.max(1, Math.ceil(until - now))}ms`] : [],
+    );
+    return some.length === 0 ? [] : [`add element ${TABLE} ${family} { ${some.join(', ')} }`];
   });
   const rule = (family: string, set: string) =>
     `add rule ${TABLE} arriving ${family} daddr @${set} tcp flags & (fin|syn|rst|ack) == syn drop`;
   return [
-    // All of it may be there from a hold that is not over.
+    // All of it may be there from before.
+    `add table ${TABLE}`,
+    `delete table ${TABLE}`,
     `add table ${TABLE}`,
     `add set ${TABLE} ipv4 { type ipv4_addr; flags timeout; }`,
     `add set ${TABLE} ipv6 { type ipv6_addr; flags timeout; }`,
     `add chain ${TABLE} arriving { type filter hook prerouting priority -350; policy accept; }`,
-    `flush chain ${TABLE} arriving`,
     rule('ip', 'ipv4'),
     rule('ip6', 'ipv6'),
     ...elements,

@@ -92,6 +92,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   #rehearsal: NodeJS.Immediate | undefined;
   /** As the node counted them when the snapshot was last told to be another. */
   #hearingChanges = 0;
+  #stopping: StopMode | undefined;
   #stopped = false;
 
   constructor(log: Log) {
@@ -139,7 +140,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       const { instance, field, reason } = checked.error;
       return { refused: `vrrp_instance ${instance}: ${field}: ${reason}` };
     }
-    if (this.#stopped) return { refused: 'the process is stopping' };
+    if (this.#stopping !== undefined) return { refused: 'the process is stopping' };
     this.#settings = settings;
     this.#scheduling.apply(settings.scheduling);
     this.#promotion.apply(
@@ -163,6 +164,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   }
 
   carryOut(command: VrrpCommand): Outcome {
+    if (this.#stopping !== undefined) return { ok: false, reason: 'the process is stopping' };
     const { kind, instance } = command;
     const state = this.#node.stateOf(instance);
     if (state === undefined) return { ok: false, reason: `there is no instance ${instance}` };
@@ -177,9 +179,14 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#give(result);
   }
 
+  /** Ends when the successors have the addresses, or did not come in time; at once when it is asked again. */
   stop(mode: StopMode): void {
     if (this.#stopped) return;
+    this.#stopping ??= mode;
     this.#give({ kind: 'stop', mode });
+  }
+
+  #end(mode: StopMode): void {
     this.#stopped = true;
     this.#timer.close();
     clearTimeout(this.#retry);
@@ -193,7 +200,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#announcer.close();
     this.#rtnetlink.close();
     this.#trackers.close();
-    void this.#notifier.close(SCRIPTS_END_MS).then(() => this.#listener?.stopped());
+    void Promise.all([this.#hold.done(), this.#notifier.close(SCRIPTS_END_MS)]).then(() => this.#listener?.stopped());
   }
 
   snapshot(): VrrpSnapshot {
@@ -227,6 +234,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     if (this.#news || hearingChanges !== this.#hearingChanges) this.#listener?.changed();
     this.#news = false;
     this.#hearingChanges = hearingChanges;
+    if (this.#stopping !== undefined && this.#node.isStopped) this.#end(this.#stopping);
   }
 
   #carryOutAll(outputs: readonly VrrpOutput[]): void {
