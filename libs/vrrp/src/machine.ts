@@ -41,6 +41,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   #state: RouterState = { kind: 'initialize', startAt: undefined };
   #since: Instant;
   readonly #handOver: HandOver;
+  #dueAt: number | undefined;
   readonly #outbox = new Outbox();
 
   /** Does nothing before its first `configure`; what it should know of interfaces is to be told before that. */
@@ -141,6 +142,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
       default:
         input satisfies never;
     }
+    this.#dueAt = undefined;
     return this.#outbox.take();
   }
 
@@ -149,7 +151,16 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     this.#handOver.timeout(now);
     const deadline = this.#stateDeadline();
     if (deadline !== undefined && deadline <= now) this.#step({ kind: 'timeout', late: between(deadline, now) }, now);
+    this.#dueAt = undefined;
     return this.#outbox.take();
+  }
+
+  /**
+   * When there is something for {@link timeout} to do at the earliest; Infinity for never. Kept until the next input or
+   * time-out, because a node of hundreds of routers asks all of them whenever one has acted.
+   */
+  get dueAt(): number {
+    return (this.#dueAt ??= earliest(this.nextDeadline(), this.noticeDeadline()) ?? Infinity);
   }
 
   nextDeadline(): Instant | undefined {

@@ -47,6 +47,8 @@ const MAX_REPORTED_VRIDS = 255;
 export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #settings: VrrpSettings | undefined;
   #routers = new Map<string, VirtualRouter>();
+  /** By interface and family that adverts come through, then by VRID. */
+  #routersAt = new Map<string, Map<number, VirtualRouter[]>>();
   #groups = new Map<string, SyncGroup>();
   readonly #interfaces = new Map<string, InterfaceState>();
   readonly #delays = new InterfaceDelays();
@@ -98,21 +100,22 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   timeout(now: Instant): readonly VrrpOutput[] {
     const outputs = [...this.#statics.due(now), ...this.#tellStatics(now)];
     outputs.push(...this.#delays.due(now).flatMap((state) => this.#interface(state, now)));
-    for (const router of this.#routers.values()) outputs.push(...this.#drive(router, () => router.timeout(now), now));
+    for (const router of this.#routers.values())
+      if (router.dueAt <= now) outputs.push(...this.#drive(router, () => router.timeout(now), now));
     return [...outputs, ...this.#endIfHandedOver()];
   }
 
   nextDeadline(): Instant | undefined {
-    let next = earliest(this.#statics.nextDeadline(), this.#delays.nextDeadline());
-    for (const router of this.#routers.values()) next = earliest(next, router.nextDeadline(), router.noticeDeadline());
-    return next;
+    let next: number = earliest(this.#statics.nextDeadline(), this.#delays.nextDeadline()) ?? Infinity;
+    for (const router of this.#routers.values()) if (router.dueAt < next) next = router.dueAt;
+    return next === Infinity ? undefined : instant(next);
   }
 
   /** Where the adverts that have arrived are to be handled before {@link timeout}, which would go by a silence there. */
   silences(now: Instant): Place[] {
     const places = new Map<string, Place>();
     for (const router of this.#routers.values()) {
-      if (!router.isSilenceOver(now)) continue;
+      if (router.dueAt > now || !router.isSilenceOver(now)) continue;
       const place = { interface: wireInterface(router.settings), family: router.settings.family };
       places.set(`${place.interface}/${place.family}`, place);
     }
@@ -184,6 +187,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
         ? []
         : [...Array.from(this.#groups.values()).flatMap((group) => group.stop()), ...this.#statics.release()];
     this.#routers = new Map();
+    this.#routersAt = new Map();
     this.#groups = new Map();
     this.#settings = undefined;
     return released;
@@ -216,6 +220,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
       const router = this.#routers.get(instance.name);
       if (router !== undefined) outputs.push(...router.handle({ kind: 'configure', settings: instance, startAt }, now));
     }
+    this.#routersAt = byPlace(this.#routers.values());
     this.#configureGroups(settings);
     outputs.push(...this.#settleAll(now));
     if (before.size > 0 && settings.notifyOnReload === true) outputs.push(...this.#presentStates());
@@ -278,11 +283,9 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
     const family = familyOf(packet.source);
     const offset = messageOffset(packet);
     const vrid = peekVrid(unhex(packet.bytes.slice(0, 2 * offset + 4)), offset);
-    const here = [...this.#routers.values()].filter(
-      ({ settings }) => wireInterface(settings) === packet.interface && settings.family === family,
-    );
+    const here = this.#routersAt.get(`${packet.interface}/${family}`);
     // Too short to have a VRID: each of them counts it.
-    const concerned = vrid === undefined ? here : here.filter(({ settings }) => settings.vrid === vrid);
+    const concerned = vrid === undefined ? [...(here?.values() ?? [])].flat() : (here?.get(vrid) ?? []);
     if (concerned.length > 0)
       return [
         ...concerned.flatMap((router) => this.#drive(router, () => router.handle(packet, now), now)),
@@ -351,6 +354,17 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   #tellRouters(input: RouterInput, now: Instant): VrrpOutput[] {
     return [...this.#routers.values()].flatMap((router) => router.handle(input, now));
   }
+}
+
+function byPlace(routers: Iterable<VirtualRouter>): Map<string, Map<number, VirtualRouter[]>> {
+  const places = new Map<string, Map<number, VirtualRouter[]>>();
+  for (const router of routers) {
+    const { settings } = router;
+    const place = `${wireInterface(settings)}/${settings.family}`;
+    const here = places.get(place) ?? new Map<number, VirtualRouter[]>();
+    places.set(place, here.set(settings.vrid, [...(here.get(settings.vrid) ?? []), router]));
+  }
+  return places;
 }
 
 function signsHeader({ version, auth }: VirtualRouterSettings): boolean {
