@@ -20,6 +20,7 @@ export * from './packet.ts';
 export { rehearseTakeover } from './rehearsal.ts';
 export * from './routing.ts';
 export * from './settings.ts';
+export * from './settings-check.ts';
 export * from './snapshot.ts';
 export * from './stats.ts';
 export { type WantedInterface, wantedInterfaces } from './wanted-interfaces.ts';
