@@ -12,6 +12,11 @@ import { type Measure, spread } from './table.ts';
 const PRIORITY = 100;
 const DEADLINE_MS = 20_000;
 
+/** What the old master may still do after the first answer of the next one. */
+const SETTLE_MS = 500;
+/** A request that has no answer by then gets none. */
+const ANSWER_MS = 200;
+
 type Way = 'crash' | 'stop';
 
 interface Variant {
@@ -29,6 +34,8 @@ interface Sample {
   readonly outage: number;
   readonly detection: number;
   readonly answer: number;
+  /** Requests that nobody has answered. */
+  readonly lost: number;
 }
 
 export async function measureHandOver(way: Way, runs: number, progress: (text: string) => void): Promise<Measure[]> {
@@ -57,7 +64,8 @@ export async function measureHandOver(way: Way, runs: number, progress: (text: s
       both('  last advert of the dead to first of the next, ms', ({ detection }) => detection);
       both('  first advert of the next to its first answer, ms', ({ answer }) => answer);
     } else {
-      both(`planned stop, ${name}: gap at the client (±${PING_EVERY_MS}), ms`, ({ outage }) => outage);
+      both(`planned stop, ${name}: requests lost, one every ${PING_EVERY_MS} ms`, ({ lost }) => lost);
+      both(`  gap at the client (±${PING_EVERY_MS}), ms`, ({ outage }) => outage);
       both('  priority 0 to first advert of the next, ms', ({ detection }) => detection);
     }
   }
@@ -112,6 +120,7 @@ class Pair {
     this.#killed = way === 'crash';
     const first = await this.#capture.first('an advert of the next master', at, DEADLINE_MS, isAdvertOf(to));
     const answer = await this.#capture.first('an answer of the next master', at, DEADLINE_MS, isAnswerOf(to));
+    const lost = way === 'stop' ? await this.#lost(at, answer.at + SETTLE_MS) : 0;
     this.#master = to;
     const last = this.#capture.last(first.at, isAdvertOf(from));
     const lastAnswer = this.#capture.last(answer.at, isAnswerOf(from));
@@ -122,7 +131,17 @@ class Pair {
       outage: answer.at - (way === 'crash' ? at : lastAnswer.at),
       detection: first.at - last.at,
       answer: answer.at - first.at,
+      lost,
     };
+  }
+
+  /** Of the requests that were sent in that time. */
+  async #lost(from: number, to: number): Promise<number> {
+    await this.#capture.first('an answer afterwards', to + ANSWER_MS, DEADLINE_MS, ({ kind }) => kind === 'answer');
+    const answered = new Set(
+      this.#capture.frames.flatMap((frame) => (frame.kind === 'answer' && frame.at >= from ? [frame.sequence] : [])),
+    );
+    return this.#pinger.sent(from, to).filter((sequence) => !answered.has(sequence)).length;
   }
 
   /** The one that went comes back, as backup. */

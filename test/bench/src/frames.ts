@@ -9,7 +9,8 @@ export type Frame =
       readonly vrid: number;
       readonly priority: number;
     }
-  | { readonly kind: 'answer'; readonly at: number; readonly mac: string }
+  /** `sequence` of an ICMP echo reply. */
+  | { readonly kind: 'answer'; readonly at: number; readonly mac: string; readonly sequence: number }
   /** `state` as in RFC 5880 section 4.1. */
   | { readonly kind: 'bfd'; readonly at: number; readonly mac: string; readonly state: number };
 
@@ -66,7 +67,10 @@ function readFrame(reader: ByteReader, at: number): Frame | undefined {
   reader.skip(8);
   const protocol = reader.u8();
   reader.skip(ETHERNET + headerLength - reader.offset);
-  if (protocol === ICMP) return { kind: 'answer', at, mac };
+  if (protocol === ICMP) {
+    reader.skip(6);
+    return { kind: 'answer', at, mac, sequence: reader.u16() };
+  }
   if (protocol === UDP) {
     reader.skip(UDP_HEADER + 1);
     return { kind: 'bfd', at, mac, state: reader.u8() >> 6 };

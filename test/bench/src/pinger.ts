@@ -5,10 +5,15 @@ import type { Stand } from './stand.ts';
 /** Time between two requests, and so how exact an outage is known. */
 export const PING_EVERY_MS = 2;
 
+const SEQUENCES = 0x10000;
+
 /** Sends ICMP echo requests from the client to an address; the capture sees the answers. */
 export class Pinger {
   readonly #socket: RawIpSocket;
   readonly #timer: NodeJS.Timeout;
+  #sent = 0;
+  /** When each sequence number was sent last. */
+  readonly #recent: number[] = [];
 
   constructor(stand: Stand, target: string) {
     this.#socket = inNetworkNamespace(stand.namespace('client'), () => {
@@ -19,13 +24,20 @@ export class Pinger {
     });
     const destination = ip(target);
     this.#timer = setInterval(() => {
+      const sequence = this.#sent++;
+      this.#recent[sequence % SEQUENCES] = Date.now();
       try {
-        this.#socket.send(request, destination);
+        this.#socket.send(request(sequence % SEQUENCES), destination);
       } catch (error) {
         // Nobody has the address: what an outage looks like.
         if (!isLinuxError(error)) throw error;
       }
     }, PING_EVERY_MS);
+  }
+
+  /** Sequence numbers of the requests that were sent in that time, which is less than two minutes ago. */
+  sent(from: number, to: number): number[] {
+    return this.#recent.flatMap((at, sequence) => (at >= from && at < to ? [sequence] : []));
   }
 
   close(): void {
@@ -34,6 +46,9 @@ export class Pinger {
   }
 }
 
-const request = new Uint8Array([8, 0, 0, 0, 0x6b, 0x66, 0, 1]);
-const checksum = internetChecksum(request);
-request.set([checksum >> 8, checksum & 0xff], 2);
+function request(sequence: number): Uint8Array {
+  const bytes = new Uint8Array([8, 0, 0, 0, 0x6b, 0x66, sequence >> 8, sequence & 0xff]);
+  const checksum = internetChecksum(bytes);
+  bytes.set([checksum >> 8, checksum & 0xff], 2);
+  return bytes;
+}

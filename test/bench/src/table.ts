@@ -42,7 +42,7 @@ export function formatTable(measures: readonly Measure[]): string {
       heads = columns.join();
     }
     const ratios = columns.map((column, i) =>
-      withoutRatio.includes(column) ? '' : `×${formatNumber((ours[i] ?? NaN) / (theirs[i] ?? NaN))}`,
+      withoutRatio.includes(column) || theirs[i] === 0 ? '' : `×${formatNumber((ours[i] ?? NaN) / (theirs[i] ?? NaN))}`,
     );
     lines.push(row(what, 'keepfleet', ours.map(formatNumber)), row('', peer, theirs.map(formatNumber)));
     if (ratios.some((ratio) => ratio !== '')) lines.push(row('', 'ratio', ratios));
