@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { waitFor } from '@keepfleet/testkit';
 import { CLIENT, type Stand } from './stand.ts';
 
-/** What goes on beside the adverts: nothing, SNMP managers that walk all the time, or checks of many real servers. */
+/** What goes on beside the adverts: nothing, an SNMP manager that walks all the time, or that and checks of many real servers. */
 export type Load = 'rest' | 'snmp' | 'checks';
 
 const KEEPALIVED_MIB = '1.3.6.1.4.1.9586.100.5';
@@ -39,33 +39,32 @@ export async function startLoad(load: Load, stand: Stand, agentx: string): Promi
   switch (load) {
     case 'rest':
       return () => Promise.resolve();
-    case 'snmp': {
-      const conf = join(stand.directory, 'snmpd.conf');
-      mkdirSync(join(stand.directory, 'run'), { recursive: true });
-      writeFileSync(conf, `rocommunity public\nmaster agentx\nagentXSocket unix:${agentx}\nagentXTimeout 60\n`);
-      stand.spawn('a', [
-        'sh',
-        '-c',
-        `mount --bind ${stand.directory}/run /run && exec snmpd -f -LE 0 -C -c ${conf} -I -smux udp:127.0.0.1:161`,
-      ]);
-      const walk = `snmpbulkwalk -v2c -c public -t 60 -r 0 -Oqn 127.0.0.1 ${KEEPALIVED_MIB}`;
-      return async () => {
-        const walker = stand.spawn('a', ['sh', '-c', `while :; do ${walk} | grep -v "No " | wc -l; done`], {
-          MIBS: '',
-        });
-        await told(walker, 'a walk of the virtual routers', (text) =>
-          text.split('\n').some((line) => Number(line) > 50),
-        );
-      };
-    }
+    case 'snmp':
+      return startWalk(stand, agentx);
     case 'checks': {
       const listen = "require('node:net').createServer((socket)=>socket.end()).listen(80,()=>console.log('up'))";
       stand.route('a', SERVER_NET, CLIENT);
       stand.ownAll('client', SERVER_NET);
       await told(stand.spawn('client', [process.execPath, '-e', listen]), 'a server', (text) => text.includes('up'));
-      return () => Promise.resolve();
+      return startWalk(stand, agentx);
     }
   }
+}
+
+function startWalk(stand: Stand, agentx: string): () => Promise<void> {
+  const conf = join(stand.directory, 'snmpd.conf');
+  mkdirSync(join(stand.directory, 'run'), { recursive: true });
+  writeFileSync(conf, `rocommunity public\nmaster agentx\nagentXSocket unix:${agentx}\nagentXTimeout 60\n`);
+  stand.spawn('a', [
+    'sh',
+    '-c',
+    `mount --bind ${stand.directory}/run /run && exec snmpd -f -LE 0 -C -c ${conf} -I -smux udp:127.0.0.1:161`,
+  ]);
+  const walk = `snmpbulkwalk -v2c -c public -t 60 -r 0 -Oqn 127.0.0.1 ${KEEPALIVED_MIB}`;
+  return async () => {
+    const walker = stand.spawn('a', ['sh', '-c', `while :; do ${walk} | grep -v "No " | wc -l; done`], { MIBS: '' });
+    await told(walker, 'a walk of the virtual routers', (text) => text.split('\n').some((line) => Number(line) > 50));
+  };
 }
 
 async function told(child: ChildProcess, what: string, holds: (text: string) => boolean): Promise<void> {

@@ -24,7 +24,7 @@ interface Observed {
 const LOADS: Readonly<Record<Load, string>> = {
   rest: '',
   snmp: ', walked by SNMP',
-  checks: ', 2,000 servers checked (keepalived: none)',
+  checks: ', walked by SNMP, 2,000 servers checked (keepalived: none)',
 };
 
 export async function measureJitter(load: Load, progress: (text: string) => void): Promise<Measure[]> {
@@ -77,7 +77,7 @@ async function observe(program: Program, count: number, load: Load): Promise<Obs
     advertMs: ADVERT_MS,
     priority: 200,
     garpDelay: 1,
-    ...(load === 'snmp' ? { snmp: { socket: agentx, addresses: 0 } } : {}),
+    ...(load !== 'rest' ? { snmp: { socket: agentx, addresses: 0 } } : {}),
     services: program === 'ours' ? servicesFor(load) : '',
   };
   const capture = await Capture.start(stand, { live: false });
