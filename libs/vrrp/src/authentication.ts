@@ -53,7 +53,7 @@ export class Authenticator {
     const wantsHeader = settings.version === 2 && settings.auth?.type === 'ah';
     if ((packet.ipHeader !== undefined) !== wantsHeader) {
       const authType = packet.ipHeader === undefined ? (bytes[4] ?? 0) : AUTH_AH;
-      return err({ kind: 'auth-type', authType, wanted: wantedAuthType(settings) });
+      return err(authTypeError(authType, wantedAuthType(settings)));
     }
     if (packet.ipHeader !== undefined && settings.auth !== undefined) {
       const { auth, unicast } = settings;
@@ -115,6 +115,10 @@ export interface Signed {
   readonly bytes: Uint8Array;
   /** The IP header that goes before it, when it is signed too. */
   readonly ipHeader?: Uint8Array;
+}
+
+export function authTypeError(authType: number, wanted: number): PacketError {
+  return { kind: authType > AUTH_AH ? 'auth-type-unknown' : 'auth-type', authType, wanted };
 }
 
 export function wantedAuthType({ version, auth }: VirtualRouterSettings): number {

@@ -15,6 +15,7 @@ export const packetErrorKinds = [
   'auth-unknown-key',
   'auth-invalid',
   'auth-replay',
+  'auth-type-unknown',
   'auth-type',
   'auth-failure',
   'advert-interval',
@@ -39,7 +40,8 @@ export type PacketError =
   | { readonly kind: 'own-source'; readonly source: IpAddress }
   | { readonly kind: 'ttl'; readonly ttl: number; readonly lowest: number; readonly highest: number }
   | { readonly kind: 'vrid'; readonly vrid: number; readonly wanted: number }
-  | { readonly kind: 'auth-type'; readonly authType: number; readonly wanted: number }
+  /** `auth-type-unknown`: none that there is (RFC 2787 counts it for itself). */
+  | { readonly kind: 'auth-type' | 'auth-type-unknown'; readonly authType: number; readonly wanted: number }
   /** `password` of version 2; the rest of the authentication header. */
   | { readonly kind: 'auth-failure'; readonly reason: 'password' | 'header' | 'signature' | 'index' | 'sequence' }
   /** An advert without the trailer that auth_hmac asks for. */
@@ -92,6 +94,7 @@ export function describeError(error: PacketError | Mismatch): string {
       return `checksum ${error.checksum} instead of ${error.wanted}`;
     case 'vrid':
       return `VRID ${error.vrid} instead of ${error.wanted}`;
+    case 'auth-type-unknown':
     case 'auth-type':
       return `authentication type ${error.authType} instead of ${error.wanted} (0 none, 1 password, 2 AH)`;
     case 'auth-failure':

@@ -811,6 +811,7 @@ describe('a bad packet', () => {
     'auth-unknown-key': [enforcing, sealed('11', START, 9)],
     'auth-invalid': [enforcing, sealed('22')],
     'auth-replay': [enforcing, sealed('11')],
+    'auth-type-unknown': [v2, packet({ ...good, authType: 3 } as Advert)],
     'auth-type': [v2, packet(signed('s3cret'))],
     'auth-failure': [password, packet(signed('guess'))],
     'advert-interval': [v2, packet({ ...good, seconds: 3 } as Advert)],

@@ -1,7 +1,7 @@
 import { centis, toSeconds } from '@keepfleet/machine';
 import type { Instant } from '@keepfleet/machine';
 import { type IpAddress, type Result, err, ok } from '@keepfleet/wire';
-import { type Authenticator, type Opened, wantedAuthType } from './authentication.ts';
+import { type Authenticator, type Opened, authTypeError, wantedAuthType } from './authentication.ts';
 import type { DecodeError, Mismatch, PacketError } from './errors.ts';
 import type { ReceivedPacket } from './messages.ts';
 import { type Advert, GROUP_IPV4, GROUP_IPV6, VRRP_TTL, decodeAdvert, passwordData } from './packet.ts';
@@ -36,7 +36,7 @@ export function receiveAdvert(
   if (advert.vrid !== settings.vrid) return err({ kind: 'vrid', vrid: advert.vrid, wanted: settings.vrid });
   if (advert.version === 2) {
     const wanted = wantedAuthType(settings);
-    if (advert.authType !== wanted) return err({ kind: 'auth-type', authType: advert.authType, wanted });
+    if (advert.authType !== wanted) return err(authTypeError(advert.authType, wanted));
     if (settings.auth?.type === 'password' && advert.authData !== passwordData(settings.auth.password))
       return err({ kind: 'auth-failure', reason: 'password' });
     const interval = toSeconds(settings.advertInterval);

@@ -337,8 +337,7 @@ function stats({ errors, ...counters }: RouterCounters) {
     ip_ttl_err: errors.ttl,
     invalid_type_rcvd: errors.type,
     addr_list_err: errors['address-list'],
-    // keepalived tells a type that is none from one that is not ours; here either is another than ours.
-    invalid_authtype: 0,
+    invalid_authtype: errors['auth-type-unknown'],
     authtype_mismatch: errors['auth-type'],
     auth_failure: errors['auth-failure'],
     auth_ext_missing: errors['auth-missing'],

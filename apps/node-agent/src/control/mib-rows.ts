@@ -218,7 +218,7 @@ function routerRow(router: RouterSnapshot, { history, now, upTimeZero }: MibSour
       ttlErrors: errors.ttl,
       typeErrors: errors.type,
       addressListErrors: errors['address-list'],
-      invalidAuthTypes: 0,
+      invalidAuthTypes: errors['auth-type-unknown'],
       authTypeMismatches: errors['auth-type'],
       lengthErrors: errors.length,
       checksumErrors: errors.checksum,

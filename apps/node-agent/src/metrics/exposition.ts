@@ -94,6 +94,11 @@ function vrrpFamilies(vrrp: VrrpSnapshot | undefined): Family[] {
     counter('invalid_type_received', 'Messages of a wrong type.', ({ counters }) => counters.errors.type),
     counter('address_list_errors', 'Adverts with other addresses.', ({ counters }) => counters.errors['address-list']),
     counter(
+      'authentication_invalid',
+      'Adverts with an authentication type that there is not.',
+      ({ counters }) => counters.errors['auth-type-unknown'],
+    ),
+    counter(
       'authentication_mismatch',
       'Adverts with another authentication type.',
       ({ counters }) => counters.errors['auth-type'],

@@ -6,6 +6,7 @@ import {
   type GarpGroup,
   type MasterView,
   type NotifySettings,
+  type PacketErrorKind,
   type ProcessTrackerSettings,
   type RouterSnapshot,
   type ScriptCommand,
@@ -246,6 +247,9 @@ const faultCause: z.ZodType<FaultCause> = z.discriminatedUnion('kind', [
 
 const master: z.ZodType<MasterView> = z.object({ address, priority: count });
 
+/** As a vrrp process that has heard nothing wrong. */
+const noErrors = Object.fromEntries(packetErrorKinds.map((kind) => [kind, 0])) as Record<PacketErrorKind, number>;
+
 const routerSnapshot: z.ZodType<RouterSnapshot> = z
   .object({
     name: z.string(),
@@ -313,7 +317,8 @@ const routerSnapshot: z.ZodType<RouterSnapshot> = z
       priorityZeroSent: count,
       announcementsSent: count,
       addressesRestored: count,
-      errors: z.record(z.enum(packetErrorKinds), count),
+      // A process of before has not all of them.
+      errors: z.partialRecord(z.enum(packetErrorKinds), count).transform((known) => ({ ...noErrors, ...known })),
     }),
   })
   .transform(({ hearsMaster, ...router }) => ({
