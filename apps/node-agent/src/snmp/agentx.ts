@@ -1,5 +1,5 @@
 import { type Socket, connect } from 'node:net';
-import { instant } from '@keepfleet/machine';
+import { type Instant, instant } from '@keepfleet/machine';
 import {
   AgentXSession,
   type Change,
@@ -83,6 +83,8 @@ class AgentXDriver implements AgentX {
   readonly #undo = new Map<number, () => Promise<void>>();
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Undefined while no timer runs. */
+  #armedFor: Instant | undefined;
   #upTimeZero: number | undefined;
   /** What was logged last, so that a master that is away for a week is one line and not a hundred thousand. */
   #logged = '';
@@ -253,12 +255,18 @@ class AgentXDriver implements AgentX {
     this.#options.log.warn({ socket: this.#options.socket, problem }, messageOf(problem));
   }
 
+  /** A timer that is too early is left alone, since each request puts the deadline off: it arms the next one. */
   #arm(): void {
-    clearTimeout(this.#timer);
     const deadline = this.#session.nextDeadline();
+    if (this.#armedFor !== undefined && deadline !== undefined && this.#armedFor <= deadline) return;
+    clearTimeout(this.#timer);
+    this.#armedFor = deadline;
     if (deadline === undefined) return;
     const wait = Math.min(Math.max(Math.ceil((deadline - now()) / 1000), 0), LONGEST_TIMER_MS);
-    this.#timer = setTimeout(() => this.#carryOut(this.#session.timeout(now())), wait);
+    this.#timer = setTimeout(() => {
+      this.#armedFor = undefined;
+      this.#carryOut(this.#session.timeout(now()));
+    }, wait);
   }
 }
 
