@@ -1,7 +1,7 @@
 import type { VirtualServerGroupSettings } from './settings.ts';
 import type { LvsEvent } from './messages.ts';
 import { serviceKey } from './model.ts';
-import { type VirtualServerState, liveWeight, sorryInUse } from './virtual-server.ts';
+import { type VirtualServerState, liveWeight, realServersUp, sorryInUse } from './virtual-server.ts';
 import { weightOf } from './weight.ts';
 
 export interface EventOutput {
@@ -43,7 +43,10 @@ export function quorumEvents(before: VirtualServerState, after: VirtualServerSta
   if (before.quorumUp !== after.quorumUp) {
     const kind = after.quorumUp ? 'quorum-gained' : 'quorum-lost';
     const { quorum } = after.settings;
-    outputs.push({ kind: 'event', event: { kind, service, weight: liveWeight(after), quorum } });
+    outputs.push({
+      kind: 'event',
+      event: { kind, service, weight: liveWeight(after), quorum, realServersUp: realServersUp(after) },
+    });
   }
   const from = sorryInUse(before) ? before.settings.sorryServer?.key : undefined;
   const to = sorryInUse(after) ? after.settings.sorryServer?.key : undefined;

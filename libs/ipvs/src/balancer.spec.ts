@@ -347,8 +347,8 @@ describe('the quorum', () => {
     node.health(A, true);
     expect(quorum()).toBe(true);
     expect(node.events.filter((event) => event.kind.startsWith('quorum'))).toEqual([
-      { kind: 'quorum-lost', service: VIP, weight: 0, quorum: 2 },
-      { kind: 'quorum-gained', service: VIP, weight: 3, quorum: 2 },
+      { kind: 'quorum-lost', service: VIP, weight: 0, quorum: 2, realServersUp: 0 },
+      { kind: 'quorum-gained', service: VIP, weight: 3, quorum: 2, realServersUp: 3 },
     ]);
   });
 

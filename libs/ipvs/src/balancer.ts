@@ -21,6 +21,7 @@ import {
   type VirtualServerState,
   desiredServices,
   firstState,
+  realServersUp,
   reconfigured,
   withEffect,
   withHealth,
@@ -247,7 +248,8 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     if (state === before) return [];
     this.#states.set(input.service, state);
     const { service, server, reason } = input;
-    const event: LvsEvent = { kind: input.up ? 'real-server-up' : 'real-server-down', service, server, reason };
+    const kind = input.up ? 'real-server-up' : 'real-server-down';
+    const event: LvsEvent = { kind, service, server, reason, realServersUp: realServersUp(state) };
     return [{ kind: 'event', event }, ...quorumEvents(before, state), ...this.#reconcileOne(state)];
   }
 

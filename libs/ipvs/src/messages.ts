@@ -1,18 +1,24 @@
 import type { ConnectionCounts } from './snapshot.ts';
 
+/** Of a service at an event: snapshots come later. A process of before does not tell it. */
+interface Counted {
+  readonly service: string;
+  /** Real servers that are up from now on. */
+  readonly realServersUp?: number | undefined;
+}
+
 /** What happened in the lvs process, for operators and for notifications. `service` and `server` are keys of the settings. */
 export type LvsEvent =
-  | { readonly kind: 'real-server-up'; readonly service: string; readonly server: string; readonly reason: string }
-  | { readonly kind: 'real-server-down'; readonly service: string; readonly server: string; readonly reason: string }
-  | { readonly kind: 'quorum-gained'; readonly service: string; readonly weight: number; readonly quorum: number }
-  | {
+  | (Counted & { readonly kind: 'real-server-up'; readonly server: string; readonly reason: string })
+  | (Counted & { readonly kind: 'real-server-down'; readonly server: string; readonly reason: string })
+  | (Counted & { readonly kind: 'quorum-gained'; readonly weight: number; readonly quorum: number })
+  | (Counted & {
       readonly kind: 'quorum-lost';
-      readonly service: string;
       readonly weight: number;
       readonly quorum: number;
       /** The process ends; as the reason of `real-server-down`, too. */
       readonly reason?: 'stopped' | undefined;
-    }
+    })
   | { readonly kind: 'sorry-server-in'; readonly service: string; readonly server: string }
   | { readonly kind: 'sorry-server-out'; readonly service: string; readonly server: string }
   | {

@@ -19,7 +19,13 @@ import type {
   VirtualServerSnapshot,
 } from './snapshot.ts';
 import { findDestination } from './table.ts';
-import { type RealServerState, type VirtualServerState, poolWeight, sorryInUse } from './virtual-server.ts';
+import {
+  type RealServerState,
+  type VirtualServerState,
+  poolWeight,
+  realServersUp,
+  sorryInUse,
+} from './virtual-server.ts';
 
 /** What the balancer does not know itself. */
 export interface ReportContext {
@@ -77,7 +83,7 @@ function virtualServerReport(
     ...virtualServerTraits(state.settings),
     alive: state.services.length > 0 && shown.length === state.services.length,
     quorumState: state.quorumUp ? 'up' : 'down',
-    realServersUp: servers.filter((server) => server.up).length,
+    realServersUp: realServersUp(state),
     traffic: shown.length === 0 ? null : shown.map((service) => service.traffic).reduce(addTraffic),
     sorryServer: sorryServer && {
       ...sorryServer,

@@ -109,6 +109,12 @@ export function liveWeight(state: VirtualServerState): number {
   return sum;
 }
 
+export function realServersUp(state: VirtualServerState): number {
+  let up = 0;
+  for (const server of state.servers.values()) if (server.up) up++;
+  return up;
+}
+
 export function sorryInUse(state: VirtualServerState): boolean {
   return state.settings.sorryServer !== null && !state.quorumUp;
 }

@@ -22,8 +22,15 @@ export type Notification =
       readonly virtualServer: string;
       readonly realServer: string;
       readonly up: boolean;
+      /** As many as there were then; left out, as many as the rows have. */
+      readonly realServersUp?: number | undefined;
     }
-  | { readonly kind: 'quorum-state'; readonly virtualServer: string; readonly state: keyof typeof QUORUM }
+  | {
+      readonly kind: 'quorum-state';
+      readonly virtualServer: string;
+      readonly state: keyof typeof QUORUM;
+      readonly realServersUp?: number | undefined;
+    }
   | { readonly kind: 'new-master-v2'; readonly instance: string }
   | {
       readonly kind: 'auth-failure';
@@ -185,7 +192,7 @@ function variablesOf(notification: Notification, rows: MibRows, numbers: RowNumb
       return [
         ...realServerVariables(server, notification.up, [number, realServerNumber(service, server, numbers)]),
         ...targetVariables(service, [number]),
-        ...countVariables(service, [number]),
+        ...countVariables(service, [number], notification.realServersUp),
         routerId,
       ];
     }
@@ -197,7 +204,7 @@ function variablesOf(notification: Notification, rows: MibRows, numbers: RowNumb
         ...targetVariables(service, index),
         at(SERVICE, 23, index, integer(QUORUM[notification.state])),
         at(SERVICE, 22, index, gauge(service.quorum)),
-        ...countVariables(service, index),
+        ...countVariables(service, index, notification.realServersUp),
         routerId,
       ];
     }
@@ -274,11 +281,8 @@ function targetVariables({ target, protocol }: VirtualServerRow, index: Oid): Va
   }
 }
 
-function countVariables(service: VirtualServerRow, index: Oid): VarBind[] {
-  return [
-    at(SERVICE, 21, index, gauge(service.realServersUp)),
-    at(SERVICE, 20, index, gauge(service.realServers.length)),
-  ];
+function countVariables(service: VirtualServerRow, index: Oid, up = service.realServersUp): VarBind[] {
+  return [at(SERVICE, 21, index, gauge(up)), at(SERVICE, 20, index, gauge(service.realServers.length))];
 }
 
 function ofRouter(rows: MibRows, instance: string, variables: (router: Router) => VarBind[]): VarBind[] | undefined {

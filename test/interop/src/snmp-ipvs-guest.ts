@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '@keepfleet/testkit';
 import { LvsStand, ipvsadm } from './lvs-stand.ts';
+import { RECEIVERS, SNMPD_WAYS, TRAPD_WORDS, WAYS, receivedBy, snmpdSinks, trapdConf } from './snmp-receiver.ts';
 
 /*
  * Runs in a guest whose kernel has IPVS: one configuration under keepalived and under the agent, walked through snmpd. A
@@ -15,6 +16,8 @@ const SOCKET = `${DIRECTORY}/master`;
 const SUBTREE = '1.3.6.1.4.1.9586.100.5';
 const REAL_SERVER_STATUS = `${SUBTREE}.3.4.1.6`;
 const TRAPS = `${DIRECTORY}/traps`;
+const STATE = `${DIRECTORY}/state`;
+const ENGINE_ID = '80002572050a0b0c0d0e0f';
 const DEADLINE = 300_000;
 
 /** One server of each service is down, and one has no check. */
@@ -135,7 +138,7 @@ virtual_server group many {
 
 const stand = new LvsStand();
 stand.up([10, 11, 99]);
-mkdirSync(DIRECTORY, { recursive: true });
+mkdirSync(STATE, { recursive: true });
 const conf = file('keepalived.conf', CONFIGURATION);
 const master = start(
   'snmpd',
@@ -154,19 +157,16 @@ const trapd = start(
   '-f',
   '-C',
   '-c',
-  file('trapd.conf', 'authCommunity log traps\n'),
+  file('trapd.conf', trapdConf(ENGINE_ID)),
   '-Lf',
   TRAPS,
-  '-On',
-  '-F',
-  '%v\\n',
-  'udp:127.0.0.1:1162',
+  ...TRAPD_WORDS,
 );
 try {
   await waitFor(() => walk('1.3.6.1.2.1.1.3').length > 0, { deadline: DEADLINE, what: 'snmpd answers', every: 500 });
   const pids = ['-p', `${DIRECTORY}/pid`, '-c', `${DIRECTORY}/cpid`];
   const theirs = start('keepalived', '-n', '-C', '-G', '-f', conf, ...pids);
-  print('keepalived', await settled(theirs), await notificationsOfLoss());
+  print('keepalived', await settled(theirs), await notificationsOfLoss(SNMPD_WAYS));
   await stop(theirs);
   await waitFor(() => walk(`${SUBTREE}.3`).every((line) => line.includes('No Such')), {
     deadline: DEADLINE,
@@ -174,9 +174,10 @@ try {
     every: 500,
   });
   ipvsadm('-C');
-  const directories = ['--run-dir', `${DIRECTORY}/run`, '--state-dir', `${DIRECTORY}/state`];
-  const ours = start(process.execPath, AGENT, '--config', conf, ...directories);
-  print('keepfleet', await settled(ours), await notificationsOfLoss());
+  file('state/snmp-engine.json', JSON.stringify({ version: 1, engineId: ENGINE_ID, boots: 1 }));
+  const files = ['--config', conf, '--agent-config', file('agent.yaml', RECEIVERS)];
+  const ours = start(process.execPath, AGENT, ...files, '--run-dir', `${DIRECTORY}/run`, '--state-dir', STATE);
+  print('keepfleet', await settled(ours), await notificationsOfLoss(WAYS));
   await stop(ours);
 } finally {
   await stop(master);
@@ -199,30 +200,40 @@ async function settled(child: ChildProcess): Promise<readonly string[]> {
       const text = lines.join('\n');
       if (text !== last) since = performance.now();
       last = text;
-      return performance.now() - since > 10_000 ? lines : undefined;
+      return performance.now() - since > 6_000 ? lines : undefined;
     },
     { deadline: DEADLINE, what: 'the walk stands still', every: 1_000 },
   );
 }
 
-/** What managers are told when a server is lost, the quorum with it, and both come back. */
-async function notificationsOfLoss(): Promise<readonly string[]> {
-  const before = trapLines().length;
-  const told = (lines: number) =>
-    waitFor(() => trapLines().length >= before + lines, { deadline: DEADLINE, what: `${lines} notifications` });
+/** What managers are told by each way when a server is lost, the quorum with it, and both come back. */
+async function notificationsOfLoss(ways: readonly string[]): Promise<Record<string, readonly string[][]>> {
+  const before = told();
+  const news = () => ways.map((way) => [way, told().get(way)?.slice(before.get(way)?.length) ?? []] as const);
+  const have = (count: number) =>
+    waitFor(() => news().every(([, list]) => list.length >= count), {
+      deadline: DEADLINE,
+      what: `${count} notifications by each way`,
+      every: 200,
+    });
   await stand.stopWeb(11);
-  await told(2);
+  await have(2);
   stand.startWeb(11);
-  await told(4);
-  return trapLines().slice(before);
+  await have(4);
+  return Object.fromEntries(news());
 }
 
-/** Those of the service that has a quorum to lose. */
-function trapLines(): string[] {
-  const text = existsSync(TRAPS) ? readFileSync(TRAPS, 'utf8') : '';
-  return text
-    .split('\n')
-    .filter((line) => /\.3\.3\.1\.7\S* = Gauge32: 80\b/.test(line) && line.includes('C6 33 64 0F'));
+/** Of the service that has a quorum to lose. */
+function told(): Map<string, string[][]> {
+  const all = receivedBy(TRAPS);
+  for (const [way, list] of all)
+    all.set(
+      way,
+      list
+        .filter((variables) => variables.some((one) => /^3\.3\.1\.6\b.* = C6 33 64 0F$/.test(one)))
+        .filter((variables) => variables.some((one) => /^3\.3\.1\.7\b.* = 80$/.test(one))),
+    );
+  return all;
 }
 
 function walk(from: string): string[] {
@@ -243,7 +254,7 @@ function snmpdConf(): string {
     'master agentx',
     `agentXSocket unix:${SOCKET}`,
     'agentXTimeout 30',
-    'trap2sink 127.0.0.1:1162 traps',
+    ...snmpdSinks(),
     '',
   ];
   return file('snmpd.conf', lines.join('\n'));
@@ -269,6 +280,6 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-function print(who: string, lines: readonly string[], traps: readonly string[]): void {
+function print(who: string, lines: readonly string[], traps: object): void {
   process.stdout.write(`${JSON.stringify({ who, lines, traps })}\n`);
 }

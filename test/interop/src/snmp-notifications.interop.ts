@@ -4,26 +4,20 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { notifyingRows } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  INFORMS,
+  KEEPALIVED_MIB,
+  RECEIVERS,
+  TRAPD_WORDS,
+  WAYS,
+  receivedBy,
+  snmpdSinks,
+  trapdConf,
+} from './snmp-receiver.ts';
 import { AgentProcess, SnmpdStand, until } from './snmpd.ts';
 
-const KEY = 'correct horse';
-const ENGINE = '0x80002572050102030405';
-const MIB = '1.3.6.1.4.1.9586.100.5';
-const SINK = '127.0.0.1:1162';
 const QUEUE = 256;
-const STATE_CHANGE = `${MIB}.2.10.0.2`;
-const INFORMS = 'INFORM, SNMP v2c, community snmpd-informs';
-/** Where each notification has to arrive, by what snmptrapd says of it. */
-const WAYS = [
-  'TRAP2, SNMP v2c, community snmpd-traps',
-  INFORMS,
-  'TRAP2, SNMP v3, user snmpd-trap',
-  'INFORM, SNMP v3, user snmpd-inform',
-  'TRAP2, SNMP v2c, community traps',
-  'INFORM, SNMP v2c, community informs',
-  'TRAP2, SNMP v3, user both',
-  'INFORM, SNMP v3, user strong',
-];
+const STATE_CHANGE = `${KEEPALIVED_MIB}.2.10.0.2`;
 
 const stand = new SnmpdStand();
 const log = join(stand.directory, 'traps');
@@ -42,17 +36,17 @@ const NOTIFICATIONS: readonly { readonly told: object; readonly oid: string; rea
   [
     {
       told: { kind: 'sync-group-state', group: 'G', state: 'backup' },
-      oid: `${MIB}.2.10.0.1`,
+      oid: `${KEEPALIVED_MIB}.2.10.0.1`,
       variables: ['2.1.1.2.1 = "G"', '2.1.1.3.1 = 1', routerId],
     },
     {
       told: { kind: 'instance-state', instance: 'VI_1', state: 'fault' },
-      oid: `${MIB}.2.10.0.2`,
+      oid: `${KEEPALIVED_MIB}.2.10.0.2`,
       variables: ['2.3.1.2.1 = "VI_1"', '2.3.1.4.1 = 3', '2.3.1.5.1 = 2', routerId],
     },
     {
       told: { kind: 'real-server-state', virtualServer: VS, realServer: '192.168.1.11:80', up: false },
-      oid: `${MIB}.3.5.0.1`,
+      oid: `${KEEPALIVED_MIB}.3.5.0.1`,
       variables: [
         '3.4.1.3.1.2 = 1',
         '3.4.1.4.1.2 = C0 A8 01 0B',
@@ -65,7 +59,7 @@ const NOTIFICATIONS: readonly { readonly told: object; readonly oid: string; rea
     },
     {
       told: { kind: 'quorum-state', virtualServer: VS, state: 'notMet' },
-      oid: `${MIB}.3.5.0.2`,
+      oid: `${KEEPALIVED_MIB}.3.5.0.2`,
       variables: [...target, '3.3.1.23.1 = 2', '3.3.1.22.1 = 1', ...counts, routerId],
     },
     {
@@ -91,31 +85,8 @@ const NOTIFICATIONS: readonly { readonly told: object; readonly oid: string; rea
   ];
 
 beforeAll(async () => {
-  const v3 = (user: string, hash: string, cipher: string) =>
-    `-v 3 -u ${user} -l authPriv -a ${hash} -A "${KEY}" -x ${cipher} -X "${KEY}" ${SINK}`;
-  await stand.start([
-    `trap2sink ${SINK} snmpd-traps`,
-    `informsink ${SINK} snmpd-informs`,
-    `trapsess -e ${ENGINE} ${v3('snmpd-trap', 'SHA', 'AES')}`,
-    `trapsess -Ci ${v3('snmpd-inform', 'SHA-256', 'AES')}`,
-  ]);
-  writeFileSync(
-    yaml,
-    `
-snmp:
-  users:
-    - { name: both, auth: { protocol: SHA-256, password: ${KEY} }, privacy: { protocol: AES, password: ${KEY} } }
-    - { name: strong, auth: { protocol: SHA-512, password: ${KEY} }, privacy: { protocol: AES-256, password: ${KEY} } }
-  notifications:
-    perSecond: 1000
-    burst: 1000
-    receivers:
-      - { address: "${SINK}", community: traps }
-      - { address: "${SINK}", community: informs, inform: true, timeout: 0.5 }
-      - { address: "${SINK}", user: both }
-      - { address: "${SINK}", user: strong, inform: true, timeout: 0.5 }
-`,
-  );
+  await stand.start(snmpdSinks());
+  writeFileSync(yaml, RECEIVERS);
   agent = new AgentProcess(`unix:${stand.socket}`, stand.namespace, yaml, engineFile);
   agent.rows(notifyingRows());
   await agent.serving();
@@ -134,42 +105,15 @@ afterAll(async () => {
 function startTrapd(): void {
   const conf = join(stand.directory, 'snmptrapd.conf');
   const { engineId } = JSON.parse(readFileSync(engineFile, 'utf8')) as { engineId: string };
-  const users = ['snmpd-trap', 'snmpd-inform', 'both', 'strong'];
-  writeFileSync(
-    conf,
-    [
-      ...['traps', 'informs', 'snmpd-traps', 'snmpd-informs'].map((community) => `authCommunity log ${community}`),
-      `createUser -e 0x${engineId} both SHA-256 "${KEY}" AES "${KEY}"`,
-      `createUser strong SHA-512 "${KEY}" AES-256 "${KEY}"`,
-      `createUser -e ${ENGINE} snmpd-trap SHA "${KEY}" AES "${KEY}"`,
-      `createUser snmpd-inform SHA-256 "${KEY}" AES "${KEY}"`,
-      ...users.map((user) => `authUser log ${user} priv`),
-      '',
-    ].join('\n'),
-  );
-  const words = ['-f', '-C', '-c', conf, '-Lf', log, '-On', '-F', '%P | %v\\n', `udp:${SINK}`];
+  writeFileSync(conf, trapdConf(engineId));
+  const words = ['-f', '-C', '-c', conf, '-Lf', log, ...TRAPD_WORDS];
   trapd = spawn('ip', ['netns', 'exec', stand.namespace, 'snmptrapd', ...words], {
     stdio: 'ignore',
     env: { ...process.env, MIBS: '', SNMP_PERSISTENT_DIR: join(stand.directory, 'trapd') },
   });
 }
 
-/** What came by each way: the notification and its variables, without sysUpTime. */
-function received(): Map<string, string[][]> {
-  const found = new Map<string, string[][]>(WAYS.map((way) => [way, []]));
-  if (!existsSync(log)) return found;
-  for (const line of readFileSync(log, 'utf8').split('\n')) {
-    const [how = '', variables] = line.split(' | ');
-    const way = WAYS.find((one) => how === one || how.startsWith(`${one},`));
-    if (way === undefined || variables === undefined) continue;
-    const shown = variables.split('\t').map((one) => {
-      const [, name = '', value = ''] = /^\.([\d.]+) = \S+: (.*?) *$/.exec(one) ?? [];
-      return `${name.replace(`${MIB}.`, '')} = ${value}`;
-    });
-    found.get(way)?.push(shown.filter((one) => !one.startsWith('1.3.6.1.2.1.1.3.0 ')));
-  }
-  return found;
-}
+const received = () => receivedBy(log);
 
 const arrived = (count: number) =>
   until(

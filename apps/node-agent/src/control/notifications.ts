@@ -42,6 +42,7 @@ export class Notifications {
             virtualServer: event.service,
             realServer: event.server,
             up: event.kind === 'real-server-up',
+            realServersUp: event.realServersUp,
           },
         ];
       case 'quorum-gained':
@@ -50,7 +51,8 @@ export class Notifications {
           {
             kind: 'quorum-state',
             virtualServer: event.service,
-            state: event.kind === 'quorum-gained' ? 'met' : 'notMet',
+            state: quorumAfter(event),
+            realServersUp: event.realServersUp,
           },
         ];
       default:
@@ -88,6 +90,11 @@ export class Notifications {
   }
 }
 
+function quorumAfter(event: Extract<LvsEvent, { kind: 'quorum-gained' | 'quorum-lost' }>) {
+  if (event.kind === 'quorum-gained') return 'met';
+  return event.reason === 'stopped' ? 'shutdown' : 'notMet';
+}
+
 function stateAfter(event: StateChange): StateOfInstance {
   if (event.reason === 'stopped') return 'shutdown';
   if (event.reason === 'removed') return 'deleted';
@@ -107,6 +114,7 @@ function badPacket(
     return globalDefs.snmp.rfcV3 ? [{ kind: 'protocol-error', instance, error: protocolError }] : [];
   }
   if (!globalDefs.snmp.rfcV2) return [];
+  if (error === 'auth-type-unknown') return [{ kind: 'auth-failure', instance, source, error: 'invalidAuthType' }];
   if (error === 'auth-type') return [{ kind: 'auth-failure', instance, source, error: 'authTypeMismatch' }];
   return error === 'auth-failure' ? [{ kind: 'auth-failure', instance, source, error: 'authFailure' }] : [];
 }

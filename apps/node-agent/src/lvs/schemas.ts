@@ -257,16 +257,18 @@ const service = z.string();
 const server = z.string();
 const reason = z.string();
 const what = z.string();
+const realServersUp = count.optional();
 
 export const lvsEventSchema: z.ZodType<LvsEvent> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('real-server-up'), service, server, reason }),
-  z.object({ kind: z.literal('real-server-down'), service, server, reason }),
-  z.object({ kind: z.literal('quorum-gained'), service, weight: count, quorum: count }),
+  z.object({ kind: z.literal('real-server-up'), service, server, reason, realServersUp }),
+  z.object({ kind: z.literal('real-server-down'), service, server, reason, realServersUp }),
+  z.object({ kind: z.literal('quorum-gained'), service, weight: count, quorum: count, realServersUp }),
   z.object({
     kind: z.literal('quorum-lost'),
     service,
     weight: count,
     quorum: count,
+    realServersUp,
     reason: z.literal('stopped').optional(),
   }),
   z.object({ kind: z.literal('sorry-server-in'), service, server }),
