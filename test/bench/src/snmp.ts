@@ -17,7 +17,7 @@ interface Walked {
   readonly single: number;
   /** Processor time of the agent for one variable of the bulk walk, µs. */
   readonly cost: number;
-  /** Of snmpd: a million divided by it is what no sub-agent can get beyond. */
+  /** Of snmpd. */
   readonly masterCost: number;
   readonly getP99: number;
 }
@@ -32,7 +32,10 @@ const cells = ({ bulk, single, cost, masterCost, getP99 }: Walked) => [
   getP99,
 ];
 
-/** Walks of vrrpAddressTable, ours beside keepalived's through snmpd, and beside the npm package's agent without one. */
+/**
+ * Walks of vrrpAddressTable, ours beside keepalived's through snmpd, at one size also beside an agent that looks nothing up,
+ * and beside the npm package's agent without snmpd.
+ */
 export async function measureSnmp(progress: (text: string) => void): Promise<Measure[]> {
   const measures: Measure[] = [];
   const stand = new SnmpBenchStand();
@@ -49,6 +52,16 @@ export async function measureSnmp(progress: (text: string) => void): Promise<Mea
         const theirs = size > MOST_OF_THEIRS ? NOTHING : await ofTheirs(stand, size, masterPid);
         const withoutRatio = masterPid === undefined ? ['snmpd µs'] : [];
         measures.push({ what, columns: HEADS, ours: cells(ours), theirs: cells(theirs), peer, withoutRatio });
+        if (masterPid === undefined || size !== MOST_OF_THEIRS) continue;
+        const limit = await ofNullAgent(stand, size, masterPid);
+        measures.push({
+          what,
+          columns: HEADS,
+          ours: cells(ours),
+          theirs: cells(limit),
+          peer: 'null agent',
+          withoutRatio,
+        });
       }
     }
   } finally {
@@ -87,6 +100,13 @@ vrrp_instance VI_1 {\n state MASTER\n interface lan0\n virtual_router_id 51\n pr
   await stand.until('keepalived has its child', () => existsSync(stand.path('vpid')));
   const pid = Number(readFileSync(stand.path('vpid'), 'utf8'));
   return measured(stand, { child, size, port: '161', pid, masterPid });
+}
+
+/** What snmpd leaves to any sub-agent: one that looks nothing up. */
+async function ofNullAgent(stand: SnmpBenchStand, size: number, masterPid: number): Promise<Walked> {
+  const words = [stand.master, ADDRESS_TABLE, String(size)];
+  const child = stand.node('test/bench/src/snmp-null-agent-main.ts', words);
+  return measured(stand, { child, size, port: '161', pid: child.pid ?? 0, masterPid });
 }
 
 async function ofNpmAgent(stand: SnmpBenchStand, size: number): Promise<Walked> {
