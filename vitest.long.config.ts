@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Proofs against live peers that take too long for every check, or have not passed on a quiet machine yet. */
 export const beyondContinuousChecks = [
   'test/interop/src/checks-keepalived.interop.ts',
+  'test/interop/src/checks-quorum.interop.ts',
   'test/interop/src/checks-states.interop.ts',
   'test/interop/src/linux-clock.interop.ts',
   'test/interop/src/reload-storm.interop.ts',
