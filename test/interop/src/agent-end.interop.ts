@@ -53,3 +53,15 @@ it.each(['SIGTERM', 'SIGQUIT'] as const)('an agent ends at %s, with 0', async (s
   await waitFor(() => child.exitCode !== null || child.signalCode !== null, { deadline, what: 'its end' });
   expect([child.exitCode, child.signalCode], said).toEqual([0, null]);
 });
+
+it('an agent that is asked twice ends once, with 0, and its address is gone', async () => {
+  await waitFor(() => said.includes('the configuration is in force'), { deadline, what: `a start; it said: ${said}` });
+  const pid = Number(readFileSync(join(directory, 'run/control.pid'), 'utf8'));
+  const addresses = () => execFileSync('ip', ['-n', namespace, 'addr'], { encoding: 'utf8' });
+  await waitFor(() => addresses().includes('192.0.2.100'), { deadline, what: `a master; it said: ${said}` });
+  process.kill(pid, 'SIGTERM');
+  process.kill(pid, 'SIGINT');
+  await waitFor(() => child.exitCode !== null || child.signalCode !== null, { deadline, what: 'its end' });
+  expect([child.exitCode, child.signalCode], said).toEqual([0, null]);
+  expect(addresses()).not.toContain('192.0.2.100');
+});

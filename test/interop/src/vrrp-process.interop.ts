@@ -232,6 +232,9 @@ describe('the vrrp process and the kernel', () => {
       ({ mac, priority }: WireFrame) =>
         mac === MACS[host] && priority === undefined;
     await waitFor(() => seen().some(isAnswer('ours')), { deadline: 10_000, what: 'an answer', every: 200 });
+    // Whoever signals all processes of a service has control ask for the same.
+    const link = await control(router);
+    link.send({ type: 'stop', mode: 'release' });
     await router.stop();
     assert(!on.addresses('ours').includes('198.51.100.15'));
     await waitFor(() => seen().some(isAnswer('theirs')), { deadline: 10_000, what: 'its answer', every: 200 });

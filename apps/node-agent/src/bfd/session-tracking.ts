@@ -31,9 +31,9 @@ export function trackingSessions<Settings, Command, Snapshot>(
       return answer;
     },
     carryOut: (command) => process.carryOut(command),
-    stop: (mode) => {
+    stop: (mode, by) => {
       watch.close();
-      process.stop(mode);
+      process.stop(mode, by);
     },
     snapshot: () => process.snapshot(),
     ...(process.snapshotText === undefined ? {} : { snapshotText: process.snapshotText.bind(process) }),

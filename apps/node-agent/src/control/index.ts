@@ -556,9 +556,11 @@ class Control {
       );
     });
     return new Promise((resolve) => {
+      let asked = false;
       const stop = () => {
         // Asked once more: no successor is waited for.
-        this.#vrrp.hurry();
+        if (asked) this.#vrrp.hurry();
+        asked = true;
         resolve('stop');
       };
       process.on('SIGTERM', stop);

@@ -41,6 +41,7 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
   #restartDelay = RESTART_FIRST_MS;
   #nextStart = -Infinity;
   #stopping: { readonly done: () => void } | undefined;
+  #hurried = false;
   #detached = false;
   /** Logged already. */
   #unreachableFor = '';
@@ -89,8 +90,8 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
         log.warn({ role, child: pid, signal }, `the ${role} process does not end; sending ${signal}`);
         endProcess(pid, signal);
       };
-      if (this.link.hello === undefined) endProcess(pid, 'SIGTERM');
-      else this.link.stop(mode);
+      this.#ask(pid, mode);
+      if (this.#hurried) this.#ask(pid, mode);
       const term = setTimeout(() => kill('SIGTERM'), timeoutMs);
       const force = setTimeout(() => kill('SIGKILL'), 2 * timeoutMs);
       await ended;
@@ -101,9 +102,16 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
     this.detach();
   }
 
-  /** Asks a process that is stopping once more; it then ends without what it would wait for. */
+  /** Asks the process once more as soon as it is asked to stop; it then ends without what it would wait for. */
   hurry(): void {
-    if (this.#stopping !== undefined) this.link.stop('release');
+    this.#hurried = true;
+    const pid = this.#pid();
+    if (this.#stopping !== undefined && pid !== undefined) this.#ask(pid, 'release');
+  }
+
+  #ask(pid: number, mode: StopMode): void {
+    if (this.link.hello === undefined) endProcess(pid, 'SIGTERM');
+    else this.link.stop(mode);
   }
 
   /** Of a process that has taken our connection and not greeted yet, or never will, the pid file knows. */

@@ -54,7 +54,8 @@ export interface LinkedProcess<Settings, Command, Snapshot> {
    */
   configure(settings: Settings): Promise<{ refused: string } | undefined> | { refused: string } | undefined;
   carryOut(command: Command): Promise<Outcome> | Outcome;
-  stop(mode: StopMode): void;
+  /** `signal`: by a signal to the process itself, not by its control process. */
+  stop(mode: StopMode, by?: 'signal'): void;
   snapshot(): Snapshot;
   /** The same as JSON, in pieces that take little time each; where there is this, other work is done between them. */
   snapshotText?(): Generator<string, void>;

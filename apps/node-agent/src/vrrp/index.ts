@@ -37,7 +37,7 @@ export async function runVrrp(options: VrrpOptions): Promise<void> {
   );
   const release = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'handing over and stopping');
-    tracking.stop('release');
+    tracking.stop('release', 'signal');
   };
   process.on('SIGTERM', release);
   process.on('SIGINT', release);

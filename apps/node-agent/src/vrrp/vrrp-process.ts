@@ -93,6 +93,7 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   /** As the node counted them when the snapshot was last told to be another. */
   #hearingChanges = 0;
   #stopping: StopMode | undefined;
+  readonly #stopAskedBy = new Set<'signal' | 'control'>();
   #stopped = false;
 
   constructor(log: Log) {
@@ -179,9 +180,14 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#give(result);
   }
 
-  /** Ends when the successors have the addresses, or did not come in time; at once when it is asked again. */
-  stop(mode: StopMode): void {
-    if (this.#stopped) return;
+  /**
+   * Ends when the successors have the addresses, or did not come in time; at once when one and the same asks again. A signal
+   * to all processes of a service comes to control too, which asks as well: that is not again.
+   */
+  stop(mode: StopMode, by: 'signal' | 'control' = 'control'): void {
+    const isAnother = this.#stopping !== undefined && !this.#stopAskedBy.has(by);
+    this.#stopAskedBy.add(by);
+    if (this.#stopped || isAnother) return;
     this.#stopping ??= mode;
     this.#give({ kind: 'stop', mode });
   }
