@@ -326,4 +326,21 @@ describe('what passes between control and vrrp', () => {
       expect(read).toMatchObject({ instances: [{ name: 'VI_1', state, hearsMaster }] });
     }
   });
+
+  it('take a snapshot of a process that does not count every kind of error yet: it has seen none of those', () => {
+    const node = new VrrpNode();
+    const instances = [virtualRouter({ name: 'VI_1', vrid: 1, interface: 'eth0' })];
+    node.handle(
+      { kind: 'configure', settings: { startupDelay: seconds(0), logUnknownVrids: false, instances } },
+      instant(0),
+    );
+    const snapshot = node.snapshot(() => 0);
+    const before = snapshot.instances.map((router) => {
+      const errors = { ...router.counters.errors, 'auth-type-unknown': undefined, ttl: 3 };
+      return JSON.parse(JSON.stringify({ ...router, counters: { ...router.counters, errors } })) as object;
+    });
+    expect(passed(vrrpSnapshotSchema, { ...snapshot, instances: before })).toMatchObject({
+      instances: [{ counters: { errors: { 'auth-type-unknown': 0, ttl: 3 } } }],
+    });
+  });
 });
