@@ -65,8 +65,13 @@ function read({ cert, key, clientCa }: TlsFiles): TlsPem {
 function stampOf(files: TlsFiles): string {
   return [files.cert, files.key, files.clientCa]
     .map((path) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat === undefined ? 'none' : `${stat.dev}/${stat.ino}/${stat.size}/${stat.mtimeMs}`;
+      try {
+        const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path);
+        return `${dev}/${ino}/${size}/${mtimeMs}/${ctimeMs}`;
+      } catch (error) {
+        // Reading tells it.
+        return error instanceof Error && 'code' in error ? String(error.code) : 'none';
+      }
     })
     .join(' ');
 }

@@ -34,7 +34,7 @@ function textOf(random: () => number): string[] {
       const opening =
         random() < 0.2
           ? [`${indent}real_server 10.0.0.${server} 80`, '{']
-          : [`${indent}real_server 10.0.0.${server} 80 {`];
+          : [`${indent}real_server 10.0.0.${server} 80 {${pick(['', '', ' TCP_CHECK {', ` weight ${server}`])}`];
       lines.push(...opening, ...pick(BODIES), pick([' }', ' }', ' }', '}', ' } delay_loop 3', ' } # end']));
     }
     lines.push('}');

@@ -86,7 +86,9 @@ export function* topStatements(
             'found "{" where a keyword is expected; what it encloses is skipped',
           );
         } else last.block = block;
-        if (open.length === REPEATED.depth && last?.words[0].text === REPEATED.keyword) {
+        // What follows on the line of the brace is not in the text that comes after it.
+        const isLineEnd = piece === found.at(-1);
+        if (isLineEnd && open.length === REPEATED.depth && last?.words[0].text === REPEATED.keyword) {
           const body = bodies?.body();
           if (body !== undefined) block.repeated = repeatedBlocks.of(body);
           if (body !== undefined && block.repeated?.isKnown === true) {
