@@ -67,7 +67,9 @@ export class FleetOwnership {
   /** Takes up the alarms of an earlier run, which its events tell of. */
   async start(): Promise<void> {
     const { events } = await this.#events.latest({ node: '', kind: 'vrrp.' }, LARGEST_PAGE);
-    const told = new Map(events.flatMap(({ event }) => (event === undefined ? [] : [alarmOf(event)])));
+    const told = new Map(
+      events.flatMap(({ node, event }) => (event === undefined || node !== '' ? [] : [alarmOf(event)])),
+    );
     this.#view.recall(told);
     const ofChanges = this.#state.changes.subscribe(() => {
       this.#gather ??= setTimeout(() => {

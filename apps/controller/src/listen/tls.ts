@@ -21,7 +21,10 @@ export class RenewedTls {
   readonly #files: TlsFiles;
   readonly #log: { info(message: string): void; error(message: string): void };
   #pem: TlsPem;
+  /** Of the files that `pem` is from. */
   #stamp: string;
+  /** What was told last of files that cannot be used. */
+  #told = '';
   #lookedAt = performance.now();
 
   /** Throws when the files cannot be read or used. */
@@ -40,12 +43,16 @@ export class RenewedTls {
     const { cert } = this.#files;
     const stamp = stampOf(this.#files);
     if (stamp === this.#stamp) return this.#pem;
-    this.#stamp = stamp;
     try {
       this.#pem = read(this.#files);
+      this.#stamp = stamp;
+      this.#told = '';
       this.#log.info(`TLS: ${cert} and what belongs to it are renewed; new connections use them`);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
+      // What kept them from being read may be over without any change of theirs, so they are read again; it is told once.
+      if (this.#told === `${stamp} ${why}`) return this.#pem;
+      this.#told = `${stamp} ${why}`;
       this.#log.error(
         `TLS: ${cert}, its key or its authority has changed and cannot be used: ${why}. What was read before stays in use ` +
           'until the files are right, and is lost at a restart',

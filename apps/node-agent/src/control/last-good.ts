@@ -10,9 +10,10 @@ const loadedFile = z.union([
   z.object({ path: z.string(), unreadable: z.string() }),
 ]);
 const schema = z.object({
+  /** Of the text: earlier agents, which may come back, know no other. */
   hash: z.string(),
-  /** Missing where an earlier agent wrote it, whose `hash` was that. */
-  textHash: z.string().optional(),
+  /** Missing where one of them wrote it. */
+  meaningHash: z.string().optional(),
   at: z.iso.datetime(),
   file: z.string(),
   text: z.string(),
@@ -48,9 +49,9 @@ export class LastGoodStore {
     if (!existsSync(this.#path)) return undefined;
     try {
       const kept = schema.parse(JSON.parse(readFileSync(this.#path, 'utf8')));
-      if (textHashOf(kept) !== (kept.textHash ?? kept.hash)) throw new Error('its hash is not that of its text');
+      if (textHashOf(kept) !== kept.hash) throw new Error('its hash is not that of its text');
       this.problem = undefined;
-      return kept;
+      return { ...kept, hash: kept.meaningHash ?? kept.hash };
     } catch (error) {
       this.problem = `the last good configuration ${this.#path} cannot be used: ${errorText(error)}; the next reload writes it anew`;
       return undefined;
@@ -59,7 +60,7 @@ export class LastGoodStore {
 
   /** Keeps a configuration; a full disk is reported and stops nothing. */
   write({ hash, textHash, texts }: Pick<Configuration, 'hash' | 'textHash' | 'texts'>, at: Date): void {
-    const kept = { hash, textHash, at: at.toISOString(), ...texts };
+    const kept = { hash: textHash, meaningHash: hash, at: at.toISOString(), ...texts };
     this.#attempt(() => writeFileAtomically(this.#path, `${JSON.stringify(kept)}\n`, OWNER_ONLY));
   }
 

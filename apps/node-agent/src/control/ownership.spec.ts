@@ -131,6 +131,17 @@ describe('what is told of the owners', () => {
     expect(events.length).toBe(2);
   });
 
+  it('is kept by no file once it is over, also where this node carries the router no longer', () => {
+    own('master');
+    pass(2);
+    expect([...stored]).toHaveLength(1);
+    owners.update([]);
+    tell('n1', 'master');
+    pass(20);
+    expect([...stored]).toEqual([]);
+    expect(events.map(({ kind }) => kind)).toEqual(['vrrp.multi-master']);
+  });
+
   it.each(['initialize', 'fault'] as const)('is one that a router in %s hears, though nobody else does', (state) => {
     tell('n1', 'backup');
     tell('n3', 'backup');

@@ -142,10 +142,12 @@ export class Ownership {
 
   #tell({ router, before }: OwnershipChange): void {
     this.#options.changed();
+    if (router.verdict === 'one-master' && before === undefined) return;
+    // Also of a router that this node carries no longer: the next run would recall an alarm that nobody takes back.
+    this.#options.alarms.write(this.#view.alarms());
     const instance = this.#own.get(routerKeyText(router));
     // Every node that carries the router tells; others would only repeat them.
-    if (instance === undefined || (router.verdict === 'one-master' && before === undefined)) return;
-    this.#options.alarms.write(this.#view.alarms());
+    if (instance === undefined) return;
     const masters = countedMasters(router.claims).map(({ node }) => node);
     const message = describeOwnership(router, instance);
     const { vrid, family, address, verdict } = router;

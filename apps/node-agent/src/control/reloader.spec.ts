@@ -216,6 +216,15 @@ describe('a start', () => {
     expect(forced.at(-1)).toBe('b');
   });
 
+  it('keeps it as an earlier agent takes it, whose hash is that of the text', async () => {
+    write('a');
+    const reloader = agent();
+    await reloader.start();
+    const kept = JSON.parse(readFileSync(join(directory, 'last-good.json'), 'utf8')) as { hash: string };
+    expect(kept.hash).toBe(reloader.current?.textHash);
+    expect(kept.hash).not.toBe(reloader.current?.hash);
+  });
+
   it('does not trust a last good configuration that was changed', async () => {
     write('a');
     await agent().start();

@@ -10,7 +10,7 @@ export const RESTART_FIRST_MS = 100;
 export const RESTART_LAST_MS = 10_000;
 /** A process that ran this long has started well: its next crash is again its first. */
 const HEALTHY_AFTER_MS = 60_000;
-/** Then SIGTERM, and after as long again SIGKILL: together less than the 10 s that an operator waits. */
+/** Then SIGTERM, and after as long again SIGKILL: for one process less than the 10 s that an operator waits. */
 const STOP_TIMEOUT_MS = 4_000;
 
 export type ProcessState =
