@@ -7,9 +7,10 @@ export default defineConfig({
     include: ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/*/src/**/*.spec.ts', 'tools/*.spec.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     maxWorkers: 2,
-    // A busy machine is no failure: what hangs is found all the same.
+    // A busy machine is no failure: what hangs is found all the same. No spec has a shorter patience of its own.
     setupFiles: ['tools/patience.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
   },
 });

@@ -8,17 +8,17 @@ import { waitFor } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Authority } from './pki.ts';
 import { event, hello, member, nodeState, router } from './samples.ts';
-import { Stand } from './stand.ts';
+import { DEADLINE, QUICK_HEARTBEAT, Stand } from './stand.ts';
 
 const { CURRENT, STALE, UNKNOWN } = fleet.Freshness;
 const { MASTER } = model.RouterState;
-const deadline = 8_000;
+const deadline = DEADLINE;
 
-describe('the agent link', { timeout: 20_000 }, () => {
+describe('the agent link', () => {
   let stand: Stand;
 
   beforeEach(async () => {
-    stand = new Stand(300);
+    stand = new Stand();
     await stand.start();
   });
 
@@ -174,6 +174,9 @@ describe('the agent link', { timeout: 20_000 }, () => {
   });
 
   it('shows a silent node as stale, with what gossip says beside it, and never as master', async () => {
+    await stand.close();
+    stand = new Stand(QUICK_HEARTBEAT);
+    await stand.start();
     const routers = [router('L1', { state: MASTER })];
     const silent = stand.agent('L1', nodeState({ routers }));
     silent.connect();

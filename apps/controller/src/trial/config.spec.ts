@@ -3,9 +3,9 @@ import { agent, fleet, model } from '@keepfleet/rpc';
 import { waitFor } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ScriptedAgent } from './scripted-agent.ts';
-import { Stand } from './stand.ts';
+import { DEADLINE, Stand } from './stand.ts';
 
-const deadline = 8_000;
+const deadline = DEADLINE;
 const TEXT = `@l1 vrrp_instance V {
 @l2 vrrp_instance W {
   interface wan
@@ -25,7 +25,7 @@ vrrp_script S {
 }
 `;
 
-describe('a configuration for a node', { timeout: 20_000 }, () => {
+describe('a configuration for a node', () => {
   let stand: Stand;
   let l1: ScriptedAgent;
   let asked: agent.GatherFacts[];

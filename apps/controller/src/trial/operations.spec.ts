@@ -4,17 +4,17 @@ import { waitFor } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeState, realServer, router, service } from './samples.ts';
 import type { ScriptedAgent } from './scripted-agent.ts';
-import { Stand } from './stand.ts';
+import { DEADLINE, Stand } from './stand.ts';
 
 const { CURRENT } = fleet.Freshness;
 const { BACKUP, MASTER } = model.RouterState;
 const { PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED } = fleet.OperationPhase;
-const deadline = 8_000;
+const deadline = DEADLINE;
 const drainL1 = { $case: 'drainNode', value: { node: 'L1' } } as const;
 const undrainL1 = { $case: 'undrainNode', value: { node: 'L1' } } as const;
 const drainW2 = { $case: 'drainServer', value: { address: '192.168.1.11', port: 0 } } as const;
 
-describe('operations', { timeout: 20_000 }, () => {
+describe('operations', () => {
   let stand: Stand;
 
   beforeEach(async () => {
@@ -174,7 +174,7 @@ describe('operations', { timeout: 20_000 }, () => {
     await reach(id, 'ends', (each) => each.phase === SUCCEEDED);
     const left = (l1.commands[0]?.deadline?.getTime() ?? 0) - l1.clock().getTime();
     expect(left).toBeGreaterThan(0);
-    expect(left).toBeLessThanOrEqual(20_000);
+    expect(left).toBeLessThanOrEqual(600_000);
   });
 
   it('never lets both nodes of a pair be drained one behind the other', async () => {
@@ -285,7 +285,7 @@ describe('operations', { timeout: 20_000 }, () => {
 
   it('fails at its deadline and says what remains', async () => {
     await pair();
-    const { id } = await stand.begin({ change: drainL1, deadlineSeconds: 1 });
+    const { id } = await stand.begin({ change: drainL1, deadlineSeconds: 5 });
     const ended = await reach(id, 'ends', (each) => each.endedAt !== undefined);
     expect(ended.phase).toBe(FAILED);
     expect(ended.result).toContain('remains: takeover of VI_1/1/ipv4 (no other node is master yet)');

@@ -3,10 +3,10 @@ import { gossip, model } from '@keepfleet/rpc';
 import { waitFor } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeState, router } from './samples.ts';
-import { Stand, call } from './stand.ts';
+import { DEADLINE, QUICK_HEARTBEAT, Stand, call } from './stand.ts';
 
 const { BACKUP, MASTER } = model.RouterState;
-const deadline = 10_000;
+const deadline = DEADLINE;
 let sequence = 1000n;
 
 /** A word of `node`, newer than all before it. */
@@ -29,22 +29,25 @@ function claim(node: string, state: model.RouterState, more: Partial<model.Route
 
 const quiet = { hearsMaster: false };
 
-describe('the masters of a virtual router, by the words that agents relay', { timeout: 30_000 }, () => {
+describe('the masters of a virtual router, by the words that agents relay', () => {
   let stand: Stand;
   let client: gossip.GossipClient;
 
-  beforeEach(async () => {
-    stand = new Stand(300);
+  async function begin(heartbeatMs?: number): Promise<void> {
+    stand = new Stand(heartbeatMs);
     await stand.start();
     const { apiAddress } = stand.controller;
     const port = apiAddress.kind === 'tcp' ? apiAddress.port : 0;
     client = new gossip.GossipClient(`127.0.0.1:${port}`, credentials.createInsecure());
-  });
+  }
 
-  afterEach(async () => {
+  async function end(): Promise<void> {
     client.close();
     await stand.close();
-  });
+  }
+
+  beforeEach(() => begin());
+  afterEach(end);
 
   const routers = async () => (await call<gossip.ListClaimsResponse>((done) => client.listClaims({}, done))).routers;
   const verdictIs = (verdict: string) =>
@@ -76,6 +79,8 @@ describe('the masters of a virtual router, by the words that agents relay', { ti
   });
 
   it('are none once the node of the master is suspect, though its stream is open still, and not before', async () => {
+    await end();
+    await begin(QUICK_HEARTBEAT);
     const first = agent('L1', MASTER, claim('L1', MASTER), claim('L2', BACKUP));
     const second = agent('L2', BACKUP, claim('L1', MASTER), claim('L2', BACKUP));
     await verdictIs('one-master');
@@ -118,6 +123,8 @@ describe('the masters of a virtual router, by the words that agents relay', { ti
     ['that goes on to speak here stays heard', -3_600_000, true],
     ['that has fallen silent here too is not taken for heard', 3_600_000, false],
   ])('do not change when the clock is set: one that nobody hears %s', async (_what, offset, speaks) => {
+    await end();
+    await begin(QUICK_HEARTBEAT);
     const member = 'suspect';
     const first = agent('L1', MASTER, claim('L1', MASTER), claim('L2', BACKUP));
     const second = agent('L2', BACKUP, claim('L1', MASTER), claim('L2', BACKUP));

@@ -11,14 +11,14 @@ import { problemDto } from '../rest/problem.filter.ts';
 import { routerListDto } from '../routers/router.dto.ts';
 import { serviceListDto } from '../services/service.dto.ts';
 import { statusDto } from '../status/status.dto.ts';
-import { collect, Stand } from './stand.ts';
+import { DEADLINE, collect, Stand } from './stand.ts';
 import { event, nodeState, realServer, router, service } from './samples.ts';
 import type { ScriptedAgent } from './scripted-agent.ts';
 
-const deadline = 8_000;
+const deadline = DEADLINE;
 const { MASTER } = model.RouterState;
 
-describe('the REST API', { timeout: 20_000 }, () => {
+describe('the REST API', () => {
   const stand = new Stand();
   let l1: ScriptedAgent;
   let l2: ScriptedAgent;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StartError, startController } from '../start.ts';
 import { Stand } from './stand.ts';
 
-describe('the start of the controller', { timeout: 20_000 }, () => {
+describe('the start of the controller', () => {
   let stand: Stand;
 
   beforeEach(() => {

@@ -6,11 +6,11 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startController, type RunningController } from '../start.ts';
 import { nodeState } from './samples.ts';
-import { Stand } from './stand.ts';
+import { DEADLINE, Stand } from './stand.ts';
 
-const deadline = 20_000;
+const deadline = DEADLINE;
 
-describe('certificates of the controller', { timeout: 60_000 }, () => {
+describe('certificates of the controller', () => {
   let stand: Stand;
   let rest: RunningController | undefined;
   const logged: { readonly level: number; readonly msg: string }[] = [];

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Fleet, detectionBound, endpointOf } from './fleet.ts';
 
 // Virtual time, but much of it: a busy machine takes more than the usual 5 s of the real one.
-describe('a fleet', { timeout: 60_000 }, () => {
+describe('a fleet', () => {
   it.each([3, 5, 32])('of %i members is complete within seconds of its start', (n) => {
     const fleet = new Fleet().grow(n);
     expect(fleet.settle(seconds(5))).toBe(true);
@@ -42,7 +42,7 @@ describe('a fleet', { timeout: 60_000 }, () => {
       const told = () => fleet.changes('updated', `n${round * 7}`).length === 100;
       expect(fleet.until(told, seconds(2)), `round ${round}`).toBe(true);
     }
-  }, 30_000);
+  });
 
   it('of two survivors waits for no confirmation that nobody can give', () => {
     const fleet = new Fleet().grow(8);
@@ -127,7 +127,7 @@ describe('a fleet', { timeout: 60_000 }, () => {
       ).toEqual([]);
       expect(fleet.settle(seconds(5)), `seed ${seed}`).toBe(true);
     }
-  }, 30_000);
+  });
 
   it('keeps a member whose UDP is blocked, and says so', () => {
     const fleet = new Fleet().grow(3);

@@ -18,7 +18,7 @@ function settled(count: number, seed: number, loss = 0): Owners {
 }
 
 // Virtual time, but much of it: a busy machine takes more than the usual 5 s of the real one.
-describe('every member says of a virtual router within two seconds', { timeout: 120_000 }, () => {
+describe('every member says of a virtual router within two seconds', () => {
   it.each([4, 12])('that it has two masters, of %i members, where VRRP alone is cut', (count) => {
     for (const seed of SEEDS) {
       const owners = settled(count, seed);
@@ -56,7 +56,7 @@ describe('every member says of a virtual router within two seconds', { timeout: 
   });
 });
 
-describe('a watched master', { timeout: 120_000 }, () => {
+describe('a watched master', () => {
   it('that lives is no suspect at 5 % loss', () => {
     for (const seed of SEEDS.slice(0, 8)) {
       const owners = settled(6, seed, 0.05);
@@ -77,7 +77,7 @@ describe('a watched master', { timeout: 120_000 }, () => {
   });
 });
 
-describe('a management network that was cut while VRRP went on', { timeout: 120_000 }, () => {
+describe('a management network that was cut while VRRP went on', () => {
   it.each([5, 9, 14, 40])('for %i s makes no second master of one that was when it is whole again', (time) => {
     for (const seed of SEEDS.slice(0, 8)) {
       const owners = new Owners(4, { seed });
