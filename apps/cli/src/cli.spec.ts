@@ -193,6 +193,14 @@ describe('keepfleet', () => {
     [current, running] = [2, true];
   });
 
+  it.each([
+    [['zero', 'tcp/192.0.2.1:80', '--node', 'L1'], { node: 'L1', service: 'tcp/192.0.2.1:80' }],
+    [['zero', '--fleet'], { node: '', service: '' }],
+  ])('has the controller set counters to 0: %j', async (words, value) => {
+    await keepfleet(...words);
+    expect(started).toMatchObject([{ change: { $case: 'zeroCounters', value } }]);
+  });
+
   it('starts a drain with actor and reason and follows it to its end', async () => {
     const { progress, exitCode, text } = await keepfleet('drain', 'node', 'L1', '--reason', 'kernel update');
     expect(started).toMatchObject([
@@ -261,6 +269,7 @@ describe('keepfleet', () => {
 
   it.each([
     ['a drain without a reason', ['drain', 'node', 'L1']],
+    ['zero of one node and of all', ['zero', '--node', 'L1', '--fleet']],
     ['a priority out of range', ['set', 'priority', 'L1', 'VI_1', '300']],
     ['a weight out of range', ['set', 'weight', 'group/WEB4', '192.168.1.11:80', '-1']],
     ['a server that is no address', ['drain', 'server', 'W2', '--reason', 'x']],

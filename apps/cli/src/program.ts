@@ -30,6 +30,8 @@ export interface GlobalFlags extends ConnectionFlags {
   readonly output: 'table' | 'json';
 }
 
+const RUN_DIRECTORY = '/run/keepfleet';
+
 interface OperationFlags {
   reason?: string;
   deadline: number;
@@ -108,6 +110,7 @@ export function program(
   addGossip(root, go);
   addDrain(root, go);
   addAnnounce(root, go);
+  addZero(root, go);
   addSet(root, go);
   addConfig(root, go);
   addReload(root, go);
@@ -211,6 +214,24 @@ function addAnnounce(root: Parser, go: Go): void {
     );
 }
 
+function addZero(root: Parser, go: Go): void {
+  operation(root, 'zero [virtual-server]', "set this node's counters of IPVS to 0, all or those of one virtual server")
+    .option('--run-dir <dir>', "the agent's run directory on this node", RUN_DIRECTORY)
+    .option('--node <name>', 'those of that node, through the controller')
+    .option('--fleet', 'those of every node, through the controller')
+    .action(
+      (
+        virtualServer: string | undefined,
+        { runDir, node, fleet, ...flags }: OperationFlags & { runDir: string; node?: string; fleet?: boolean },
+      ) => {
+        if (node !== undefined && fleet === true) throw new InvalidArgumentError('--node does not go with --fleet');
+        const service = virtualServer ?? '';
+        if (node === undefined && fleet !== true) return go(new ZeroCommand(service, runDir));
+        return go(new OperateCommand({ $case: 'zeroCounters', value: { node: node ?? '', service } }, options(flags)));
+      },
+    );
+}
+
 function addConfig(root: Parser, go: Go): void {
   const config = root
     .command('config')
@@ -249,7 +270,7 @@ function addReload(root: Parser, go: Go): void {
     root
       .command(name)
       .description(description)
-      .option('--run-dir <dir>', "the agent's run directory on this node", '/run/keepfleet');
+      .option('--run-dir <dir>', "the agent's run directory on this node", RUN_DIRECTORY);
   local('reload', 'let the agent on this node read its configuration again')
     .option('--confirm <time>', 'take it back unless `keepfleet confirm` comes within 60s, 5m or 1h', seconds, 0)
     .action(({ confirm, runDir }: { confirm: number; runDir: string }) =>
@@ -257,10 +278,6 @@ function addReload(root: Parser, go: Go): void {
     );
   local('confirm', 'keep what a reload with --confirm has put in force').action(({ runDir }: { runDir: string }) =>
     go(new ReloadCommand({ kind: 'confirm' }, runDir)),
-  );
-  local('zero [virtual-server]', "set this node's counters of IPVS to 0, all or those of one virtual server").action(
-    (virtualServer: string | undefined, { runDir }: { runDir: string }) =>
-      go(new ZeroCommand(virtualServer ?? '', runDir)),
   );
   local('revert', 'take a reload with --confirm back at once').action(({ runDir }: { runDir: string }) =>
     go(new ReloadCommand({ kind: 'revert' }, runDir)),

@@ -30,6 +30,11 @@ export const changeSchema = z
       weight: z.int().min(0).max(2_147_483_647),
     }),
     z.object({ kind: z.literal('announce'), node: everyNode.default(''), instance: name }),
+    z.object({
+      kind: z.literal('zero-counters'),
+      node: everyNode.default(''),
+      service: z.string().max(512).default('').describe('empty means all'),
+    }),
     z.object({ kind: z.literal('clear-weight'), node: everyNode.default(''), service: key, realServer: key }),
   ])
   .meta({ id: 'Change' });
@@ -47,6 +52,7 @@ const kinds = {
   setWeight: 'set-weight',
   clearWeight: 'clear-weight',
   announce: 'announce',
+  zeroCounters: 'zero-counters',
 } as const;
 
 /** From the gRPC request, held against the same rules as one over REST. */
@@ -82,6 +88,8 @@ export function targetText(change: Change): string {
     case 'clear-priority':
     case 'announce':
       return `${change.node || 'every node'} ${change.instance}`;
+    case 'zero-counters':
+      return `${change.node || 'every node'} ${change.service || 'every service'}`;
     case 'set-weight':
     case 'clear-weight':
       return `${change.node || 'every node'} ${change.service} ${change.realServer}`;
@@ -113,6 +121,7 @@ export function overrideChange(change: Change): model.Override['change'] {
     case 'clear-weight':
       return { $case: 'weight', value: { service: change.service, realServer: change.realServer, weight: 0 } };
     case 'announce':
+    case 'zero-counters':
       return undefined;
   }
 }

@@ -41,6 +41,10 @@ export function carries(change: FleetChange, record: NodeRecord): boolean {
       return hasOverride(record, overrideChange(change)) || targets(change, record).length > 0;
     case 'announce':
       return record.state?.routers.get(change.instance)?.state === model.RouterState.MASTER;
+    case 'zero-counters': {
+      const services = record.state?.services;
+      return change.service === '' ? (services?.size ?? 0) > 0 : (services?.has(change.service) ?? false);
+    }
     case 'set-priority':
       return record.state?.routers.has(change.instance) ?? false;
     case 'clear-priority':
@@ -53,7 +57,7 @@ export function carries(change: FleetChange, record: NodeRecord): boolean {
 }
 
 export function targets(
-  change: Exclude<FleetChange, { kind: 'set-priority' | 'clear-priority' | 'announce' }>,
+  change: Exclude<FleetChange, { kind: 'set-priority' | 'clear-priority' | 'announce' | 'zero-counters' }>,
   record: NodeRecord,
 ) {
   if (change.kind === 'set-weight' || change.kind === 'clear-weight') {
@@ -101,6 +105,10 @@ function onNode(run: Run, change: FleetChange, key: string, node: string): void 
     }
     case 'announce':
       if (run.told(key, node, { $case: 'announce', value: { instance: change.instance } })) run.done(key, 'announced');
+      return;
+    case 'zero-counters':
+      if (run.told(key, node, { $case: 'zeroCounters', value: { service: change.service } }))
+        run.done(key, 'counters are 0');
       return;
     case 'set-priority':
       if (run.override(key, record)) run.done(key, `priority ${change.priority}`);
@@ -207,6 +215,8 @@ function nodeStep(change: FleetChange, node: string): string {
       return `weight back on ${node}`;
     case 'announce':
       return `${node} announces its addresses`;
+    case 'zero-counters':
+      return `counters of ${node}`;
     case 'set-priority':
       return `priority ${change.priority} on ${node}`;
     case 'clear-priority':

@@ -51,6 +51,8 @@ function place(change: Change): string {
       return `priority ${change.instance}`;
     case 'announce':
       return `announcement ${change.instance}`;
+    case 'zero-counters':
+      return `counters ${change.service}`;
     case 'set-weight':
     case 'clear-weight':
       return `weight ${change.service} ${change.realServer}`;
@@ -154,6 +156,8 @@ function what(change: Exclude<Change, { kind: 'drain-node' | 'undrain-node' }>, 
       return `${no}instance ${change.instance}`;
     case 'announce':
       return `${no}instance ${change.instance} as its master`;
+    case 'zero-counters':
+      return `${no}${change.service || 'service'}`;
     case 'set-weight':
     case 'clear-weight':
       return `${no}real server ${change.realServer} in ${change.service}`;

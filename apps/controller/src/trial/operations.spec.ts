@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { fleet, model } from '@keepfleet/rpc';
 import { waitFor } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nodeState, realServer, router, service } from './samples.ts';
+import { SERVICE, nodeState, realServer, router, service } from './samples.ts';
 import type { ScriptedAgent } from './scripted-agent.ts';
 import { DEADLINE, Stand } from './stand.ts';
 
@@ -106,6 +106,31 @@ describe('operations', () => {
     await expect(announce('L2')).rejects.toMatchObject({
       code: status.NOT_FOUND,
       details: 'L2 carries no instance VI_1 as its master',
+    });
+  });
+
+  it('sets counters to 0 on the nodes that have the service, and on no other', async () => {
+    const [l1, l2] = await directors();
+    const zero = (node: string, of: string) =>
+      stand.begin({ change: { $case: 'zeroCounters', value: { node, service: of } }, reason: '' });
+    const { id } = await zero('', SERVICE);
+    const ended = await reach(id, 'ends', (each) => each.endedAt !== undefined);
+    expect(ended).toMatchObject({
+      phase: SUCCEEDED,
+      result: 'L1: counters are 0; L2: counters are 0',
+      target: `every node ${SERVICE}`,
+    });
+    const all = await zero('L2', '');
+    await reach(all.id, 'ends', (each) => each.endedAt !== undefined);
+    const told = (agent: ScriptedAgent) => agent.commands.map(({ body }) => body);
+    expect(told(l1)).toEqual([{ $case: 'zeroCounters', value: { service: SERVICE } }]);
+    expect(told(l2)).toEqual([
+      { $case: 'zeroCounters', value: { service: SERVICE } },
+      { $case: 'zeroCounters', value: { service: '' } },
+    ]);
+    await expect(zero('L2', 'tcp/192.0.2.9:9')).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+      details: 'L2 carries no tcp/192.0.2.9:9',
     });
   });
 

@@ -40,6 +40,10 @@ beforeEach(() => {
     relinquish: (instance) => Promise.resolve({ ok: false, reason: `no ${instance}` }),
     announce: (instance) =>
       Promise.resolve(instance === 'VI_1' ? { ok: true } : { ok: false, reason: `${instance} is backup here` }),
+    zeroCounters: (service) => {
+      notes.push(`zero ${service ?? 'all'}`);
+      return Promise.resolve(service === 'tcp/nobody' ? { ok: false, reason: `no ${service}` } : { ok: true });
+    },
     instances: () => ['VI_1'],
     countConnections: () => Promise.resolve({ ok: false, reason: 'no table' }),
     configId: 'l1',
@@ -123,6 +127,18 @@ describe('a command', () => {
       });
     expect(await announce('VI_1')).toMatchObject({ done: true });
     expect(await announce('VI_2')).toMatchObject({ done: false, detail: 'VI_2 is backup here' });
+  });
+
+  it('sets counters of one service or of all to 0, and tells why not', async () => {
+    const zero = (service: string) =>
+      commands.carryOut({
+        ...agent.Command.fromPartial({ id: `zero ${service}` }),
+        body: { $case: 'zeroCounters', value: { service } },
+      });
+    expect(await zero('')).toMatchObject({ done: true });
+    expect(await zero('tcp/192.0.2.1:80')).toMatchObject({ done: true });
+    expect(await zero('tcp/nobody')).toMatchObject({ done: false, detail: 'no tcp/nobody' });
+    expect(notes).toEqual(['zero all', 'zero tcp/192.0.2.1:80', 'zero tcp/nobody']);
   });
 
   it('tells why an instance did not hand over', async () => {

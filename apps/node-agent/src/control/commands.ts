@@ -34,6 +34,8 @@ export interface CommandTarget {
   shown(timeoutMs: number): Promise<void>;
   relinquish(instance: string): Promise<Outcome>;
   announce(instance: string): Promise<Outcome>;
+  /** Of one service, or of all. */
+  zeroCounters(service: string | undefined): Promise<Outcome>;
   instances(): readonly string[];
   countConnections(command: LvsCommand): Promise<LvsOutcome>;
   /** What `@ID` lines of its configuration are compared with. */
@@ -90,7 +92,9 @@ export class Commands {
       case 'relinquish':
         return this.#relinquish(body.value.instance);
       case 'announce':
-        return this.#announce(body.value.instance);
+        return answer(await this.#target.announce(body.value.instance));
+      case 'zeroCounters':
+        return answer(await this.#target.zeroCounters(body.value.service === '' ? undefined : body.value.service));
       case 'countConnections':
         return this.#countConnections(body.value);
       case 'gatherFacts':
@@ -153,11 +157,6 @@ export class Commands {
     const outcomes = await Promise.all(instances.map((name) => this.#target.relinquish(name)));
     const refusals = outcomes.flatMap((outcome, i) => (outcome.ok ? [] : [`${instances[i]}: ${outcome.reason}`]));
     return { done: refusals.length === 0, detail: refusals.join('; ') };
-  }
-
-  async #announce(instance: string) {
-    const outcome = await this.#target.announce(instance);
-    return outcome.ok ? succeeded : { done: false, detail: outcome.reason };
   }
 
   async #countConnections({ address, port }: agent.CountConnections) {
@@ -247,6 +246,10 @@ export class Commands {
     this.#target.overrides.set(override);
     this.#target.noteOverride('set', override, actor, reason);
   }
+}
+
+function answer(outcome: Outcome) {
+  return outcome.ok ? succeeded : { done: false, detail: outcome.reason };
 }
 
 function applied(missing: string | undefined) {

@@ -159,6 +159,7 @@ export interface Command {
     | { $case: "countConnections"; value: CountConnections }
     | { $case: "announce"; value: Announce }
     | { $case: "gatherFacts"; value: GatherFacts }
+    | { $case: "zeroCounters"; value: ZeroCounters }
     | { $case: "examineGossip"; value: ExamineRequest }
     | { $case: "changeGossipKeys"; value: ChangeKeysRequest }
     | { $case: "forgetMember"; value: ForgetMemberRequest }
@@ -185,6 +186,12 @@ export interface Relinquish {
 /** Tell the segment once more where the addresses of a master are, by gratuitous ARP and neighbour advertisements. */
 export interface Announce {
   instance: string;
+}
+
+/** Set the kernel's counters of IPVS to 0. */
+export interface ZeroCounters {
+  /** Empty: of every service. */
+  service: string;
 }
 
 export interface CountConnections {
@@ -1984,6 +1991,9 @@ export const Command: MessageFns<Command> = {
       case "gatherFacts":
         GatherFacts.encode(message.body.value, writer.uint32(82).fork()).join();
         break;
+      case "zeroCounters":
+        ZeroCounters.encode(message.body.value, writer.uint32(90).fork()).join();
+        break;
       case "examineGossip":
         ExamineRequest.encode(message.body.value, writer.uint32(322).fork()).join();
         break;
@@ -2090,6 +2100,14 @@ export const Command: MessageFns<Command> = {
             message.body = { $case: "gatherFacts", value: GatherFacts.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.body = { $case: "zeroCounters", value: ZeroCounters.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 40: {
             if (tag !== 322) {
               break;
@@ -2152,6 +2170,10 @@ export const Command: MessageFns<Command> = {
         ? { $case: "gatherFacts", value: GatherFacts.fromJSON(object.gatherFacts) }
         : isSet(object.gather_facts)
         ? { $case: "gatherFacts", value: GatherFacts.fromJSON(object.gather_facts) }
+        : isSet(object.zeroCounters)
+        ? { $case: "zeroCounters", value: ZeroCounters.fromJSON(object.zeroCounters) }
+        : isSet(object.zero_counters)
+        ? { $case: "zeroCounters", value: ZeroCounters.fromJSON(object.zero_counters) }
         : isSet(object.examineGossip)
         ? { $case: "examineGossip", value: ExamineRequest.fromJSON(object.examineGossip) }
         : isSet(object.examine_gossip)
@@ -2194,6 +2216,8 @@ export const Command: MessageFns<Command> = {
       obj.announce = Announce.toJSON(message.body.value);
     } else if (message.body?.$case === "gatherFacts") {
       obj.gatherFacts = GatherFacts.toJSON(message.body.value);
+    } else if (message.body?.$case === "zeroCounters") {
+      obj.zeroCounters = ZeroCounters.toJSON(message.body.value);
     } else if (message.body?.$case === "examineGossip") {
       obj.examineGossip = ExamineRequest.toJSON(message.body.value);
     } else if (message.body?.$case === "changeGossipKeys") {
@@ -2247,6 +2271,12 @@ export const Command: MessageFns<Command> = {
       case "gatherFacts": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "gatherFacts", value: GatherFacts.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "zeroCounters": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "zeroCounters", value: ZeroCounters.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2559,6 +2589,73 @@ export const Announce: MessageFns<Announce> = {
   fromPartial<I extends Exact<DeepPartial<Announce>, I>>(object: I): Announce {
     const message = createBaseAnnounce();
     message.instance = object.instance ?? "";
+    return message;
+  },
+};
+
+function createBaseZeroCounters(): ZeroCounters {
+  return { service: "" };
+}
+
+export const ZeroCounters: MessageFns<ZeroCounters> = {
+  encode(message: ZeroCounters, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ZeroCounters {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseZeroCounters();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ZeroCounters {
+    return { service: isSet(object.service) ? globalThis.String(object.service) : "" };
+  },
+
+  toJSON(message: ZeroCounters): unknown {
+    const obj: any = {};
+    if (message.service !== undefined) {
+      obj.service = message.service;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ZeroCounters>, I>>(base?: I): ZeroCounters {
+    return ZeroCounters.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ZeroCounters>, I>>(object: I): ZeroCounters {
+    const message = createBaseZeroCounters();
+    message.service = object.service ?? "";
     return message;
   },
 };

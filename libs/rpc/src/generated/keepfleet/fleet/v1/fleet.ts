@@ -441,6 +441,7 @@ export interface StartOperationRequest {
     | { $case: "setWeight"; value: SetWeight }
     | { $case: "clearWeight"; value: ClearWeight }
     | { $case: "announce"; value: Announce }
+    | { $case: "zeroCounters"; value: ZeroCounters }
     | undefined;
   actor: string;
   reason: string;
@@ -490,6 +491,14 @@ export interface Announce {
   /** Empty: every node that is master of it. */
   node: string;
   instance: string;
+}
+
+/** The kernel's counters of IPVS become 0. */
+export interface ZeroCounters {
+  /** Empty: every node. */
+  node: string;
+  /** Empty: all that the node has. */
+  service: string;
 }
 
 export interface GetOperationRequest {
@@ -3690,6 +3699,9 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
       case "announce":
         Announce.encode(message.change.value, writer.uint32(122).fork()).join();
         break;
+      case "zeroCounters":
+        ZeroCounters.encode(message.change.value, writer.uint32(130).fork()).join();
+        break;
     }
     if (message.actor !== "") {
       writer.uint32(74).string(message.actor);
@@ -3797,6 +3809,14 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
             message.change = { $case: "announce", value: Announce.decode(reader, reader.uint32()) };
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.change = { $case: "zeroCounters", value: ZeroCounters.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -3893,6 +3913,10 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
         ? { $case: "clearWeight", value: ClearWeight.fromJSON(object.clear_weight) }
         : isSet(object.announce)
         ? { $case: "announce", value: Announce.fromJSON(object.announce) }
+        : isSet(object.zeroCounters)
+        ? { $case: "zeroCounters", value: ZeroCounters.fromJSON(object.zeroCounters) }
+        : isSet(object.zero_counters)
+        ? { $case: "zeroCounters", value: ZeroCounters.fromJSON(object.zero_counters) }
         : undefined,
       actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
@@ -3935,6 +3959,8 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
       obj.clearWeight = ClearWeight.toJSON(message.change.value);
     } else if (message.change?.$case === "announce") {
       obj.announce = Announce.toJSON(message.change.value);
+    } else if (message.change?.$case === "zeroCounters") {
+      obj.zeroCounters = ZeroCounters.toJSON(message.change.value);
     }
     if (message.actor !== undefined) {
       obj.actor = message.actor;
@@ -4014,6 +4040,12 @@ export const StartOperationRequest: MessageFns<StartOperationRequest> = {
       case "announce": {
         if (object.change?.value !== undefined && object.change?.value !== null) {
           message.change = { $case: "announce", value: Announce.fromPartial(object.change.value) };
+        }
+        break;
+      }
+      case "zeroCounters": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "zeroCounters", value: ZeroCounters.fromPartial(object.change.value) };
         }
         break;
       }
@@ -4673,6 +4705,91 @@ export const Announce: MessageFns<Announce> = {
     const message = createBaseAnnounce();
     message.node = object.node ?? "";
     message.instance = object.instance ?? "";
+    return message;
+  },
+};
+
+function createBaseZeroCounters(): ZeroCounters {
+  return { node: "", service: "" };
+}
+
+export const ZeroCounters: MessageFns<ZeroCounters> = {
+  encode(message: ZeroCounters, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ZeroCounters {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseZeroCounters();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ZeroCounters {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+    };
+  },
+
+  toJSON(message: ZeroCounters): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = message.node;
+    }
+    if (message.service !== undefined) {
+      obj.service = message.service;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ZeroCounters>, I>>(base?: I): ZeroCounters {
+    return ZeroCounters.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ZeroCounters>, I>>(object: I): ZeroCounters {
+    const message = createBaseZeroCounters();
+    message.node = object.node ?? "";
+    message.service = object.service ?? "";
     return message;
   },
 };
