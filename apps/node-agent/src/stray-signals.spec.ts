@@ -33,4 +33,4 @@ describe('a stray signal', () => {
     expect(started.exitCode ?? started.signalCode).toBeNull();
     expect(complaints).not.toContain('Debugger');
   });
-}, 20_000);
+});

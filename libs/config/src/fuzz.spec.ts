@@ -22,7 +22,7 @@ describe('mutated lines of a configuration', () => {
       const written = writeKeepalivedConfig(config, text);
       expect(isEmptyDiff(diffConfigs(config, parse(written).config)), JSON.stringify(text)).toBe(true);
     }
-  }, 120_000);
+  });
 });
 
 describe('a text without measure', () => {
@@ -135,7 +135,7 @@ describe('a shuffled, re-spaced, re-commented file', () => {
       expect(isEmptyDiff(diffConfigs(before, config)), text).toBe(true);
       expect(meaningText(config)).toBe(meaningText(before));
     }
-  }, 60_000);
+  });
 
   it('has another text of its meaning where the difference of the models is not empty', () => {
     const random = seededRandom(13);

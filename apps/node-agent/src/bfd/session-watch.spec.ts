@@ -12,7 +12,7 @@ import { bfdCommandSchema, bfdSettingsSchema } from './schemas.ts';
 import { SessionWatch } from './session-watch.ts';
 
 const log = createLog('bfd', 'silent');
-const DEADLINE = 15_000;
+const DEADLINE = 120_000;
 
 /** The bfd process's end of the link, with sessions that the test moves. */
 class Sessions implements LinkedProcess<BfdSettings, BfdCommand, BfdSnapshot> {

@@ -8,7 +8,6 @@ import { z } from 'zod';
 import { createLog } from '../log.ts';
 import { type ProcessState, SupervisedProcess } from './supervise.ts';
 
-const TIMEOUT = { timeout: 60_000 };
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 
 let runDirectory: string;
@@ -24,7 +23,7 @@ afterEach(async () => {
   for (const pid of pids) {
     if (!alive(pid)) continue;
     process.kill(pid, 'SIGKILL');
-    await vi.waitFor(() => expect(alive(pid)).toBe(false), TIMEOUT);
+    await vi.waitFor(() => expect(alive(pid)).toBe(false));
   }
   pids.clear();
   rmSync(runDirectory, { recursive: true });
@@ -68,11 +67,11 @@ async function running(supervised: { state: ProcessState }, not?: number): Promi
     const { state } = supervised;
     if (state.kind !== 'running' || state.pid === not) throw new Error(`${state.kind}`);
     return state;
-  }, TIMEOUT);
+  });
 }
 
 describe('supervision', () => {
-  it('starts a process where there is none, and again when it was killed', TIMEOUT, async () => {
+  it('starts a process where there is none, and again when it was killed', async () => {
     const { supervised, states } = supervise();
     const first = await running(supervised);
     expect(first.adopted).toBe(false);
@@ -84,7 +83,7 @@ describe('supervision', () => {
     expect([supervised.state.kind, alive(second.pid)]).toEqual(['stopped', false]);
   });
 
-  it('survives kill -9 of control, whose successor adopts it and restarts it as its own', TIMEOUT, async () => {
+  it('survives kill -9 of control, whose successor adopts it and restarts it as its own', async () => {
     const control = spawn(process.execPath, [join(FIXTURES, 'idle-control.ts'), runDirectory], {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -100,7 +99,8 @@ describe('supervision', () => {
     const adopted = await running(supervised);
     expect([adopted.pid, adopted.adopted]).toEqual([pid, true]);
     // A log in a pipe of the dead control would have ended it; it has one of its own.
-    expect(readFileSync(join(runDirectory, 'lvs.log'), 'utf8')).toContain('going on without it');
+    const log = () => readFileSync(join(runDirectory, 'lvs.log'), 'utf8');
+    await vi.waitFor(() => expect(log()).toContain('going on without it'));
 
     process.kill(pid, 'SIGKILL');
     const next = await running(supervised, pid);
@@ -108,14 +108,14 @@ describe('supervision', () => {
     await supervised.stop('leave');
   });
 
-  it('ends a process that does not stop when asked', TIMEOUT, async () => {
+  it('ends a process that does not stop when asked', async () => {
     const { supervised } = supervise('refuses');
     const { pid } = await running(supervised);
     await supervised.stop('release', 50);
     expect(alive(pid)).toBe(false);
   });
 
-  it('ends a process that is stopped, also one that it has never heard', TIMEOUT, async () => {
+  it('ends a process that is stopped, also one that it has never heard', async () => {
     const { supervised: first } = supervise();
     const { pid } = await running(first);
     process.kill(pid, 'SIGSTOP');
@@ -126,7 +126,7 @@ describe('supervision', () => {
     expect(alive(pid)).toBe(false);
   });
 
-  it('leaves the process alone when it lets go', TIMEOUT, async () => {
+  it('leaves the process alone when it lets go', async () => {
     const { supervised } = supervise();
     const { pid } = await running(supervised);
     supervised.detach();

@@ -55,7 +55,7 @@ const at = ({ endpoint }: Gossip) => `${endpoint.address}:${endpoint.port}`;
 
 async function sees(gossip: Gossip, name: string, status: string): Promise<void> {
   await waitFor(() => gossip.members().find((member) => member.name === name)?.status === status, {
-    deadline: 30_000,
+    deadline: 120_000,
     what: `${name} ${status}`,
   });
 }
@@ -88,11 +88,11 @@ describe('gossip on real sockets', () => {
     b.setTags({ role: 'agent', drained: 'yes' });
     b.raise('owner', Buffer.from('v1'));
     await waitFor(() => c.members().find((member) => member.name === 'b')?.tags['drained'] === 'yes', {
-      deadline: 5_000,
+      deadline: 120_000,
       what: 'the tag',
     });
     const heard = () => events.get('c')?.find((event) => event.kind === 'user-event');
-    expect(await waitFor(heard, { deadline: 5_000, what: 'the event' })).toMatchObject({
+    expect(await waitFor(heard, { deadline: 120_000, what: 'the event' })).toMatchObject({
       name: 'owner',
       payload: new Uint8Array(Buffer.from('v1')),
     });
@@ -110,7 +110,10 @@ describe('gossip on real sockets', () => {
     const stranger = await start('stranger', { seeds: [at(a)] });
     await sees(a, 'b', 'alive');
     await sees(b, 'a', 'alive');
-    await waitFor(() => (a.snapshot().stats.dropped.encryption ?? 0) > 0, { deadline: 5_000, what: 'a drop counted' });
+    await waitFor(() => (a.snapshot().stats.dropped.encryption ?? 0) > 0, {
+      deadline: 120_000,
+      what: 'a drop counted',
+    });
     expect(a.members().map((member) => member.name)).toEqual(['a', 'b']);
     expect(stranger.members().map((member) => member.name)).toEqual(['stranger']);
   });
@@ -134,7 +137,7 @@ describe('gossip on real sockets', () => {
     await sees(b, 'a', 'alive');
     b.setTags({ role: 'agent', told: 'by UDP' });
     await waitFor(() => a.members().find(({ name }) => name === 'b')?.tags['told'] === 'by UDP', {
-      deadline: 30_000,
+      deadline: 120_000,
       what: 'a tag of b at a',
     });
   });
@@ -161,7 +164,7 @@ describe('gossip on real sockets', () => {
     await start('a', { stateFile });
     const told = () =>
       events.get('a')?.some((event) => event.kind === 'problem' && event.problem.kind === 'state-file');
-    await waitFor(told, { deadline: 5_000, what: 'the problem' });
+    await waitFor(told, { deadline: 120_000, what: 'the problem' });
   });
 
   it('looks up names of seeds, and says which has no address', async () => {
@@ -169,7 +172,7 @@ describe('gossip on real sockets', () => {
     const b = await start('b', { seeds: [`localhost:${a.endpoint.port}`, 'no-such-host.invalid'] });
     await sees(b, 'a', 'alive');
     const told = () => events.get('b')?.find((event) => event.kind === 'problem' && event.problem.kind === 'seed-name');
-    expect(await waitFor(told, { deadline: 5_000, what: 'the problem' })).toMatchObject({
+    expect(await waitFor(told, { deadline: 120_000, what: 'the problem' })).toMatchObject({
       problem: { host: 'no-such-host.invalid' },
     });
   });
@@ -191,7 +194,7 @@ describe('gossip on real sockets', () => {
       held.push(connect(a.endpoint.port, loopback).on('error', () => undefined));
     try {
       await waitFor(() => held.filter((socket) => socket.destroyed).length >= 20, {
-        deadline: 10_000,
+        deadline: 120_000,
         what: 'the streams above the limit are refused',
       });
       const b = await start('b', { seeds: [at(a)] });
@@ -206,8 +209,10 @@ describe('gossip on real sockets', () => {
 
 describe('gossip under ten thousand connections', () => {
   it('serves its fleet, holds few of them at a time, and keeps nothing of them', async () => {
-    const a = await start('a', { tunables: { ...tunables, streamTimeout: millis(500) } });
-    const b = await start('b', { seeds: [at(a)] });
+    // As patient as an agent is: all of them are in this process, whose pauses on a busy machine look like the end of one.
+    const patient = { ...tunables, probeInterval: millis(1_000), probeTimeout: millis(500) };
+    const a = await start('a', { tunables: { ...patient, streamTimeout: millis(500) } });
+    const b = await start('b', { seeds: [at(a)], tunables: patient });
     await sees(a, 'b', 'alive');
     const before = process.memoryUsage();
     const BATCH = 500;
@@ -220,19 +225,19 @@ describe('gossip under ten thousand connections', () => {
         return socket;
       });
       await waitFor(() => sockets.filter((socket) => !socket.destroyed).length <= MAX_STREAMS, {
-        deadline: 30_000,
+        deadline: 120_000,
         what: 'all but so many are refused',
       });
       // By a reset: ten thousand ports that wait for a minute would be in the way of other tests.
       for (const socket of sockets) socket.resetAndDestroy();
     }
-    const c = await start('c', { seeds: [at(a)] });
+    const c = await start('c', { seeds: [at(a)], tunables: patient });
     await sees(c, 'b', 'alive');
     await sees(b, 'c', 'alive');
     expect(events.get('b')?.some((event) => event.kind === 'member' && event.change === 'failed')).toBe(false);
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     expect(heapUsed - before.heapUsed + arrayBuffers - before.arrayBuffers).toBeLessThan(100 << 20);
-  }, 120_000);
+  });
 });
 
 describe('gossip that cannot start says why', () => {

@@ -86,7 +86,7 @@ interface Seen {
   lost: number;
   silences: boolean[];
   problems: (readonly string[])[];
-  /** Snapshots and problems in the order in which they came. */
+  /** Snapshots, problems and revisions in force in the order in which they came. */
   said: string[];
   position: EventPosition | undefined;
 }
@@ -123,7 +123,10 @@ function client(position?: EventPosition, silentAfterMs = 60_000) {
         seen.position = at;
       },
       missed: (count) => (seen.missed += count),
-      applied: (revision) => seen.answers.push(`applied ${revision}`),
+      applied: (revision) => {
+        seen.answers.push(`applied ${revision}`);
+        seen.said.push('applied');
+      },
       refused: (revision, reason) => seen.answers.push(`refused ${revision}: ${reason}`),
       silent: (since) => seen.silences.push(since !== undefined),
       problems: (problems) => {
@@ -289,13 +292,14 @@ describe('the link of control and process', () => {
     await vi.waitFor(() => expect(seen.weights).toHaveLength(1));
     for (weights.weight = 1; weights.weight < 1000; weights.weight++) process.changed();
     await vi.waitFor(() => expect(seen.weights.at(-1)).toBe(1000));
-    expect(seen.weights).toHaveLength(2);
+    // The one at the beginning, the one with all changes, and those that a busy machine had time for.
+    expect(seen.weights.length).toBeLessThan(20);
   });
 
   it('sends a snapshot without any change, so that control can tell old from unchanged', async () => {
     await server();
     const { seen } = client();
-    await vi.waitFor(() => expect(seen.weights.length).toBeGreaterThanOrEqual(2), { timeout: 4_000 });
+    await vi.waitFor(() => expect(seen.weights.length).toBeGreaterThanOrEqual(2));
   });
 });
 
@@ -318,14 +322,18 @@ describe('a snapshot in pieces', () => {
     await vi.waitFor(() => expect(seen.hellos).toHaveLength(1));
     await expect(link.command({ verb: 'double' })).resolves.toEqual({ ok: true, value: 8 });
     expect(seen.weights).toEqual([]);
-    await vi.waitFor(() => expect(seen.weights[0]).toBe(7), { timeout: 60_000 });
+    await vi.waitFor(() => expect(seen.weights[0]).toBe(7));
   });
 });
 
 describe('a process that misbehaves', () => {
   class Slow extends Weights {
+    constructor(readonly milliseconds: number) {
+      super();
+    }
+
     override snapshot(): { weight: number } {
-      for (const until = performance.now() + 120; performance.now() < until;);
+      for (const until = performance.now() + this.milliseconds; performance.now() < until;);
       return super.snapshot();
     }
   }
@@ -335,7 +343,9 @@ describe('a process that misbehaves', () => {
   /** Greets, and then says what it is told to. */
   async function puppet(text = '') {
     const sockets: Socket[] = [];
+    const began: number[] = [];
     const listener = createServer((socket) => {
+      began.push(performance.now());
       socket.on('error', () => socket.destroy());
       socket.resume();
       socket.write(`${JSON.stringify({ type: 'hello', ...hello })}\n${text}`);
@@ -347,29 +357,29 @@ describe('a process that misbehaves', () => {
       listener.close();
       for (const socket of sockets) socket.destroy();
     });
-    return sockets;
+    return { sockets, began };
   }
 
   it('with a snapshot that takes long to make sends it rarely, and shows in between that it is there', async () => {
-    await server(new Slow());
+    await server(new Slow(120));
     const { seen } = client();
-    await vi.waitFor(() => expect(seen.weights.length).toBe(1), { timeout: 60_000 });
-    // Not because they have changed: the gap is over 2 s now.
-    await vi.waitFor(() => expect(seen.problems.length).toBeGreaterThan(0), { timeout: 60_000 });
+    await vi.waitFor(() => expect(seen.weights.length).toBeGreaterThan(1));
+    // Not because they have changed: the gap is over 2 s.
     expect(seen.problems[0]).toEqual([]);
-    await vi.waitFor(() => expect(seen.weights.length).toBe(2), { timeout: 60_000 });
+    expect(seen.said.slice(0, 2)).toEqual(['snapshot 0', 'problems']);
   });
 
   it('with a snapshot that takes long to make tells soon what new settings brought', async () => {
-    await server(new Slow());
+    await server(new Slow(250));
     const { link, seen } = client();
-    await vi.waitFor(() => expect(seen.weights.length).toBe(1), { timeout: 60_000 });
+    await vi.waitFor(() => expect(seen.weights.length).toBeGreaterThan(0));
     // A gap is waited for already.
     await link.command({ verb: 'double' });
     link.configure('r1', { weight: 5 });
-    await vi.waitFor(() => expect(seen.weights.at(-1)).toBe(5), { timeout: 60_000 });
-    // Of the same process and over the same connection: had it waited for its gap, these words would have come first.
-    expect(seen.said.filter((word) => word !== 'snapshot 0')[0]).toBe('snapshot 5');
+    await vi.waitFor(() => expect(seen.weights.at(-1)).toBe(5));
+    // Had it waited for its gap, which is 10 s, more of the words would have come first that it says every 2 s.
+    const meanwhile = seen.said.slice(seen.said.indexOf('applied'), seen.said.indexOf('snapshot 5'));
+    expect(meanwhile.filter((word) => word === 'problems').length).toBeLessThan(3);
   });
 
   it('that cannot tell its state once goes on, says so in its log, and tells it the next time', async () => {
@@ -392,7 +402,7 @@ describe('a process that misbehaves', () => {
   });
 
   it('by saying nothing any more is known as silent, gets no commands, and is known again when it speaks', async () => {
-    const sockets = await puppet();
+    const { sockets } = await puppet();
     const { link, seen } = client(undefined, 100);
     await vi.waitFor(() => expect(seen.silences).toEqual([true]));
     await expect(link.command({ verb: 'double' })).rejects.toMatchObject({ code: 'not-connected' });
@@ -402,12 +412,12 @@ describe('a process that misbehaves', () => {
   });
 
   it('by words of another version is not asked again without a pause', async () => {
-    const sockets = await puppet('{"type":"dance"}\n');
-    const { seen } = client();
-    await vi.waitFor(() => expect(seen.lost).toBe(1));
-    const first = performance.now();
-    await vi.waitFor(() => expect(sockets).toHaveLength(3), { timeout: 5_000 });
-    expect(performance.now() - first).toBeGreaterThan(SLOW_RETRY_MS);
+    const { began } = await puppet('{"type":"dance"}\n');
+    client();
+    await vi.waitFor(() => expect(began.length).toBeGreaterThan(2));
+    const [first = 0, second = 0, third = 0] = began;
+    // A timer may be early by the part of a millisecond.
+    expect(Math.min(second - first, third - second)).toBeGreaterThan(SLOW_RETRY_MS - 1);
   });
 });
 

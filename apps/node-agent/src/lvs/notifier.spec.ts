@@ -8,7 +8,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { lvsSettings } from '../settings/index.ts';
 import { Notifier } from './notifier.ts';
 
-const DEADLINE = 30_000;
+const DEADLINE = 120_000;
 const directory = mkdtempSync(join(tmpdir(), 'kf-notifier-'));
 const path = (name: string) => join(directory, name);
 const said: string[] = [];

@@ -80,7 +80,7 @@ describe('a real server', () => {
       patient.judge('x');
     }
     expect(told).toEqual(['up: new', 'down: x', 'configured + 0, 0.1', 'up: x']);
-    await waitFor(() => told.at(-1) === 'configured + 0, 1', { deadline: 10_000, what: 'the whole weight' });
+    await waitFor(() => told.at(-1) === 'configured + 0, 1', { deadline: 120_000, what: 'the whole weight' });
     patient.leave();
   });
 

@@ -73,9 +73,7 @@ describe('a user', () => {
       now += MINUTE;
     }
     service(NOBODY);
-    await expect
-      .poll(() => accounts.find('kf-bob', null), { timeout: 30_000 })
-      .toEqual({ reason: 'there is no user kf-bob', local: false });
+    await expect.poll(() => accounts.find('kf-bob', null)).toEqual({ reason: 'there is no user kf-bob', local: false });
   });
 
   it('that there is not is missing for some seconds, and then asked for again', async () => {

@@ -5,7 +5,7 @@ import { waitFor } from '@keepfleet/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type RunningScript, type ScriptCommand, type ScriptEnd, type ScriptRefusal, startScript } from './script.ts';
 
-const DEADLINE = 30_000;
+const DEADLINE = 120_000;
 const directory = mkdtempSync(join(tmpdir(), 'kf-script-'));
 const path = process.env['PATH'];
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -58,7 +58,7 @@ vrrp_instance V {
   const corpus = confFiles(CORPUS);
   it(`of each of ${corpus.length} real files gives its model again`, () => {
     for (const name of corpus) expectSame(read(readFileSync(`${CORPUS}/${name}`, 'utf8')));
-  }, 120_000);
+  });
 
   it('keeps every word of a command and of a name, whatever it is made of', () => {
     const odd = fc.string({
@@ -92,7 +92,7 @@ vrrp_instance V {
       }),
       { numRuns: 500 },
     );
-  }, 60_000);
+  });
 });
 
 /** Lines that the grammar's own forms make, in the blocks the model holds. */
@@ -195,5 +195,5 @@ describe('any model', () => {
       { numRuns: 1_000 },
     );
     expect(usable).toBeGreaterThan(50);
-  }, 60_000);
+  });
 });

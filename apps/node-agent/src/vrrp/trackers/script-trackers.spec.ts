@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seconds } from '@keepfleet/machine';
@@ -76,16 +76,24 @@ describe.runIf(root)('a tracked script', () => {
     const file = join(directory, 'ended');
     const timeout = 300;
     const { spawn: begin } = await vi.importActual<typeof import('node:child_process')>('node:child_process');
+    /** It waits for this process to take its end. */
+    const isZombie = () =>
+      existsSync(file) && /\) Z /.test(readFileSync(`/proc/${readFileSync(file, 'utf8').trim()}/stat`, 'latin1'));
     const holdUp = () => {
       const until = performance.now() + timeout * 1.5;
-      while (performance.now() < until || !existsSync(file));
+      while (performance.now() < until || !isZombie());
     };
     vi.mocked(spawn).mockImplementationOnce((...call) => {
       // Of a turn of the event loop, what comes next are the timers, and then the ends of programs.
       setImmediate(holdUp);
       return begin(...call);
     });
-    track({ timeout: seconds(timeout / 1_000) }, '/bin/sh', '-c', `sleep 0.1; : >${file}`);
+    track(
+      { timeout: seconds(timeout / 1_000) },
+      '/bin/sh',
+      '-c',
+      `sleep 0.1; echo $$ >${file}.new; exec mv ${file}.new ${file}`,
+    );
     await vi.waitFor(() => expect(states.length).toBe(2));
     expect(states).toEqual(['unknown', 'up']);
   });
