@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { count, failedFiles, readReport, replaced, type Report } from './report.ts';
 
 /**
  * `npm test`: format, lint, types, unit tests, build, then the proofs against live peers and the lab. Every step runs
@@ -12,16 +13,25 @@ interface Count {
   failed: number;
 }
 
+/** More files than this that fail at once are no bad luck, and get no second run. */
+const SECOND_RUN_FILES = 3;
+
 const root = join(import.meta.dirname, '..');
 const programs = join(root, 'node_modules/.bin');
 const total: Count = { passed: 0, failed: 0 };
 const summary: string[] = [];
 const reports = mkdtempSync(join(tmpdir(), 'keepfleet-test-'));
 
-function step(name: string, command: readonly string[], count: (ok: boolean) => Count): void {
-  const [program = '', ...words] = command;
-  console.log(`\n=== ${name}: ${command.join(' ')}`);
+function step(name: string, run: () => Count): void {
   const start = performance.now();
+  const { passed, failed } = run();
+  total.passed += passed;
+  total.failed += failed;
+  summary.push(`${name}: ${passed} passed, ${failed} failed (${Math.round((performance.now() - start) / 1000)} s)`);
+}
+
+function execute(name: string, [program = '', ...words]: readonly string[]): boolean {
+  console.log(`\n=== ${name}: ${[program, ...words].join(' ')}`);
   const { status, error } = spawnSync(program, words, {
     stdio: 'inherit',
     cwd: root,
@@ -34,44 +44,60 @@ function step(name: string, command: readonly string[], count: (ok: boolean) => 
     },
   });
   if (error !== undefined) console.error(`${program} could not be started: ${error.message}`);
-  const { passed, failed } = count(status === 0);
-  total.passed += passed;
-  total.failed += failed;
-  summary.push(`${name}: ${passed} passed, ${failed} failed (${Math.round((performance.now() - start) / 1000)} s)`);
+  return status === 0;
 }
 
-const asOne = (ok: boolean): Count => (ok ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
-
-/** A run that ended badly without a failed test (a file that does not load, a crash) is a failure all the same. */
-function vitest(name: string, config: string, ...files: string[]): void {
-  const report = join(reports, `${name.replaceAll(' ', '-')}.json`);
-  step(
-    name,
-    ['vitest', 'run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile=${report}`, ...files],
-    (ok) => {
-      const { passed, failed } = readReport(report);
-      return { passed, failed: ok ? failed : Math.max(1, failed) };
-    },
+function npmRun(name: string, script: string): void {
+  step(name, () =>
+    execute(name, ['npm', 'run', '--silent', script]) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 },
   );
 }
 
-function readReport(path: string): Count {
-  try {
-    const report: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof report !== 'object' || report === null) return { passed: 0, failed: 1 };
-    const { numPassedTests, numFailedTests } = report as Record<string, unknown>;
-    return { passed: Number(numPassedTests), failed: Number(numFailedTests) };
-  } catch (error) {
-    console.error(`no report: ${String(error)}`);
-    return { passed: 0, failed: 1 };
-  }
+/** A file that failed has one second run, by itself: docs/adr/0008-second-run.md. */
+function vitest(name: string, config: string, ...files: string[]): void {
+  step(name, () => {
+    const first = run(name, config, files);
+    if (first.report === undefined) return { passed: 0, failed: 1 };
+    const again = failedFiles(first.report);
+    if (again.length === 0 || again.length > SECOND_RUN_FILES) return verdict(first.report, first.ok);
+    const second = run(`${name} once more`, config, again);
+    if (second.report === undefined) return verdict(first.report, false);
+    for (const path of again)
+      if (second.report.get(path)?.failed.length === 0) tell(first.report, path, 'UNSTEADY (passed by itself)');
+    return verdict(replaced(first.report, second.report), second.ok);
+  });
 }
 
-step('format', ['npm', 'run', '--silent', 'format'], asOne);
-step('lint', ['npm', 'run', '--silent', 'lint'], asOne);
-step('types', ['npm', 'run', '--silent', 'typecheck'], asOne);
+function run(name: string, config: string, files: readonly string[]): { ok: boolean; report?: Report } {
+  const path = join(reports, `${name.replaceAll(' ', '-')}.json`);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${path}`];
+  const ok = execute(name, ['vitest', 'run', '--config', config, ...reporters, ...files]);
+  try {
+    const report = readReport(readFileSync(path, 'utf8'));
+    if (report !== undefined) return { ok, report };
+    console.error(`${path} is no report`);
+  } catch (error) {
+    console.error(`no report: ${String(error)}`);
+  }
+  return { ok };
+}
+
+/** A run that ended badly without a failed test (a crash) is a failure all the same. */
+function verdict(report: Report, ok: boolean): Count {
+  for (const path of failedFiles(report)) tell(report, path, 'FAILED');
+  const { passed, failed } = count(report);
+  return { passed, failed: ok ? failed : Math.max(1, failed) };
+}
+
+function tell(report: Report, path: string, what: string): void {
+  for (const test of report.get(path)?.failed ?? []) summary.push(`  ${what}: ${relative(root, path)} > ${test}`);
+}
+
+npmRun('format', 'format');
+npmRun('lint', 'lint');
+npmRun('types', 'typecheck');
 vitest('unit tests', 'vitest.config.ts');
-step('build', ['npm', 'run', '--silent', 'build'], asOne);
+npmRun('build', 'build');
 vitest('live peers', 'vitest.live.config.ts', 'test/interop', 'test/lab');
 vitest('the lab', 'vitest.live.config.ts', 'test/e2e');
 

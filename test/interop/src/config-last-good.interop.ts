@@ -13,7 +13,7 @@ const namespace = `kf-good-${process.pid}`;
 const deadline = 60_000;
 
 let directory: string;
-let child: ChildProcess;
+let child: ChildProcess | undefined;
 let said = '';
 
 beforeEach(() => {
@@ -94,8 +94,13 @@ async function start(): Promise<void> {
     (word, i) => (i % 2 === 0 ? `--${word}` : place(word)),
   );
   said = '';
-  child = spawn('ip', ['netns', 'exec', namespace, agent, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (said += text.toString()));
+  const started = spawn('ip', ['netns', 'exec', namespace, agent, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child = started;
+  // What one that was killed had said before may arrive when the next one runs.
+  const hear = (text: Buffer) => {
+    if (child === started) said += text.toString();
+  };
+  for (const stream of [started.stdout, started.stderr]) stream.on('data', hear);
   await waitFor(() => /is (?:in force|not wholly in force)/.test(said), {
     deadline,
     what: `a start; it said: ${said}`,

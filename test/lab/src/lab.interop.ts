@@ -140,7 +140,9 @@ describe('faults', () => {
     await lab.fault({ kind: 'kill', host: 'W2', target: 'host' });
     await lab.fault({ kind: 'boot', host: 'W2' });
     expect((await lab.status()).faults).toEqual([]);
-    await lab.output('W2', ['curl', '-sf', '-m', '10', 'http://192.168.1.10/']);
+    await lab.waitFor('an answer through the link', async () => {
+      return (await lab.exec('W2', ['curl', '-sf', '-m', '10', 'http://192.168.1.10/'])).code === 0;
+    });
   });
 
   it('kill of a web server is seen by the health checks', async () => {
