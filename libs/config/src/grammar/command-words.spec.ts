@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NO_CHARACTER, commandWords } from './command-words.ts';
+import { commandWords } from './command-words.ts';
 
 describe('the words of a command line', () => {
   // What a script got that keepalived 2.2.7 ran from the same line.
@@ -29,18 +29,44 @@ describe('the words of a command line', () => {
       ['\x07', '\b', 'e', '\x1b', '\f', '\v', '\r', '\x01', '\x01'],
     ],
     [String.raw`r \\ca \\c[z \\c1`, ['\x01', '\x1bz', '\x11']],
+    // Bytes, two of which are a character.
+    [String.raw`r \xc3\xa9 \\xc3\\xa9 \303\\251 é \é`, ['é', 'é', 'é', 'é', 'é']],
+    [String.raw`r \\xf0\\x9f\\x98\\x80`, ['\u{1f600}']],
+    [String.raw`r \42a b\042 'a'\\''b' c`, ['a b', "a'b", 'c']],
   ])('of %s are what keepalived gives its script', (line, words) => {
-    expect(commandWords(line)).toEqual(['r', ...words]);
+    expect(commandWords(line)).toEqual({ words: ['r', ...words], cut: false });
   });
 
-  it.each([String.raw`r \0`, String.raw`r \400`, String.raw`r \\xff`, String.raw`r \x4a1`])(
-    '%s has an escape that is no character here',
-    (line) => {
-      expect(commandWords(line).join('')).toContain(NO_CHARACTER);
-    },
-  );
+  it.each([
+    [String.raw`r a\000b c`, ['a']],
+    [String.raw`r \0 c`, []],
+    [String.raw`r \400 x`, []],
+    [String.raw`r \\c\0 x`, ['c']],
+    [String.raw`r a\\000b c`, ['a', 'c']],
+    [String.raw`r 'a\\0b' c`, ['a', 'c']],
+    [String.raw`r a \\0 c`, ['a', '', 'c']],
+    [String.raw`r a\\0bc'd e' f`, ['a', 'f']],
+  ])('of %s end at the NUL byte, as for keepalived', (line, words) => {
+    expect(commandWords(line)).toEqual({ words: ['r', ...words], cut: true });
+  });
 
-  it('keeps a backslash with nothing behind it', () => {
-    expect(commandWords('a\\')).toEqual(['a\\']);
+  it.each([
+    ['open-quote', String.raw`r 'a b`],
+    ['open-quote', String.raw`r a\" b`],
+    ['open-quote', String.raw`r 'a\0b' c`],
+    ['open-quote', String.raw`r \x22a b\x22 c`],
+    ['open-escape', String.raw`r x\\`],
+    ['open-escape', 'r x\\'],
+    ['not-utf8', String.raw`r \xff`],
+    ['not-utf8', String.raw`r \777`],
+    ['not-utf8', String.raw`r \x4a1`],
+    ['not-utf8', String.raw`r \xc3`],
+    ['not-utf8', String.raw`r \\cé`],
+  ])('there are none but a problem %s in %s', (problem, line) => {
+    expect(commandWords(line)).toEqual({ problem });
+  });
+
+  it('takes half a surrogate pair for a character that is not known', () => {
+    expect(commandWords('r \ud800')).toEqual({ words: ['r', '\ufffd'], cut: false });
   });
 });

@@ -5,17 +5,34 @@ const ESCAPE_HERE = new RegExp(ESCAPE, 'y');
 const NAMED: Readonly<Record<string, string>> = {
   ...{ a: '\x07', b: '\b', E: '\x1b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
 };
-const MAX_ASCII = 0x7f;
-/** Stands in a word for an escape that has no character: no argument of a program may have it. */
-export const NO_CHARACTER = '\0';
+const NUL = '\0';
+
+/** Why a command line has no words. */
+export type CommandProblem =
+  /** A quote inside that nothing closes. */
+  | 'open-quote'
+  /** A backslash with nothing behind it. */
+  | 'open-escape'
+  /** Escapes that make bytes which are no UTF-8: programs are given texts here. */
+  | 'not-utf8';
+
+export type CommandWords =
+  | {
+      readonly words: readonly string[];
+      /** An escape of 0 ended the line or a word before its end. */
+      readonly cut: boolean;
+    }
+  | { readonly problem: CommandProblem };
 
 /**
  * The program and its arguments of a command line, as keepalived takes them: escapes are resolved once in the whole line,
- * and then blanks part the words, either quote keeps them together, and escapes count once more, in quotes too. An escape of
- * 0 or beyond ASCII gives NO_CHARACTER.
+ * and then blanks part the words, either quote keeps them together, and escapes count once more, in quotes too. An escape is
+ * a byte, so that two make a character beyond ASCII; one of 0 ends the line the first time, the word the second.
  */
-export function commandWords(text: string): readonly string[] {
-  const line = text.replace(EVERY_ESCAPE, (_whole, escape: string) => characterOf(escape));
+export function commandWords(text: string): CommandWords {
+  const [line = '', ...behind] = bytesOf(text)
+    .replace(EVERY_ESCAPE, (_whole, escape: string) => byteOf(escape))
+    .split(NUL);
   const found: string[] = [];
   let current: string | undefined;
   let quote = '';
@@ -24,9 +41,10 @@ export function commandWords(text: string): readonly string[] {
     ESCAPE_HERE.lastIndex = i;
     const [whole, escape] = character === '\\' ? (ESCAPE_HERE.exec(line) ?? []) : [];
     if (whole !== undefined && escape !== undefined) {
-      current = (current ?? '') + characterOf(escape);
+      current = (current ?? '') + byteOf(escape);
       i += whole.length - 1;
-    } else if (quote === '' && (character === '"' || character === "'")) {
+    } else if (character === '\\') return { problem: 'open-escape' };
+    else if (quote === '' && (character === '"' || character === "'")) {
       quote = character;
       current ??= '';
     } else if (character === quote) quote = '';
@@ -35,10 +53,18 @@ export function commandWords(text: string): readonly string[] {
       current = undefined;
     } else current = (current ?? '') + character;
   }
-  return current === undefined ? found : [...found, current];
+  if (quote !== '') return { problem: 'open-quote' };
+  if (current !== undefined) found.push(current);
+  const words: string[] = [];
+  for (const bytes of found) {
+    const word = textOf(bytes.split(NUL)[0] ?? '');
+    if (word === undefined) return { problem: 'not-utf8' };
+    words.push(word);
+  }
+  return { words, cut: behind.length > 0 || found.some((bytes) => bytes.includes(NUL)) };
 }
 
-/** A line of which commandWords gives these words again, to stand in double quotes; without NO_CHARACTER in them. */
+/** A line of which commandWords gives these words again, to stand in double quotes. */
 export function commandLine(argv: readonly string[]): string {
   const word = (text: string) =>
     text === ''
@@ -50,10 +76,9 @@ export function commandLine(argv: readonly string[]): string {
   return argv.map(word).join(' ').replace(/["\\]/g, '\\$&');
 }
 
-function characterOf(escape: string): string {
+function byteOf(escape: string): string {
   const code = codeOf(escape);
-  if (code === undefined) return NAMED[escape] ?? escape;
-  return code === 0 || code > MAX_ASCII ? NO_CHARACTER : String.fromCharCode(code);
+  return code === undefined ? (NAMED[escape] ?? escape) : String.fromCharCode(code);
 }
 
 function codeOf(escape: string): number | undefined {
@@ -61,4 +86,19 @@ function codeOf(escape: string): number | undefined {
   if (escape.length === 1) return undefined;
   // As many digits as there are, of which the last two count.
   return escape.startsWith('x') ? Number.parseInt(escape.slice(-2).replace('x', ''), 16) : escape.charCodeAt(1) & 0x1f;
+}
+
+/** UTF-8, a character a byte. */
+function bytesOf(text: string): string {
+  // Half a surrogate pair has no UTF-8.
+  return unescape(encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd')));
+}
+
+function textOf(bytes: string): string | undefined {
+  if (!/[^\0-\x7f]/.test(bytes)) return bytes;
+  try {
+    return decodeURIComponent(bytes.replace(/[^]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`));
+  } catch {
+    return undefined;
+  }
 }

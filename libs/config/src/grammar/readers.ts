@@ -1,5 +1,5 @@
 import { type Family, type IpAddress, familyOf, parseIp } from '@keepfleet/wire';
-import { NO_CHARACTER, commandWords } from './command-words.ts';
+import { type CommandProblem, commandWords } from './command-words.ts';
 import type { Arguments, Found } from './context.ts';
 import { type Form, described, syntax } from './form.ts';
 
@@ -126,15 +126,23 @@ export interface Command {
   readonly group?: string;
 }
 
+const EXPECTED_OF_COMMAND: Readonly<Record<CommandProblem, string>> = {
+  'open-quote': 'a command whose inner quotes are closed',
+  'open-escape': 'a command that does not end in a backslash',
+  'not-utf8': 'a command whose escapes make UTF-8',
+};
+
 /**
  * One word, quoted when it has blanks, that holds the program and its arguments; a user and a group may follow.
  */
 export const command = described({ kind: 'command' }, (args: Arguments): Command | undefined => {
   const line = args.need('a command');
   if (line === undefined) return undefined;
-  const argv = commandWords(line.text);
+  const found = commandWords(line.text);
+  if ('problem' in found) return args.bad(line, EXPECTED_OF_COMMAND[found.problem]);
+  const { words: argv, cut } = found;
   if (argv.length === 0) return args.bad(line, 'a command');
-  if (argv.some((word) => word.includes(NO_CHARACTER))) return args.bad(line, 'a command whose escapes are of ASCII');
+  if (cut) args.diagnostics.warning('ignored', line.at, 'what is behind the escape of a NUL byte has no effect');
   const user = args.take()?.text;
   const group = args.take()?.text;
   return { argv, ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) };
