@@ -218,7 +218,7 @@ describe('a process of ours that is held up', () => {
     };
     const before = sent();
     await heldUp(here, () =>
-      waitFor(() => sent() > before + 10, { deadline: 20_000, what: 'ten packets of FRR', every: 50 }),
+      waitFor(() => sent() > before + 10, { deadline: 90_000, what: 'ten packets of FRR', every: 50 }),
     );
     const { packetsSent } = agreed.counters;
     const after = await here.becomes('past it', ({ counters }) => counters.packetsSent > packetsSent + 20);
@@ -287,7 +287,7 @@ describe('with keepalived', () => {
     await there.becomes('Up', 'peer');
     await here.stop();
     const told = 'Remote diagnostic - Administratively Down';
-    await waitFor(() => there.log.includes(told), { deadline: 30_000, what: `${told}: ${there.log.slice(-1_500)}` });
+    await waitFor(() => there.log.includes(told), { deadline: 90_000, what: `${told}: ${there.log.slice(-1_500)}` });
     expect(there.states('peer').at(-1)).toBe('Up');
   });
 

@@ -209,7 +209,7 @@ export class OurBfd {
         await once(attempt, 'connect');
         return attempt;
       },
-      { deadline: 30_000, what: `the link of our bfd process: ${this.log}` },
+      { deadline: 90_000, what: `the link of our bfd process: ${this.log}` },
     );
     this.#socket = socket;
     createInterface(socket).on('line', (line) => {
@@ -247,7 +247,7 @@ export class OurBfd {
         this.events
           .slice(from)
           .find((event) => event.kind === 'state-changed' && event.session === session && event.to === to),
-      { deadline: 30_000, what: `our session ${session} ${to}; ${this.log.slice(-2_000)}`, every: 5 },
+      { deadline: 90_000, what: `our session ${session} ${to}; ${this.log.slice(-2_000)}`, every: 5 },
     );
   }
 
@@ -258,7 +258,7 @@ export class OurBfd {
         const one = this.session(session);
         return one !== undefined && wanted(one) && one;
       },
-      { deadline: 30_000, what: `our session: ${what}; ${JSON.stringify(this.session(session))}` },
+      { deadline: 90_000, what: `our session: ${what}; ${JSON.stringify(this.session(session))}` },
     );
   }
 
@@ -316,7 +316,7 @@ export class Frr {
     ];
     this.#run('frr.log', join(FRR, 'zebra'), '-f', '/dev/null', '-i', at('zebra.pid'), ...common);
     await waitFor(() => existsSync(at('zserv.api')) && existsSync(at('zebra.vty')), {
-      deadline: 30_000,
+      deadline: 90_000,
       what: `zebra: ${this.log}`,
     });
     this.#run(
@@ -330,7 +330,7 @@ export class Frr {
       at('bfdd.ctl'),
       ...common,
     );
-    await waitFor(() => existsSync(at('bfdd.vty')), { deadline: 30_000, what: `bfdd: ${this.log}` });
+    await waitFor(() => existsSync(at('bfdd.vty')), { deadline: 90_000, what: `bfdd: ${this.log}` });
   }
 
   get log(): string {
@@ -353,7 +353,7 @@ export class Frr {
         const peer = this.peer(neighbor);
         return peer !== undefined && wanted(peer) && peer;
       },
-      { deadline: 30_000, what: `FRR's session: ${what}`, every: 50 },
+      { deadline: 90_000, what: `FRR's session: ${what}`, every: 50 },
     );
   }
 
@@ -430,7 +430,7 @@ export class KeepalivedBfd {
   async becomes(state: string, instance: string): Promise<void> {
     const states = () => this.states(instance);
     const what = `keepalived's ${instance} ${state}, not ${states().join(' ')}; ${this.log.slice(-1_500)}`;
-    await waitFor(() => states().at(-1) === state, { deadline: 30_000, what });
+    await waitFor(() => states().at(-1) === state, { deadline: 90_000, what });
   }
 
   async stop(): Promise<void> {

@@ -10,7 +10,7 @@ import { Lab, sh } from './vrrp-stand.ts';
 
 const MAIN = join(import.meta.dirname, '../../../apps/node-agent/src/main.ts');
 const ADDRESS = '198.51.100.15';
-const DEADLINE = 45_000;
+const DEADLINE = 90_000;
 
 /** `track` are the lines of track_bfd; with none of them there is no BFD either. */
 function configuration(own: number, peer: number, priority: number, track: string): string {

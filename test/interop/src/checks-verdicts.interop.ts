@@ -15,7 +15,7 @@ describe('every checker against real servers, well and not, beside keepalived', 
 
   beforeAll(async () => {
     for (const outcome of await runChecks(true, withoutIpvs(directory))) outcomes.set(outcome.who, outcome);
-  }, 300_000);
+  });
   afterAll(() => {
     rmSync(directory, { recursive: true });
     process.stderr.write(timesOf(outcomes));

@@ -14,7 +14,7 @@ let compared = 0;
 
 beforeAll(() => {
   stand = new ConfigStand(cases);
-}, 300_000);
+});
 afterAll(() => stand.close());
 
 describe('our verdict beside that of keepalived -t', () => {

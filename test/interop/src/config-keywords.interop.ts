@@ -179,7 +179,7 @@ describe('our verdict on a keyword beside that of keepalived -t', () => {
       };
       await Promise.all(Array.from({ length: LANES }, lane));
       assert.deepEqual(unexplained, []);
-    }, 400_000);
+    });
 
   for (const [what, block, text] of CROSS_CHECKS)
     it(`is the same where ${what}`, async () => {

@@ -61,7 +61,7 @@ beforeAll(async () => {
     deadline,
     what: `the node at the controller: ${said}`,
   });
-}, 150_000);
+});
 
 afterAll(() => {
   for (const name of [node, away]) {
@@ -94,12 +94,12 @@ it('is judged by the controller as by the agent on the node', async () => {
   const kinds = new Set(judged?.diagnostics.map(({ kind }) => kind));
   expect([...kinds].sort()).toEqual(['host-interface', 'host-program', 'host-user']);
   expect(judged?.diagnostics.map(({ message }) => message).join('\n')).toContain('no interface wan');
-}, 200_000);
+});
 
 it('is not judged for a node that nobody knows', () => {
   const { status, stderr } = fleet('config', 'check', place('checked.conf'), '--node', 'L9');
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('knows no node L9') as string });
-}, 60_000);
+});
 
 function start(namespace: string, name: string, args: readonly string[]): void {
   const child = spawn('ip', ['netns', 'exec', namespace, program(name), ...args], {

@@ -64,7 +64,7 @@ describe.each(daemons)('$name', ({ name, command, pidFile, ready, loaded, refuse
     const child = spawn('ip', ['netns', 'exec', namespace, ...command(place)], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()));
     await until('it runs', () => said.includes(ready) && existsSync(place(pidFile)));
-  }, 120_000);
+  });
 
   afterAll(() => {
     for (const pid of execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).split('\n'))
@@ -76,7 +76,7 @@ describe.each(daemons)('$name', ({ name, command, pidFile, ready, loaded, refuse
   it('reloads at a time of day, and takes the file away', async () => {
     await reloadAt(timeOfDay);
     await until('the file is gone', () => !existsSync(place('time')));
-  }, 200_000);
+  });
 
   it('does not take a file with which the test finds fault, writes what it is, and goes on', async () => {
     const [loads, refusals] = [occurrences(loaded), occurrences(refused)];
@@ -88,7 +88,7 @@ describe.each(daemons)('$name', ({ name, command, pidFile, ready, loaded, refuse
     write({ priority: 50 });
     hangUp();
     await until('the reload of the mended file', () => occurrences(loaded) > loads);
-  }, 200_000);
+  });
 
   it('with reload_repeat leaves a time of day where it is, and takes one with a date away', async () => {
     const loads = occurrences(loaded);
@@ -99,7 +99,7 @@ describe.each(daemons)('$name', ({ name, command, pidFile, ready, loaded, refuse
     expect(existsSync(place('time'))).toBe(true);
     await reloadAt((at) => `${at.toISOString().slice(0, 10)} ${timeOfDay(at)}`);
     await until('the file is gone', () => !existsSync(place('time')));
-  }, 400_000);
+  });
 
   async function reloadAt(format: (at: Date) => string): Promise<void> {
     const loads = occurrences(loaded);

@@ -37,7 +37,7 @@ export class TwoNamespaces {
       [this.far, 'kfb'],
     ] as const) {
       await waitFor(() => /inet6 fe80/.test(this.ip(namespace, '-6', 'address', 'show', 'dev', device, '-tentative')), {
-        deadline: 5_000,
+        deadline: 90_000,
         what: `a link-local address on ${device}`,
       });
     }

@@ -42,7 +42,7 @@ const VI_2 = `vrrp_instance VI_2 {
   virtual_router_id 52
   version 3
   priority 150
-  advert_int 0.3
+  advert_int 1
   virtual_ipaddress {
     192.0.2.101/24
   }
@@ -92,8 +92,9 @@ const eventually = (what: string, condition: () => unknown) =>
     what: `${what}: ${logged('agent').slice(-2000)}`,
     every: 200,
   });
-const value = async (name: string) =>
-  (await stand.run('snmpget', ['-v2c', '-c', 'public', '-Oqv', '127.0.0.1', name])).out.trim();
+const PATIENCE = ['-t', '60', '-r', '0'];
+const value = async (name: string, patience = PATIENCE) =>
+  (await stand.run('snmpget', ['-v2c', '-c', 'public', ...patience, '-Oqv', '127.0.0.1', name])).out.trim();
 
 const metrics = () => readExposition(inside('curl', '-sS', 'http://127.0.0.1:9650/metrics'));
 
@@ -147,14 +148,12 @@ afterAll(async () => {
 
 describe('the whole agent', () => {
   it('tells managers what really happens to its routers', async () => {
-    await eventually('what comes of being master', () => told().length >= 8);
     // VI_1 and VI_2 become backup and then master, VI_1 with its group; the masters by the MIBs of their versions.
-    const first = told();
-    const count = (name: string) => first.filter((one) => one === name).length;
-    expect(count(`${MIB}.2.10.0.2`)).toBe(4);
-    expect(count(`${MIB}.2.10.0.1`)).toBe(2);
-    expect(count('1.3.6.1.2.1.68.0.1')).toBe(1);
-    expect(count('1.3.6.1.2.1.207.0.1')).toBeGreaterThan(0);
+    const count = (name: string) => told().filter((one) => one === name).length;
+    const counts = () => [`${MIB}.2.10.0.2`, `${MIB}.2.10.0.1`, '1.3.6.1.2.1.68.0.1', '1.3.6.1.2.1.207.0.1'].map(count);
+    const least = [4, 2, 1, 1];
+    await eventually('what comes of being master', () => counts().every((one, i) => one >= (least[i] ?? 0)));
+    expect(counts().slice(0, 3)).toEqual(least.slice(0, 3));
     writeFileSync(
       path('peer.conf'),
       ['51', '52']
@@ -178,7 +177,8 @@ describe('the whole agent', () => {
     const before = told().length;
     ip('-n', stand.namespace, 'link', 'set', 'lan0', 'down');
     await eventually('both instances in fault, and the group', () => told().length >= before + 3);
-    expect(logged('traps')).toMatch(new RegExp(`${MIB.replaceAll('.', '\\.')}\\.2\\.3\\.1\\.4\\.1 = INTEGER: 3`));
+    const fault = new RegExp(`${MIB.replaceAll('.', '\\.')}\\.2\\.3\\.1\\.4\\.1 = INTEGER: 3`);
+    await eventually('the word about VI_1', () => fault.test(logged('traps')));
     ip('-n', stand.namespace, 'link', 'set', 'lan0', 'up');
     await eventually('VI_1 is master again', async () => (await value(`${MIB}.2.3.1.4.1`)) === '2');
   });
@@ -210,7 +210,7 @@ describe('the whole agent', () => {
 
   it('sets promote_secondaries in the kernel, and takes it back', async () => {
     const set = (to: number) =>
-      stand.run('snmpset', ['-v2c', '-c', 'private', '127.0.0.1', `${MIB}.2.3.1.28.1`, 'i', String(to)]);
+      stand.run('snmpset', ['-v2c', '-c', 'private', ...PATIENCE, '127.0.0.1', `${MIB}.2.3.1.28.1`, 'i', String(to)]);
     const kernel = () => inside('cat', '/proc/sys/net/ipv4/conf/lan0/promote_secondaries').trim();
     expect(kernel()).toBe('0');
     expect((await set(1)).code).toBe(0);
@@ -230,7 +230,8 @@ describe('the whole agent', () => {
         const name = `${MIB}.2.3.1.${column}.1`;
         const both = await stand.run('sh', [
           '-c',
-          `snmpset -v2c -c private -Oqv 127.0.0.1 ${name} i ${one} && snmpget -v2c -c public -Oqv 127.0.0.1 ${name}`,
+          `snmpset -v2c -c private ${PATIENCE.join(' ')} -Oqv 127.0.0.1 ${name} i ${one} && ` +
+            `snmpget -v2c -c public ${PATIENCE.join(' ')} -Oqv 127.0.0.1 ${name}`,
         ]);
         expect([column, both.lines]).toEqual([column, [String(one), String(one)]]);
       }
@@ -239,7 +240,7 @@ describe('the whole agent', () => {
   it('sends adverts and answers Prometheus while snmpd is frozen: a backup takes nothing for the end of the master', async () => {
     writeFileSync(
       path('backup.conf'),
-      'vrrp_instance B {\n interface lan0\n virtual_router_id 52\n version 3\n state BACKUP\n priority 100\n advert_int 0.3\n virtual_ipaddress {\n 192.0.2.101/24\n }\n}\n',
+      'vrrp_instance B {\n interface lan0\n virtual_router_id 52\n version 3\n state BACKUP\n priority 100\n advert_int 1\n virtual_ipaddress {\n 192.0.2.101/24\n }\n}\n',
     );
     const pids = ['-p', path('backup.pid'), '-r', path('backup.vpid')];
     const backup = start(peer, 'backup.log', 'keepalived', '-n', '-l', '-D', '-P', '-f', path('backup.conf'), ...pids);
@@ -250,8 +251,9 @@ describe('the whole agent', () => {
     stand.signal('SIGSTOP');
     try {
       // Somebody waits for an answer that does not come.
-      const asked = value(`${MIB}.1.2.0`);
-      await eventually('forty adverts more', () => adverts() >= before + 40);
+      const asked = value(`${MIB}.1.2.0`, ['-t', '5', '-r', '1']);
+      // A backup waits for less than four.
+      await eventually('fifteen adverts more', () => adverts() >= before + 15);
       expect(await asked).toContain('Timeout');
     } finally {
       stand.signal('SIGCONT');
@@ -284,8 +286,8 @@ describe('the whole agent', () => {
     execFileSync('mkdir', ['-p', path('run2')]);
     start(stand.namespace, 'second.log', 'sh', '-c', script);
     const of = async (port: string, name: string) =>
-      (await stand.run('snmpget', ['-v2c', '-c', 'public', '-Oqv', '-r', '0', `127.0.0.1:${port}`, name])).out.trim();
-    await eventually('the second snmpd answers', async () => (await of('1161', '1.3.6.1.2.1.1.3.0')) !== '');
+      (await stand.run('snmpget', ['-v2c', '-c', 'public', '-Oqv', ...PATIENCE, `127.0.0.1:${port}`, name])).out.trim();
+    await eventually('the second snmpd listens', () => logged('second.log').includes('NET-SNMP version'));
     // In another order too: the rows keep their indexes.
     writeFileSync(path('keepalived.conf'), configuration(other, true));
     process.kill(control(), 'SIGHUP');
@@ -301,7 +303,7 @@ describe('the whole agent', () => {
   it('says goodbye', async () => {
     process.kill(control(), 'SIGTERM');
     await eventually('it has ended', () => agent.exitCode !== null || agent.signalCode !== null);
-    expect(logged('traps')).toMatch(/\.2\.3\.1\.4\.1 = INTEGER: [015]\b/);
+    await eventually('its last word', () => /\.2\.3\.1\.4\.1 = INTEGER: [015]\b/.test(logged('traps')));
   });
 });
 

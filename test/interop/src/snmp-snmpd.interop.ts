@@ -26,6 +26,7 @@ async function startAgent(rows: object = labRows(), socket = `unix:${stand.socke
 }
 
 const walk = (options: readonly string[] = [], from = ROOT) => stand.ask('snmpwalk', options, 'public', [from]);
+const get = (...names: readonly string[]) => stand.ask('snmpget', [], 'public', names);
 const set = (...words: readonly string[]) => stand.ask('snmpset', [], 'private', words);
 const value = async (name: string) =>
   (await stand.ask('snmpget', ['-Oqv'], 'public', [`KEEPALIVED-MIB::${name}`])).out.trim();
@@ -101,15 +102,15 @@ describe('reading through snmpd', () => {
       const next = await stand.ask('snmpgetnext', ['-On'], 'public', part);
       expect(next.lines.slice(0, -1)).toEqual(walked.slice(at + 1, at + part.length));
     }
-    const missing = await stand.get('KEEPALIVED-MIB::realServerWeight.2.1', 'KEEPALIVED-MIB::vrrpInstanceName.2');
+    const missing = await get('KEEPALIVED-MIB::realServerWeight.2.1', 'KEEPALIVED-MIB::vrrpInstanceName.2');
     expect(missing.lines.filter((line) => line.includes('No Such Instance'))).toHaveLength(2);
   });
 
   it('completes 24 walks at a time', async () => {
     await startAgent();
-    const patient = () => walk(['-t', '20', '-r', '3']);
-    const alone = (await patient()).out;
-    const all = await Promise.all(Array.from({ length: 24 }, patient));
+    const alone = (await walk()).out;
+    // Datagrams of so many at a time may get lost.
+    const all = await Promise.all(Array.from({ length: 24 }, () => walk(['-t', '20', '-r', '3'])));
     for (const { out } of all) expect(out).toBe(alone);
   });
 
@@ -128,7 +129,7 @@ describe('reading through snmpd', () => {
     expect(await bulk('-Cn0', '-Cr0')).toHaveLength(0);
     // To the end of snmpd itself.
     expect((await bulk('-Cn0', '-Cr500')).length).toBeGreaterThan(50);
-    const missing = await stand.get(`${PREFIX}.3.4.1.99.1.1`, `${PREFIX}.99.1.0`, `${PREFIX}.2.3.1.7`);
+    const missing = await get(`${PREFIX}.3.4.1.99.1.1`, `${PREFIX}.99.1.0`, `${PREFIX}.2.3.1.7`);
     expect(missing.lines.map((line) => /No Such (Object|Instance)/.exec(line)?.[1])).toEqual([
       expect.any(String),
       expect.any(String),
@@ -283,13 +284,15 @@ describe('when snmpd fails', () => {
     await running.status();
     stand.signal('SIGSTOP');
     try {
-      const asked = Promise.all(Array.from({ length: 5 }, () => stand.get(`${ROOT}.1.2.0`)));
+      const begun = performance.now();
+      const wait = () => stand.ask('snmpget', ['-t', '6', '-r', '0'], 'public', [`${ROOT}.1.2.0`]);
+      const asked = Promise.all(Array.from({ length: 5 }, wait));
       for (let i = 0; i < 200; i++) running.rows(labRows());
       for (const { out } of await asked) expect(out).toContain('Timeout');
       const { status, maxDelayMs } = await running.status();
       expect(status.queued).toBeLessThan(65_536);
-      // Only the machine's own load is left to hold up the loop; a blocking write or ping would take whole seconds.
-      expect(maxDelayMs).toBeLessThan(2_000);
+      // Only the machine's own load is left to hold up the loop; a blocking write or ping would take all of this time.
+      expect(maxDelayMs).toBeLessThan((performance.now() - begun) / 2);
     } finally {
       stand.signal('SIGCONT');
     }

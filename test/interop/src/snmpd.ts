@@ -25,7 +25,7 @@ export interface Reply {
 }
 
 /** Waits until `probe` gives something other than undefined; fails with `what` at the deadline. */
-export async function until<T>(what: string, probe: () => Promise<T | undefined>, deadlineMs = 15_000): Promise<T> {
+export async function until<T>(what: string, probe: () => Promise<T | undefined>, deadlineMs = 90_000): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     const found = await probe();
@@ -97,6 +97,7 @@ export class SnmpdStand {
     rmSync(this.directory, { recursive: true });
   }
 
+  /** For who looks whether there is an answer at all. */
   get(...names: readonly string[]): Promise<Reply> {
     return this.ask('snmpget', ['-r', '0', '-t', '2'], 'public', names);
   }
@@ -110,9 +111,9 @@ export class SnmpdStand {
     return replyOf(child);
   }
 
-  /** One of the tools with names of Debian's KEEPALIVED-MIB. */
+  /** One of the tools with names of Debian's KEEPALIVED-MIB. It asks once, so that a SET is one, and has patience. */
   async ask(tool: string, options: readonly string[], community: string, words: readonly string[]): Promise<Reply> {
-    const common = ['-v2c', '-c', community, '-M', MIB_DIRECTORIES, '-m', 'KEEPALIVED-MIB'];
+    const common = ['-v2c', '-c', community, '-M', MIB_DIRECTORIES, '-m', 'KEEPALIVED-MIB', '-t', '60', '-r', '0'];
     const command = ['netns', 'exec', this.namespace, tool, ...common, ...options, '127.0.0.1', ...words];
     const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] });
     return replyOf(child);

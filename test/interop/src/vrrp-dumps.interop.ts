@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { Lab } from './vrrp-stand.ts';
+import { Lab, sh } from './vrrp-stand.ts';
 
 // The files that SIGUSR1, SIGUSR2 and SIGRTMIN+2 ask for, of keepalived and of our agent with the same keepalived.conf,
 // each in a namespace of its own. Needs root and keepalived.
 
 const MAIN = join(import.meta.dirname, '../../../apps/node-agent/src/main.ts');
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 90_000;
 const SIGRTMIN_2 = 36;
 const MASTER = 2;
 
@@ -192,17 +192,26 @@ class Router {
     const file = join(this.#files, name);
     rmSync(file, { force: true });
     process.kill(this.#pid, signal);
-    // keepalived writes into the file that is read here.
-    let last = '';
-    return waitFor(
-      () => {
-        const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-        const whole = text !== '' && text === last;
-        last = text;
-        return whole ? text : undefined;
-      },
-      { deadline: DEADLINE_MS, what: `${name}: ${this.#lab.log('log').slice(-2_000)}`, every: 100 },
-    );
+    // keepalived writes into the file that is read here: it is whole once nobody has it open any more.
+    return waitFor(() => existsSync(file) && !this.#isOpen(file) && (readFileSync(file, 'utf8') || undefined), {
+      deadline: DEADLINE_MS,
+      what: `${name}: ${this.#lab.log('log').slice(-2_000)}`,
+      every: 100,
+    });
+  }
+
+  #isOpen(file: string): boolean {
+    const { ino } = statSync(file);
+    const pids = sh('ip', 'netns', 'pids', this.#lab.namespace('ours')).split('\n').filter(Boolean);
+    return pids.some((pid) => {
+      try {
+        return readdirSync(`/proc/${pid}/fd`).some((fd) => statSync(`/proc/${pid}/fd/${fd}`).ino === ino);
+      } catch (error) {
+        // It has ended, or closed one of its files, meanwhile: this is looked at again.
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return true;
+        throw error;
+      }
+    });
   }
 
   async json(): Promise<readonly Dumped[]> {
@@ -260,7 +269,7 @@ describe('the files that signals ask for, beside those of keepalived', () => {
       routers.ours.settled(/"kind":"vrrp.state"[^\n]*"to":"master"/g),
     ]);
     json = { theirs, ours };
-  }, 240_000);
+  });
 
   afterAll(async () => {
     await Promise.all(Object.values(routers).map((router) => router.close()));

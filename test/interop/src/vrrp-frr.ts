@@ -64,7 +64,7 @@ export class Frr implements Router {
 
   async #start(): Promise<void> {
     this.#zebra ??= this.#daemon('zebra');
-    await waitFor(() => existsSync(this.#file('zserv.api')), { deadline: 20_000, what: 'zebra' });
+    await waitFor(() => existsSync(this.#file('zserv.api')), { deadline: 90_000, what: 'zebra' });
     this.#vrrpd = this.#daemon('vrrpd');
   }
 

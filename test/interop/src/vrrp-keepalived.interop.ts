@@ -6,7 +6,7 @@ import { variants } from './vrrp-variants.ts';
 // root, keepalived, frr, tcpdump, tshark.
 
 for (const peer of ['keepalived', 'frr'] as const)
-  describe.concurrent(`our vrrp process beside ${peer}`, { timeout: 400_000 }, () => {
+  describe.concurrent(`our vrrp process beside ${peer}`, () => {
     for (const variant of variants.filter((one) => one.peer === peer)) {
       it(`is master by priority: ${variant.name}`, () => scenario(variant, true));
       it(`is backup by priority: ${variant.name}`, () => scenario(variant, false));

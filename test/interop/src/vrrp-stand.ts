@@ -119,7 +119,7 @@ export class Lab {
     const path = join(this.directory, file);
     const tcpdump = this.start('lan', log, 'tcpdump', '-U', '--immediate-mode', '-i', 'br0', '-w', path, filter);
     await waitFor(() => this.log(log).includes('listening on'), {
-      deadline: 60_000,
+      deadline: 90_000,
       what: `tcpdump: ${this.log(log)}`,
     });
     return async () => {
@@ -224,7 +224,7 @@ export class Control {
         await once(attempt, 'connect');
         return attempt;
       },
-      { deadline: 60_000, what: 'the process link' },
+      { deadline: 90_000, what: 'the process link' },
     );
     return new Control(socket);
   }
@@ -235,7 +235,7 @@ export class Control {
 
   /** The first message, from number `from` on, for which `wanted` holds. */
   message(what: string, wanted: (message: ProcessMessage) => boolean, from = 0): Promise<ProcessMessage> {
-    return waitFor(() => this.messages.slice(from).find(wanted), { deadline: 60_000, what });
+    return waitFor(() => this.messages.slice(from).find(wanted), { deadline: 90_000, what });
   }
 
   event(kind: string, from = 0): Promise<ProcessMessage> {

@@ -47,7 +47,7 @@ describe('the agent link', () => {
 
     const foreign = new Authority(stand.directory, 'other-ca').issue('L1');
     const stranger = stand.agent('L1', undefined, { ca: stand.authority.ca, ...foreign });
-    stranger.connect();
+    stranger.connect({}, false);
     await waitFor(() => stranger.ended, { deadline, what: 'the stranger is cut off' });
     expect(stranger.welcome).toBeUndefined();
     expect(await stand.nodes()).toEqual([]);

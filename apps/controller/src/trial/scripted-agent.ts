@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { credentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import { credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
 import { agent, model } from '@keepfleet/rpc';
 import type { Identity } from './pki.ts';
 import { hello, nodeState, statistics } from './samples.ts';
@@ -31,12 +31,15 @@ export class ScriptedAgent {
     });
   }
 
-  /** Opens a stream, says hello, and after Welcome sends the whole state and heartbeats. */
-  connect(change: Partial<agent.Hello> = {}): void {
+  /**
+   * Opens a stream, says hello, and after Welcome sends the whole state and heartbeats. `waitForReady`: a channel that has
+   * just seen the controller away is no failure.
+   */
+  connect(change: Partial<agent.Hello> = {}, waitForReady = true): void {
     this.disconnect();
     this.welcome = undefined;
     this.ended = false;
-    const stream = this.#client.connect();
+    const stream = this.#client.connect(new Metadata({ waitForReady }));
     this.#stream = stream;
     stream.on('data', (message: agent.ControllerMessage) => this.#receive(stream, message));
     stream.on('error', () => this.#end(stream));
