@@ -28,6 +28,8 @@ const packages = [
   { name: 'keepalived', file: 'keepalived', for: 'its MIB, and the peer of the tests', by: ['lab', 'test'] },
   { name: 'frr', file: '/usr/lib/frr/vrrpd', for: 'the other VRRP peer of the tests', by: ['test'] },
   { name: 'serf', file: 'serf', for: 'the gossip peer of the tests', by: ['test'] },
+  { name: 'prometheus', file: 'promtool', for: 'the reader of the metrics in the tests', by: ['test'] },
+  { name: 'rrdtool', file: 'rrdtool', for: 'the graph of the article', by: ['test'] },
   { name: 'dnsmasq-base', file: 'dnsmasq', for: 'a name server for the checks of the tests', by: ['test'] },
   { name: 'tshark', file: 'tshark', for: 'a judge of those packets', by: ['test'] },
   { name: 'gcc', file: 'gcc', for: 'keepalived on a kernel without IPVS', by: ['test'] },
@@ -36,7 +38,7 @@ const packages = [
   { name: 'user-mode-linux', file: 'linux.uml', for: 'a kernel with ip_vs', by: ['lab', 'test'], unless: hasIpvs },
 ];
 /** Daemons that the packages bring along: the lab starts its own, the machine shall not. */
-const daemons = ['nginx', 'snmpd', 'keepalived', 'serf', 'frr', 'snmptrapd'];
+const daemons = ['nginx', 'snmpd', 'keepalived', 'serf', 'frr', 'snmptrapd', 'prometheus'];
 const policy = '/usr/sbin/policy-rc.d';
 const savedPolicy = `${policy}.keepfleet-saved`;
 const oldestNode = 20;

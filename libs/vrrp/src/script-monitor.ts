@@ -1,6 +1,7 @@
 import { type Duration, type Instant, type Machine, after, between, earliest, seconds } from '@keepfleet/machine';
 import type { TrackerState } from './messages.ts';
 import type { ScriptTrackerSettings } from './settings.ts';
+import type { ScriptRun } from './snapshot.ts';
 
 export type ScriptInput =
   | { readonly kind: 'start' }
@@ -45,6 +46,12 @@ export class ScriptMonitor implements Machine<ScriptInput, ScriptOutput> {
 
   get state(): TrackerState {
     return this.#state;
+  }
+
+  get run(): ScriptRun {
+    if (this.#run === undefined) return 'idle';
+    if (this.#run.signals === 0) return 'running';
+    return this.#run.signals === 1 ? 'terminating' : 'killing';
   }
 
   handle(input: ScriptInput, now: Instant): readonly ScriptOutput[] {

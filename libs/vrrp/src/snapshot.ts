@@ -17,6 +17,8 @@ export interface VrrpSnapshot {
   readonly staticRoutingMissing?: readonly string[];
   /** Absent where nothing writes them. */
   readonly notifyFifos?: readonly FifoSnapshot[];
+  /** Those that run, since something tracks them; absent where nothing runs any. */
+  readonly scripts?: readonly ScriptSnapshot[];
   /** How late the process's timers ran; absent where nothing measures it. */
   readonly lateness?: LatenessSnapshot;
 }
@@ -28,6 +30,15 @@ export interface FifoSnapshot {
   /** Lines lost because the reader does not keep up. */
   readonly dropped: number;
 }
+
+export interface ScriptSnapshot {
+  readonly name: string;
+  readonly state: TrackerState;
+  readonly run: ScriptRun;
+}
+
+/** `terminating` and `killing`: it took too long, and has been sent SIGTERM, or SIGKILL too. */
+export type ScriptRun = 'idle' | 'running' | 'terminating' | 'killing';
 
 /** Microseconds between a deadline and the moment it was served. */
 export interface LatenessSnapshot {

@@ -112,6 +112,15 @@ describe('a tracked script', () => {
     expect(bench.monitor.state).toBe('up');
   });
 
+  it('tells whether it runs, and how far it is told to end', () => {
+    const bench = new Bench().began();
+    const seen = [bench.monitor.run];
+    // The second time for its interval alone.
+    for (let i = 0; i < 3; i++) seen.push(bench.serve().monitor.run);
+    bench.monitor.handle({ kind: 'exited', succeeded: false }, bench.now);
+    expect([...seen, bench.monitor.run]).toEqual(['running', 'terminating', 'terminating', 'killing', 'idle']);
+  });
+
   it('is ended when nobody tracks it any more', () => {
     const bench = new Bench();
     expect(bench.monitor.handle({ kind: 'stop' }, bench.now)).toEqual([{ kind: 'kill', signal: 'SIGTERM' }]);

@@ -1,7 +1,7 @@
 import type { BfdSnapshot } from '@keepfleet/bfd';
 import type { DestinationSnapshot, LvsSnapshot, TrafficSnapshot, VirtualServerSnapshot } from '@keepfleet/ipvs';
 import type { RouterOwnership, SwimSnapshot } from '@keepfleet/swim';
-import type { RouterSnapshot, VrrpSnapshot } from '@keepfleet/vrrp';
+import type { RouterSnapshot, ScriptRun, VrrpSnapshot } from '@keepfleet/vrrp';
 import { bfdFamilies } from './bfd-families.ts';
 import { type Family, type Labels, family, familyText } from './family.ts';
 import { gossipFamilies } from './gossip-families.ts';
@@ -19,6 +19,7 @@ export interface MetricSources {
 
 /** Numbers of the exporters that read keepalived's own files. */
 const STATE = { initialize: 0, backup: 1, master: 2, fault: 3 } as const;
+const RUN = { idle: 0, running: 1, terminating: 2, killing: 3 } as const satisfies Record<ScriptRun, number>;
 
 /**
  * The Prometheus text format. Names and labels are those of the exporters for keepalived where they have one, so that
@@ -59,26 +60,57 @@ function vrrpFamilies(vrrp: VrrpSnapshot | undefined): Family[] {
     );
   const counter = (name: string, help: string, value: (router: RouterSnapshot) => number) =>
     each(`keepalived_${name}_total`, help, 'counter', value);
+  const addresses = routers.flatMap((router) =>
+    router.addresses.map((address) => ({
+      router,
+      address,
+      labels: { ...labels(router), intf: address.interface, ip_address: address.address },
+    })),
+  );
+  const states = (advertised: boolean) =>
+    addresses
+      .filter(({ address }) => address.advertised === advertised)
+      .map((one) => [one.labels, STATE[one.router.state]] as const);
+  // One that is told of by no address is told of all the same.
+  const without = routers
+    .filter((router) => !router.addresses.some(({ advertised }) => advertised))
+    .map((router) => [{ ...labels(router), ip_address: '' }, STATE[router.state]] as const);
+  const scripts = vrrp?.scripts ?? [];
   return [
     family(
       'keepalived_vrrp_state',
-      'State: 0 init, 1 backup, 2 master, 3 fault; a sample for each virtual address.',
+      'State: 0 init, 1 backup, 2 master, 3 fault; a sample for each address of the adverts.',
       'gauge',
-      routers.flatMap((router) =>
-        router.addresses.map(
-          (address) => [{ ...labels(router), ip_address: address.address }, STATE[router.state]] as const,
-        ),
-      ),
+      [...states(true), ...without],
+    ),
+    family(
+      'keepalived_vrrp_excluded_state',
+      'State, a sample for each virtual address that is not in the adverts.',
+      'gauge',
+      states(false),
     ),
     family(
       'keepalived_vrrp_address_installed',
       'Whether a virtual address is on its interface.',
       'gauge',
-      routers.flatMap((router) =>
-        router.addresses.map(
-          (address) => [{ ...labels(router), ip_address: address.address }, Number(address.installed)] as const,
-        ),
-      ),
+      addresses.map((one) => [one.labels, Number(one.address.installed)]),
+    ),
+    family(
+      'keepalived_script_status',
+      'Whether a tracked script succeeds: 0 bad, 1 good; without a sample while no result is known.',
+      'gauge',
+      scripts.flatMap(({ name, state }) => (state === 'unknown' ? [] : [[{ name }, Number(state === 'up')] as const])),
+    ),
+    family(
+      'keepalived_script_state',
+      'What a tracked script does: 0 idle, 1 running, 2 told to end, 3 killed.',
+      'gauge',
+      scripts.map(({ name, run }) => [{ name }, RUN[run]]),
+    ),
+    counter(
+      'gratuitous_arp_delay',
+      'The setting garp_master_delay, seconds: a counter by name alone.',
+      ({ garpDelay }) => garpDelay / 1_000_000,
     ),
     counter('advertisements_received', 'Adverts received.', ({ counters }) => counters.advertsReceived),
     counter('advertisements_sent', 'Adverts sent.', ({ counters }) => counters.advertsSent),

@@ -299,7 +299,8 @@ describe('what passes between control and vrrp', () => {
     for (const event of events) expect(passed(vrrpEventSchema, event)).toEqual(event);
     const lateness = { last: seconds(0), worst: seconds(1), late: 1, deadlines: 7 };
     const notifyFifos = [{ path: '/run/fifo', written: 5, dropped: 1 }];
-    const snapshot = { notifyFifos, ...node.snapshot((at: Instant) => at - instant(0)), lateness };
+    const scripts = [{ name: 'check', state: 'up', run: 'running' }];
+    const snapshot = { notifyFifos, scripts, ...node.snapshot((at: Instant) => at - instant(0)), lateness };
     expect(passed(vrrpSnapshotSchema, snapshot)).toEqual(snapshot);
   });
 

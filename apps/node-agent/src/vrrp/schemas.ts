@@ -225,6 +225,7 @@ export const vrrpCommandSchema: z.ZodType<VrrpCommand> = z.object({
   instance: z.string(),
 });
 
+const trackerState = z.enum(['unknown', 'up', 'down']);
 const stateName = z.enum(['initialize', 'backup', 'master', 'fault']);
 
 const faultCause: z.ZodType<FaultCause> = z.discriminatedUnion('kind', [
@@ -279,7 +280,7 @@ const routerSnapshot: z.ZodType<RouterSnapshot> = z
         up: z.boolean(),
       }),
     ),
-    trackers: z.array(trackedObject.extend({ state: z.enum(['unknown', 'up', 'down']), value: optional(z.number()) })),
+    trackers: z.array(trackedObject.extend({ state: trackerState, value: optional(z.number()) })),
     advertInterval: duration,
     masterAdvertInterval: duration,
     masterDownInterval: duration,
@@ -334,6 +335,15 @@ export const vrrpSnapshotSchema: z.ZodType<VrrpSnapshot> = z.object({
   unknownVrids: count,
   staticRoutingMissing: optional(z.array(z.string())),
   notifyFifos: optional(z.array(z.object({ path: z.string(), written: count, dropped: count }))),
+  scripts: optional(
+    z.array(
+      z.object({
+        name: z.string(),
+        state: trackerState,
+        run: z.enum(['idle', 'running', 'terminating', 'killing']),
+      }),
+    ),
+  ),
   lateness: optional(z.object({ last: duration, worst: duration, late: count, deadlines: count })),
 });
 

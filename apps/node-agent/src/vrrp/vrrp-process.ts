@@ -211,7 +211,12 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
 
   snapshot(): VrrpSnapshot {
     const snapshot = this.#node.snapshot((at) => this.#clock.epochMillis(at));
-    return { ...snapshot, notifyFifos: this.#notifier.snapshot(), lateness: this.#lateness.snapshot() };
+    return {
+      ...snapshot,
+      scripts: this.#trackers.scripts(),
+      notifyFifos: this.#notifier.snapshot(),
+      lateness: this.#lateness.snapshot(),
+    };
   }
 
   /** One input after the other, each with its consequences: what an output changes in the kernel is read back as an input. */

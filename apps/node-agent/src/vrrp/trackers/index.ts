@@ -1,4 +1,4 @@
-import type { TrackerInput, VrrpSettings } from '@keepfleet/vrrp';
+import type { ScriptSnapshot, TrackerInput, VrrpSettings } from '@keepfleet/vrrp';
 import type { Log } from '../../log.ts';
 import type { ScriptRunner } from '../../scripts/script-runner.ts';
 import { FileTracker } from './file-tracker.ts';
@@ -33,6 +33,10 @@ export class TrackerPool {
     });
     replace(this.#files, used('file', settings.files), (one) => new FileTracker(one, this.#tell, this.#log));
     this.#processes.configure(used('process', settings.processes));
+  }
+
+  scripts(): readonly ScriptSnapshot[] {
+    return [...this.#scripts.values()].map((script) => script.snapshot());
   }
 
   close(): void {

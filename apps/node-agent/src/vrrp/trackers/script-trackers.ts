@@ -1,6 +1,7 @@
 import {
   type ScriptInput,
   type ScriptOutput,
+  type ScriptSnapshot,
   ScriptMonitor,
   type ScriptTrackerSettings,
   type TrackerInput,
@@ -37,6 +38,11 @@ export class ScriptTracker {
   close(): void {
     this.#timer.step((now) => this.#monitor.handle({ kind: 'stop' }, now));
     this.#timer.close();
+  }
+
+  snapshot(): ScriptSnapshot {
+    const { state, run } = this.#monitor;
+    return { name: this.settings.name, state, run };
   }
 
   #carryOut(outputs: readonly ScriptOutput[]): void {
