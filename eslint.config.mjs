@@ -1,7 +1,7 @@
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
 
-const specs = ['**/*.spec.ts', 'libs/*/src/test/**/*.ts'];
+const specs = ['**/*.spec.ts', '**/*.fixture.ts', 'libs/*/src/test/**/*.ts'];
 const pure = ['libs/{wire,machine,vrrp,bfd,ipvs,health,swim,mib}/src/**/*.ts'];
 
 /** The layers of docs/architecture.md. Specs may use the test kit and npm packages, production code only what its layer allows. */

@@ -2,17 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type Server, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  Framer,
-  type MibRows,
-  MibView,
-  type Pdu,
-  type PduBody,
-  allTables,
-  decodePdu,
-  encodePdu,
-  oid,
-} from '@keepfleet/mib';
+import { Framer, MibView, type Pdu, type PduBody, allTables, decodePdu, encodePdu, oid } from '@keepfleet/mib';
 import { addressRows } from '@keepfleet/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AgentX, type AgentXOptions, type SetOutcome, startAgentX } from './agentx.ts';
@@ -174,7 +164,7 @@ describe('startAgentX', () => {
 
   it('gives up a master whose one segment asks for far more than it takes', async () => {
     const view = new MibView(allTables);
-    view.update(addressRows(3000) as unknown as MibRows);
+    view.update(addressRows(3000));
     start({ view });
     await serving();
     master.socket.pause();
