@@ -4,32 +4,28 @@ import type { GarpGroup, GarpSettings } from './settings.ts';
 
 /** The gaps between announcements, for all routers of a node: each interface has its own, those of a garp_group share one. */
 export class AnnounceGaps {
-  #groupOf = new Map<string, { readonly key: string; readonly group: GarpGroup }>();
+  #groupOf = new Map<string, GarpGroup>();
+  /** By interface, also in a group: what waits in one interface's gap does so until then, whatever a reload makes of groups. */
   readonly #freeAt = new Map<string, Instant>();
 
   configure(groups: readonly GarpGroup[]): void {
-    this.#groupOf = new Map(
-      groups.flatMap((group, i) => group.interfaces.map((name) => [name, { key: `group ${i}`, group }] as const)),
-    );
+    this.#groupOf = new Map(groups.flatMap((group) => group.interfaces.map((name) => [name, group] as const)));
   }
 
   /** When the next announcement may leave; undefined where nothing has to be waited for. */
   freeAt(name: string, family: Family): Instant | undefined {
-    return this.#freeAt.get(this.#key(name, family));
+    return this.#freeAt.get(key(name, family));
   }
 
   sent(name: string, family: Family, garp: GarpSettings, now: Instant): void {
-    const gap = this.#gap(name, family, garp);
-    if (gap === 0) this.#freeAt.delete(this.#key(name, family));
-    else this.#freeAt.set(this.#key(name, family), after(now, gap));
+    const group = this.#groupOf.get(name);
+    const gap: Duration =
+      family === 'ipv4' ? (group?.interval ?? garp.interval) : (group?.gnaInterval ?? garp.gnaInterval);
+    // Without a gap too: another router, which has one, may wait here for its turn.
+    for (const one of group?.interfaces ?? [name]) this.#freeAt.set(key(one, family), after(now, gap));
   }
+}
 
-  #key(name: string, family: Family): string {
-    return `${family} ${this.#groupOf.get(name)?.key ?? name}`;
-  }
-
-  #gap(name: string, family: Family, garp: GarpSettings): Duration {
-    const group = this.#groupOf.get(name)?.group;
-    return family === 'ipv4' ? (group?.interval ?? garp.interval) : (group?.gnaInterval ?? garp.gnaInterval);
-  }
+function key(name: string, family: Family): string {
+  return `${family} ${name}`;
 }

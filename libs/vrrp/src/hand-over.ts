@@ -69,6 +69,14 @@ export class HandOver {
     this.#ending = ending;
   }
 
+  /**
+   * No successor is heard, and the sync group does not let this router be master again: the others of the group have so
+   * long to miss theirs too. Perhaps this one is deaf, and the addresses are elsewhere by now.
+   */
+  endBy(at: Instant): void {
+    if (this.#active) this.#endAt = earliest(this.#endAt, at);
+  }
+
   /** An advert that passed the checks on receipt. */
   hear({ advert }: Heard, now: Instant): void {
     if (!this.#active || advert.priority === 0) return;

@@ -32,6 +32,7 @@ class Bench {
   readonly node = new VrrpNode();
   now: Instant = instant(0);
   #outputs: VrrpOutput[] = [];
+  readonly #removed: [Instant, IpAddress][] = [];
 
   constructor(...members: VirtualRouterSettings[]) {
     for (const index of [1, 2, 3]) this.link(index, true);
@@ -51,8 +52,15 @@ class Bench {
   }
 
   give(input: Parameters<VrrpNode['handle']>[0]): this {
-    this.#outputs.push(...this.node.handle(input, this.now));
+    this.#take(this.node.handle(input, this.now));
     return this;
+  }
+
+  #take(outputs: readonly VrrpOutput[]): void {
+    this.#outputs.push(...outputs);
+    for (const output of outputs)
+      if (output.kind === 'remove-addresses')
+        for (const { address } of output.addresses) this.#removed.push([this.now, address]);
   }
 
   link(index: number, up: boolean): this {
@@ -73,10 +81,15 @@ class Bench {
     const end = after(this.now, seconds(duration));
     for (let due = this.node.nextDeadline(); due !== undefined && due <= end; due = this.node.nextDeadline()) {
       this.now = due;
-      this.#outputs.push(...this.node.timeout(due));
+      this.#take(this.node.timeout(due));
     }
     this.now = end;
     return this;
+  }
+
+  /** Addresses that were taken off, and so many microseconds after 20 s. */
+  get removed(): [number, string][] {
+    return this.#removed.map(([at, address]) => [at - seconds(20), address]);
   }
 
   get states(): string {
@@ -176,6 +189,27 @@ describe('a sync group', () => {
     expect(bench.told()).toEqual(['eth1 priority 0', 'VI_1 BACKUP', 'eth2 priority 0', 'VI_2 BACKUP', 'G BACKUP']);
   });
 
+  it('that hears a successor for one member alone does not keep the addresses of the other for ever', () => {
+    const bench = new Bench(member(1), member(2)).pass(20);
+    bench.give({ kind: 'command', command: { kind: 'relinquish', instance: 'VI_1' } });
+    bench.told();
+    // eth2 is deaf: whoever has its address now is not heard.
+    for (let second = 0; second < 10; second++) bench.hear(1, 200).pass(1);
+    expect(bench.states).toBe('backup backup backup');
+    // A master-down time for VI_2 itself, and one for the others of the group.
+    expect(bench.removed).toEqual([
+      [100_000, '198.51.100.1'],
+      [2 * 3_609_375, '198.51.100.2'],
+    ]);
+  });
+
+  it('that hears no successor at all is master again with the addresses that never left', () => {
+    const bench = new Bench(member(1), member(2, { priority: 90 })).pass(20);
+    bench.give({ kind: 'command', command: { kind: 'relinquish', instance: 'VI_1' } });
+    expect(bench.pass(10).states).toBe('master master master');
+    expect(bench.removed).toEqual([]);
+  });
+
   it('announces for all members when one hears a lower priority, and on command', () => {
     const bench = new Bench(member(1), member(2)).pass(20);
     const announced = (outputs: readonly VrrpOutput[]) =>
@@ -255,29 +289,47 @@ describe('settings of sync groups', () => {
 });
 
 describe('garp groups', () => {
-  it('share one gap between the interfaces of several routers', () => {
+  const instances = [1, 2].map((number) =>
+    virtualRouter({
+      name: `VI_${number}`,
+      vrid: number,
+      interface: `eth${number}`,
+      priority: 255,
+      garp: { ...defaultGarp, delay: seconds(0), repeat: 1, interval: seconds(2) },
+      addresses: [
+        { address: ip(`198.51.100.${number}`), prefix: 24, interface: `eth${number}`, advertised: true, scope: 0 },
+      ],
+    }),
+  );
+  const settings = { startupDelay: seconds(0), logUnknownVrids: false, instances };
+  const garpGroups = [{ interfaces: ['eth1', 'eth2'], interval: seconds(0.5) }];
+  const announced = (outputs: readonly VrrpOutput[]) =>
+    outputs.flatMap((output) => (output.kind === 'announce' ? [output.address] : []));
+
+  function started(): VrrpNode {
     const node = new VrrpNode();
-    const instances = [1, 2].map((number) =>
-      virtualRouter({
-        name: `VI_${number}`,
-        vrid: number,
-        interface: `eth${number}`,
-        priority: 255,
-        garp: { ...defaultGarp, delay: seconds(0), repeat: 1 },
-        addresses: [
-          { address: ip(`198.51.100.${number}`), prefix: 24, interface: `eth${number}`, advertised: true, scope: 0 },
-        ],
-      }),
-    );
     for (const index of [1, 2]) {
       const addresses = [{ address: ip(`192.0.2.${index}`), prefix: 24 }];
       node.handle({ kind: 'interface', interface: { name: `eth${index}`, index, up: true, addresses } }, instant(0));
     }
-    const announced = (outputs: readonly VrrpOutput[]) =>
-      outputs.flatMap((output) => (output.kind === 'announce' ? [output.address] : []));
-    const garpGroups = [{ interfaces: ['eth1', 'eth2'], interval: seconds(0.5) }];
-    const settings = { startupDelay: seconds(0), logUnknownVrids: false, instances, garpGroups };
-    expect(announced(node.handle({ kind: 'configure', settings }, instant(0)))).toEqual(['198.51.100.1']);
+    const outputs = node.handle({ kind: 'configure', settings: { ...settings, garpGroups } }, instant(0));
+    expect(announced(outputs)).toEqual(['198.51.100.1']);
+    return node;
+  }
+
+  it('share one gap between the interfaces of several routers', () => {
+    const node = started();
+    expect(node.nextDeadline()).toBe(seconds(0.5));
+    expect(announced(node.timeout(instant(seconds(0.5))))).toEqual(['198.51.100.2']);
+  });
+
+  it.each([
+    ['are gone', []],
+    ['are others', [{ interfaces: ['eth2'], interval: seconds(3) }]],
+  ])('that %s at a reload let out at its time what waited in their gap', (_, after) => {
+    const node = started();
+    const reload = { kind: 'configure', settings: { ...settings, garpGroups: after } } as const;
+    expect(announced(node.handle(reload, instant(seconds(0.1))))).toEqual([]);
     expect(node.nextDeadline()).toBe(seconds(0.5));
     expect(announced(node.timeout(instant(seconds(0.5))))).toEqual(['198.51.100.2']);
   });
