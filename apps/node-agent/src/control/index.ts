@@ -2,6 +2,7 @@ import { dumpAtSignals } from './dump-signals.ts';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { BfdCommand, BfdEvent, BfdSettings, BfdSnapshot } from '@keepfleet/bfd';
 import type { AgentFile } from '@keepfleet/config';
 import type { CheckerSettings } from '@keepfleet/health';
@@ -21,6 +22,7 @@ import { DEFAULT_MASTER, NumberFile, SnmpService, bootEngine, parseMasterAddress
 import { tlsCredentials } from '../uplink/tls.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { vrrpEventSchema, vrrpSnapshotSchema } from '../vrrp/schemas.ts';
+import { endProcesses, wasKilled } from './end-processes.ts';
 import { readAgentFile } from './agent-file.ts';
 import { AlarmStore } from './alarm-store.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -50,6 +52,8 @@ const GATHER_MS = 20;
 const LAST_MAILS_MS = 5_000;
 /** The first SIGHUP is a reload at once; those of this long after it are one more together, of the file as it is then. */
 const RELOAD_PAUSE_MS = 200;
+/** Gossip that could not tell everybody by then that this node leaves goes without: the others will miss it by themselves. */
+const LEAVE_MS = 5_000;
 /** Gossip that could not be started, for example because its port is taken, is tried again after this. */
 const GOSSIP_RETRY_MS = 30_000;
 
@@ -170,12 +174,7 @@ class Control {
     this.#node.routersChanged = (routers) => this.#ownership.update(routers);
     this.#node.processes = () => this.#processes.list();
     this.#node.otherProblems = () => this.#problems();
-    this.#vrrp = new SupervisedProcess({
-      ...this.#supervision('vrrp'),
-      snapshot: vrrpSnapshotSchema,
-      event: vrrpEventSchema,
-      listener: this.#node.vrrpListener,
-    });
+    this.#vrrp = this.#superviseVrrp();
     this.#lvs = new SupervisedProcess({
       ...this.#supervision('lvs'),
       snapshot: lvsSnapshotSchema,
@@ -216,9 +215,10 @@ class Control {
       .finally(() => this.#startSnmp());
     await this.#startLocalSocket();
     this.#startMetrics();
-    await this.#startGossip();
-    await this.#node.heardBoth(FIRST_REPORT_DELAY_MS);
-    this.#startUplink();
+    // Nobody who asks this node to end waits for any of it.
+    void this.#startGossip()
+      .then(() => this.#node.heardBoth(FIRST_REPORT_DELAY_MS))
+      .then(() => this.#startUplink());
     const how = await ended;
     this.#options.log.info({ how }, how === 'stop' ? 'stopping: handing over' : 'ending; VRRP and IPVS go on');
     this.#ending = true;
@@ -227,16 +227,12 @@ class Control {
     this.#clock.close();
     clearTimeout(this.#gossipRetry);
     this.#uplink?.close();
-    await Promise.all([this.#metrics?.close(), how === 'stop' ? this.#gossip?.leave() : undefined]);
-    await this.#gossip?.close();
     this.#ownership.close();
     this.#localSocket.close();
     const others = [this.#lvs, ...(this.#bfd === undefined ? [] : [this.#bfd])];
-    if (how === 'stop') {
-      // The services answer as long as the addresses are here.
-      await this.#vrrp.stop('release');
-      await Promise.all([...others.map((one) => one.stop('release')), this.#bfdStopping]);
-    } else for (const one of [this.#vrrp, ...others]) one.detach();
+    if (how === 'stop') await Promise.all([this.#handOver(others), this.#leaveGossip()]);
+    else for (const one of [this.#vrrp, ...others]) one.detach();
+    await Promise.all([this.#metrics?.close(), this.#gossip?.close()]);
     // Managers are told of the hand-over too.
     this.#toTell.tell((notification) => this.#snmp?.notify(notification));
     await this.#snmp?.close();
@@ -248,6 +244,36 @@ class Control {
     this.#snmpNumbers.write();
     this.#spool.close();
     this.#endDumps?.();
+  }
+
+  async #handOver(others: readonly { stop(mode: 'release', timeoutMs?: number): Promise<void> }[]): Promise<void> {
+    this.#node.end();
+    await Promise.all([endProcesses(this.#vrrp, others), this.#bfdStopping]);
+    if (!wasKilled(this.#options.runDirectory, 'vrrp')) return;
+    this.#node.note({
+      severity: 'error',
+      kind: 'agent.process',
+      subject: 'vrrp',
+      message:
+        'the vrrp process was killed before it had handed over: another one removes what it left behind, and takes part in nothing',
+      attributes: { state: 'down' },
+    });
+    const another = this.#superviseVrrp();
+    this.#node.link(another.link, this.#lvs.link);
+    const trouble = await this.#node.cleanUp();
+    if (trouble !== undefined)
+      this.#options.log.error({}, `addresses of this node may be left on its interfaces: ${trouble}`);
+    await another.stop('release');
+  }
+
+  /** Beside the hand-over: the fleet may know of it when it likes. */
+  async #leaveGossip(): Promise<void> {
+    const bound = new AbortController();
+    await Promise.race([
+      this.#gossip?.leave(),
+      pause(LEAVE_MS, undefined, { signal: bound.signal }).catch(() => undefined),
+    ]);
+    bound.abort();
   }
 
   /** A file with errors must not stop what runs; where nothing runs and nothing good is kept, saying so and ending is all there is to do. */
@@ -305,6 +331,15 @@ class Control {
       this.#bfdStopping = undefined;
       // A configuration that came meanwhile may want it again.
       if (this.#node.wantsBfd) this.#apply().catch((error: unknown) => this.#sayReloadFailed(error));
+    });
+  }
+
+  #superviseVrrp(): SupervisedProcess<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent> {
+    return new SupervisedProcess({
+      ...this.#supervision('vrrp'),
+      snapshot: vrrpSnapshotSchema,
+      event: vrrpEventSchema,
+      listener: this.#node.vrrpListener,
     });
   }
 
@@ -458,7 +493,7 @@ class Control {
 
   #startUplink(): void {
     const { controller, labels } = this.#agentFile;
-    if (controller === undefined) return;
+    if (controller === undefined || this.#ending) return;
     const { tls } = controller;
     this.#uplink = new Uplink({
       controllers: () => controllersToTry(controller.addresses, this.#gossip?.members() ?? [], tls !== undefined),

@@ -44,6 +44,7 @@ export class NodeProcess<
   #applied: string | undefined;
   #refusal: { readonly revision: string; readonly reason: string } | undefined;
   readonly #waiting = new Set<() => void>();
+  #ending = false;
 
   constructor(options: NodeProcessOptions<Snapshot, Event>) {
     this.#options = options;
@@ -101,6 +102,11 @@ export class NodeProcess<
     if (this.#wanted === undefined || !isSame(this.#given, settings)) this.#wanted = randomBytes(8).toString('hex');
     this.#given = settings;
     this.link?.configure(this.#wanted, { ...settings, revision: this.#wanted });
+  }
+
+  /** The process is about to be stopped: that it refuses settings then is no news. */
+  end(): void {
+    this.#ending = true;
   }
 
   /** Waits until the process has in force what it was given last; the answer says why it has not. */
@@ -204,6 +210,7 @@ export class NodeProcess<
     refused: (revision, reason) => {
       const { role } = this.#options;
       this.#refusal = { revision, reason };
+      if (this.#ending) return this.#changed();
       this.#options.note({
         severity: 'error',
         kind: 'config.refused',

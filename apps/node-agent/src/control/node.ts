@@ -2,6 +2,7 @@ import type { DumpSource } from './dump-signals.ts';
 import { type BfdCommand, type BfdEvent, type BfdSettings, type BfdSnapshot, diagnosticText } from '@keepfleet/bfd';
 import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsCommand, LvsEvent, LvsOutcome, LvsSettings, LvsSnapshot } from '@keepfleet/ipvs';
+import { seconds } from '@keepfleet/machine';
 import type { MibRows, Notification, OwnershipNotification } from '@keepfleet/mib';
 import { type agent, type model } from '@keepfleet/rpc';
 import type { VrrpCommand, VrrpEvent, VrrpSettings, VrrpSnapshot } from '@keepfleet/vrrp';
@@ -32,6 +33,8 @@ import type { OverrideStore } from './override-store.ts';
 import type { EventOrigin, EventSpool } from './spool.ts';
 
 const EXPIRY_LOOK_MS = 60_000;
+/** What is residual goes before an instance starts, and this is when it does: in a year. */
+const NEVER = seconds(365 * 24 * 3_600);
 
 export type VrrpLink = LinkClient<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
 export type LvsLink = LinkClient<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent>;
@@ -211,6 +214,19 @@ export class ControlNode implements CommandTarget {
     this.#options.changed();
     const reasons = missing.filter((one) => one !== undefined);
     return reasons.length === 0 ? undefined : reasons.join('; ');
+  }
+
+  /** The processes are about to be stopped. */
+  end(): void {
+    for (const one of [this.#vrrp, this.#lvs, this.#bfd]) one.end();
+  }
+
+  /** Has a new vrrp process remove what a killed one left behind, and no more; the answer says why it did not. */
+  async cleanUp(): Promise<string | undefined> {
+    const vrrp = this.#effectiveSettings()?.vrrp;
+    if (vrrp === undefined) return undefined;
+    this.#vrrp.configure({ ...vrrp, startupDelay: NEVER });
+    return this.#vrrp.inForce();
   }
 
   /** Why a process did not take what it was given last. */

@@ -92,6 +92,18 @@ describe('a reload', () => {
     expect(new LastGoodStore(directory).read()?.text).toContain('router_id a');
   });
 
+  it('that an end overtakes is neither put in force nor refused', async () => {
+    write('a');
+    const reloader = agent();
+    await reloader.start();
+    refusal = 'the process is stopping';
+    write('refused');
+    const reloaded = reloader.reload();
+    reloader.close();
+    expect(await reloaded).toMatchObject({ done: false, detail: 'the agent is stopping' });
+    expect([forced, notes]).toEqual([['a'], []]);
+  });
+
   it('is taken back unless it is confirmed', async () => {
     write('a');
     const reloader = agent();

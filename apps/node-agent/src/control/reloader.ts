@@ -61,6 +61,7 @@ export class Reloader {
   #waiting: Waiting | undefined;
   /** Reloads run one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
@@ -133,7 +134,9 @@ export class Reloader {
     return this.#inTurn(() => this.#takeBack('it was cancelled'));
   }
 
+  /** The node ends: what is on its way is neither put in force nor refused. */
   close(): void {
+    this.#closed = true;
     this.#stopWaiting();
   }
 
@@ -199,9 +202,12 @@ export class Reloader {
     const before = this.#current;
     const wasFromLastGood = this.#fromLastGood;
     const began = performance.now();
+    const stopped = { done: false, detail: 'the agent is stopping', messages: [] };
+    if (this.#closed) return stopped;
     this.#current = next;
     this.#fromLastGood = fromLastGood;
     const missing = await target.configure(next);
+    if (this.#closed) return stopped;
     const refused = target.refusal();
     if (refused !== undefined && before !== undefined) {
       this.#current = before;

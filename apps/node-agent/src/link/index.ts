@@ -7,5 +7,5 @@ export { alikeItems, withLikeness } from './alike.ts';
 export { isSame } from './delta.ts';
 export { type EventPosition, LinkClient, type LinkClientOptions, type LinkListener } from './link-client.ts';
 export { LinkError, type LinkErrorCode } from './link-error.ts';
-export { LinkServer, type LinkServerOptions, type LinkedProcess, socketPath } from './link-server.ts';
+export { LinkServer, type LinkServerOptions, type LinkedProcess, type Refusal, socketPath } from './link-server.ts';
 export type { Hello, Outcome, Role, StopMode } from './messages.ts';

@@ -30,7 +30,7 @@ const SNAPSHOT_COST = 40;
 /** And where new settings are in force, which somebody waits to see: 2 s at 37,000 real servers. */
 const NEW_SETTINGS_COST = 10;
 /** Of making one, before other work has its turn. */
-const SNAPSHOT_SLICE_MS = 3;
+const SNAPSHOT_SLICE_MS = 1;
 /** However much it costs. Who is master must be known sooner, and is never that much to write. */
 const SNAPSHOT_LONGEST_GAP_MS: Readonly<Record<Role, number>> = {
   lvs: 10_000,
@@ -40,6 +40,12 @@ const SNAPSHOT_LONGEST_GAP_MS: Readonly<Record<Role, number>> = {
 
 /** Connections at a time: control's, and a few that somebody looks on by. */
 export const MAX_PEERS = 16;
+
+export interface Refusal {
+  readonly refused: string;
+  /** Because it is about to end, which nobody has to look into. */
+  readonly stopping?: true;
+}
 
 /** What a process does at the control process's word. */
 export interface LinkedProcess<Settings, Command, Snapshot> {
@@ -52,7 +58,7 @@ export interface LinkedProcess<Settings, Command, Snapshot> {
    * Takes the whole desired state; the same state again changes nothing. A returned reason refuses it, and then nothing
    * has changed. Never called again before it has returned.
    */
-  configure(settings: Settings): Promise<{ refused: string } | undefined> | { refused: string } | undefined;
+  configure(settings: Settings): Promise<Refusal | undefined> | Refusal | undefined;
   carryOut(command: Command): Promise<Outcome> | Outcome;
   /** `signal`: by a signal to the process itself, not by its control process. */
   stop(mode: StopMode, by?: 'signal'): void;
@@ -268,8 +274,8 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
 
   async #configure(peer: Peer, message: Extract<ControlMessage, { type: 'configure' }>): Promise<void> {
     const { revision, base } = message;
-    const refuse = (reason: string) => {
-      this.#options.log.error({ revision, reason }, 'settings refused; the ones before stay in force');
+    const refuse = (reason: string, level: 'error' | 'info' = 'error') => {
+      this.#options.log[level]({ revision, reason }, 'settings refused; the ones before stay in force');
       this.#send(peer, { type: 'refused', revision, reason });
     };
     // What is as before has been checked before.
@@ -281,7 +287,7 @@ export class LinkServer<Settings extends object, Command, Snapshot, Event> {
     const settings = delta?.whole(parsed.data) ?? parsed.data;
     try {
       const result = await this.#process.configure(settings);
-      if (result !== undefined) return refuse(result.refused);
+      if (result !== undefined) return refuse(result.refused, result.stopping === true ? 'info' : 'error');
     } catch (error) {
       this.#options.log.error({ err: error, revision }, 'settings could not be applied');
       return refuse(error instanceof Error ? error.message : String(error));
