@@ -27,9 +27,15 @@ const LOADS: Readonly<Record<Load, string>> = {
   checks: ', walked by SNMP, 2,000 servers checked (keepalived: none)',
 };
 
-export async function measureJitter(load: Load, progress: (text: string) => void): Promise<Measure[]> {
+export const INSTANCES: readonly number[] = [1, 64, 255];
+
+export async function measureJitter(
+  load: Load,
+  counts: readonly number[],
+  progress: (text: string) => void,
+): Promise<Measure[]> {
   const measures: Measure[] = [];
-  for (const count of [1, 64, 255]) {
+  for (const count of counts) {
     const observed: Partial<Record<Program, Observed>> = {};
     for (const program of ['ours', 'theirs'] as const) {
       const title = `${count} instance${count === 1 ? '' : 's'}${LOADS[load]}`;

@@ -9,7 +9,7 @@ import { measureConfig } from './config.ts';
 import { measureHandOver } from './failover.ts';
 import { measureGossip, simulateGossip } from './gossip.ts';
 import { measureIpvs } from './ipvs.ts';
-import { measureJitter } from './jitter.ts';
+import { INSTANCES, measureJitter } from './jitter.ts';
 import { measureMemory } from './memory.ts';
 import { measureSnmp } from './snmp.ts';
 import { Stand, removeLeftovers } from './stand.ts';
@@ -41,11 +41,15 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
 Without a NAME it measures all.
 
   --runs N  runs of start, failover and stop (default 10, at most 50)
+  --instances N
+            of jitter, jitter-snmp and jitter-checks only this number of instances, 1 to 255
   --help    print this text
 `;
 
 const DEFAULT_RUNS = 10;
 const MOST_RUNS = 50;
+/** VRIDs of one interface. */
+const MOST_INSTANCES = 255;
 /** With the default number of runs. */
 const LIMIT_MS = 14 * 60_000;
 const FAILED = 1;
@@ -63,9 +67,9 @@ const parts: Readonly<Record<string, Part>> = {
   start: (runs) => measureStart(runs, progress),
   failover: (runs) => measureHandOver('crash', runs, progress),
   stop: (runs) => measureHandOver('stop', runs, progress),
-  jitter: () => measureJitter('rest', progress),
-  'jitter-snmp': () => measureJitter('snmp', progress),
-  'jitter-checks': () => measureJitter('checks', progress),
+  jitter: () => measureJitter('rest', instances, progress),
+  'jitter-snmp': () => measureJitter('snmp', instances, progress),
+  'jitter-checks': () => measureJitter('checks', instances, progress),
   bfd: (runs) => measureBfd(runs, progress),
   config: (runs) => Promise.resolve(measureConfig(runs, progress, BUILT)),
   reload: (runs) => measureReload(runs, progress),
@@ -92,7 +96,7 @@ const parts: Readonly<Record<string, Part>> = {
   snmp: () => measureSnmp(progress),
 };
 
-const { names, runs } = readCommandLine();
+const { names, runs, instances } = readCommandLine();
 const unfit = whyUnfit();
 if (unfit !== undefined) leave(unfit, FAILED);
 removeLeftovers();
@@ -135,12 +139,20 @@ function progress(text: string): void {
   process.stderr.write(`[${String(Math.round((Date.now() - startedAt) / 1_000)).padStart(3)} s] ${text}\n`);
 }
 
-function readCommandLine(): { readonly names: readonly string[]; readonly runs: number } {
+function readCommandLine(): {
+  readonly names: readonly string[];
+  readonly runs: number;
+  readonly instances: readonly number[];
+} {
   let parsed;
   try {
     parsed = parseArgs({
       allowPositionals: true,
-      options: { runs: { type: 'string', default: String(DEFAULT_RUNS) }, help: { type: 'boolean', default: false } },
+      options: {
+        runs: { type: 'string', default: String(DEFAULT_RUNS) },
+        instances: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
     });
   } catch (error) {
     return leave(error instanceof Error ? error.message : String(error), WRONG_USE);
@@ -154,7 +166,17 @@ function readCommandLine(): { readonly names: readonly string[]; readonly runs: 
   if (unknown !== undefined) leave(`there is no measurement ${unknown} (see --help)`, WRONG_USE);
   if (!/^\d+$/.test(values.runs) || Number(values.runs) < 1 || Number(values.runs) > MOST_RUNS)
     leave(`--runs wants a number from 1 to ${MOST_RUNS}, not ${values.runs}`, WRONG_USE);
-  return { names: positionals.length === 0 ? Object.keys(parts) : positionals, runs: Number(values.runs) };
+  const { instances } = values;
+  if (
+    instances !== undefined &&
+    (!/^\d+$/.test(instances) || Number(instances) < 1 || Number(instances) > MOST_INSTANCES)
+  )
+    leave(`--instances wants a number from 1 to ${MOST_INSTANCES}, not ${instances}`, WRONG_USE);
+  return {
+    names: positionals.length === 0 ? Object.keys(parts) : positionals,
+    runs: Number(values.runs),
+    instances: instances === undefined ? INSTANCES : [Number(instances)],
+  };
 }
 
 function whyUnfit(): string | undefined {
