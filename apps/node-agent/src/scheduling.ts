@@ -1,11 +1,27 @@
-import { setPriority } from 'node:os';
-import { LinuxError, lockProgramMemory, nameProcess, runOnCpus, runRealTime } from '@keepfleet/linux';
+import { getPriority } from 'node:os';
+import {
+  LinuxError,
+  lockProgramMemory,
+  nameProcess,
+  runOnCpus,
+  runRealTime,
+  setNice,
+  setTimeSlice,
+} from '@keepfleet/linux';
 import { type Duration, type Scheduling, toMillis } from '@keepfleet/machine';
 import { z } from 'zod';
 import type { Log } from './log.ts';
 
 /** V8 compiles and collects for longer than keepalived's 10 ms at a time; the kernel would end the process for it. */
 const LEAST_LIMIT_MICROS = 1_000_000;
+
+/**
+ * Of a process that little is asked of, at set times, while much depends on it; a twentieth of a processor for hundreds of
+ * virtual routers. Taken where the configuration gives no other.
+ */
+const PROMPT_NICE = -10;
+/** The shortest that Linux takes: an advert takes a third of it. */
+const SHORT_SLICE_NANOS = 100_000;
 
 const count = z.int().nonnegative();
 const priority = z.int().min(1).max(99);
@@ -29,11 +45,20 @@ export class ProcessScheduling {
   #applied: Scheduling = {};
   /** SCHED_RR, 0 = ordinary. */
   #realTime = 0;
+  /** The nice value where the configuration gives none. */
+  #usual = 0;
 
   /** `role` names the process in what is logged. */
   constructor(role: string, log: Log) {
     this.#role = role;
     this.#log = log;
+  }
+
+  /** For a process of short work at set times, before its settings are known. */
+  beginPrompt(): void {
+    this.#usual = Math.min(getPriority(), PROMPT_NICE);
+    this.#nice(this.#usual);
+    this.#try('a short time slice', () => setTimeSlice(SHORT_SLICE_NANOS), 'warn');
   }
 
   apply(wanted: Scheduling = {}): void {
@@ -43,8 +68,7 @@ export class ProcessScheduling {
       this.#try('its name', () => nameProcess(wanted.processName ?? ''));
     if (wanted.cpus !== undefined && String(wanted.cpus) !== String(before.cpus))
       this.#try(`CPU ${wanted.cpus.join(', ')}`, () => runOnCpus(wanted.cpus ?? []));
-    if ((wanted.nice ?? 0) !== (before.nice ?? 0))
-      this.#try(`nice ${wanted.nice ?? 0}`, () => setPriority(wanted.nice ?? 0));
+    if (wanted.nice !== before.nice) this.#nice(wanted.nice ?? this.#usual);
     if (wanted.noSwap === true && before.noSwap !== true) this.#try('its program in memory', lockProgramMemory);
     if (wanted.realTime !== undefined && wanted.realTime !== this.#realTime)
       this.#raise(wanted.realTime, wanted.realTimeLimit);
@@ -68,12 +92,17 @@ export class ProcessScheduling {
     });
   }
 
-  #try(what: string, change: () => void): void {
+  #nice(value: number): void {
+    // A container may not allow it, and it goes on as keepalived does.
+    this.#try(`nice ${value}`, () => setNice(value), value === this.#usual ? 'warn' : 'error');
+  }
+
+  #try(what: string, change: () => void, level: 'warn' | 'error' = 'error'): void {
     try {
       change();
     } catch (error) {
       if (!(error instanceof LinuxError) && !(error instanceof Error && 'code' in error)) throw error;
-      this.#log.error({ err: error }, `the ${this.#role} process runs without ${what}: ${error.message}`);
+      this.#log[level]({ err: error }, `the ${this.#role} process runs without ${what}: ${error.message}`);
     }
   }
 }

@@ -46,6 +46,7 @@ export { type BlockDescription, type KeywordDescription, describeLanguage } from
 export { type KeywordExample, keywordExamples } from './language/examples.ts';
 export { OWN_VOCABULARY, VOCABULARY } from './grammar/vocabulary.ts';
 export type * from './model/check.ts';
+export { DEFAULT_NICE } from './model/default-nice.ts';
 export type * from './model/model.ts';
 export type * from './model/parts.ts';
 export type { Encapsulation, Hop, RouteEntry, RouteLine, RuleEntry, RuleLine } from './model/routing.ts';

@@ -3,6 +3,7 @@ import type { GlobalSettings } from './grammar/global-defs.ts';
 import { type ConfigDraft, root } from './grammar/root.ts';
 import { draft, readStatements } from './grammar/rows.ts';
 import { crossChecks } from './model/cross-checks.ts';
+import { DEFAULT_NICE } from './model/default-nice.ts';
 import type { GlobalDefs, KeepalivedConfig, ProcessSettings } from './model/model.ts';
 import { checkBfdTracking, resolveBfd } from './model/resolve-bfd.ts';
 import { checkTracking, resolveGroups, resolveScripts } from './model/resolve-groups.ts';
@@ -211,7 +212,7 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     logUnknownVrids: set.logUnknownVrids ?? false,
     vrrpProcess: processSettings({
       name: set.vrrpProcessName ?? (set.processNames === true ? 'keepalived_vrrp' : undefined),
-      nice: set.vrrpNice,
+      nice: set.vrrpNice ?? DEFAULT_NICE.vrrp,
       noSwap: set.vrrpNoSwap,
       realTime: set.vrrpRealTime,
       limit: set.vrrpRealTimeLimit,
@@ -219,7 +220,7 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     }),
     checkerProcess: processSettings({
       name: set.checkerProcessName ?? (set.processNames === true ? 'keepalived_lvs' : undefined),
-      nice: set.checkerNice,
+      nice: set.checkerNice ?? DEFAULT_NICE.checker,
       noSwap: set.checkerNoSwap,
       realTime: set.checkerRealTime,
       limit: set.checkerRealTimeLimit,
@@ -227,7 +228,7 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
     }),
     bfdProcess: processSettings({
       name: set.bfdProcessName ?? (set.processNames === true ? 'keepalived_bfd' : undefined),
-      nice: set.bfdNice,
+      nice: set.bfdNice ?? DEFAULT_NICE.bfd,
       noSwap: set.bfdNoSwap,
       realTime: set.bfdRealTime,
       limit: set.bfdRealTimeLimit,
@@ -270,7 +271,7 @@ const REAL_TIME_LIMIT = 10_000;
 
 function processSettings(set: {
   readonly name: string | undefined;
-  readonly nice: number | undefined;
+  readonly nice: number;
   readonly noSwap: boolean | undefined;
   readonly realTime: number | undefined;
   readonly limit: number | undefined;
@@ -279,7 +280,7 @@ function processSettings(set: {
   return {
     ...(set.name === undefined ? {} : { name: set.name }),
     ...(set.realTime === undefined ? {} : { realTimePriority: set.realTime }),
-    nice: set.nice ?? 0,
+    nice: set.nice,
     realTimeLimit: set.limit ?? REAL_TIME_LIMIT,
     noSwap: set.noSwap ?? false,
     cpus: set.cpus ?? [],

@@ -29,6 +29,8 @@ export {
   nameProcess,
   runOnCpus,
   runRealTime,
+  setNice,
+  setTimeSlice,
   setTimerSlack,
 } from './process/privileges.ts';
 export { SIGRTMIN, onRealTimeSignal } from './process/real-time-signal.ts';

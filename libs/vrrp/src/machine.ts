@@ -1,9 +1,10 @@
-import { type Duration, type Instant, type Machine, between, earliest } from '@keepfleet/machine';
+import { type Duration, type Instant, type Machine, after, between, earliest } from '@keepfleet/machine';
 import { compareIp } from '@keepfleet/wire';
 import { removeAddresses, removeResidual, removeRouting } from './address-release.ts';
 import { AnnounceGaps } from './announce-gaps.ts';
 import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
 import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
+import { Beats } from './beats.ts';
 import { HandOver } from './hand-over.ts';
 import { Hearing } from './hearing.ts';
 import { Mastership } from './mastership.ts';
@@ -36,6 +37,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   readonly #receiver: Receiver;
   readonly #transmitter: Transmitter;
   readonly #gaps: AnnounceGaps;
+  readonly #beats: Beats;
+  /** Where in the interval it speaks as master. */
+  #place = 0;
   readonly #hearing = new Hearing();
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
@@ -50,8 +54,10 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     now: Instant,
     surroundings: Surroundings = noSurroundings,
     gaps = new AnnounceGaps(),
+    beats = new Beats(),
   ) {
     this.#gaps = gaps;
+    this.#beats = beats;
     this.#situation = new Situation(settings);
     const authenticator = new Authenticator(surroundings);
     this.#transmitter = new Transmitter(this.#situation, authenticator, this.#counters);
@@ -348,7 +354,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   /** RFC 9568 section 6.4.2, but not blindly, and with its sync group or not at all. */
   #masterFellSilent(state: BackupState, late: Duration, now: Instant): void {
     const { settings, priority, group } = this.#situation;
-    if (late > masterDownInterval(settings, priority, state.masterInterval)) {
+    const down = masterDownInterval(settings, priority, state.masterInterval);
+    if (late > down) {
       // Whoever is master now had no chance to tell: hear it first.
       this.#outbox.report({ kind: 'overslept', instance: settings.name, state: 'backup', late });
       this.#state = { ...state, wait: { from: now, length: 'first' } };
@@ -356,6 +363,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     }
     if (group === undefined) return this.#becomeMaster('master-down', now);
     this.#state = { ...state, wantsMaster: true };
+    this.#handOver.endBy(after(now, down));
   }
 
   #becomeBackup(wait: Wait, heard: Heard | undefined, reason: StateReason, now: Instant): void {
@@ -370,7 +378,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   // Master
 
   #becomeMaster(reason: StateReason, now: Instant): void {
-    const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, this.#gaps, now);
+    this.#place = this.#beats.take();
+    const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, this.#gaps, this.#place, now);
     this.#handOver.cancel();
     this.#counters.becameMaster++;
     this.#outbox.push(mastership.begin(now));
@@ -475,7 +484,10 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
 
   #enter(state: RouterState, reason: StateReason, now: Instant): void {
     const from = this.#state.kind;
-    if (from === 'master') this.#counters.releasedMaster++;
+    if (from === 'master') {
+      this.#counters.releasedMaster++;
+      this.#beats.free(this.#place);
+    }
     this.#state = state;
     this.#since = now;
     this.#receiver.forgetReports();

@@ -1,8 +1,9 @@
-import { type Instant, after, between, earliest } from '@keepfleet/machine';
+import { type Instant, after, between, earliest, instant, micros } from '@keepfleet/machine';
 import type { IpAddress } from '@keepfleet/wire';
 import { AddressUpkeep } from './address-upkeep.ts';
 import type { AnnounceGaps } from './announce-gaps.ts';
 import { Announcements } from './announcements.ts';
+import { lead } from './beats.ts';
 import type { MasterView, RoutingInput, VrrpOutput } from './messages.ts';
 import { type VirtualAddress, type VirtualRouterSettings, inTableOrder } from './settings.ts';
 import type { InterfaceChange, Situation } from './situation.ts';
@@ -33,6 +34,7 @@ export class Mastership {
     transmitter: Transmitter,
     counters: RouterCounters,
     gaps: AnnounceGaps,
+    place: number,
     now: Instant,
   ) {
     this.#announcements = new Announcements(gaps);
@@ -44,7 +46,7 @@ export class Mastership {
       const { name, routing = [] } = situation.settings;
       return { name, entries: routing };
     });
-    this.#advertFrom = now;
+    this.#advertFrom = instant(now - lead(place, situation.settings.advertInterval));
   }
 
   /** In the order of RFC 9568 section 6.4.2, with keepalived's addresses before the announcements. */
@@ -86,8 +88,9 @@ export class Mastership {
       if (this.#doubting)
         outputs.push({ kind: 'event', event: { kind: 'overslept', instance: settings.name, state: 'master', late } });
       else outputs.push(...this.#transmitter.advert(now));
-      // Keep the beat after a small delay; after a long one do not send a burst.
-      this.#advertFrom = late < interval ? due : now;
+      // Keep the beat; after a long delay do not send a burst, now or together with all others that were delayed.
+      const missed = this.#doubting ? Math.ceil(late / interval) : Math.floor(late / interval);
+      this.#advertFrom = after(due, micros(missed * interval));
     }
     outputs.push(...this.#announce(now), ...this.#upkeep.due(now), ...this.#routing.due(now));
     return outputs;

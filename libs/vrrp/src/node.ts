@@ -2,6 +2,7 @@ import { type Instant, type Machine, after, earliest, instant } from '@keepfleet
 import { type Family, type IpAddress, familyOf, unhex } from '@keepfleet/wire';
 import { type Surroundings, messageOffset, noSurroundings } from './authentication.ts';
 import { AnnounceGaps } from './announce-gaps.ts';
+import { Beats } from './beats.ts';
 import { InterfaceDelays } from './interface-delays.ts';
 import { VirtualRouter } from './machine.ts';
 import type {
@@ -53,6 +54,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   readonly #interfaces = new Map<string, InterfaceState>();
   readonly #delays = new InterfaceDelays();
   readonly #gaps = new AnnounceGaps();
+  readonly #beats = new Beats();
   /** What each tracker said last: instances that come later are told. */
   readonly #trackers = new Map<string, TrackerInput>();
   #startAt: Instant | undefined;
@@ -265,7 +267,7 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   }
 
   #newRouter(settings: VrrpSettings['instances'][number], now: Instant): VirtualRouter {
-    const router = new VirtualRouter(settings, now, this.#surroundings, this.#gaps);
+    const router = new VirtualRouter(settings, now, this.#surroundings, this.#gaps, this.#beats);
     for (const state of this.#interfaces.values()) router.handle({ kind: 'interface', interface: state }, now);
     for (const tracker of this.#trackers.values()) router.handle(tracker, now);
     return router;

@@ -13,7 +13,7 @@ import { DeadlineTimer } from '@keepfleet/linux';
 import { type Instant, between, instant } from '@keepfleet/machine';
 import { randomInt } from 'node:crypto';
 import { bfdEventText } from './event-text.ts';
-import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
+import type { LinkedProcess, Outcome, Refusal, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { ProcessScheduling } from '../scheduling.ts';
 import { WallClock, monotonicNow } from '../wall-clock.ts';
@@ -61,15 +61,16 @@ export class BfdProcess implements LinkedProcess<BfdSettings, BfdCommand, BfdSna
   /** To be called once, before anything else. */
   start(listener: BfdProcessListener): void {
     this.#listener = listener;
+    this.#scheduling.beginPrompt();
   }
 
-  configure(settings: BfdSettings): { refused: string } | undefined {
+  configure(settings: BfdSettings): Refusal | undefined {
     const checked = checkSettings(settings);
     if (!checked.ok) {
       const { session, field, reason } = checked.error;
       return { refused: `bfd_instance ${session}: ${field}: ${reason}` };
     }
-    if (this.#stopped) return { refused: 'the process is stopping' };
+    if (this.#stopped) return { refused: 'the process is stopping', stopping: true };
     this.#scheduling.apply(settings.scheduling);
     this.#give({ kind: 'configure', settings });
     this.#sockets.prune(this.#node.senders());

@@ -12,7 +12,7 @@ const ANY_HOPS = 255;
 export function bfdSettings(config: KeepalivedConfig): BfdSettings {
   return {
     sessions: config.bfdInstances.map(sessionSettings),
-    ...schedulingSettings(config.globalDefs.bfdProcess, config),
+    ...schedulingSettings('bfd', config),
   };
 }
 

@@ -43,7 +43,7 @@ export function vrrpSettings(config: KeepalivedConfig): VrrpSettings {
       ? {}
       : { staticAddresses: config.staticAddresses.map((address) => addressSettings(address, false)) }),
     ...(staticRouting.length === 0 ? {} : { staticRouting }),
-    ...schedulingSettings(config.globalDefs.vrrpProcess, config),
+    ...schedulingSettings('vrrp', config),
     ...firewallSettings(config),
   };
 }

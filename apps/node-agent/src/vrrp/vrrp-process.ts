@@ -17,7 +17,7 @@ import {
   wantedInterfaces,
 } from '@keepfleet/vrrp';
 import { vrrpEventText } from '../control/events.ts';
-import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
+import type { LinkedProcess, Outcome, Refusal, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { VirtualAddresses } from './addresses.ts';
 import { Announcer } from './announcer.ts';
@@ -132,16 +132,17 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
   /** To be called once, before anything else. */
   start(listener: VrrpProcessListener): void {
     this.#listener = listener;
+    this.#scheduling.beginPrompt();
     this.#readInterfaces();
   }
 
-  configure(settings: VrrpSettings): { refused: string } | undefined {
+  configure(settings: VrrpSettings): Refusal | undefined {
     const checked = checkSettings(settings);
     if (!checked.ok) {
       const { instance, field, reason } = checked.error;
       return { refused: `vrrp_instance ${instance}: ${field}: ${reason}` };
     }
-    if (this.#stopping !== undefined) return { refused: 'the process is stopping' };
+    if (this.#stopping !== undefined) return { refused: 'the process is stopping', stopping: true };
     this.#settings = settings;
     this.#scheduling.apply(settings.scheduling);
     this.#promotion.apply(
@@ -207,6 +208,18 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#rtnetlink.close();
     this.#trackers.close();
     void Promise.all([this.#hold.done(), this.#notifier.close(SCRIPTS_END_MS)]).then(() => this.#listener?.stopped());
+  }
+
+  /** In pieces: at 255 instances the whole takes longer to write than an advert may be late. */
+  *snapshotText(): Generator<string, void> {
+    const { instances, ...head } = this.snapshot();
+    yield `${JSON.stringify(head).slice(0, -1)},"instances":[`;
+    let separator = '';
+    for (const instance of instances) {
+      yield separator + JSON.stringify(instance);
+      separator = ',';
+    }
+    yield ']}';
   }
 
   snapshot(): VrrpSnapshot {

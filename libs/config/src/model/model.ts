@@ -346,7 +346,7 @@ export interface ProcessSettings {
   readonly realTimePriority?: number;
   /** Longest run without a pause; default 10 ms. */
   readonly realTimeLimit: Micros;
-  /** Default 0. */
+  /** Default DEFAULT_NICE. */
   readonly nice: number;
   readonly noSwap: boolean;
   readonly cpus: readonly number[];

@@ -1,4 +1,5 @@
 import { MULTICAST_GROUP4, MULTICAST_GROUP6 } from '../model/resolve-vrrp.ts';
+import { DEFAULT_NICE } from '../model/default-nice.ts';
 import type { GlobalDefs, KeepalivedConfig, ProcessSettings, SslDefaults } from '../model/model.ts';
 import type { PassedLine } from '../model/parts.ts';
 import { keepComments } from './comments.ts';
@@ -158,7 +159,7 @@ function syncDaemonText(daemon: NonNullable<GlobalDefs['lvsSyncDaemon']>): strin
 function processLines(prefix: 'vrrp' | 'checker' | 'bfd', settings: ProcessSettings): readonly Line[] {
   return [
     ...optional(`${prefix}_process_name`, settings.name, wordText),
-    ...when(settings.nice !== 0, `${prefix}_priority ${settings.nice}`),
+    ...when(settings.nice !== DEFAULT_NICE[prefix], `${prefix}_priority ${settings.nice}`),
     ...when(settings.noSwap, `${prefix}_no_swap`),
     ...optional(`${prefix}_rt_priority`, settings.realTimePriority, String),
     ...when(settings.realTimeLimit !== 10_000, `${prefix}_rlimit_rttime ${settings.realTimeLimit}`),

@@ -1,0 +1,48 @@
+import { instant, seconds } from '@keepfleet/machine';
+import { ip } from '@keepfleet/wire';
+import { describe, expect, it } from 'vitest';
+import { Beats, lead } from './beats.ts';
+import { VrrpNode, virtualRouter } from './index.ts';
+
+describe('beats', () => {
+  it('give places that are as far from each other as they can be, the first at the end of the interval', () => {
+    const beats = new Beats();
+    const taken = Array.from({ length: 5 }, () => beats.take());
+    expect(taken.map((place) => lead(place, seconds(1)))).toEqual([0, 0.5, 0.25, 0.75, 0.125].map(seconds));
+  });
+
+  it('give each place once before any a second time, and first those that have become free', () => {
+    const beats = new Beats();
+    expect(new Set(Array.from({ length: 32 }, () => beats.take())).size).toBe(32);
+    expect(beats.take()).toBe(0);
+    beats.free(7);
+    expect(beats.take()).toBe(7);
+  });
+});
+
+describe('the masters of a node that become so in one moment', () => {
+  it('speak at the interval, and not all at once, even after they were held up', () => {
+    const instances = Array.from({ length: 255 }, (_, i) =>
+      virtualRouter({ name: `V${i}`, vrid: i + 1, interface: 'eth0', priority: 255, addresses: [] }),
+    );
+    const node = new VrrpNode();
+    const addresses = [{ address: ip('192.0.2.1'), prefix: 24 }];
+    node.handle({ kind: 'interface', interface: { name: 'eth0', index: 1, up: true, addresses } }, instant(0));
+    node.handle(
+      { kind: 'configure', settings: { startupDelay: seconds(0), logUnknownVrids: false, instances } },
+      instant(0),
+    );
+    /** How many speak at a time in the next so many moments. */
+    const spoken = (moments: number) =>
+      Array.from({ length: moments }, () => {
+        const due = node.nextDeadline() ?? instant(0);
+        return node.timeout(due).filter(({ kind }) => kind === 'send').length;
+      });
+    expect(Math.max(...spoken(320))).toBe(8);
+    expect(node.nextDeadline()).toBe(seconds(10 + 1 / 32));
+    // All of them are late by then, and by different numbers of intervals.
+    node.timeout(instant(seconds(12.9)));
+    expect(Math.max(...spoken(320))).toBe(8);
+    expect(node.snapshot(() => 0).instances.every(({ counters }) => counters.advertsSent === 22)).toBe(true);
+  });
+});
