@@ -24,7 +24,11 @@ export class MetricsService {
     @Inject(AgentLink) link: AgentLink,
   ) {
     const healths = [...new Set(Object.values(healthWord))];
-    collectDefaultMetrics({ register: this.#registry, prefix: 'keepfleet_controller_' });
+    const prefix = 'keepfleet_controller_';
+    collectDefaultMetrics({ register: this.#registry, prefix });
+    // Gauges by the name of counters, and no more than the sum of those by type.
+    for (const what of ['handles', 'requests', 'resources'])
+      this.#registry.removeSingleMetric(`${prefix}nodejs_active_${what}_total`);
     this.#gauge('build_info', 'Always 1; the version is a label.', 'version', [version], () => [version]);
     this.#gauge('agents_connected', 'Open agent streams.', undefined, [], () => Array.from({ length: link.connected }));
     const freshnesses = [...new Set(Object.values(freshnessWord))];
