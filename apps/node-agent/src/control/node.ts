@@ -19,6 +19,7 @@ import {
 } from '../settings/index.ts';
 import { Commands, type CommandTarget } from './commands.ts';
 import type { Configuration } from './configuration.ts';
+import { type GroupChange, GroupStates } from './group-states.ts';
 import type { GossipDesk } from './gossip-desk.ts';
 import { configuredValue, describeChange, refusalOf } from './changes.ts';
 import { errorText } from '../error-text.ts';
@@ -50,8 +51,8 @@ export interface NodeOptions {
   readonly log: Log;
   /** Called whenever what the node reports may have changed. */
   readonly changed: () => void;
-  /** Called once for each event of the two processes. */
-  readonly happened: (event: VrrpEvent | LvsEvent, configuration: Configuration) => void;
+  /** Called once for each event of the two processes, and for what those of instances make of their sync groups. */
+  readonly happened: (event: VrrpEvent | LvsEvent | GroupChange, configuration: Configuration) => void;
   /** What SNMP managers are to be told. */
   readonly notify: (notification: Notification) => void;
   /** A process is gone, and the rows of its last snapshot are about to be. */
@@ -78,6 +79,7 @@ export class ControlNode implements CommandTarget {
   readonly #bfd: NodeProcess<BfdSettings, BfdCommand, BfdSnapshot, BfdEvent>;
   readonly #history = new RouterHistory();
   readonly #notifications = new Notifications(this.#history);
+  readonly #groupStates = new GroupStates();
   #expiry: NodeJS.Timeout | undefined;
   /** Keys of the real servers that a snapshot has, by those of their virtual servers. */
   #rowsKnown: { of: LvsSnapshot | undefined; keys: ReadonlyMap<string, ReadonlySet<string>> } | undefined;
@@ -112,7 +114,11 @@ export class ControlNode implements CommandTarget {
       happened: (event: VrrpEvent, at) => {
         this.#happened(event);
         this.#history.event(event, at);
-        this.#tell((config) => this.#notifications.ofVrrp(event, config, at));
+        this.#tell((config) => {
+          const groups = event.kind === 'state-changed' ? this.#groupStates.after(event, config) : [];
+          for (const change of groups) this.#happened(change);
+          return this.#notifications.ofVrrp(event, groups, config, at);
+        });
       },
       disconnected: () => this.routersChanged([]),
     });
@@ -451,7 +457,7 @@ export class ControlNode implements CommandTarget {
     return settings;
   }
 
-  #happened(event: VrrpEvent | LvsEvent): void {
+  #happened(event: VrrpEvent | LvsEvent | GroupChange): void {
     if (this.#configuration !== undefined) this.#options.happened(event, this.#configuration);
   }
 

@@ -49,7 +49,7 @@ describe('what managers are told of a wrong advert', () => {
   ])('of error %s is %s of RFC 2787', (error, told) => {
     const source = ip('192.0.2.9');
     const event = { kind: 'bad-packet', instance: 'VI_1', error, source, detail: '' } as const;
-    expect(notifications.ofVrrp(event, everything, 0)).toEqual([
+    expect(notifications.ofVrrp(event, [], everything, 0)).toEqual([
       { kind: 'auth-failure', instance: 'VI_1', source, error: told },
     ]);
   });

@@ -1,33 +1,27 @@
 import type { KeepalivedConfig } from '@keepfleet/config';
 import type { LvsEvent } from '@keepfleet/ipvs';
-import type { Notification, OwnershipNotification, StateOfInstance } from '@keepfleet/mib';
+import type { Notification, OwnershipNotification } from '@keepfleet/mib';
 import type { VrrpEvent } from '@keepfleet/vrrp';
-import { groupState } from './mib-rows.ts';
+import { type GroupChange, type StateChange, stateAfter } from './group-states.ts';
 import { type RouterHistory, errorOf } from './router-history.ts';
-
-type StateChange = Extract<VrrpEvent, { kind: 'state-changed' }>;
 
 /** Which events managers are told of, and as what: enable_traps and the enable_snmp_* of keepalived.conf decide. */
 export class Notifications {
   readonly #history: RouterHistory;
-  readonly #states = new Map<string, StateOfInstance>();
-  readonly #groups = new Map<string, StateOfInstance>();
 
   constructor(history: RouterHistory) {
     this.#history = history;
   }
 
-  ofVrrp(event: VrrpEvent, config: KeepalivedConfig, now: number): Notification[] {
+  ofVrrp(event: VrrpEvent, groups: readonly GroupChange[], config: KeepalivedConfig, now: number): Notification[] {
     const { enableTraps, snmp } = config.globalDefs;
-    if (event.kind === 'state-changed') {
-      const groups = this.#changedGroups(event, config);
-      if (!enableTraps) return [];
-      return [
-        ...(snmp.vrrp ? [...groups, instanceState(event)] : []),
-        ...(event.to === 'master' ? this.#newMaster(event, config, now) : []),
-      ];
-    }
-    return event.kind === 'bad-packet' && enableTraps ? badPacket(event, config) : [];
+    if (!enableTraps) return [];
+    if (event.kind !== 'state-changed') return event.kind === 'bad-packet' ? badPacket(event, config) : [];
+    const ofGroups = groups.map(({ group, state }) => ({ kind: 'sync-group-state', group, state }) as const);
+    return [
+      ...(snmp.vrrp ? [...ofGroups, instanceState(event)] : []),
+      ...(event.to === 'master' ? this.#newMaster(event, config, now) : []),
+    ];
   }
 
   ofLvs(event: LvsEvent, config: KeepalivedConfig): Notification[] {
@@ -76,29 +70,11 @@ export class Notifications {
       ...(globalDefs.snmp.rfcV3 ? [{ kind: 'new-master-v3', instance, reason } as const] : []),
     ];
   }
-
-  #changedGroups(event: StateChange, { syncGroups }: KeepalivedConfig): Notification[] {
-    this.#states.set(event.instance, stateAfter(event));
-    return syncGroups.flatMap((group): Notification[] => {
-      if (!group.members.includes(event.instance)) return [];
-      const members = group.members.map((name) => this.#states.get(name) ?? 'init');
-      const state = stateAfter(event) === 'shutdown' ? 'shutdown' : groupState(members);
-      if (this.#groups.get(group.name) === state) return [];
-      this.#groups.set(group.name, state);
-      return state === 'init' ? [] : [{ kind: 'sync-group-state', group: group.name, state }];
-    });
-  }
 }
 
 function quorumAfter(event: Extract<LvsEvent, { kind: 'quorum-gained' | 'quorum-lost' }>) {
   if (event.kind === 'quorum-gained') return 'met';
   return event.reason === 'stopped' ? 'shutdown' : 'notMet';
-}
-
-function stateAfter(event: StateChange): StateOfInstance {
-  if (event.reason === 'stopped') return 'shutdown';
-  if (event.reason === 'removed') return 'deleted';
-  return event.to === 'initialize' ? 'init' : event.to;
 }
 
 function instanceState(event: StateChange): Notification {

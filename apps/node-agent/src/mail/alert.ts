@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
 import type { KeepalivedConfig, RealServer, VirtualServer } from '@keepfleet/config';
 import type { LvsEvent } from '@keepfleet/ipvs';
+import type { StateOfInstance } from '@keepfleet/mib';
 import type { VrrpEvent } from '@keepfleet/vrrp';
+import { type GroupChange, stateAfter } from '../control/group-states.ts';
 
 /** A mail before it is addressed. */
 export interface Alert {
@@ -11,18 +13,33 @@ export interface Alert {
 
 const SHUTTING_DOWN = '=> Shutting down <=';
 
-const stateTexts = {
-  master: ['Entering MASTER state', '=> VRRP Instance is now owning VRRP VIPs <='],
-  backup: ['Entering BACKUP state', '=> VRRP Instance is no longer owning VRRP VIPs <='],
-  fault: ['Entering FAULT state', '=> VRRP Instance has entered FAULT state <='],
-  initialize: ['Stopping', '=> VRRP Instance is stopping <='],
-} as const;
+type StateTexts = readonly [title: string, ofInstance: string, ofGroup: string];
+
+/** Nothing is said of what begins anew with other settings, nor of what is no longer in the file. */
+const stateTexts: Readonly<Partial<Record<StateOfInstance, StateTexts>>> = {
+  master: [
+    'Entering MASTER state',
+    '=> VRRP Instance is now owning VRRP VIPs <=',
+    '=> All VRRP group instances are now in MASTER state <=',
+  ],
+  backup: [
+    'Entering BACKUP state',
+    '=> VRRP Instance is no longer owning VRRP VIPs <=',
+    '=> All VRRP group instances are now in BACKUP state <=',
+  ],
+  fault: [
+    'Entering FAULT state',
+    '=> VRRP Instance is no longer owning VRRP VIPs <=',
+    '=> All VRRP group instances are now in FAULT state <=',
+  ],
+  shutdown: ['Stopping', '=> VRRP Instance stopping <=', '=> All VRRP group instances are now stopping <='],
+};
 
 /**
  * The mail that an event is worth by `smtp_alert`, in keepalived's form with the reason behind it. Of the end of the node,
  * servers and services tell with `omega` only.
  */
-export function alertOf(event: VrrpEvent | LvsEvent, config: KeepalivedConfig): Alert | undefined {
+export function alertOf(event: VrrpEvent | LvsEvent | GroupChange, config: KeepalivedConfig): Alert | undefined {
   const { globalDefs } = config;
   const alert = (what: string, ...text: readonly string[]): Alert => ({
     subject: `[${globalDefs.routerId ?? hostname()}] ${what}`,
@@ -32,9 +49,17 @@ export function alertOf(event: VrrpEvent | LvsEvent, config: KeepalivedConfig): 
   switch (event.kind) {
     case 'state-changed': {
       const instance = config.vrrpInstances.find(({ name }) => name === event.instance);
-      if (instance?.smtpAlert !== true || (event.to === 'fault' && globalDefs.noEmailFaults)) return undefined;
-      const [title, text] = stateTexts[event.to];
-      return alert(`VRRP Instance ${event.instance} - ${title}`, text, `Reason: ${event.reason}`);
+      const texts = stateTexts[stateAfter(event)];
+      if (instance?.smtpAlert !== true || texts === undefined) return undefined;
+      if (event.to === 'fault' && globalDefs.noEmailFaults) return undefined;
+      return alert(`VRRP Instance ${event.instance} - ${texts[0]}`, texts[1], `Reason: ${event.reason}`);
+    }
+    case 'group-changed': {
+      const group = config.syncGroups.find(({ name }) => name === event.group);
+      const texts = stateTexts[event.state];
+      if (group?.smtpAlert !== true || texts === undefined) return undefined;
+      if (event.state === 'fault' && globalDefs.noEmailFaults) return undefined;
+      return alert(`VRRP Group ${event.group} - ${texts[0]}`, texts[2]);
     }
     case 'real-server-up':
     case 'real-server-down': {

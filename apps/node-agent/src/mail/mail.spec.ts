@@ -197,16 +197,39 @@ describe('an event', () => {
     expect(told(false)).toEqual([undefined, undefined]);
   });
 
-  it('of an instance has its state', () => {
-    const event = {
-      kind: 'state-changed',
-      instance: 'VI_1',
-      from: 'backup',
-      to: 'master',
-      reason: 'master-silent',
-      priority: 100,
-    } as const;
-    expect(alertOf(event as never, config)?.subject).toBe('[L1] VRRP Instance VI_1 - Entering MASTER state');
+  const change = (to: string, reason = 'master-down') =>
+    ({ kind: 'state-changed', instance: 'VI_1', from: 'backup', to, reason, priority: 100 }) as never;
+
+  it.each([
+    ['master', 'Entering MASTER state', 'VRRP Instance is now owning VRRP VIPs'],
+    ['backup', 'Entering BACKUP state', 'VRRP Instance is no longer owning VRRP VIPs'],
+    ['fault', 'Entering FAULT state', 'VRRP Instance is no longer owning VRRP VIPs'],
+  ])('of an instance has the words of keepalived: %s', (to, title, text) => {
+    expect(alertOf(change(to), config)).toEqual({
+      subject: `[L1] VRRP Instance VI_1 - ${title}`,
+      text: `=> ${text} <=\nReason: master-down\n`,
+    });
+  });
+
+  it('of an instance is worth a mail when it stops, and none when it begins anew with other settings', () => {
+    expect(alertOf(change('initialize', 'stopped'), config)?.subject).toBe('[L1] VRRP Instance VI_1 - Stopping');
+    expect(alertOf(change('initialize', 'reconfigured'), config)).toBeUndefined();
+  });
+
+  it('of a sync group has its state, and no_email_faults is for groups, too', () => {
+    const of = (state: string) => ({ kind: 'group-changed', group: 'G1', state }) as never;
+    const subject = (state: string, globals: string) =>
+      alertOf(
+        of(state),
+        parseKeepalivedConfig({
+          file: 'k.conf',
+          text: `global_defs {\n router_id L1\n ${globals}\n}\nvrrp_sync_group G1 {\n group {\n VI_1\n }\n}\nvrrp_instance VI_1 {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.1\n }\n}\n`,
+        }).config,
+      )?.subject;
+    expect(subject('master', 'smtp_alert_vrrp')).toBe('[L1] VRRP Group G1 - Entering MASTER state');
+    expect(subject('fault', 'smtp_alert_vrrp')).toBe('[L1] VRRP Group G1 - Entering FAULT state');
+    expect(subject('fault', 'smtp_alert_vrrp\n no_email_faults')).toBeUndefined();
+    expect(subject('master', '')).toBeUndefined();
   });
 
   it('without smtp_alert is worth none', () => {

@@ -2,7 +2,7 @@ import type { Position } from '../diagnostics.ts';
 import type { TrackedName } from '../model/parts.ts';
 import type { Arguments } from './context.ts';
 import { described } from './form.ts';
-import { type NotifySettings, kept, notifyRows } from './notify.ts';
+import { type NotifySettings, notifyRows } from './notify.ts';
 import { boolean } from './readers.ts';
 import { type Draft, type Table, collects, deprecated, fixes, sets } from './rows.ts';
 import { trackedName } from './tracking.ts';
@@ -28,7 +28,7 @@ export const vrrpSyncGroup: Table<Draft<GroupSettings>> = {
       return name === undefined ? undefined : { name: name.text, at: name.at };
     }),
   ),
-  smtp_alert: kept(sets('smtpAlert', boolean)),
+  smtp_alert: sets('smtpAlert', boolean),
   track_interface: collects('trackInterfaces', trackedName),
   track_script: collects('trackScripts', trackedName),
   track_file: collects('trackFiles', trackedName),

@@ -7,7 +7,7 @@ import { type HmacLines, authHmac } from './auth-hmac.ts';
 import type { Arguments } from './context.ts';
 import { type ExtraInterfaces, extraInterfaces } from './extra-interfaces.ts';
 import { syntax } from './form.ts';
-import { type NotifySettings, kept, notifyRows } from './notify.ts';
+import { type NotifySettings, notifyRows } from './notify.ts';
 import {
   anyMulticast,
   type Command,
@@ -227,7 +227,7 @@ export const vrrpInstance: Table<InstanceDraft> = {
   debug: pending(integer(0, 4)),
   notify_deleted: setsOnce('deleted', command),
   notify_master_rx_lower_pri: setsOnce('masterHeardLowerPriority', command),
-  smtp_alert: kept(sets('smtpAlert', boolean)),
+  smtp_alert: sets('smtpAlert', boolean),
   lvs_sync_daemon_interface: deprecated(sets('syncDaemonInterface', interfaceName), 'lvs_sync_daemon in global_defs'),
   kernel_rx_buf_size: pending(integer(0, LONGEST)),
 };
