@@ -101,8 +101,10 @@ export const anyMulticast = described({ kind: 'multicast' }, (args: Arguments): 
 
 /** A port, or 0 when the line ends first. */
 export function optionalPort(args: Arguments): number | undefined {
-  return args.peek() === undefined ? 0 : integer(0, 65_535)(args);
+  return args.peek() === undefined ? 0 : anyPort(args);
 }
+
+const anyPort = integer(0, 65_535);
 
 const MAX_INTERFACE_NAME = 15;
 

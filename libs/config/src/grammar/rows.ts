@@ -174,9 +174,13 @@ export function readStatements<D>(
   statements: Iterable<Statement>,
   diagnostics: Diagnostics,
 ): void {
+  let row: Row<D> | undefined;
+  let before: string | undefined;
   for (const statement of statements) {
     const keyword = statement.words[0];
-    const row = Object.hasOwn(table, keyword.text) ? table[keyword.text] : undefined;
+    // Most statements of a large file are of the same keyword as the one before.
+    if (keyword.text !== before) row = Object.hasOwn(table, keyword.text) ? table[keyword.text] : undefined;
+    before = keyword.text;
     if (row === undefined) {
       unknownKeyword(statement, Object.keys(table), diagnostics);
       continue;
@@ -199,7 +203,7 @@ function rejectBlock(statement: Statement, diagnostics: Diagnostics): void {
   if (statement.block === undefined) return;
   diagnostics.error(
     'unexpected-block',
-    statement.block.open,
+    statement.block.open.at,
     `"${statement.words[0].text}" takes no block; what "{" encloses here is skipped`,
   );
 }
@@ -207,7 +211,7 @@ function rejectBlock(statement: Statement, diagnostics: Diagnostics): void {
 function unknownKeyword(statement: Statement, known: readonly string[], diagnostics: Diagnostics): void {
   const { block, words } = statement;
   const [keyword] = words;
-  const end = block?.close === undefined ? 'the end of the file' : `line ${block.close.line}`;
+  const end = block?.lastLine === undefined ? 'the end of the file' : `line ${block.lastLine}`;
   diagnostics.warning(
     'unknown-keyword',
     keyword.at,

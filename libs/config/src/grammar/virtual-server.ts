@@ -1,5 +1,5 @@
 import { type Family, type IpAddress, compareIp, familyOf, formatIp, ipBytes, parseIp } from '@keepfleet/wire';
-import type { Position } from '../diagnostics.ts';
+import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { Forwarding, GroupMember, Protocol } from '../model/virtual-server.ts';
 import { CHECKERS, type CheckDraft, type CheckSettings, type TimingSettings, timingRows } from './checks.ts';
 import type { Arguments } from './context.ts';
@@ -45,7 +45,7 @@ export interface RealServerSettings extends ServerSettings {
 export interface RealServerDraft extends Draft<RealServerSettings> {
   readonly address: IpAddress;
   readonly port: number;
-  /** Where its block begins, and that with the same text which its settings with their places were read from: see {@link ownPlace}. */
+  /** On the line where its block begins, and where that with the same text does which its settings with their places were read from: see {@link ownPlace}. */
   readonly open: Position;
   readonly readFrom: Position;
 }
@@ -167,12 +167,14 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
       const server = address(args);
       const port = server === undefined ? undefined : optionalPort(args);
       if (block === undefined) return;
-      const { settings, open } = realServerSettings(block, args);
+      const open = block.open.isOnLineOf(args.keyword) ? at : block.open.at;
+      const { settings, open: readFrom } = realServerSettings(block, at, open, args.diagnostics);
       if (server === undefined || port === undefined) return;
       const { set, places } = settings;
       const servers = target.set.realServers ?? [];
-      servers.push({ at, set, places, address: server, port, open: block.open, readFrom: open });
-      assign(target, 'realServers', servers, at);
+      servers.push({ at, set, places, address: server, port, open, readFrom });
+      target.set.realServers = servers;
+      target.places.realServers = at;
     },
   },
   persistence_timeout: sets('persistenceTimeout', optional(seconds(1, MAX_PERSISTENCE), BARE_PERSISTENCE)),
@@ -227,8 +229,8 @@ interface ReadBlock {
 /** What the first block with its text meant, if there was nothing to say of it. */
 const repeatedSettings = new WeakMap<RepeatedBlock, ReadBlock>();
 
-function realServerSettings(block: Block, { at, diagnostics }: Arguments): ReadBlock {
-  const { repeated, open } = block;
+function realServerSettings(block: Block, at: Position, open: Position, diagnostics: Diagnostics): ReadBlock {
+  const { repeated } = block;
   const known = repeated?.isKnown === true ? repeatedSettings.get(repeated) : undefined;
   if (known !== undefined) return known;
   const read = { settings: draft<RealServerSettings>(at), open };

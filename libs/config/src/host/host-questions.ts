@@ -97,18 +97,20 @@ function commandsOf(config: KeepalivedConfig): CommandUse[] {
   const outermost: Around = { value: {} };
   collectCommands({ ...config, virtualServers: [] }, outermost, '', found);
   for (const service of config.virtualServers) {
-    const around: Around = { value: { ...service } };
-    collectCommands({ ...service, realServers: [] }, outermost, '', found);
-    // Of tens of thousands of real servers most have none, and these are all that one can have.
+    // Of thousands of services and tens of thousands of real servers most have none, and these are all that they can have.
+    if (service.quorumUp !== undefined || service.quorumDown !== undefined)
+      collectCommands({ ...service, realServers: [] }, outermost, '', found);
+    let around: Around | undefined;
     for (const server of service.realServers)
-      if (server.notifyUp !== undefined || server.notifyDown !== undefined || server.checks.some(hasCommand))
-        collectCommands(server, around, 'realServers', found);
+      if (server.notifyUp !== undefined || server.notifyDown !== undefined || hasCommand(server.checks))
+        collectCommands(server, (around ??= { value: { ...service } }), 'realServers', found);
   }
   return found;
 }
 
-function hasCommand(check: Check): boolean {
-  return check.kind === 'misc';
+function hasCommand(checks: readonly Check[]): boolean {
+  for (const { kind } of checks) if (kind === 'misc') return true;
+  return false;
 }
 
 /** Every command of a part of the model, wherever it is: what has an `argv` is one. */

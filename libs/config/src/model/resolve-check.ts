@@ -1,6 +1,6 @@
 import { familyOf } from '@keepfleet/wire';
 import type { Diagnostics } from '../diagnostics.ts';
-import { CHECKERS, type CheckSettings, type TimingSettings } from '../grammar/checks.ts';
+import { CHECKERS, type CheckSettings } from '../grammar/checks.ts';
 import { type RealServerDraft, type VirtualServerSettings, ownPlace } from '../grammar/virtual-server.ts';
 import type { Check, CheckBase, CheckTls, Connection } from './check.ts';
 import type { Mutable } from './parts.ts';
@@ -13,8 +13,28 @@ const DEFAULT_LONGEST_REPLY = 255;
 
 type Settings = Partial<VirtualServerSettings>;
 
+const NO_CHECKS: readonly Check[] = [];
+
+/** The checkers of a real server that can check something. */
+export function resolveChecks(
+  server: RealServerDraft,
+  port: number,
+  service: Settings,
+  surroundings: CheckSurroundings,
+  diagnostics: Diagnostics,
+): readonly Check[] {
+  const { checks } = server.set;
+  if (checks === undefined) return NO_CHECKS;
+  const [first] = checks;
+  if (first !== undefined && checks.length === 1) {
+    const check = resolveCheck(first, server, port, service, surroundings, diagnostics);
+    return check === undefined ? NO_CHECKS : [check];
+  }
+  return checks.flatMap((one) => resolveCheck(one, server, port, service, surroundings, diagnostics) ?? []);
+}
+
 /** A checker with its timing from the innermost block that sets it; one that could not check anything is reported and left out. */
-export function resolveCheck(
+function resolveCheck(
   { keyword, settings }: NonNullable<RealServerDraft['set']['checks']>[number],
   server: RealServerDraft,
   port: number,
@@ -26,24 +46,23 @@ export function resolveCheck(
   if (kind === undefined) return undefined;
   const { set } = settings;
   const at = ownPlace(server, settings.at);
-  const timing = <K extends keyof TimingSettings>(field: K) => set[field] ?? server.set[field] ?? service[field];
-  const delayLoop = timing('delayLoop') ?? DEFAULT_DELAY_LOOP;
-  const base: Mutable<CheckBase> = {
-    at,
-    delayLoop,
-    retry: timing('retry') ?? kind.retry,
-    delayBeforeRetry:
-      timing('delayBeforeRetry') ?? (kind.delayBeforeRetry === undefined ? delayLoop : kind.delayBeforeRetry * SECOND),
-    warmup: timing('warmup') ?? delayLoop,
-    alpha: set.alpha ?? server.set.alpha ?? service.alpha ?? false,
-    logAllFailures: set.logAllFailures ?? surroundings.logAllFailures,
-    rise: set.rise ?? 1,
-  };
-  if (set.latency !== undefined) base.latency = set.latency;
+  const own = server.set;
+  // Each by its name: of tens of thousands, a field by a variable takes several times as long.
+  const delayLoop = set.delayLoop ?? own.delayLoop ?? service.delayLoop ?? DEFAULT_DELAY_LOOP;
+  const retry = set.retry ?? own.retry ?? service.retry ?? kind.retry;
+  const delayBeforeRetry =
+    set.delayBeforeRetry ??
+    own.delayBeforeRetry ??
+    service.delayBeforeRetry ??
+    (kind.delayBeforeRetry === undefined ? delayLoop : kind.delayBeforeRetry * SECOND);
+  const warmup = set.warmup ?? own.warmup ?? service.warmup ?? delayLoop;
+  const alpha = set.alpha ?? own.alpha ?? service.alpha ?? false;
+  const logAllFailures = set.logAllFailures ?? surroundings.logAllFailures;
+  const rise = set.rise ?? 1;
   const connection: Mutable<Connection> = {
     address: set.connectAddress ?? server.address,
     port: set.connectPort ?? port,
-    timeout: timing('connectTimeout') ?? DEFAULT_CONNECT_TIMEOUT,
+    timeout: set.connectTimeout ?? own.connectTimeout ?? service.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
   };
   if (set.bindAddress !== undefined) {
     if (familyOf(set.bindAddress) === familyOf(connection.address)) connection.bindAddress = set.bindAddress;
@@ -57,6 +76,11 @@ export function resolveCheck(
   if (set.bindPort !== undefined) connection.bindPort = set.bindPort;
   if (set.bindInterface !== undefined) connection.bindInterface = set.bindInterface;
   if (set.mark !== undefined) connection.mark = set.mark;
+  // What most are, in one piece: a spread makes several.
+  if (kind.kind === 'tcp' && set.latency === undefined)
+    return { at, delayLoop, retry, delayBeforeRetry, warmup, alpha, logAllFailures, rise, kind: 'tcp', connection };
+  const base: Mutable<CheckBase> = { at, delayLoop, retry, delayBeforeRetry, warmup, alpha, logAllFailures, rise };
+  if (set.latency !== undefined) base.latency = set.latency;
   switch (kind.kind) {
     case 'tcp':
       return { ...base, kind: 'tcp', connection };

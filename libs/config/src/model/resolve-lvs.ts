@@ -3,8 +3,9 @@ import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { TimingSettings } from '../grammar/checks.ts';
 import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
 import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
-import { type CheckSurroundings, resolveCheck } from './resolve-check.ts';
+import { type CheckSurroundings, resolveChecks } from './resolve-check.ts';
 import { definedPlaces, place } from './resolve-vrrp.ts';
+import type { Check } from './check.ts';
 import type { BfdInstance } from './model.ts';
 import type { Mutable } from './parts.ts';
 import { resolveTrackFiles } from './track-file.ts';
@@ -20,6 +21,7 @@ import type {
 const SECOND = 1_000_000;
 const DEFAULT_PERSISTENCE = 360 * SECOND;
 const NAT: Forwarding = { method: 'nat' };
+const NO_TIMING: ServerTiming = {};
 
 type ServerDraft = ConfigDraft['virtualServers'][number];
 
@@ -255,9 +257,8 @@ function resolveRealServers(
       continue;
     }
     known.add(key);
-    const resolved = set.checks?.map((one) => resolveCheck(one, server, port, draft.set, surroundings, diagnostics));
-    const checks = resolved?.filter((check) => check !== undefined) ?? [];
-    found.push(resolveRealServer(server, draft, { key, port, forwarding, checks }, config.globals.set));
+    const checks = resolveChecks(server, port, draft.set, surroundings, diagnostics);
+    found.push(resolveRealServer(server, draft, key, port, forwarding, checks, config.globals.set));
   }
   return found;
 }
@@ -266,11 +267,12 @@ function resolveRealServers(
 function resolveRealServer(
   { set, at, address }: RealServerDraft,
   { set: service }: ServerDraft,
-  { key, port, forwarding, checks }: Pick<RealServer, 'key' | 'port' | 'forwarding' | 'checks'>,
+  key: string,
+  port: number,
+  forwarding: Forwarding,
+  checks: readonly Check[],
   globals: ConfigDraft['globals']['set'],
 ): RealServer {
-  const timing: Mutable<RealServer['timing']> = timingAsWritten(set);
-  if (set.delayLoop !== undefined) timing.delayLoop = set.delayLoop;
   const server: Mutable<RealServer> = {
     key,
     at,
@@ -283,7 +285,7 @@ function resolveRealServer(
     upperThreshold: set.upperThreshold ?? 0,
     lowerThreshold: set.lowerThreshold ?? 0,
     alpha: set.alpha ?? service.alpha ?? false,
-    timing,
+    timing: serverTiming(set),
     smtpAlert:
       set.smtpAlert ??
       service.smtpAlert ??
@@ -316,6 +318,21 @@ function realPort(
     'only NAT can change the port',
   );
   return target.port;
+}
+
+/** Mostly nothing, and then the same for all. */
+function serverTiming(set: RealServerDraft['set']): RealServer['timing'] {
+  if (
+    set.retry === undefined &&
+    set.delayBeforeRetry === undefined &&
+    set.warmup === undefined &&
+    set.connectTimeout === undefined &&
+    set.delayLoop === undefined
+  )
+    return NO_TIMING;
+  const timing: Mutable<RealServer['timing']> = timingAsWritten(set);
+  if (set.delayLoop !== undefined) timing.delayLoop = set.delayLoop;
+  return timing;
 }
 
 function timingAsWritten({ retry, delayBeforeRetry, warmup, connectTimeout }: Partial<TimingSettings>): ServerTiming {

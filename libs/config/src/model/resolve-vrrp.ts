@@ -389,7 +389,12 @@ function defaultGroup(family: Family, globals: GlobalDraft): IpAddress {
 }
 
 export function definedPlaces(places: Readonly<Partial<Record<string, Position>>>): Record<string, Position> {
-  return Object.fromEntries(Object.entries(places).flatMap(([field, at]) => (at === undefined ? [] : [[field, at]])));
+  const defined: Record<string, Position> = {};
+  for (const field in places) {
+    const at = places[field];
+    if (at !== undefined) defined[field] = at;
+  }
+  return defined;
 }
 
 export function place(at: Position): string {

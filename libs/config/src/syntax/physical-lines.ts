@@ -1,4 +1,4 @@
-import type { Diagnostics, Position } from '../diagnostics.ts';
+import type { Diagnostics } from '../diagnostics.ts';
 import { withoutComment } from './comment.ts';
 import { SourceText } from './source-text.ts';
 
@@ -12,15 +12,6 @@ const CLOSE = 0x7d;
 /** What the preprocessor itself looks at. */
 const DIRECTIVE = /^(?:include|random_seed)/;
 const ANY_DIRECTIVE = /^\s*(?:include|random_seed)/m;
-
-/** What stands between the braces of a block, where each of its lines means the same wherever it is. */
-export interface Body {
-  readonly text: string;
-  /** Where the brace that closes it stands. */
-  readonly close: Position;
-  /** Index of what follows that line. */
-  readonly next: number;
-}
 
 /** The lines of a file without their comments; lines that keepalived cannot hold are reported and left out. */
 export class PhysicalLines implements Iterator<SourceText> {
@@ -52,7 +43,7 @@ export class PhysicalLines implements Iterator<SourceText> {
       this.#start = end + 1;
       if (end - start < this.#lineBytes && end <= this.#specialFrom(start)) {
         const value = trimmed(this.#file, this.#number, text, start, end);
-        this.plain = !DIRECTIVE.test(value.text);
+        this.plain = !isDirective(value.text);
         return { done: false, value };
       }
       this.plain = false;
@@ -62,34 +53,38 @@ export class PhysicalLines implements Iterator<SourceText> {
     return { done: true, value: undefined };
   }
 
-  /** The body of the block that the line handed out last opens at its end, if it is of ASCII words and braces alone. */
-  body(): Body | undefined {
+  /**
+   * What stands between the brace that ends the line handed out last and the end of the line of the brace that closes it,
+   * if it is of ASCII words and braces alone: it means the same wherever it is.
+   */
+  body(): string | undefined {
     const text = this.#text;
     const start = this.#start;
-    if (!this.plain || text.charCodeAt(start - 2) !== OPEN) return undefined;
+    if (!this.#opens()) return undefined;
     const limit = Math.min(this.#specialFrom(start), start + this.#lineBytes - 1, text.length);
-    let lines = 0;
-    let lineStart = start;
-    for (let [i, depth] = [start, 1]; i < limit; i++) {
+    let depth = 1;
+    for (let i = start; i < limit; i++) {
       const code = text.charCodeAt(i);
-      if (code === NEWLINE) {
-        lines++;
-        lineStart = i + 1;
-      } else if (code === OPEN) depth++;
-      else if (code === CLOSE && --depth === 0) {
-        if (text.charCodeAt(i + 1) !== NEWLINE) return undefined;
-        const line = this.#number + lines + 1;
-        const close = { file: this.#file, line, column: i - lineStart + 1 };
-        return { text: text.slice(start, i), close, next: i + 2 };
-      }
+      if (code === OPEN) depth++;
+      else if (code === CLOSE && --depth === 0)
+        return text.charCodeAt(i + 1) === NEWLINE ? text.slice(start, i + 2) : undefined;
     }
     return undefined;
   }
 
-  /** Goes on behind the block whose body it is. */
-  skip({ close, next }: Body): void {
-    this.#number = close.line;
-    this.#start = next;
+  hasBody(body: string): boolean {
+    return this.#opens() && this.#text.startsWith(body, this.#start);
+  }
+
+  /** Goes on behind a body of so many lines; the answer is the number of the last. */
+  skip(body: string, lines: number): number {
+    this.#number += lines;
+    this.#start += body.length;
+    return this.#number;
+  }
+
+  #opens(): boolean {
+    return this.plain && this.#text.charCodeAt(this.#start - 2) === OPEN;
   }
 
   #specialFrom(start: number): number {
@@ -113,15 +108,22 @@ export class PhysicalLines implements Iterator<SourceText> {
 
 /** A part of a text of ASCII alone, without the blanks around it. */
 function trimmed(file: string, line: number, text: string, start: number, end: number): SourceText {
-  let [from, to] = [start, end];
+  let from = start;
+  let to = end;
   while (from < to && isBlank(text.charCodeAt(from))) from++;
   while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
   return SourceText.written(file, line, text.slice(from, to), from - start + 1);
 }
 
+/** Most lines are none by their first character. */
+function isDirective(text: string): boolean {
+  const code = text.charCodeAt(0);
+  return (code === 0x69 || code === 0x72) && DIRECTIVE.test(text); // i, r
+}
+
 /** Whether a body has a line of which the preprocessor takes notice. */
-export function hasDirective({ text }: Body): boolean {
-  return ANY_DIRECTIVE.test(text);
+export function hasDirective(body: string): boolean {
+  return ANY_DIRECTIVE.test(body);
 }
 
 function isBlank(code: number): boolean {

@@ -14,17 +14,10 @@ import {
   mustRead,
   patternKind,
 } from './include.ts';
-import {
-  type Body,
-  HIDDEN_BACKSLASH,
-  PhysicalLines,
-  continuation,
-  fits,
-  isOpenDefinition,
-  unclosed,
-} from './physical-lines.ts';
+import { HIDDEN_BACKSLASH, PhysicalLines, continuation, fits, isOpenDefinition, unclosed } from './physical-lines.ts';
 import type { Limits } from './limits.ts';
 import { type Random, repeatableRandom } from './random.ts';
+import type { Bodies } from './repeated-blocks.ts';
 import { type Bindings, isRepeat, parametersEnd, readRepeat } from './repeat.ts';
 import { SourceText } from './source-text.ts';
 
@@ -63,7 +56,7 @@ interface Frame {
  * `~SEQ` and `~LST` written out. Definitions are replaced where they are used, as late as possible, so a value may name
  * what is defined only later or by the repetition around it.
  */
-export class Preprocessor {
+export class Preprocessor implements Bodies {
   readonly #options: PreprocessOptions;
   readonly #diagnostics: Diagnostics;
   readonly #definitions = new Map<string, DefinitionValue>();
@@ -85,13 +78,16 @@ export class Preprocessor {
   }
 
   /** The body of the block that the line handed out last opens, where its lines have nothing to be replaced. */
-  body(): Body | undefined {
+  body(): string | undefined {
     return this.#plain?.body();
   }
 
-  /** Goes on behind that block. */
-  skip(body: Body): void {
-    this.#plain?.skip(body);
+  hasBody(body: string): boolean {
+    return this.#plain?.hasBody(body) === true;
+  }
+
+  skip(body: string, lines: number): number | undefined {
+    return this.#plain?.skip(body, lines);
   }
 
   /** The lines of a file with everything that it includes. */

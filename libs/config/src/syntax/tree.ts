@@ -1,7 +1,6 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import type { Body } from './physical-lines.ts';
-import { type RepeatedBlock, RepeatedBlocks } from './repeated-blocks.ts';
+import { type Bodies, type RepeatedBlock, RepeatedBlocks } from './repeated-blocks.ts';
 import type { SourceText } from './source-text.ts';
 import { type Piece, type Word, pieces } from './words.ts';
 
@@ -12,20 +11,12 @@ export interface Statement {
 }
 
 export interface Block {
-  readonly open: Position;
+  readonly open: Piece;
   /** Missing when the file ends before the block does. */
-  close: Position | undefined;
+  lastLine: number | undefined;
   readonly statements: Statement[];
   /** Of a block that occurs often; once that is known, `statements` is empty. */
   repeated: RepeatedBlock | undefined;
-}
-
-/** The bodies of the blocks in the source of the lines. */
-interface Bodies {
-  /** That of the block which the line handed out last opens, where its lines have nothing to be replaced. */
-  body(): Body | undefined;
-  /** Goes on behind it. */
-  skip(body: Body): void;
 }
 
 /** The blocks that are read once for all with the same text, and how many blocks are around them. */
@@ -57,28 +48,23 @@ export function* topStatements(
   let last: Statement | undefined;
   for (const line of lines) {
     const found = pieces(line, diagnostics);
-    if (areWords(found)) {
-      if (open.length === 0 && last !== undefined) yield last;
-      last = statementOf(found, open.at(-1)?.block);
-      continue;
-    }
-    let words: Word[] = [];
-    for (const piece of found) {
+    // By indexes: there are tens of thousands of lines, and what iterates makes an object a step.
+    for (let i = 0; i < found.length; i++) {
+      const piece = found[i];
+      if (piece === undefined) continue;
       if (piece.kind === 'word') {
-        words.push(piece);
-        continue;
-      }
-      if (words.length > 0) {
+        const words = wordsFrom(found, i);
+        i += words.length - 1;
         if (open.length === 0 && last !== undefined) yield last;
-        last = statementOf(words, open.at(-1)?.block);
-        words = [];
+        last = statementOf(words, open[open.length - 1]?.block);
+        continue;
       }
       if (piece.kind === 'open') {
         if (open.length >= deepest) {
           if (tooDeep++ === 0) reportDepth(piece.at, deepest, diagnostics);
           continue;
         }
-        const block: Block = { open: piece.at, close: undefined, statements: [], repeated: undefined };
+        const block: Block = { open: piece, lastLine: undefined, statements: [], repeated: undefined };
         if (last === undefined) {
           diagnostics.error(
             'unexpected-open',
@@ -87,13 +73,17 @@ export function* topStatements(
           );
         } else last.block = block;
         // What follows on the line of the brace is not in the text that comes after it.
-        const isLineEnd = piece === found.at(-1);
-        if (isLineEnd && open.length === REPEATED.depth && last?.words[0].text === REPEATED.keyword) {
-          const body = bodies?.body();
-          if (body !== undefined) block.repeated = repeatedBlocks.of(body);
-          if (body !== undefined && block.repeated?.isKnown === true) {
-            bodies?.skip(body);
-            block.close = body.close;
+        const isLineEnd = i === found.length - 1;
+        if (
+          isLineEnd &&
+          bodies !== undefined &&
+          open.length === REPEATED.depth &&
+          last?.words[0].text === REPEATED.keyword
+        ) {
+          const repeated = repeatedBlocks.next(bodies);
+          block.repeated = repeated;
+          if (repeated?.isKnown === true) {
+            block.lastLine = bodies.skip(repeated.body, repeated.lines);
             last = undefined;
             continue;
           }
@@ -116,27 +106,23 @@ export function* topStatements(
         );
         if (last !== undefined) yield last;
       } else {
-        closed.block.close = piece.at;
+        closed.block.lastLine = piece.at.line;
         if (open.length === 0 && closed.owner !== undefined) yield closed.owner;
       }
       last = undefined;
     }
-    if (words.length > 0) {
-      if (open.length === 0 && last !== undefined) yield last;
-      last = statementOf(words, open.at(-1)?.block);
-    }
   }
   const innermost = open.at(-1);
-  if (innermost !== undefined) reportOpen(open, innermost.block.open, diagnostics);
+  if (innermost !== undefined) reportOpen(open, innermost.block.open.at, diagnostics);
   const unfinished = open.length === 0 ? last : open[0]?.owner;
   if (unfinished !== undefined) yield unfinished;
 }
 
-/** Most lines have no brace: their pieces are the words of one statement. */
-function areWords(found: readonly Piece[]): found is readonly Word[] {
-  if (found.length === 0) return false;
-  for (const { kind } of found) if (kind !== 'word') return false;
-  return true;
+/** The words from there to a brace or the end of the line. */
+function wordsFrom(found: readonly Piece[], start: number): readonly Word[] {
+  let end = start;
+  while (found[end]?.kind === 'word') end++;
+  return found.slice(start, end);
 }
 
 function reportDepth(at: Position, deepest: number, diagnostics: Diagnostics): void {

@@ -1,27 +1,34 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import type { SourceText } from './source-text.ts';
 
-export class Word {
-  readonly kind = 'word';
+/** A word or a brace of a line. */
+export class Piece {
+  readonly kind: 'word' | 'open' | 'close';
+  /** Of a quoted word, what the quotes hold. */
   readonly text: string;
   readonly quoted: boolean;
   readonly #line: SourceText;
   readonly #index: number;
 
-  constructor(text: string, quoted: boolean, line: SourceText, index: number) {
+  constructor(kind: Piece['kind'], text: string, quoted: boolean, line: SourceText, index: number) {
+    this.kind = kind;
     this.text = text;
     this.quoted = quoted;
     this.#line = line;
     this.#index = index;
   }
 
-  /** Made when it is asked for: of most words nobody does. */
+  /** Made when it is asked for: of most pieces nobody does. */
   get at(): Position {
     return this.#line.position(this.#index);
   }
+
+  isOnLineOf(other: Piece): boolean {
+    return this.#line === other.#line;
+  }
 }
 
-export type Piece = Word | { readonly kind: 'open' | 'close'; readonly at: Position };
+export type Word = Piece;
 
 /** Keywords that take a command line, in which single quotes count too. */
 const COMMAND_KEYWORDS: ReadonlySet<string> = new Set([
@@ -56,13 +63,11 @@ const DOLLAR = 0x24;
  * A line's words and braces. White space parts words; `"…"` keeps it, and a brace inside, together. A brace outside
  * quotes stands for itself wherever it is, except that of a `${NAME}` which nothing defined.
  */
-export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Piece[] {
+export function pieces(line: SourceText, diagnostics: Diagnostics): Piece[] {
+  const plain = plainPieces(line);
+  if (plain !== undefined) return plain;
   const { text } = line;
   const found: Piece[] = [];
-  if (!/["'$]/.test(text)) {
-    plainPieces(line, found);
-    return found;
-  }
   /** Where the current word begins, or -1; of it, what stands before `taken` is in `before`. */
   let start = -1;
   let before = '';
@@ -73,7 +78,7 @@ export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Pie
     if (start < 0) return;
     const word = taken > start ? before + text.slice(taken, end) : text.slice(start, end);
     if (found.length === 0) singleQuotes = COMMAND_KEYWORDS.has(word);
-    found.push(new Word(word, quoted, line, start));
+    found.push(new Piece('word', word, quoted, line, start));
     start = -1;
     quoted = false;
   };
@@ -82,7 +87,7 @@ export function pieces(line: SourceText, diagnostics: Diagnostics): readonly Pie
     if (isBlank(code)) finishWord(i);
     else if (code === OPEN || code === CLOSE) {
       finishWord(i);
-      found.push({ kind: code === OPEN ? 'open' : 'close', at: line.position(i) });
+      found.push(brace(code, line, i));
     } else {
       if (start < 0) {
         start = i;
@@ -118,22 +123,29 @@ function isEscaped(text: string, index: number): boolean {
   return (index - start) % 2 === 1;
 }
 
-/** Of a line without quotes and definitions, which nearly all of a large file are. */
-function plainPieces(line: SourceText, found: Piece[]): void {
+function brace(code: number, line: SourceText, index: number): Piece {
+  return code === OPEN ? new Piece('open', '{', false, line, index) : new Piece('close', '}', false, line, index);
+}
+
+/** Of a line without quotes and definitions, which nearly all of a large file are; undefined where there is one. */
+function plainPieces(line: SourceText): Piece[] | undefined {
   const { text } = line;
+  const found: Piece[] = [];
   let start = -1;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    const brace = code === OPEN || code === CLOSE;
-    if (!brace && !isBlank(code)) {
+    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE || code === DOLLAR) return undefined;
+    const isBrace = code === OPEN || code === CLOSE;
+    if (!isBrace && !isBlank(code)) {
       if (start < 0) start = i;
       continue;
     }
-    if (start >= 0) found.push(new Word(text.slice(start, i), false, line, start));
+    if (start >= 0) found.push(new Piece('word', text.slice(start, i), false, line, start));
     start = -1;
-    if (brace) found.push({ kind: code === OPEN ? 'open' : 'close', at: line.position(i) });
+    if (isBrace) found.push(brace(code, line, i));
   }
-  if (start >= 0) found.push(new Word(text.slice(start), false, line, start));
+  if (start >= 0) found.push(new Piece('word', text.slice(start), false, line, start));
+  return found;
 }
 
 /** White space as a regular expression's `\s` has it. */
