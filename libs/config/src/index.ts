@@ -21,6 +21,7 @@ export {
 export { type ParseInput, type ParseResult, isUsable, parseKeepalivedConfig } from './parse.ts';
 export { type FileLoader, type LoadedFile, filesInMemory, noFiles } from './syntax/files.ts';
 export { type Disk, MAX_FILE_BYTES, filesOnDisk, readWithin } from './syntax/files-on-disk.ts';
+export { ReadingMemory } from './syntax/reading-memory.ts';
 export { preprocessing } from './syntax/preprocessing.ts';
 export { DEFAULT_LIMITS, type Limits } from './syntax/limits.ts';
 export type { Account, Command } from './grammar/readers.ts';

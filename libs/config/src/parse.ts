@@ -22,6 +22,7 @@ import { type FileLoader, noFiles } from './syntax/files.ts';
 import { DEFAULT_LIMITS, type Limits } from './syntax/limits.ts';
 import { repeatableRandom } from './syntax/random.ts';
 import { Preprocessor } from './syntax/preprocess.ts';
+import type { ReadingMemory } from './syntax/reading-memory.ts';
 import { topStatements } from './syntax/tree.ts';
 
 export interface ParseInput {
@@ -38,6 +39,8 @@ export interface ParseInput {
   readonly limits?: Partial<Limits>;
   /** Every include must find something that can be read, as with keepalived's -e. */
   readonly allIncludes?: boolean;
+  /** Of readings before this one. */
+  readonly memory?: ReadingMemory | undefined;
   /** Source of `${_RANDOM}`, a whole number from `low` to `high`; the default repeats itself, so that a text always means the same. */
   readonly random?: (low: number, high: number) => number;
 }
@@ -63,7 +66,8 @@ export function parseKeepalivedConfig(input: ParseInput): ParseResult {
   const preprocessor = new Preprocessor(options, diagnostics);
   const secrets = new Set<string>();
   const lines = preprocessor.lines(input.file, input.text);
-  const read = topStatements(lines, diagnostics, limits.blockDepth, preprocessor);
+  input.memory?.begin();
+  const read = topStatements(lines, diagnostics, limits.blockDepth, preprocessor, input.memory);
   const statements = secretsPassing(read, secrets);
   const config: ConfigDraft = {
     globals: draft<GlobalSettings>({ file: input.file, line: 1, column: 1 }),

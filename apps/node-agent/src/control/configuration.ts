@@ -7,6 +7,7 @@ import {
   type KeepalivedConfig,
   type LoadedFile,
   type ParseResult,
+  type ReadingMemory,
   filesOnDisk,
   formatDiagnostic,
   isUsable,
@@ -55,6 +56,8 @@ export interface ReadingOptions {
   readonly configId?: string | undefined;
   /** Every include must find what it names. */
   readonly allIncludes?: boolean | undefined;
+  /** Of readings before this one. */
+  readonly memory?: ReadingMemory | undefined;
 }
 
 /** Reads a keepalived.conf with its includes. What cannot be used changes nothing: the caller keeps what it has. */
@@ -96,7 +99,7 @@ function sha256(...texts: readonly string[]): string {
 }
 
 function parseTexts(file: string, text: string, loader: FileLoader, options: ReadingOptions): Reading {
-  const { configId = defaultConfigId(), allIncludes = false } = options;
+  const { configId = defaultConfigId(), allIncludes = false, memory } = options;
   const loads: (readonly LoadedFile[])[] = [];
   const began = performance.now();
   const result = parseKeepalivedConfig({
@@ -111,6 +114,7 @@ function parseTexts(file: string, text: string, loader: FileLoader, options: Rea
     },
     configId,
     allIncludes,
+    memory,
     environment: definedOnly(process.env),
     random: (low, high) => low + Math.floor(Math.random() * (high - low + 1)),
   });

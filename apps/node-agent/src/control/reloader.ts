@@ -1,5 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
-import { type Diagnostic, checkHost, formatDiagnostic } from '@keepfleet/config';
+import { type Diagnostic, ReadingMemory, checkHost, formatDiagnostic } from '@keepfleet/config';
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import {
@@ -64,7 +64,7 @@ export class Reloader {
   #closed = false;
 
   constructor(options: ReloaderOptions) {
-    this.#options = options;
+    this.#options = { ...options, reading: { ...options.reading, memory: new ReadingMemory() } };
   }
 
   /** What a start would go by: the file, or the last good configuration in its place. */

@@ -13,6 +13,12 @@ import { micros } from '@keepfleet/machine';
 /** What the whole file says for checkers. */
 export type CheckerDefaults = Pick<KeepalivedConfig, 'globalDefs' | 'ssl'>;
 
+/** The part of it that they use, and what else a checker hangs on: the same text, the same checkers. */
+export function checkerDefaults({ globalDefs, ssl }: CheckerDefaults): string {
+  const { smtpHeloName = hostname(), scriptUser, enableScriptSecurity } = globalDefs;
+  return JSON.stringify([smtpHeloName, scriptUser, enableScriptSecurity, ssl]);
+}
+
 /** A checker of the configuration as the health library wants it. */
 export function checkerSettings(check: Check, defaults: CheckerDefaults): CheckerSettings {
   const schedule = scheduleSettings(check);

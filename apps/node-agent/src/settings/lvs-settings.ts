@@ -17,7 +17,7 @@ import {
 } from '@keepfleet/ipvs';
 import { type Duration, micros } from '@keepfleet/machine';
 import { ip } from '@keepfleet/wire';
-import { type CheckerDefaults, checkerSettings } from './checker-settings.ts';
+import { type CheckerDefaults, checkerDefaults, checkerSettings } from './checker-settings.ts';
 
 const SECOND = 1_000_000;
 const DEFAULT_CONNECT_TIMEOUT = 5 * SECOND;
@@ -48,8 +48,25 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
         return first === last ? { kind: 'address', address: first, port } : { kind: 'range', first, last, port };
       }),
     })),
-    virtualServers: config.virtualServers.map((server) => virtualServerSettings(server, config)),
+    virtualServers: allVirtualServers(config),
   };
+}
+
+/** What a service came to before, and with what else it hung on. A reload leaves most of them the same object. */
+const settingsBefore = new WeakMap<
+  VirtualServer,
+  { readonly settings: VirtualServerSettings<CheckerSettings>; readonly defaults: string }
+>();
+
+function allVirtualServers(config: KeepalivedConfig): readonly VirtualServerSettings<CheckerSettings>[] {
+  const defaults = checkerDefaults(config);
+  return config.virtualServers.map((server) => {
+    const before = settingsBefore.get(server);
+    if (before?.defaults === defaults) return before.settings;
+    const settings = virtualServerSettings(server, config);
+    settingsBefore.set(server, { settings, defaults });
+    return settings;
+  });
 }
 
 /** Without an id that of its instance: two routers of one instance agree on it by themselves. */

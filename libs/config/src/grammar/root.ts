@@ -1,4 +1,5 @@
 import { type Family, parseIp } from '@keepfleet/wire';
+import type { KnownBlock } from '../syntax/repeated-blocks.ts';
 import type { ServiceTarget, VirtualServerGroup } from '../model/virtual-server.ts';
 import type { RouteLine } from '../model/routing.ts';
 import { type AddressLine, addressLine } from './address-line.ts';
@@ -24,7 +25,7 @@ import {
   trackGroup,
   trackProcess,
 } from './tracked-objects.ts';
-import { groupMember, type VirtualServerSettings, virtualServer } from './virtual-server.ts';
+import { groupMember, type VirtualServerSettings, virtualServer, virtualServerSettings } from './virtual-server.ts';
 import { type InstanceSettings, vrrpInstance } from './vrrp-instance.ts';
 import { vrrpScript } from './tracking.ts';
 
@@ -44,12 +45,18 @@ export interface ConfigDraft {
   readonly garpGroups: Draft<GarpGroupSettings>[];
   readonly trackGroups: Named<TrackGroupSettings>[];
   readonly interfaceDelays: InterfaceDelayLine[];
-  readonly virtualServers: (Draft<VirtualServerSettings> & { readonly target: TargetDraft })[];
+  readonly virtualServers: VirtualServerDraft[];
   readonly virtualServerGroups: VirtualServerGroup[];
   readonly staticAddresses: AddressLine[];
   readonly staticRoutes: RouteLine[];
   readonly staticRules: RuleDraft[];
 }
+
+/** `block` is there where a later reading may find it again. */
+export type VirtualServerDraft = Draft<VirtualServerSettings> & {
+  readonly target: TargetDraft;
+  readonly block: KnownBlock | undefined;
+};
 
 /** A fwmark's family may be known only by the real servers. */
 export type TargetDraft =
@@ -99,9 +106,8 @@ export const root: Table<ConfigDraft> = {
     read(config, args, block) {
       const { at } = args;
       const target = serviceTarget(args);
-      const settings = draft<VirtualServerSettings>(at);
-      if (block !== undefined) readBlock(virtualServer, settings, block, args.diagnostics);
-      if (target !== undefined) config.virtualServers.push({ ...settings, target });
+      const settings = virtualServerSettings(block, at, args.diagnostics);
+      if (target !== undefined) config.virtualServers.push({ ...settings, target, block: block?.known });
     },
   },
   virtual_server_group: {

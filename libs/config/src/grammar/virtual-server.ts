@@ -18,7 +18,7 @@ import {
   word,
 } from './readers.ts';
 import type { Block } from '../syntax/tree.ts';
-import type { RepeatedBlock } from '../syntax/repeated-blocks.ts';
+import type { KnownBlock } from '../syntax/repeated-blocks.ts';
 import { type Draft, type Row, type Table, assign, draft, fixes, own, readBlock, sets, setsOnce } from './rows.ts';
 
 /** The settings that a virtual server and its real servers may both have. */
@@ -221,24 +221,44 @@ export const virtualServer: Table<Draft<VirtualServerSettings>> = {
   slow_start: own(sets('slowStart', seconds(0))),
 };
 
+/** What the block of a service meant at an earlier reading, if there was nothing to say of it. */
+const servicesBefore = new WeakMap<KnownBlock, Draft<VirtualServerSettings>>();
+
+export function virtualServerSettings(
+  block: Block | undefined,
+  at: Position,
+  diagnostics: Diagnostics,
+): Draft<VirtualServerSettings> {
+  const before = block?.known?.isKnown === true ? servicesBefore.get(block.known) : undefined;
+  if (before !== undefined) return { ...before, at };
+  const settings = draft<VirtualServerSettings>(at);
+  const { count } = diagnostics;
+  if (block !== undefined) readBlock(virtualServer, settings, block, diagnostics);
+  if (block?.known !== undefined && diagnostics.count === count) {
+    servicesBefore.set(block.known, settings);
+    block.known.isKnown = true;
+  }
+  return settings;
+}
+
 interface ReadBlock {
   readonly settings: Draft<RealServerSettings>;
   readonly open: Position;
 }
 
 /** What the first block with its text meant, if there was nothing to say of it. */
-const repeatedSettings = new WeakMap<RepeatedBlock, ReadBlock>();
+const repeatedSettings = new WeakMap<KnownBlock, ReadBlock>();
 
 function realServerSettings(block: Block, at: Position, open: Position, diagnostics: Diagnostics): ReadBlock {
-  const { repeated } = block;
-  const known = repeated?.isKnown === true ? repeatedSettings.get(repeated) : undefined;
-  if (known !== undefined) return known;
+  const { known } = block;
+  const before = known?.isKnown === true ? repeatedSettings.get(known) : undefined;
+  if (before !== undefined) return before;
   const read = { settings: draft<RealServerSettings>(at), open };
   const { count } = diagnostics;
   readBlock(realServer, read.settings, block, diagnostics);
-  if (repeated !== undefined && diagnostics.count === count) {
-    repeatedSettings.set(repeated, read);
-    repeated.isKnown = true;
+  if (known !== undefined && diagnostics.count === count) {
+    repeatedSettings.set(known, read);
+    known.isKnown = true;
   }
   return read;
 }

@@ -1,7 +1,8 @@
 import { type Family, type IpAddress, familyOf } from '@keepfleet/wire';
 import type { Diagnostics, Position } from '../diagnostics.ts';
+import type { KnownBlock } from '../syntax/repeated-blocks.ts';
 import type { TimingSettings } from '../grammar/checks.ts';
-import type { ConfigDraft, TargetDraft } from '../grammar/root.ts';
+import type { ConfigDraft, TargetDraft, VirtualServerDraft } from '../grammar/root.ts';
 import type { RealServerDraft, VirtualServerSettings } from '../grammar/virtual-server.ts';
 import { type CheckSurroundings, resolveChecks } from './resolve-check.ts';
 import { definedPlaces, place } from './resolve-vrrp.ts';
@@ -23,7 +24,7 @@ const DEFAULT_PERSISTENCE = 360 * SECOND;
 const NAT: Forwarding = { method: 'nat' };
 const NO_TIMING: ServerTiming = {};
 
-type ServerDraft = ConfigDraft['virtualServers'][number];
+type ServerDraft = VirtualServerDraft;
 
 /** Groups under names of their own. */
 export function resolveServerGroups(
@@ -57,9 +58,14 @@ export function resolveVirtualServers(
     bfdInstances: new Set(bfdInstances.map(({ name }) => name)),
     logAllFailures: config.globals.set.checkerLogAllFailures ?? false,
   };
+  const around = everythingAround(config, surroundings);
   return config.virtualServers.flatMap((draft) => {
-    const resolved = resolveVirtualServer(draft, config, surroundings, groups, diagnostics);
+    const before = resolvedBefore(draft, around);
+    const { count } = diagnostics;
+    const resolved = before ?? resolveVirtualServer(draft, config, surroundings, groups, diagnostics);
     if (resolved === undefined) return [];
+    if (before === undefined && draft.block !== undefined && diagnostics.count === count)
+      serversBefore.set(draft.block, { server: resolved, around });
     // One group may be served over several protocols, as name servers are.
     const further = resolved.target.kind === 'group' && known.has(resolved.key);
     const server = further ? { ...resolved, key: `${resolved.key}/${resolved.protocol}` } : resolved;
@@ -71,6 +77,36 @@ export function resolveVirtualServers(
     known.set(server.key, server.at);
     return [server];
   });
+}
+
+/** What the block of a service came to at an earlier reading, if there was nothing to say of it, and with what around it. */
+const serversBefore = new WeakMap<KnownBlock, { readonly server: VirtualServer; readonly around: string }>();
+
+/** The same object, by which all who have seen it know that nothing has changed. */
+function resolvedBefore({ block, target, at }: ServerDraft, around: string): VirtualServer | undefined {
+  const before = block === undefined ? undefined : serversBefore.get(block);
+  if (before === undefined || before.around !== around) return undefined;
+  const { server } = before;
+  const isSame =
+    target.kind === 'address' &&
+    server.target.kind === 'address' &&
+    server.target.address === target.address &&
+    server.target.port === target.port &&
+    place(server.at) === place(at);
+  return isSame ? server : undefined;
+}
+
+/** All that a service of its own address takes from elsewhere in the file. */
+function everythingAround({ globals }: ConfigDraft, { trackFiles, bfdInstances, logAllFailures }: CheckSurroundings) {
+  const { smtpAlert, smtpAlertChecker, smtpServer } = globals.set;
+  return JSON.stringify([
+    smtpAlert,
+    smtpAlertChecker,
+    smtpServer !== undefined,
+    trackFiles,
+    [...bfdInstances],
+    logAllFailures,
+  ]);
 }
 
 function resolveVirtualServer(

@@ -61,19 +61,25 @@ export class PhysicalLines implements Iterator<SourceText> {
     const text = this.#text;
     const start = this.#start;
     if (!this.#opens()) return undefined;
-    const limit = Math.min(this.#specialFrom(start), start + this.#lineBytes - 1, text.length);
+    const limit = Math.min(this.#specialFrom(start), text.length);
     let depth = 1;
+    let lineStart = start;
     for (let i = start; i < limit; i++) {
       const code = text.charCodeAt(i);
       if (code === OPEN) depth++;
+      else if (code === NEWLINE) lineStart = i + 1;
+      else if (i - lineStart >= this.#lineBytes - 1) return undefined;
       else if (code === CLOSE && --depth === 0)
         return text.charCodeAt(i + 1) === NEWLINE ? text.slice(start, i + 2) : undefined;
     }
     return undefined;
   }
 
-  hasBody(body: string): boolean {
-    return this.#opens() && this.#text.startsWith(body, this.#start);
+  bodyAgain(body: string): string | undefined {
+    const start = this.#start;
+    return this.#opens() && this.#text.startsWith(body, start)
+      ? this.#text.slice(start, start + body.length)
+      : undefined;
   }
 
   /** Goes on behind a body of so many lines; the answer is the number of the last. */

@@ -82,8 +82,8 @@ export class Preprocessor implements Bodies {
     return this.#plain?.body();
   }
 
-  hasBody(body: string): boolean {
-    return this.#plain?.hasBody(body) === true;
+  bodyAgain(body: string): string | undefined {
+    return this.#plain?.bodyAgain(body);
   }
 
   skip(body: string, lines: number): number | undefined {

@@ -1,21 +1,31 @@
 import { hasDirective } from './physical-lines.ts';
 
-/** All blocks with one text. Who reads the first and finds nothing to say keeps what it means, and the others are not read. */
-export interface RepeatedBlock {
+/**
+ * A block of words and braces alone. Who reads it and finds nothing to say keeps what it means; then it is known, and the next
+ * with its text is not read.
+ */
+export interface KnownBlock {
   isKnown: boolean;
   /** What follows the brace that opens it, to the end of the line that closes it. */
-  readonly body: string;
+  body: string;
   readonly lines: number;
+}
+
+export function knownBlock(body: string): KnownBlock {
+  return { isKnown: false, body, lines: body.split('\n').length - 1 };
+}
+
+interface RepeatedBlock extends KnownBlock {
   /** The one that came after it last. */
-  follower: RepeatedBlock | undefined;
+  follower?: RepeatedBlock | undefined;
 }
 
 /** The bodies of the blocks in the source of the lines. */
 export interface Bodies {
   /** That of the block which the line handed out last opens, where its lines have nothing to be replaced. */
   body(): string | undefined;
-  /** Whether it is this one, which takes less time to tell. */
-  hasBody(body: string): boolean;
+  /** That, if it is this one, which takes less time to tell. */
+  bodyAgain(body: string): string | undefined;
   /** Goes on behind it; the answer is the number of its last line. */
   skip(body: string, lines: number): number | undefined;
 }
@@ -32,7 +42,7 @@ export class RepeatedBlocks {
   next(bodies: Bodies): RepeatedBlock | undefined {
     // The servers of a service are mostly those of the one before, or all the same.
     const follower = this.#last?.follower;
-    if (follower !== undefined && bodies.hasBody(follower.body)) return (this.#last = follower);
+    if (follower !== undefined && bodies.bodyAgain(follower.body) !== undefined) return (this.#last = follower);
     const body = bodies.body();
     const block = body === undefined ? undefined : this.#of(body);
     if (this.#last !== undefined) this.#last.follower = block;
@@ -42,7 +52,7 @@ export class RepeatedBlocks {
   #of(body: string): RepeatedBlock | undefined {
     const known = this.#blocks.get(body);
     if (known !== undefined || this.#blocks.size >= MOST_TEXTS || hasDirective(body)) return known;
-    const block = { isKnown: false, body, lines: body.split('\n').length - 1, follower: undefined };
+    const block = knownBlock(body);
     this.#blocks.set(body, block);
     return block;
   }

@@ -1,6 +1,7 @@
 import type { Diagnostics, Position } from '../diagnostics.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { type Bodies, type RepeatedBlock, RepeatedBlocks } from './repeated-blocks.ts';
+import type { ReadingMemory } from './reading-memory.ts';
+import { type Bodies, type KnownBlock, RepeatedBlocks } from './repeated-blocks.ts';
 import type { SourceText } from './source-text.ts';
 import { type Piece, type Word, pieces } from './words.ts';
 
@@ -15,12 +16,14 @@ export interface Block {
   /** Missing when the file ends before the block does. */
   lastLine: number | undefined;
   readonly statements: Statement[];
-  /** Of a block that occurs often; once that is known, `statements` is empty. */
-  repeated: RepeatedBlock | undefined;
+  /** Of a block that may occur often, or again at the next reading; once that is known, `statements` is empty. */
+  known: KnownBlock | undefined;
 }
 
-/** The blocks that are read once for all with the same text, and how many blocks are around them. */
-const REPEATED = { keyword: 'real_server', depth: 1 } as const;
+/** The blocks that are read once for all with the same text. */
+const REPEATED = 'real_server';
+/** Those around them, which are read once for all readings that find them where they were. */
+const REMEMBERED = 'virtual_server';
 
 const MAX_NAMED_BLOCKS = 4;
 
@@ -33,13 +36,14 @@ export function buildTree(lines: Iterable<SourceText>, diagnostics: Diagnostics)
  * Lines to statements and blocks, without any knowledge of keywords: this is what lets an unknown keyword be skipped
  * together with its block. A `{` belongs to the statement before it, on the same line or on an earlier one. A statement
  * of the top level comes as soon as it is whole, so that a large file is never in memory as a tree. Of `bodies`
- * one that was read before is skipped.
+ * one that was read before, or of which `memory` knows, is skipped.
  */
 export function* topStatements(
   lines: Iterable<SourceText>,
   diagnostics: Diagnostics,
   deepest = DEFAULT_LIMITS.blockDepth,
   bodies?: Bodies,
+  memory?: ReadingMemory,
 ): Generator<Statement> {
   const open: { block: Block; owner: Statement | undefined }[] = [];
   const repeatedBlocks = new RepeatedBlocks();
@@ -64,7 +68,7 @@ export function* topStatements(
           if (tooDeep++ === 0) reportDepth(piece.at, deepest, diagnostics);
           continue;
         }
-        const block: Block = { open: piece, lastLine: undefined, statements: [], repeated: undefined };
+        const block: Block = { open: piece, lastLine: undefined, statements: [], known: undefined };
         if (last === undefined) {
           diagnostics.error(
             'unexpected-open',
@@ -73,17 +77,13 @@ export function* topStatements(
           );
         } else last.block = block;
         // What follows on the line of the brace is not in the text that comes after it.
-        const isLineEnd = i === found.length - 1;
-        if (
-          isLineEnd &&
-          bodies !== undefined &&
-          open.length === REPEATED.depth &&
-          last?.words[0].text === REPEATED.keyword
-        ) {
-          const repeated = repeatedBlocks.next(bodies);
-          block.repeated = repeated;
-          if (repeated?.isKnown === true) {
-            block.lastLine = bodies.skip(repeated.body, repeated.lines);
+        if (i === found.length - 1 && bodies !== undefined && last !== undefined) {
+          const keyword = last.words[0].text;
+          if (open.length === 1 && keyword === REPEATED) block.known = repeatedBlocks.next(bodies);
+          else if (open.length === 0 && keyword === REMEMBERED) block.known = memory?.next(bodies, piece.at);
+          if (block.known?.isKnown === true) {
+            block.lastLine = bodies.skip(block.known.body, block.known.lines);
+            if (open.length === 0) yield last;
             last = undefined;
             continue;
           }
