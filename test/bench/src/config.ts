@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type KeepalivedConfig, checkHost, diffConfigs, parseKeepalivedConfig } from '@keepfleet/config';
+import { type KeepalivedConfig, ReadingMemory, checkHost, diffConfigs, parseKeepalivedConfig } from '@keepfleet/config';
 import { largeConfiguration } from './large-configuration.ts';
 import { type Measure, spread } from './table.ts';
 
@@ -10,7 +10,7 @@ const TIMEOUT_MS = 120_000;
 
 /**
  * A configuration of 161,800 lines. As a process: from exec to the verdict, beside `keepalived -t`. In the agent, where
- * the parser has run before: reading, checking, and the difference to what runs with one line changed.
+ * the file was read before: reading, checking, and the difference to what runs with one line changed.
  */
 export function measureConfig(runs: number, progress: (text: string) => void, agent: string): readonly Measure[] {
   const directory = mkdtempSync(join(tmpdir(), 'kf-bench-config-'));
@@ -23,13 +23,14 @@ export function measureConfig(runs: number, progress: (text: string) => void, ag
     const lines = text.split('\n').length - 1;
     const [ours, theirs]: [Sample[], Sample[]] = [[], []];
     const inside: { parse: number; check: number; diff: number }[] = [];
-    let before = parse(file, text);
+    const memory = new ReadingMemory();
+    let before = parse(file, text, memory);
     for (let run = 0; run < runs; run++) {
       theirs.push(timed(['ip', 'netns', 'exec', space, 'keepalived', '-t', '-f', file]));
       ours.push(timed([process.execPath, agent, '--config-test', '--log-file', '/dev/null', '-f', file]));
       const changed = largeConfiguration(100 + run);
       const [began, cpu] = [performance.now(), process.cpuUsage()];
-      const next = parse(file, changed);
+      const next = parse(file, changed, memory);
       const parsed = performance.now();
       checkHost(next, { interfaces: [], users: {}, groups: {}, programs: {} });
       const checked = performance.now();
@@ -85,8 +86,8 @@ function timed(command: readonly string[]): Sample {
   return { wall: Math.round(real * 1_000), cpu: Math.round((user + system) * 1_000) };
 }
 
-function parse(file: string, text: string): KeepalivedConfig {
-  const { config, diagnostics } = parseKeepalivedConfig({ file, text });
+function parse(file: string, text: string, memory: ReadingMemory): KeepalivedConfig {
+  const { config, diagnostics } = parseKeepalivedConfig({ file, text, memory });
   const [first] = diagnostics;
   if (first !== undefined) throw new Error(`the configuration has findings, the first: ${first.message}`);
   return config;

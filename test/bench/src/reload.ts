@@ -9,6 +9,7 @@ interface Result {
   readonly ours: readonly number[];
   readonly theirs: readonly number[];
   readonly phases: readonly { readonly readMs: number; readonly applyMs: number }[];
+  /** Who did not have what in the kernel within the deadline. */
   readonly late: readonly string[];
   readonly deadlineMs: number;
   readonly pollMs: number;
@@ -22,7 +23,7 @@ export async function measureReload(runs: number, progress: (text: string) => vo
   const last = output.trim().split('\n').at(-1) ?? '';
   if (!last.startsWith('{')) throw new Error(`the guest ended with ${code}: ${output.slice(-2_000)}`);
   const { ours, theirs, late, deadlineMs, phases, pollMs } = JSON.parse(last) as Result;
-  const missed = late.map((name) => `; ${name} did not have it within ${deadlineMs / 1_000} s`).join('');
+  const missed = late.map((what) => `; ${what} within ${deadlineMs / 1_000} s`).join('');
   return [
     spread(`reload: SIGHUP to the kernel in a guest (a look costs ${pollMs}${missed}), ms`, ours, theirs),
     spread(

@@ -12,7 +12,7 @@ export interface Measure {
 
 export const SPREAD = ['min', 'median', 'p95', 'max', 'runs'] as const;
 
-/** A measure of samples; percentiles by nearest rank, so p95 of fewer than 20 samples is their maximum. */
+/** A measure of samples, none of them where nothing was done in time; percentiles by nearest rank, so p95 of fewer than 20 samples is their maximum. */
 export function spread(what: string, ours: readonly number[], theirs: readonly number[]): Measure {
   const numbers = (samples: readonly number[]) => [
     percentile(samples, 0),
@@ -42,7 +42,7 @@ export function formatTable(measures: readonly Measure[]): string {
       heads = columns.join();
     }
     const ratios = columns.map((column, i) =>
-      withoutRatio.includes(column) || theirs[i] === 0 ? '' : `×${formatNumber((ours[i] ?? NaN) / (theirs[i] ?? NaN))}`,
+      withoutRatio.includes(column) || theirs[i] === 0 ? '' : ratioText((ours[i] ?? NaN) / (theirs[i] ?? NaN)),
     );
     lines.push(row(what, 'keepfleet', ours.map(formatNumber)), row('', peer, theirs.map(formatNumber)));
     if (ratios.some((ratio) => ratio !== '')) lines.push(row('', 'ratio', ratios));
@@ -54,7 +54,12 @@ function row(what: string, who: string, cells: readonly string[]): string {
   return what.padEnd(WHAT) + who.padEnd(WHO) + cells.map((cell) => cell.padStart(NUMBER)).join('');
 }
 
+function ratioText(ratio: number): string {
+  return Number.isNaN(ratio) ? '' : `×${formatNumber(ratio)}`;
+}
+
 function formatNumber(value: number): string {
+  if (Number.isNaN(value)) return 'not done';
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
