@@ -11,7 +11,8 @@ import { measureGossip, simulateGossip } from './gossip.ts';
 import { measureIpvs } from './ipvs.ts';
 import { INSTANCES, measureJitter } from './jitter.ts';
 import { measureMemory } from './memory.ts';
-import { measureSnmp } from './snmp.ts';
+import { measureSnmpLateness } from './snmp-lateness.ts';
+import { SNMP_SIZES, measureSnmp, measureSnmpAlone } from './snmp.ts';
 import { Stand, removeLeftovers } from './stand.ts';
 import { measureStart } from './start.ts';
 import { measureReload } from './reload.ts';
@@ -36,13 +37,19 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   gossip-simulated  fleets of 100, 320 and 1,000 members in virtual time; about ten minutes
   ipvs      tables of 5,000 and 36,800 real servers in a guest: programming, one change, dump
   checks    2,000 and 10,000 checks each 5 s beside keepalived; about four minutes
-  snmp      walks of 250 to 200,000 variables, also beside the npm package's agent, and adverts meanwhile; about twelve minutes
+  snmp      walks of 250 to 200,000 variables through snmpd, also beside a sub-agent that looks nothing up; about five minutes
+  snmp-alone
+            the same without snmpd, beside the npm package's agent; about two minutes
+  snmp-adverts
+            regularity of adverts while 20,000 variables are walked, and while snmpd is frozen; about four minutes
 
 Without a NAME it measures all.
 
   --runs N  runs of start, failover and stop (default 10, at most 50)
   --instances N
             of jitter, jitter-snmp and jitter-checks only this number of instances, 1 to 255
+  --sizes N[,N...]
+            variables that snmp and snmp-alone walk (default ${SNMP_SIZES.join(',')}; multiples of 8, rounded down)
   --help    print this text
 `;
 
@@ -61,6 +68,12 @@ const startedAt = Date.now();
 const measures: Measure[] = [];
 const notes: string[] = [];
 const failures: string[] = [];
+
+const report = {
+  progress,
+  measure: (measure: Measure) => void measures.push(measure),
+  note: (text: string) => void notes.push(text),
+};
 
 type Part = (runs: number) => Promise<readonly Measure[]>;
 const parts: Readonly<Record<string, Part>> = {
@@ -93,10 +106,18 @@ const parts: Readonly<Record<string, Part>> = {
     notes.push(...result.notes);
     return result.measures;
   },
-  snmp: () => measureSnmp(progress),
+  snmp: async () => {
+    await measureSnmp(sizes, report);
+    return [];
+  },
+  'snmp-alone': async () => {
+    await measureSnmpAlone(sizes, report);
+    return [];
+  },
+  'snmp-adverts': () => measureSnmpLateness(progress),
 };
 
-const { names, runs, instances } = readCommandLine();
+const { names, runs, instances, sizes } = readCommandLine();
 const unfit = whyUnfit();
 if (unfit !== undefined) leave(unfit, FAILED);
 removeLeftovers();
@@ -143,6 +164,7 @@ function readCommandLine(): {
   readonly names: readonly string[];
   readonly runs: number;
   readonly instances: readonly number[];
+  readonly sizes: readonly number[];
 } {
   let parsed;
   try {
@@ -151,6 +173,7 @@ function readCommandLine(): {
       options: {
         runs: { type: 'string', default: String(DEFAULT_RUNS) },
         instances: { type: 'string' },
+        sizes: { type: 'string', default: SNMP_SIZES.join() },
         help: { type: 'boolean', default: false },
       },
     });
@@ -172,10 +195,13 @@ function readCommandLine(): {
     (!/^\d+$/.test(instances) || Number(instances) < 1 || Number(instances) > MOST_INSTANCES)
   )
     leave(`--instances wants a number from 1 to ${MOST_INSTANCES}, not ${instances}`, WRONG_USE);
+  if (!/^[1-9]\d{1,6}(,[1-9]\d{1,6})*$/.test(values.sizes))
+    leave(`--sizes wants numbers from 10 to 9999999 with commas, not ${values.sizes}`, WRONG_USE);
   return {
     names: positionals.length === 0 ? Object.keys(parts) : positionals,
     runs: Number(values.runs),
     instances: instances === undefined ? INSTANCES : [Number(instances)],
+    sizes: values.sizes.split(',').map(Number),
   };
 }
 

@@ -22,30 +22,24 @@ const columns = [
   [10, 'status', integer],
   [11, 'advertising', integer],
 ] as const;
-/** It does not answer a GetBulk that reaches past its last variable, so that there is a second table to end in. */
-const BEHIND = 60;
-
-serve('vrrpAddressTable', '1.3.6.1.4.1.9586.100.5.2.6.1', Number(count));
-serve('behind', '1.3.6.1.4.1.9586.200.1', BEHIND);
-
-function serve(name: string, oid: string, rows: number): void {
-  agent.registerProvider({
-    name,
-    type: snmp.MibProviderType.Table,
-    oid,
-    maxAccess: snmp.MaxAccess['not-accessible'],
-    tableColumns: [
-      { number: 100, name: 'instance', type: integer, maxAccess: snmp.MaxAccess['not-accessible'] },
-      ...columns.map(([number, name, type]) => ({
-        number,
-        name,
-        type,
-        maxAccess: number === 1 ? snmp.MaxAccess['not-accessible'] : snmp.MaxAccess['read-only'],
-      })),
-    ],
-    tableIndex: [{ columnName: 'instance' }, { columnName: 'index' }],
-  });
-  for (let i = 1; i <= rows; i++) {
-    agent.getMib().addTableRow(name, [1, i, 1, Buffer.from([10, 0, i >> 8, i & 255]), 32, 14, 3, 'lan0', 1, 2]);
-  }
+agent.registerProvider({
+  name: 'vrrpAddressTable',
+  type: snmp.MibProviderType.Table,
+  oid: '1.3.6.1.4.1.9586.100.5.2.6.1',
+  maxAccess: snmp.MaxAccess['not-accessible'],
+  tableColumns: [
+    { number: 100, name: 'instance', type: integer, maxAccess: snmp.MaxAccess['not-accessible'] },
+    ...columns.map(([number, name, type]) => ({
+      number,
+      name,
+      type,
+      maxAccess: number === 1 ? snmp.MaxAccess['not-accessible'] : snmp.MaxAccess['read-only'],
+    })),
+  ],
+  tableIndex: [{ columnName: 'instance' }, { columnName: 'index' }],
+});
+for (let i = 1; i <= Number(count); i++) {
+  agent
+    .getMib()
+    .addTableRow('vrrpAddressTable', [1, i, 1, Buffer.from([10, 0, i >> 8, i & 255]), 32, 14, 3, 'lan0', 1, 2]);
 }

@@ -1,97 +1,86 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as pause } from 'node:timers/promises';
+import { waitFor } from '@keepfleet/testkit';
+import { Stand } from './stand.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
 export const ADDRESS_TABLE = '1.3.6.1.4.1.9586.100.5.2.6';
+const SYS_UP_TIME = '1.3.6.1.2.1.1.3';
+/** Of snmpd. */
+export const MASTER_PORT = '161';
 /** Columns that an address has here, with keepalived and with us. */
 export const COLUMNS = 8;
+const DEADLINE_MS = 240_000;
 
-/** A namespace with Debian's snmpd, and whatever is asked in it. */
+/** Host a of a stand with Debian's snmpd, and whatever is asked there. */
 export class SnmpBenchStand {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'kf-bench-snmp-'));
-  readonly #namespace = `kf-bench-snmp-${process.pid}`;
-  readonly #children: ChildProcess[] = [];
-  readonly master = join(this.#directory, 'master');
+  readonly #stand: Stand;
+  readonly #environment: NodeJS.ProcessEnv;
+  /** Where snmpd listens for sub-agents. */
+  readonly master: string;
 
-  constructor() {
-    execFileSync('ip', ['netns', 'add', this.#namespace]);
-    this.#ip('link', 'set', 'lo', 'up');
-    this.#ip('link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'far0');
-    for (const one of ['lan0', 'far0']) this.#ip('link', 'set', one, 'up');
-    this.#ip('address', 'add', '198.51.100.1/24', 'dev', 'lan0');
-    mkdirSync(join(this.#directory, 'run'));
+  constructor(stand = new Stand()) {
+    this.#stand = stand;
+    this.#environment = { ...process.env, MIBS: '', SNMP_PERSISTENT_DIR: this.path('persistent') };
+    this.master = this.path('master');
   }
 
-  async close(): Promise<void> {
-    for (const child of this.#children) await stop(child);
-    execFileSync('ip', ['netns', 'del', this.#namespace]);
-    rmSync(this.#directory, { recursive: true });
+  close(): void {
+    this.#stand.close();
   }
 
   file(name: string, text: string): string {
-    const path = join(this.#directory, name);
+    const path = this.path(name);
     writeFileSync(path, text);
     return path;
   }
 
   path(name: string): string {
-    return join(this.#directory, name);
+    return join(this.#stand.directory, name);
   }
 
   async snmpd(): Promise<ChildProcess> {
-    const conf = this.file(
-      'snmpd.conf',
-      `rocommunity public\nmaster agentx\nagentXSocket unix:${this.master}\nagentXTimeout 60\n`,
-    );
-    const script = `mount --bind ${this.#directory}/run /run && exec snmpd -f -LE 0 -C -c ${conf} -I -smux udp:127.0.0.1:161`;
+    const lines = ['rocommunity public', 'master agentx', `agentXSocket unix:${this.master}`, 'agentXTimeout 60'];
+    const conf = this.file('snmpd.conf', `${lines.join('\n')}\n`);
+    mkdirSync(this.path('run'));
+    const script = `mount --bind ${this.path('run')} /run && exec snmpd -f -LE 0 -C -c ${conf} -I -smux udp:127.0.0.1:${MASTER_PORT}`;
     const child = this.start('sh', ['-c', script]);
-    await this.until('snmpd answers', () => this.walk('161', '1.3.6.1.2.1.1.3', 'snmpwalk', [], 1).lines > 0);
+    await this.walkedUntil('snmpd answers', MASTER_PORT, (variables) => variables > 0, SYS_UP_TIME);
     return child;
   }
 
   start(program: string, words: readonly string[], stdio: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', this.#namespace, program, ...words], {
+    return spawn('ip', ['netns', 'exec', this.#stand.namespace('a'), program, ...words], {
       stdio: [stdio, stdio, process.env['KF_BENCH_LOG'] === undefined ? 'ignore' : 'inherit'],
-      env: { ...process.env, MIBS: '', SNMP_PERSISTENT_DIR: join(this.#directory, 'persistent') },
+      env: this.#environment,
     });
-    this.#children.push(child);
-    return child;
-  }
-
-  async stop(child: ChildProcess): Promise<void> {
-    this.#children.splice(this.#children.indexOf(child), 1);
-    await stop(child);
   }
 
   node(file: string, words: readonly string[]): ChildProcess {
     return this.start(process.execPath, [join(ROOT, file), ...words], 'pipe');
   }
 
-  walk(port: string, from: string, tool = 'snmpbulkwalk', options: readonly string[] = [], timeout = 60) {
-    const command = `${tool} -v2c -c public -t ${timeout} -r 0 -Oqn ${options.join(' ')} 127.0.0.1:${port} ${from} | grep -vc ' No '`;
+  /** Walks the table so many times, by GetBulk of 50 variables or by GetNext; this process goes on meanwhile. */
+  async walk(port: string, bulk: boolean, { from = ADDRESS_TABLE, timeout = 60, times = 1 } = {}) {
+    const tool = bulk ? 'snmpbulkwalk -Cr50' : 'snmpwalk';
+    const walk = `${tool} -v2c -c public -t ${timeout} -r 0 -Oqn 127.0.0.1:${port} ${from}`;
+    const command = `for i in $(seq ${times}); do ${walk}; done | grep -vc ' No '`;
     const began = performance.now();
-    const out = execFileSync('ip', ['netns', 'exec', this.#namespace, 'sh', '-c', `${command} || true`], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, MIBS: '', SNMP_PERSISTENT_DIR: join(this.#directory, 'persistent') },
-    });
-    return { lines: Number(out), seconds: (performance.now() - began) / 1_000 };
+    const child = this.start('sh', ['-c', command], 'pipe');
+    let text = '';
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    await once(child, 'close');
+    return { lines: Number(text), seconds: (performance.now() - began) / 1_000 };
   }
 
-  /** Walks while this process goes on, for a getter beside. */
-  async walkBeside(port: string, from: string, times: number): Promise<void> {
-    for (let i = 0; i < times; i++) {
-      const words = ['-v2c', '-c', 'public', '-t', '60', '-r', '0', '-Oqn', '-Cr50', `127.0.0.1:${port}`, from];
-      const child = this.start('snmpbulkwalk', words);
-      await once(child, 'exit');
-      await this.stop(child);
-    }
+  /** Until a walk has so many variables that this holds; one that is not there yet costs two seconds. */
+  async walkedUntil(what: string, port: string, holds: (variables: number) => boolean, from?: string): Promise<void> {
+    const walk = async () => holds((await this.walk(port, true, { from, timeout: 2 })).lines);
+    await waitFor(walk, { deadline: DEADLINE_MS, what, every: 200 });
   }
 
   /** Asks for one variable all the time; the answer, when it is stopped, are the times that it took in ms. */
@@ -104,28 +93,8 @@ export class SnmpBenchStand {
         const line = once(lines, 'line');
         child.stdin?.end();
         const [text] = (await line) as [string];
-        await this.stop(child);
         return JSON.parse(text) as number[];
       },
     };
   }
-
-  async until(what: string, test: () => boolean, deadlineMs = 240_000): Promise<void> {
-    const end = performance.now() + deadlineMs;
-    while (!test()) {
-      if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-      await pause(200);
-    }
-  }
-
-  #ip(...words: string[]): void {
-    execFileSync('ip', ['-n', this.#namespace, ...words]);
-  }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await ended;
 }
