@@ -13,7 +13,7 @@ describe('beats', () => {
 
   it('give each place once before any a second time, and first those that have become free', () => {
     const beats = new Beats();
-    expect(new Set(Array.from({ length: 32 }, () => beats.take())).size).toBe(32);
+    expect(new Set(Array.from({ length: 16 }, () => beats.take())).size).toBe(16);
     expect(beats.take()).toBe(0);
     beats.free(7);
     expect(beats.take()).toBe(7);
@@ -38,11 +38,11 @@ describe('the masters of a node that become so in one moment', () => {
         const due = node.nextDeadline() ?? instant(0);
         return node.timeout(due).filter(({ kind }) => kind === 'send').length;
       });
-    expect(Math.max(...spoken(320))).toBe(8);
-    expect(node.nextDeadline()).toBe(seconds(10 + 1 / 32));
+    expect(Math.max(...spoken(160))).toBe(16);
+    expect(node.nextDeadline()).toBe(seconds(10 + 1 / 16));
     // All of them are late by then, and by different numbers of intervals.
     node.timeout(instant(seconds(12.9)));
-    expect(Math.max(...spoken(320))).toBe(8);
+    expect(Math.max(...spoken(160))).toBe(16);
     expect(node.snapshot(() => 0).instances.every(({ counters }) => counters.advertsSent === 22)).toBe(true);
   });
 });

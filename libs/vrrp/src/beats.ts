@@ -1,7 +1,7 @@
 import { type Duration, micros } from '@keepfleet/machine';
 
-/** A power of two. With 255 masters eight speak at a time. */
-const PLACES = 32;
+/** A power of two. More of them would wake the process more often, which costs more than the adverts themselves. */
+const PLACES = 16;
 
 /**
  * Where in the advert interval each master of a node speaks. Those that became master together would otherwise speak

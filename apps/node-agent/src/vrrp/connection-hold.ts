@@ -2,9 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Duration, toMillis } from '@keepfleet/machine';
 import { type IpAddress, familyOf } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { runNft } from './nft.ts';
+import { runNft, runNftNow } from './nft.ts';
 
 const TABLE = 'inet keepfleet_handover';
+/** nft takes 5 ms where nothing else is to be done. */
+const LONGEST_MS = 150;
+
+interface Hold {
+  readonly addresses: readonly IpAddress[];
+  readonly duration: Duration;
+}
 
 /**
  * Holds new TCP connections to addresses back while they are handed over, by nftables: their SYN is dropped and the
@@ -24,9 +31,18 @@ export class ConnectionHold {
     this.#log = log;
   }
 
-  hold(addresses: readonly IpAddress[], duration: Duration): void {
-    for (const address of addresses) this.#held.set(address, performance.now() + toMillis(duration));
-    this.#changed();
+  /**
+   * In place when it returns, so that no connection is opened here after the priority 0 that comes next; where that takes
+   * longer than `patienceMs`, or others are held already, soon after: hundreds that are drained one by one are not waited
+   * for one by one.
+   */
+  hold(holds: readonly Hold[], patienceMs: number): void {
+    const isFirst = this.#held.size === 0 && this.#work === undefined;
+    for (const { addresses, duration } of holds)
+      for (const address of addresses) this.#held.set(address, performance.now() + toMillis(duration));
+    const timeout = Math.min(patienceMs, LONGEST_MS);
+    if (isFirst && timeout > 0 && runNftNow(holdScript(this.#held), timeout) === undefined) this.#endLater();
+    else this.#changed();
   }
 
   release(addresses: readonly IpAddress[]): void {
@@ -42,6 +58,10 @@ export class ConnectionHold {
   #changed(): void {
     this.#stale = true;
     this.#work ??= this.#carryOut();
+    this.#endLater();
+  }
+
+  #endLater(): void {
     clearTimeout(this.#end);
     if (this.#held.size === 0) return;
     const last = Math.max(...this.#held.values());

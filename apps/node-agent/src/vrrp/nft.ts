@@ -15,11 +15,11 @@ export function runNft(script: string): Promise<string | undefined> {
   });
 }
 
-/** The same, waited for: at the end of the process nobody else would. */
-export function runNftNow(script: string): string | undefined {
+/** The same, waited for, but no longer than so many milliseconds. */
+export function runNftNow(script: string, timeout = NFT_TIMEOUT_MS): string | undefined {
   const { error, status, stderr } = spawnSync('nft', ['-f', '-'], {
     input: script,
-    timeout: NFT_TIMEOUT_MS,
+    timeout,
     encoding: 'utf8',
   });
   if (error !== undefined) return isMissing(error) ? MISSING : error.message;

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { DeadlineTimer, Rtnetlink } from '@keepfleet/linux';
-import { type Instant, instant, toMillis } from '@keepfleet/machine';
+import { type Duration, type Instant, instant, millis, toMillis } from '@keepfleet/machine';
 import {
   type ReceivedPacket,
   type TrackerInput,
@@ -46,6 +46,8 @@ export interface VrrpProcessListener {
   stopped(): void;
 }
 
+/** With adverts more often than that, a hand-over of one router does not hold the others up. */
+const SHORTEST_PATIENCE = millis(50);
 /** A socket that could not be opened is tried again after this. */
 const RETRY_MS = 1_000;
 /** How long scripts may hold up the end of the process; those that take longer go on without it. */
@@ -263,6 +265,9 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
 
   #carryOutAll(outputs: readonly VrrpOutput[]): void {
     const touched = new Set<string>();
+    // All of them before the first priority 0, and together: they are waited for.
+    const holds = outputs.filter((output) => output.kind === 'hold-connections');
+    if (holds.length > 0) this.#hold.hold(holds, this.#patienceMs());
     for (const output of outputs) {
       if (output.kind !== 'send' && output.kind !== 'announce') this.#news = true;
       switch (output.kind) {
@@ -288,7 +293,6 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
           this.#notifier.notify(output);
           break;
         case 'hold-connections':
-          this.#hold.hold(output.addresses, output.duration);
           break;
         case 'release-connections':
           this.#hold.release(output.addresses);
@@ -301,6 +305,12 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
       }
     }
     if (touched.size > 0) this.#queue.push(...this.#interfaces.read(touched));
+  }
+
+  /** How long this process may do nothing else: for one advert interval of the routers that remain masters. */
+  #patienceMs(): number {
+    const shortest = Math.min(...(this.#settings?.instances ?? []).map(({ advertInterval }) => advertInterval));
+    return this.#stopping !== undefined ? Infinity : shortest < SHORTEST_PATIENCE ? 0 : toMillis(shortest as Duration);
   }
 
   #tell(event: VrrpEvent): void {
