@@ -136,7 +136,10 @@ export const MAX_DIAGNOSTICS = 1_000;
 /** Collects diagnostics in the order they are found. */
 export class Diagnostics {
   readonly #found: Diagnostic[] = [];
+  /** What is in #found: a line that is read again and again is told of once. */
+  readonly #told = new Set<string>();
   readonly #counts: Record<Severity, number> = { error: 0, warning: 0 };
+  #count = 0;
 
   error(kind: DiagnosticKind, at: Position, message: string, hint?: string): void {
     this.#add('error', kind, at, message, hint);
@@ -153,7 +156,7 @@ export class Diagnostics {
 
   /** Of all that was found, whether it is kept or not. */
   get count(): number {
-    return this.#counts.error + this.#counts.warning;
+    return this.#count;
   }
 
   all(): readonly Diagnostic[] {
@@ -162,6 +165,10 @@ export class Diagnostics {
 
   #add(severity: Severity, kind: DiagnosticKind, at: Position, message: string, hint: string | undefined): void {
     const { file, line, column } = at;
+    this.#count++;
+    const key = `${file}:${line}:${column}:${kind}:${message}`;
+    if (this.#told.has(key)) return;
+    if (this.keeps(severity)) this.#told.add(key);
     const count = ++this.#counts[severity];
     if (count > MAX_DIAGNOSTICS + 1) return;
     if (count === MAX_DIAGNOSTICS + 1) {

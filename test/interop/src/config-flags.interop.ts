@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const AGENT = fileURLToPath(new URL('../../../bin/keepfleet-agent', import.meta.url));
 const namespace = `kf-flags-${process.pid}`;
 const directory = mkdtempSync(join(tmpdir(), 'kf-flags-'));
+const SOMEBODY = 65_534;
 const timeout = 120_000;
 
 const instance = (lines: string) =>
@@ -25,6 +36,13 @@ const FILES: Readonly<Record<string, string>> = {
   'open.conf': 'vrrp_instance V {\n',
   'missing.conf': 'global_defs {\n router_id\n}\n',
   'empty.conf': '',
+  'secret.conf': 'global_defs {\n router_id a\n}\n',
+  'secret-include.conf': 'global_defs {\n router_id a\n}\ninclude secret.conf\n',
+  'secret-includer.conf': 'global_defs {\n router_id a\n}\nincluder secret.conf\n',
+  'huge.conf': '',
+  'huge-include.conf': 'include huge.conf\n',
+  'loop.conf': 'include loop.conf\n',
+  'loops.conf': 'include loop*.conf\ninclude loop*.conf\n',
   'id.conf': 'global_defs {\n@a router_id x\n@b router_idd x\n@^a router_iddd x\n}\n',
 };
 
@@ -50,11 +68,23 @@ const CASES: readonly (readonly [args: readonly string[], theirs: number, ours: 
   [['-t', '-f', 'directory'], 0, 7, 'it is no file'],
 ];
 
+/** The same where what another user keeps for himself is not to be read. */
+const UNREADABLE: typeof CASES = [
+  [['-t', '-f', 'secret.conf'], 4, 7, 'as for a file that is not there'],
+  [['-t', '-e', '-f', 'secret.conf'], 4, 7, 'as for a file that is not there'],
+  [['-t', '-f', 'secret-include.conf'], 0, 5, 'what is left out is told'],
+  [['-t', '-e', '-f', 'secret-include.conf'], 6, 4, 'the code of what is missing is not that of the safety of scripts'],
+  [['-t', '-f', 'secret-includer.conf'], 6, 4, 'the same'],
+];
+
 beforeAll(() => {
   execFileSync('ip', ['netns', 'add', namespace]);
   execFileSync('ip', ['-n', namespace, 'link', 'add', 'eth0', 'type', 'bridge']);
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(directory, name), text);
   mkdirSync(join(directory, 'directory'));
+  chmodSync(join(directory, 'secret.conf'), 0o600);
+  chownSync(join(directory, 'secret.conf'), SOMEBODY, SOMEBODY);
+  truncateSync(join(directory, 'huge.conf'), 2 ** 30);
 });
 
 afterAll(() => {
@@ -70,6 +100,33 @@ describe('the test of a configuration', () => {
       // A reason stands where they differ, and nowhere else.
       expect(theirs !== ours).toBe(why !== undefined);
     });
+
+  for (const [args, theirs, ours, why] of UNREADABLE)
+    it(`without the right to read everything, with ${args.join(' ')}: keepalived ends with ${theirs}, ours with ${ours}: ${why}`, () => {
+      const without = (program: string) =>
+        run('setpriv', ...dropping('dac_override,-dac_read_search'), program, ...args);
+      expect(without('keepalived')).toMatchObject({ code: theirs });
+      expect(without(AGENT)).toMatchObject({ code: ours });
+    });
+
+  it('needs no rights, which an agent that is to run does', () => {
+    const without = (...args: string[]) => run('setpriv', ...dropping('net_admin,-net_raw'), ...args);
+    expect(without('keepalived', '-t', '-f', 'clean.conf')).toMatchObject({ code: 0 });
+    expect(without(AGENT, '-t', '-f', 'clean.conf')).toMatchObject({ code: 0 });
+    expect(without(AGENT, '--config', 'clean.conf')).toEqual({
+      code: 1,
+      output: expect.stringContaining('needs CAP_NET_ADMIN and CAP_NET_RAW') as string,
+    });
+  });
+
+  it.each([
+    ['huge.conf', 7, 'it has 1073741824 bytes, more than'],
+    ['huge-include.conf', 5, 'have more than 67108864 bytes together'],
+    ['loop.conf', 4, 'nested more than 32 deep'],
+    ['loops.conf', 4, 'there are more than 10000 includes'],
+  ])('reads no file without end: %s ends with %s', (name, code, message) => {
+    expect(run(AGENT, '-t', '-f', name)).toEqual({ code, output: expect.stringContaining(message) as string });
+  });
 
   it('puts its messages into a file, which is not named as with keepalived', () => {
     expect(run('keepalived', '--config-test=theirs.log', '-f', 'unknown.conf')).toEqual({ code: 5, output: '' });
@@ -101,4 +158,9 @@ function run(program: string, ...args: readonly string[]): { readonly code: numb
   const { status, stdout, stderr, error } = spawnSync('ip', words, { cwd: directory, encoding: 'utf8', timeout });
   if (error !== undefined) throw error;
   return { code: status, output: `${stdout}${stderr}` };
+}
+
+/** Words of setpriv, for root without these capabilities. */
+function dropping(capabilities: string): readonly string[] {
+  return ['bounding-set', 'inh-caps'].map((set) => `--${set}=-${capabilities}`);
 }

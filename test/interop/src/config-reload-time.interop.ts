@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-// reload_time_file, reload_repeat and reload_check_config in keepalived and in a whole agent: the same is done with both, and
+// reload_time_file, reload_repeat, reload_file and reload_check_config in keepalived and in a whole agent: the same is done with both, and
 // both must do the same. Needs root and Debian's keepalived.
 
 const AGENT = fileURLToPath(new URL('../../../bin/keepfleet-agent', import.meta.url));
@@ -100,6 +100,27 @@ describe.each(daemons)('$name', ({ name, command, pidFile, ready, loaded, refuse
     await reloadAt((at) => `${at.toISOString().slice(0, 10)} ${timeOfDay(at)}`);
     await until('the file is gone', () => !existsSync(place('time')));
   });
+
+  it('has the file of reload_file while it reads, and no longer', async () => {
+    const seen: string[] = [];
+    mkdirSync(place('flag'));
+    const watcher = watch(place('flag'), (event, file) => seen.push(`${event} ${file}`));
+    write({ more: `reload_file ${place('flag/reloading')}` });
+    // What is in force says whether there is one.
+    await reload();
+    expect(seen).toEqual([]);
+    await reload();
+    await until('the file is gone', () => seen.length >= 2);
+    watcher.close();
+    expect(seen.filter((event) => event === 'rename reloading')).toHaveLength(2);
+    expect(readdirSync(place('flag'))).toEqual([]);
+  }, 200_000);
+
+  async function reload(): Promise<void> {
+    const loads = occurrences(loaded);
+    hangUp();
+    await until('the reload', () => occurrences(loaded) > loads);
+  }
 
   async function reloadAt(format: (at: Date) => string): Promise<void> {
     const loads = occurrences(loaded);

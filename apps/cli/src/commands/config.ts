@@ -55,6 +55,7 @@ function read(
     file,
     text,
     loader: {
+      ...loader,
       load: (pattern, includingFile) => {
         const files = loader.load(pattern, includingFile);
         for (const one of files) loaded(one);

@@ -106,6 +106,7 @@ function parseTexts(file: string, text: string, loader: FileLoader, options: Rea
     file,
     text,
     loader: {
+      ...loader,
       load: (pattern, includingFile) => {
         const files = loader.load(pattern, includingFile);
         loads.push(files);

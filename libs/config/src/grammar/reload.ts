@@ -20,8 +20,15 @@ function acted<T>(form: NonNullable<Row<Draft<T>>['form']>, read: (args: Argumen
 }
 
 const includeCheckForm = syntax('[[+|-]read|match|wildcard_match|brace_match …]', 'match +read', (args: Arguments) => {
-  for (let word = args.take(); word !== undefined; word = args.take()) {
+  for (let word = args.take(), first = true; word !== undefined; word = args.take(), first = false) {
+    const bare = !/^[+-]/.test(word.text);
     if (!INCLUDE_CHECKS.includes(word.text.replace(/^[+-]/, ''))) args.bad(word, INCLUDE_CHECKS.join(', '));
+    else if (bare && !first)
+      args.diagnostics.warning(
+        'ignored',
+        word.at,
+        `"${word.text}" behind another has no effect: write "+${word.text}"`,
+      );
   }
 });
 const seed = integer(0, LONGEST);

@@ -243,7 +243,7 @@ describe('a checker', () => {
   it.each([
     ['HTTP_GET {\n }', ['missing-setting']],
     ['HTTP_GET {\n url {\n status_code 200\n }\n }', ['missing-setting']],
-    ['HTTP_GET {\n url {\n path /\n status_code 99\n }\n }', ['out-of-range', 'out-of-range']],
+    ['HTTP_GET {\n url {\n path /\n status_code 99\n }\n }', ['out-of-range']],
     ['HTTP_GET {\n url {\n path /\n status_code 204-200\n }\n }', ['bad-value']],
     ['HTTP_GET {\n url {\n path /\n digest xyz\n }\n }', ['bad-value']],
     ['HTTP_GET {\n url {\n path /\n }\n nb_get_retry 2\n }', ['deprecated']],

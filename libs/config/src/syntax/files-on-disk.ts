@@ -32,12 +32,13 @@ export function filesOnDisk(disk: Disk, already = 0): FileLoader {
     }
   };
   return {
-    load: (pattern, includingFile) => {
-      const slash = includingFile.lastIndexOf('/');
-      const absolute = pattern.startsWith('/') ? pattern : `${includingFile.slice(0, slash + 1)}${pattern}`;
-      return [...disk.glob(absolute)].sort().map(load);
-    },
+    load: (pattern, includingFile) => [...disk.glob(absolute(pattern, includingFile))].sort().map(load),
+    exists: (pattern, includingFile) => disk.glob(absolute(pattern, includingFile)).length > 0,
   };
+}
+
+function absolute(path: string, includingFile: string): string {
+  return path.startsWith('/') ? path : `${includingFile.slice(0, includingFile.lastIndexOf('/') + 1)}${path}`;
 }
 
 /** A file's text. Throws for what is no regular file, since reading a FIFO would wait, and for what is too large. */

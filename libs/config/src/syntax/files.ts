@@ -9,6 +9,8 @@ export interface FileLoader {
    * non-executable file is unreadable. A relative pattern starts at the directory of the including file.
    */
   load(pattern: string, includingFile: string): readonly LoadedFile[];
+  /** Whether there is something that a pattern names; asked for directories, all of which are there where nobody answers. */
+  exists?(pattern: string, includingFile: string): boolean;
 }
 
 /** For a text that must stand alone: no include finds anything. */

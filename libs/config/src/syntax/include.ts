@@ -2,11 +2,11 @@
 export interface IncludeRules {
   /** Every file that is there can be read. */
   readonly read: boolean;
-  /** Something matches; a pattern with wildcards or `{a,b}` may match nothing. */
+  /** A file, or the directory of a pattern with wildcards, is there. */
   readonly match: boolean;
   /** Something matches a pattern with wildcards. */
   readonly wildcard: boolean;
-  /** Something matches each of `{a,b}`. */
+  /** Where something matches, or some of `{a,b}` could, nothing is missing. */
   readonly braces: boolean;
 }
 
@@ -17,9 +17,9 @@ export const EVERYTHING: IncludeRules = { read: true, match: true, wildcard: tru
 const RULES = new Map<string, IncludeRules | 'as include_check says'>([
   ['include', 'as include_check says'],
   ['includer', { ...NOTHING, read: true }],
-  ['includem', { ...NOTHING, match: true }],
-  ['includew', { ...NOTHING, wildcard: true }],
-  ['includeb', { ...NOTHING, braces: true }],
+  ['includem', { ...NOTHING, read: true, match: true }],
+  ['includew', { ...NOTHING, read: true, match: true, wildcard: true }],
+  ['includeb', { ...NOTHING, read: true, braces: true }],
   ['includea', EVERYTHING],
 ]);
 
@@ -40,13 +40,19 @@ export function includeOf(text: string, checks: IncludeRules): Include | undefin
 const CHECKS = { read: 'read', match: 'match', wildcard_match: 'wildcard', brace_match: 'braces' } as const;
 export const INCLUDE_CHECKS: readonly string[] = Object.keys(CHECKS);
 
-/** The rules of `include` behind an `include_check` line: everything without words, `+` and `-` change what was, a bare word begins anew. */
+/**
+ * The rules of `include` behind an `include_check` line: everything without words; a bare first word begins anew, with
+ * `read` as well; `+` and `-` change one rule. A bare word behind others has no effect.
+ */
 export function includeChecks(text: string, before: IncludeRules): IncludeRules | undefined {
   const [keyword, ...words] = text.split(/\s+/);
   if (keyword !== 'include_check') return undefined;
   if (words.length === 0) return EVERYTHING;
-  let rules = /^[+-]/.test(words[0] ?? '') ? before : NOTHING;
-  for (const word of words) {
+  let rules = before;
+  for (const [index, word] of words.entries()) {
+    const bare = !/^[+-]/.test(word);
+    if (bare && index > 0) continue;
+    if (bare) rules = { ...NOTHING, read: true };
     const name = word.replace(/^[+-]/, '');
     const check = Object.entries(CHECKS).find(([known]) => known === name)?.[1];
     if (check !== undefined) rules = { ...rules, [check]: !word.startsWith('-') };
@@ -54,21 +60,18 @@ export function includeChecks(text: string, before: IncludeRules): IncludeRules 
   return rules;
 }
 
-/** How a pattern may fail to match. */
-export type PatternKind = 'plain' | 'wildcard' | 'braces';
-
-export function patternKind(alternative: string, hadBraces: boolean): PatternKind {
-  return /[*?[]/.test(alternative) ? 'wildcard' : hadBraces ? 'braces' : 'plain';
-}
-
-/** Whether that nothing matches is against the rules. */
-export function mustMatch(kind: PatternKind, rules: IncludeRules): boolean {
-  return kind === 'braces' ? rules.braces : rules.wildcard || (kind === 'plain' && rules.match);
-}
-
-/** Whether that a file cannot be read is against the rules. */
-export function mustRead(rules: IncludeRules): boolean {
-  return rules.read || rules.match || rules.wildcard || rules.braces;
+/**
+ * Whether it is a file or a directory that is not there, of a pattern that nothing matches, and not only one that could be:
+ * the directory of the first wildcard, or a name behind the last one.
+ */
+export function isMissing(pattern: string, exists: (pattern: string) => boolean): boolean {
+  const wildcards = [...pattern.matchAll(/[*?[]/g)];
+  const [first, last] = [wildcards[0]?.index, wildcards.at(-1)?.index];
+  if (first === undefined) return true;
+  const directory = pattern.slice(0, Math.max(0, pattern.lastIndexOf('/', first)));
+  if (directory !== '' && !exists(directory)) return true;
+  const behind = pattern.indexOf('/', last);
+  return behind >= 0 && exists(pattern.slice(0, behind));
 }
 
 /** More alternatives than this are left as they are, so that `{a,b}{a,b}…` does not double without end. */

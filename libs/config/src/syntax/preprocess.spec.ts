@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Diagnostics } from '../diagnostics.ts';
 import { filesInMemory } from './files.ts';
+import { isMissing } from './include.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { Preprocessor } from './preprocess.ts';
 
@@ -156,6 +157,10 @@ describe('includes', () => {
     ['include_check match\ninclude_check read\ninclude none', 'warning'],
     ['include_check read +match\ninclude none', 'error'],
     ['include_check\ninclude_check -match -wildcard_match\ninclude none', 'warning'],
+    ['include_check wildcard_match\ninclude none', 'warning'],
+    ['include_check wildcard_match\ninclude none*', 'error'],
+    ['include_check read match\ninclude none', 'warning'],
+    ['include_check +read +match\ninclude none', 'error'],
   ])('%s without a match is a matter of %s', (text, severity) => {
     const diagnostics = new Diagnostics();
     const options = {
@@ -165,6 +170,19 @@ describe('includes', () => {
     const lines = [...new Preprocessor(options, diagnostics).lines('/etc/k/m', text)];
     expect(lines.filter((line) => line.text !== 'x' && !line.text.startsWith('include_check'))).toEqual([]);
     expect(diagnostics.all()).toMatchObject([{ kind: 'include', severity }]);
+  });
+
+  it.each([
+    ['none', true],
+    ['nodir/*.conf', true],
+    ['sub/*.none', false],
+    ['*.none', false],
+    ['/*.none', false],
+    ['sub*/none.conf', true],
+    ['x*/none.conf', false],
+    ['s*/y*.conf', false],
+  ])('of %s, which nothing matches, it is %s that something is missing', (pattern, missing) => {
+    expect(isMissing(pattern, (path) => ['sub', 'sub*'].includes(path))).toBe(missing);
   });
 
   it('end where files include each other twice', () => {

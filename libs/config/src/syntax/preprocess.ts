@@ -10,9 +10,7 @@ import {
   alternatives,
   includeChecks,
   includeOf,
-  mustMatch,
-  mustRead,
-  patternKind,
+  isMissing,
 } from './include.ts';
 import { HIDDEN_BACKSLASH, PhysicalLines, continuation, fits, isOpenDefinition, unclosed } from './physical-lines.ts';
 import type { Limits } from './limits.ts';
@@ -303,25 +301,29 @@ export class Preprocessor implements Bodies {
     }
     const report = (isError: boolean, message: string) =>
       this.#diagnostics[isError ? 'error' : 'warning']('include', at, `${keyword}: ${message}`);
+    const { loader } = this.#options;
+    const exists = (path: string) => loader.exists?.(path, line.file) ?? true;
     const paths = alternatives(pattern);
+    const missing: string[] = [];
+    let nothing = true;
     for (const path of paths) {
       if (++this.#includes > limits.includes) {
         if (this.#includes === limits.includes + 1)
           report(true, `there are more than ${limits.includes} includes; the rest is left out`);
         return;
       }
-      const files = this.#options.loader.load(path, line.file);
-      if (files.length === 0) {
-        const kind = patternKind(path, paths.length > 1);
-        const isError = mustMatch(kind, rules);
-        // A directory for later files is a usual thing.
-        if (isError || kind !== 'wildcard') report(isError, `no file matches "${path}"`);
-      }
+      const files = loader.load(path, line.file);
+      if (files.length > 0) nothing = false;
+      else if (isMissing(path, exists)) missing.push(`"${path}"`);
       for (const file of files) {
         if (!('unreadable' in file)) yield* this.lines(file.path, file.text, depth + 1);
-        else report(mustRead(rules), `cannot read "${file.path}": ${file.unreadable}`);
+        else report(rules.read, `cannot read "${file.path}": ${file.unreadable}`);
       }
     }
+    if (missing.length > 0)
+      report(nothing && paths.length === 1 ? rules.match : rules.braces, `no file matches ${missing.join(', ')}`);
+    // A directory for later files is a usual thing, unless the file says otherwise.
+    else if (nothing && rules.wildcard) report(true, `no file matches "${pattern}"`);
   }
 
   #mayExpand(line: SourceText, count: number): boolean {
