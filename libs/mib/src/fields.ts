@@ -1,4 +1,4 @@
-import { type ByteReader, ByteWriter } from '@keepfleet/wire';
+import type { ByteReader, ByteWriter } from '@keepfleet/wire';
 import { MAX_SUBIDS, type Oid } from './oid.ts';
 import type { SearchRange, Value, VarBind } from './value.ts';
 
@@ -144,10 +144,11 @@ export class FieldReader {
 
 /** Writes the structures of RFC 2741 section 5 in either byte order. */
 export class FieldWriter {
-  readonly #bytes = new ByteWriter(256);
+  readonly #bytes: ByteWriter;
   readonly #networkOrder: boolean;
 
-  constructor(networkOrder: boolean) {
+  constructor(bytes: ByteWriter, networkOrder: boolean) {
+    this.#bytes = bytes;
     this.#networkOrder = networkOrder;
   }
 
@@ -210,10 +211,6 @@ export class FieldWriter {
   ranges(list: readonly SearchRange[]): this {
     for (const { start, include, end } of list) this.oid(start, include).oid(end);
     return this;
-  }
-
-  finish(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.finish();
   }
 
   #value(value: Value): void {

@@ -33,7 +33,8 @@ describe('Framer', () => {
         const found: string[] = [];
         let from = 0;
         for (const to of [...places.toSorted((a, b) => a - b), stream.length]) {
-          const { pdus: whole, error } = framer.push(stream.subarray(from, to));
+          const bytes = stream.subarray(from, to);
+          const { pdus: whole, error } = from % 2 === 0 ? framer.push(bytes) : framer.pushHex(hex(bytes));
           expect(error).toBeNull();
           found.push(...whole.map(hex));
           from = to;

@@ -1,9 +1,10 @@
+import { writeHex } from './hex.ts';
 import { HEADER_LENGTH, type HeaderErrorKind, pduLength } from './packet.ts';
 
 const INITIAL_CAPACITY = 4096;
 
 export interface Frames {
-  /** Whole PDUs, each in memory of its own. */
+  /** Whole PDUs, good until the next push: they are not copied. */
   readonly pdus: readonly Uint8Array[];
   /** The stream cannot be read any further: where the next PDU starts is lost. */
   readonly error: HeaderErrorKind | null;
@@ -15,37 +16,51 @@ export interface Frames {
  */
 export class Framer {
   #buffer = new Uint8Array(INITIAL_CAPACITY);
-  #length = 0;
+  /** What is not given out yet. */
+  #start = 0;
+  #end = 0;
   #error: HeaderErrorKind | null = null;
 
   push(bytes: Uint8Array): Frames {
-    if (this.#error !== null) return { pdus: [], error: this.#error };
-    this.#append(bytes);
+    const at = this.#room(bytes.length);
+    this.#buffer.set(bytes, at);
+    return this.#cut();
+  }
+
+  /** Bytes as hexadecimal text. */
+  pushHex(text: string): Frames {
+    const at = this.#room(text.length / 2);
+    writeHex(text, this.#buffer, at);
+    return this.#cut();
+  }
+
+  /** Where so many bytes more begin; what was given out before is overwritten. */
+  #room(count: number): number {
+    if (this.#error !== null) this.#start = this.#end;
+    const left = this.#end - this.#start;
+    if (left + count > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(left + count, this.#buffer.length * 2));
+      larger.set(this.#buffer.subarray(this.#start, this.#end));
+      this.#buffer = larger;
+    } else this.#buffer.copyWithin(0, this.#start, this.#end);
+    this.#start = 0;
+    this.#end = left + count;
+    return left;
+  }
+
+  #cut(): Frames {
     const pdus: Uint8Array[] = [];
-    let start = 0;
-    while (this.#length - start >= HEADER_LENGTH) {
-      const length = pduLength(this.#buffer.subarray(start, start + HEADER_LENGTH));
+    while (this.#error === null && this.#end - this.#start >= HEADER_LENGTH) {
+      const length = pduLength(this.#buffer.subarray(this.#start, this.#start + HEADER_LENGTH));
       if (!length.ok) {
         this.#error = length.error;
         break;
       }
-      if (this.#length - start < length.value) break;
-      pdus.push(this.#buffer.slice(start, start + length.value));
-      start += length.value;
+      const end = this.#start + length.value;
+      if (end > this.#end) break;
+      pdus.push(this.#buffer.subarray(this.#start, end));
+      this.#start = end;
     }
-    this.#buffer.copyWithin(0, start, this.#length);
-    this.#length -= start;
     return { pdus, error: this.#error };
-  }
-
-  #append(bytes: Uint8Array): void {
-    const needed = this.#length + bytes.length;
-    if (needed > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-      larger.set(this.#buffer.subarray(0, this.#length));
-      this.#buffer = larger;
-    }
-    this.#buffer.set(bytes, this.#length);
-    this.#length = needed;
   }
 }

@@ -7,14 +7,11 @@ export function hexOf(bytes: Uint8Array): string {
   return text;
 }
 
-/** Bytes of hexadecimal text that the driver made; anything else is a broken promise and throws. */
-export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  if (text.length % 2 !== 0) throw new TypeError('hexadecimal text of odd length');
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) {
-    bytes[i] = (digit(text.charCodeAt(2 * i)) << 4) | digit(text.charCodeAt(2 * i + 1));
+/** Writes the bytes of hexadecimal text that the driver made; anything else is a broken promise and throws. */
+export function writeHex(text: string, target: Uint8Array, at: number): void {
+  for (let i = 0; i < text.length; i += 2) {
+    target[at + i / 2] = (digit(text.charCodeAt(i)) << 4) | digit(text.charCodeAt(i + 1));
   }
-  return bytes;
 }
 
 function digit(code: number): number {

@@ -1,5 +1,6 @@
-import { ByteReader, type Result, UnexpectedEnd, err, ok } from '@keepfleet/wire';
+import { ByteReader, ByteWriter, type Result, UnexpectedEnd, err, ok } from '@keepfleet/wire';
 import { FieldReader, FieldWriter, MalformedField } from './fields.ts';
+import { hexOf } from './hex.ts';
 import type { Oid } from './oid.ts';
 import type { SearchRange, VarBind } from './value.ts';
 
@@ -211,7 +212,20 @@ export function decodePdu(bytes: Uint8Array): Result<Pdu, PduError> {
 }
 
 export function encodePdu(pdu: Pdu): Uint8Array<ArrayBuffer> {
-  const writer = new FieldWriter(pdu.networkOrder)
+  return writePdu(pdu).slice();
+}
+
+/** {@link encodePdu} as hexadecimal text. */
+export function encodePduHex(pdu: Pdu): string {
+  return hexOf(writePdu(pdu));
+}
+
+/** One for all: memory of its own for each PDU is half of what an answer costs. */
+const scratch = new ByteWriter(256);
+
+/** Good until the next call. */
+function writePdu(pdu: Pdu): Uint8Array<ArrayBuffer> {
+  const writer = new FieldWriter(scratch.clear(), pdu.networkOrder)
     .u8(VERSION)
     .u8(PDU_TYPE[pdu.kind])
     .u8(flagsOf(pdu))
@@ -220,9 +234,11 @@ export function encodePdu(pdu: Pdu): Uint8Array<ArrayBuffer> {
     .u32(pdu.transactionId)
     .u32(pdu.packetId)
     .u32(0);
-  const bytes = writeBody(pdu, writer);
-  new DataView(bytes.buffer).setUint32(PAYLOAD_LENGTH_AT, bytes.length - HEADER_LENGTH, !pdu.networkOrder);
-  return bytes;
+  writeBody(pdu, writer);
+  const payload = scratch.length - HEADER_LENGTH;
+  if (pdu.networkOrder) scratch.patchU32(PAYLOAD_LENGTH_AT, payload);
+  else scratch.patchU32le(PAYLOAD_LENGTH_AT, payload);
+  return scratch.written();
 }
 
 function readBody(kind: PduBody['kind'], flags: number, reader: FieldReader): PduBody {
@@ -301,7 +317,7 @@ function readBody(kind: PduBody['kind'], flags: number, reader: FieldReader): Pd
   }
 }
 
-function writeBody(pdu: Pdu, writer: FieldWriter): Uint8Array<ArrayBuffer> {
+function writeBody(pdu: Pdu, writer: FieldWriter): void {
   if ('context' in pdu && pdu.context !== null) writer.octets(pdu.context);
   switch (pdu.kind) {
     case 'open':
@@ -348,7 +364,6 @@ function writeBody(pdu: Pdu, writer: FieldWriter): Uint8Array<ArrayBuffer> {
       writer.u32(pdu.sysUpTime).u16(pdu.error).u16(pdu.index).varBinds(pdu.varBinds);
       break;
   }
-  return writer.finish();
 }
 
 function flagsOf(pdu: Pdu): number {

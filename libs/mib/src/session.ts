@@ -1,7 +1,6 @@
 import { type Instant, type Machine, after, earliest, seconds } from '@keepfleet/machine';
 import type { Variables } from './answers.ts';
 import { Framer } from './framer.ts';
-import { bytesOf, hexOf } from './hex.ts';
 import { MasterRequests, responseOf } from './master-requests.ts';
 import type { SessionInput, SessionOutput, SessionProblem, SessionSettings, SessionSnapshot } from './messages.ts';
 import { NotifyQueue } from './notify-queue.ts';
@@ -13,7 +12,7 @@ import {
   type PduError,
   type PduHeader,
   decodePdu,
-  encodePdu,
+  encodePduHex,
   isResponse,
 } from './packet.ts';
 import {
@@ -86,7 +85,7 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
         );
         break;
       case 'received':
-        this.#receive(bytesOf(input.data), now);
+        this.#receive(input.data, now);
         break;
       case 'notify':
         if (!this.#notify.push(input.varBinds)) this.#report({ kind: 'notification-dropped' });
@@ -287,9 +286,9 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
     this.#state = { kind: 'stopped' };
   }
 
-  #receive(bytes: Uint8Array, now: Instant): void {
+  #receive(text: string, now: Instant): void {
     if (this.#state.kind === 'stopped' || this.#state.kind === 'waiting') return;
-    const { pdus, error } = this.#framer.push(bytes);
+    const { pdus, error } = this.#framer.pushHex(text);
     for (const bytesOfPdu of pdus) {
       const pdu = decodePdu(bytesOfPdu);
       if (pdu.ok) this.#receivePdu(pdu.value, now);
@@ -370,8 +369,8 @@ export class AgentXSession implements Machine<SessionInput, SessionOutput> {
   }
 
   #write({ sessionId, transactionId, packetId, networkOrder }: PduHeader, body: PduBody): void {
-    const pdu = encodePdu({ sessionId, transactionId, packetId, networkOrder, ...body });
-    this.#outputs.push({ kind: 'send', data: hexOf(pdu) });
+    const data = encodePduHex({ sessionId, transactionId, packetId, networkOrder, ...body });
+    this.#outputs.push({ kind: 'send', data });
   }
 
   #giveUp(problem: SessionProblem, now: Instant): void {

@@ -35,6 +35,12 @@ describe('byte cursors', () => {
     expect(result).toEqual({ ok: false, error: new UnexpectedEnd(4, 3) });
   });
 
+  it('write anew in the same memory, of which nothing is seen again', () => {
+    const writer = new ByteWriter().u32(0xffffffff);
+    expect(writer.clear().u8(1).zeros(3).finish()).toEqual(Uint8Array.of(1, 0, 0, 0));
+    expect(writer.patchU32(0, 0x01020304).written()).toEqual(Uint8Array.of(1, 2, 3, 4));
+  });
+
   it('refuse a number that does not fit', () => {
     expect(() => new ByteWriter().u8(256)).toThrow(RangeError);
     expect(() => new ByteWriter().u16(-1)).toThrow(RangeError);

@@ -70,7 +70,14 @@ export class ByteWriter {
   }
 
   zeros(count: number): this {
-    this.#grow(count);
+    const at = this.#grow(count);
+    this.#bytes.fill(0, at, at + count);
+    return this;
+  }
+
+  /** Begins anew in the same memory. */
+  clear(): this {
+    this.#length = 0;
     return this;
   }
 
@@ -85,12 +92,17 @@ export class ByteWriter {
     return this;
   }
 
+  patchU32(offset: number, value: number): this {
+    this.#view.setUint32(offset, value);
+    return this;
+  }
+
   patchU32le(offset: number, value: number): this {
     this.#view.setUint32(offset, value, true);
     return this;
   }
 
-  /** What was written so far, without a copy: good until the next call that writes. */
+  /** What was written so far, without a copy: good until the next call that writes, or clears. */
   written(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
