@@ -55,6 +55,16 @@ vrrp_instance V {
 `);
   });
 
+  it('has a service by what is around it now, also where that was another when it was written before', () => {
+    const text =
+      'virtual_server 192.0.2.1 80 {\n protocol TCP\n smtp_alert off\n real_server 10.0.0.1 80 {\n smtp_alert\n }\n}';
+    const config = read(text);
+    const withAlert = (alert: boolean) => ({ ...config, globalDefs: { ...config.globalDefs, smtpAlert: alert } });
+    for (const alert of [true, false, true, false])
+      expect(writeKeepalivedConfig(withAlert(alert))).toBe(writeKeepalivedConfig(structuredClone(withAlert(alert))));
+    expect(writeKeepalivedConfig(withAlert(true))).not.toBe(writeKeepalivedConfig(withAlert(false)));
+  });
+
   const corpus = confFiles(CORPUS);
   it(`of each of ${corpus.length} real files gives its model again`, () => {
     for (const name of corpus) expectSame(read(readFileSync(`${CORPUS}/${name}`, 'utf8')));

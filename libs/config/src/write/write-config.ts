@@ -16,7 +16,7 @@ import {
   wordsText,
 } from './text.ts';
 import { bfdLines } from './write-bfd.ts';
-import { serverGroupLines, virtualServerLines } from './write-lvs.ts';
+import { serverGroupLines, virtualServerText } from './write-lvs.ts';
 import {
   fileLines,
   fifoLines,
@@ -55,9 +55,9 @@ export function writeKeepalivedConfig(config: KeepalivedConfig, source?: string)
     ...config.vrrpInstances.map((instance) => instanceLines(instance, globalDefs)),
     ...config.syncGroups.map((group) => groupLines(group, globalDefs)),
     ...config.virtualServerGroups.map(serverGroupLines),
-    ...config.virtualServers.map((service) => virtualServerLines(service, globalDefs)),
   ];
-  const written = lines.map((line) => formatLines([line])).join('\n');
+  const services = config.virtualServers.map((service) => virtualServerText(service, globalDefs));
+  const written = [...lines.map((line) => formatLines([line])), ...services].join('\n');
   return source === undefined ? written : keepComments(written, source);
 }
 

@@ -8,13 +8,26 @@ import type {
   VirtualServerGroup,
 } from '../model/virtual-server.ts';
 import { checkLines } from './write-check.ts';
-import { type Line, commandText, onOff, optional, secondsText, when, wordText } from './text.ts';
+import { type Line, commandText, formatLines, onOff, optional, secondsText, when, wordText } from './text.ts';
 
 export function serverGroupLines({ name, members }: VirtualServerGroup): Line {
   return [`virtual_server_group ${wordText(name)}`, members.map(memberText)];
 }
 
-export function virtualServerLines(service: VirtualServer, globals: GlobalDefs): Line {
+/** What a service was written as before, and with what around it: most of a large file stay the same from reload to reload. */
+const writtenBefore = new WeakMap<VirtualServer, { readonly text: string; readonly around: string }>();
+
+export function virtualServerText(service: VirtualServer, globals: GlobalDefs): string {
+  const { smtpAlertChecker, smtpAlert, smtpServer } = globals;
+  const around = `${smtpAlertChecker} ${smtpAlert} ${smtpServer !== undefined}`;
+  const before = writtenBefore.get(service);
+  if (before?.around === around) return before.text;
+  const text = formatLines([virtualServerLines(service, globals)]);
+  writtenBefore.set(service, { text, around });
+  return text;
+}
+
+function virtualServerLines(service: VirtualServer, globals: GlobalDefs): Line {
   const { target, family, persistence, sorryServer } = service;
   const usualAlert = globals.smtpAlertChecker ?? globals.smtpAlert;
   const alert = service.smtpAlert === (usualAlert ?? false) ? undefined : service.smtpAlert;
