@@ -19,14 +19,14 @@ describe('the lvs process on a kernel with IPVS', () => {
   let output = '';
 
   beforeAll(async () => {
-    const run = await runInGuest('exec node test/interop/src/lvs-guest.ts', { timeout: 580_000 });
+    const run = await runInGuest('exec node test/interop/src/lvs-guest.ts', { timeout: 1_150_000 });
     output = run.output;
     for (const line of output.split('\n')) {
       if (!line.startsWith('{')) continue;
       const outcome = JSON.parse(line) as Outcome;
       outcomes.set(outcome.name, outcome);
     }
-  }, 600_000);
+  }, 1_200_000);
 
   it.each([...lifecycle, ...steps, besideKeepalived].map(({ name }) => name))('%s', (name) => {
     const outcome = outcomes.get(name) ?? { error: `did not run; output of the guest:\n${output}`, log: [] };

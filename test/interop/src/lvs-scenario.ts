@@ -69,7 +69,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 
 /** A client connection through the VIP, opened and kept with half a request sent. */
 async function longConnection(stand: LvsStand) {
-  const [program = '', ...args] = [...stand.client, 'socat', '-t', '3', '-', 'TCP:198.51.100.15:80'];
+  const [program = '', ...args] = [...stand.client, 'socat', '-t', '60', '-', 'TCP:198.51.100.15:80'];
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   let answer = '';
   child.stdout.on('data', (bytes: Buffer) => (answer += bytes.toString('latin1')));
