@@ -245,6 +245,11 @@ function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {
       priority: set.nftablesPriority ?? -1,
       counters: set.nftablesCounters ?? false,
     },
+    nftablesIpvs: {
+      ...(set.nftablesIpvsTable === undefined ? {} : { table: set.nftablesIpvsTable }),
+      priority: set.nftablesIpvsPriority ?? -1,
+      firstMark: set.nftablesIpvsFirstMark ?? 1000,
+    },
     dumps: {
       ...(set.stateDumpFile === undefined ? {} : { state: set.stateDumpFile }),
       ...(set.statsDumpFile === undefined ? {} : { stats: set.statsDumpFile }),

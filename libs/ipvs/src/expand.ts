@@ -27,10 +27,10 @@ export function expandTarget(
     case 'fwmark':
       return [{ kind: 'fwmark', fwmark: target.fwmark, family: target.family }];
     case 'group': {
-      const members = groups.find((group) => group.name === target.name)?.members ?? [];
+      const { members = [], marks } = groups.find((group) => group.name === target.name) ?? {};
       const services = new Map<string, ServiceId>();
       for (const member of members) {
-        for (const id of expandMember(member, protocol)) {
+        for (const id of expandMember(member, protocol, marks?.[protocol])) {
           if (services.size < MAX_GROUP_SERVICES) services.set(serviceKey(id), id);
         }
       }
@@ -80,7 +80,12 @@ export function destinationOf(
   };
 }
 
-function expandMember(member: GroupMember, protocol: Protocol): ServiceId[] {
+/** `mark`: what is sent to addresses comes with it. */
+function expandMember(member: GroupMember, protocol: Protocol, mark: number | undefined): ServiceId[] {
+  if (mark !== undefined && member.kind !== 'fwmark') {
+    const address = member.kind === 'range' ? member.first : member.address;
+    return [{ kind: 'fwmark', fwmark: mark, family: familyOf(address) }];
+  }
   switch (member.kind) {
     case 'fwmark':
       return [{ kind: 'fwmark', fwmark: member.fwmark, family: member.family }];

@@ -27,9 +27,23 @@ export type GroupMember =
   | { readonly kind: 'range'; readonly first: IpAddress; readonly last: IpAddress; readonly port: number }
   | { readonly kind: 'fwmark'; readonly fwmark: number; readonly family: Family };
 
+/** The mark that nftables gives to what is sent to the addresses of a group, of each protocol that has one. */
+export type GroupMarks = Readonly<Partial<Record<Protocol, number>>>;
+
 export interface VirtualServerGroupSettings {
   readonly name: string;
   readonly members: readonly GroupMember[];
+  /** With a mark the addresses are one service of it. */
+  readonly marks?: GroupMarks | undefined;
+}
+
+/** nftables_ipvs: addresses of groups become marks. */
+export interface AddressMarkSettings {
+  readonly table: string;
+  readonly priority: number;
+  readonly counters: boolean;
+  /** The first mark that is dealt out. */
+  readonly first: number;
 }
 
 export interface Persistence {
@@ -198,6 +212,8 @@ export interface LvsSettings<Checker> {
   /** Missing: nobody is told. */
   readonly notify?: LvsNotifySettings | undefined;
   readonly groups: readonly VirtualServerGroupSettings[];
+  /** Missing: each address of a group is a service. */
+  readonly addressMarks?: AddressMarkSettings | undefined;
   readonly virtualServers: readonly VirtualServerSettings<Checker>[];
 }
 

@@ -42,7 +42,7 @@ const THEIRS: readonly Explanation[] = [
   { statement: /^SSL: /, message: /already specified - replacing/, why: 'the last counts here too, as everywhere' },
   {
     statement:
-      /: (?:startup_script|shutdown_script|nftables_ipvs|tmp_config_directory|net_namespace|net_namespace_ipvs|instance|vrf)[ \n]/,
+      /: (?:startup_script|shutdown_script|tmp_config_directory|net_namespace|net_namespace_ipvs|instance|vrf)[ \n]/,
     message: /already|Duplicate|Cannot specify VRF/,
     why: 'it has no effect here, which is said of each of them',
   },

@@ -23,6 +23,7 @@ import { parseIp } from '@keepfleet/wire';
 import type { LinkedProcess, Outcome, StopMode } from '../link/index.ts';
 import type { Log } from '../log.ts';
 import { tellOfEnd, tellOfNew, tellOfRemoved } from './begin-and-end.ts';
+import { AddressMarks } from './address-marks.ts';
 import { BfdSessions } from './bfd-sessions.ts';
 import { HealthChecks } from './health-checks.ts';
 import { KernelTable, NoIpvs, type Refusal } from './kernel-table.ts';
@@ -66,6 +67,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   readonly bfdSessions = new BfdSessions();
   readonly #health: HealthChecks;
   readonly #notifier: Notifier;
+  readonly #marks: AddressMarks;
   readonly #wallClock = new WallClock();
   readonly #ownership: Ownership;
   #listener: LvsListener = nobody;
@@ -89,6 +91,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#ownership = ownership;
     this.#log = log;
     this.#notifier = new Notifier(log);
+    this.#marks = new AddressMarks(log);
     this.#health = new HealthChecks(
       {
         health: (service, server, up, reason) => this.#feed({ kind: 'health', service, server, up, reason }),
@@ -127,7 +130,10 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#settings = settings;
     this.#notifier.configure(settings);
     this.#configuring = true;
-    this.#feed({ kind: 'configure', settings: withFilesRead(settings) });
+    const groups = this.#marks.groups(settings);
+    this.#feed({ kind: 'configure', settings: { ...withFilesRead(settings), groups } });
+    // Behind the services: a mark without its service would have no use.
+    this.#marks.apply(settings.addressMarks, groups);
     this.#configuring = false;
     tellOfNew(this.#balancer.states, before, settings.notify?.initial === true, this.#notifier);
     this.#feedOptions({ kind: 'configure', settings: settings.kernel });
@@ -186,6 +192,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       told = tellOfEnd(this.#balancer.states, (event) => this.#listener.event(event), this.#notifier);
       this.#read();
       this.#feed({ kind: 'release' });
+      this.#marks.remove();
       this.#feedOptions({ kind: 'release' });
       // Read once more, so that the list of own services says what is true.
       this.#read();
@@ -243,7 +250,9 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 
   /** With each reading of the table, not with each check that is left out: there may be thousands of those a second. */
   #tellProblems(): void {
-    const problems = [this.#unavailableBecause, this.#health.problem].filter((each) => each !== undefined);
+    const problems = [this.#unavailableBecause, this.#health.problem, this.#marks.problem].filter(
+      (each) => each !== undefined,
+    );
     const text = JSON.stringify(problems);
     if (text === this.#problems) return;
     this.#problems = text;

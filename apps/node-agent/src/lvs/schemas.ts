@@ -43,6 +43,7 @@ const group = z.object({
       z.object({ kind: z.literal('fwmark'), fwmark: mark, family }),
     ]),
   ),
+  marks: optional(z.object({ tcp: optional(mark), udp: optional(mark), sctp: optional(mark) })),
 });
 
 const virtualServerTraits = z.object({
@@ -153,6 +154,7 @@ export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.obje
   kernel: kernelOptions.default(untouchedOptions),
   notify: notify.optional(),
   groups: z.array(group),
+  addressMarks: z.object({ table: z.string(), priority: z.int(), counters: z.boolean(), first: mark }).optional(),
   virtualServers: alikeItems(
     virtualServerTraits.extend({
       sorryServer: sorryServer.nullable(),

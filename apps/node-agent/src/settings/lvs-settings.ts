@@ -48,6 +48,7 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
         return first === last ? { kind: 'address', address: first, port } : { kind: 'range', first, last, port };
       }),
     })),
+    ...addressMarkSettings(config),
     virtualServers: allVirtualServers(config),
   };
 }
@@ -83,6 +84,12 @@ export function syncDaemonSettings({ globalDefs, vrrpInstances }: KeepalivedConf
     ttl: daemon.ttl ?? DEFAULT_SYNC_TTL,
     instance: daemon.instance ?? null,
   };
+}
+
+function addressMarkSettings({ globalDefs }: KeepalivedConfig): Pick<LvsSettings<never>, 'addressMarks'> {
+  const { table, priority, firstMark } = globalDefs.nftablesIpvs;
+  if (table === undefined) return {};
+  return { addressMarks: { table, priority, counters: globalDefs.nftables.counters, first: firstMark } };
 }
 
 function notifySettings({ globalDefs }: KeepalivedConfig): LvsNotifySettings {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Duration, toMillis } from '@keepfleet/machine';
 import { type IpAddress, familyOf } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { runNft, runNftNow } from './nft.ts';
+import { runNft, runNftNow } from '../nft.ts';
 
 const TABLE = 'inet keepfleet_handover';
 /** nft takes 5 ms where nothing else is to be done. */

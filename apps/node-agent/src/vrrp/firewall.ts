@@ -1,7 +1,7 @@
 import type { VirtualAddress, VrrpSettings, WantedInterface } from '@keepfleet/vrrp';
 import { familyOf } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { runNft, runNftNow } from './nft.ts';
+import { runNft, runNftNow } from '../nft.ts';
 
 const DEFAULT_TABLE = 'keepfleet';
 const DEFAULT_PRIORITY = -1;

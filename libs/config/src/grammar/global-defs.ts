@@ -112,6 +112,9 @@ export interface GlobalSettings extends ReloadSettings {
   nftablesTable: string;
   nftablesPriority: number;
   nftablesCounters: boolean;
+  nftablesIpvsTable: string;
+  nftablesIpvsPriority: number;
+  nftablesIpvsFirstMark: number;
   vmacPrefix: string;
   vmacAddressPrefix: string;
   jsonVersion: number;
@@ -287,9 +290,9 @@ export const globalDefs: Table<Draft<GlobalSettings>> = {
   nftables_priority: sets('nftablesPriority', integer(-0x8000_0000, 0x7fff_ffff)),
   nftables_ifindex: flagOnly,
   nftables_counters: fixes('nftablesCounters', true),
-  nftables_ipvs: list,
-  nftables_ipvs_priority: pending(integer(-0x8000_0000, 0x7fff_ffff)),
-  nftables_ipvs_start_fwmark: pending(integer(1, LONGEST)),
+  nftables_ipvs: setsOnce('nftablesIpvsTable', optional(word('a table'), 'keepalived_ipvs')),
+  nftables_ipvs_priority: sets('nftablesIpvsPriority', integer(-0x8000_0000, 0x7fff_ffff)),
+  nftables_ipvs_start_fwmark: sets('nftablesIpvsFirstMark', integer(1, LONGEST)),
   vmac_prefix: setsOnce('vmacPrefix', word('a name')),
   vmac_addr_prefix: setsOnce('vmacAddressPrefix', word('a name')),
   notify_fifo: setsOnce('notifyFifo', fifoOf),

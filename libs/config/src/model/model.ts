@@ -124,6 +124,8 @@ export interface GlobalDefs {
   readonly minAutoPriorityDelay: Micros;
   /** Table and priority of the filter; default keepfleet and -1. */
   readonly nftables: { readonly table?: string; readonly priority: number; readonly counters: boolean };
+  /** With a table, nftables marks the addresses of groups, from this mark on; default priority -1, mark 1000. */
+  readonly nftablesIpvs: { readonly table?: string; readonly priority: number; readonly firstMark: number };
   /** Files of the dumps that signals ask for. */
   readonly dumps: {
     readonly state?: string;
