@@ -3,6 +3,8 @@ import { FAR, FWMARK, type Case, NOBODY, SERVER, ports, sequences } from './chec
 const schedule = 'delay_loop 1\n retry 1\n delay_before_retry 1\n warmup 0\n connect_timeout 2';
 const misc = 'delay_loop 2\n retry 0\n warmup 0\n misc_timeout 5';
 const at = (port: number) => `connect_ip ${SERVER}\n connect_port ${port}\n ${schedule}`;
+/** Where one answer too late would be one answer too many. */
+const patient = 'connect_timeout 30';
 const url = (path: string, more = '') => `url {\n path ${path}\n ${more}\n }`;
 const http = (port: number, ...lines: readonly string[]) => `HTTP_GET {\n ${at(port)}\n ${lines.join('\n')}\n }`;
 /** The first handshake of a program takes long in a guest on a busy machine. */
@@ -222,13 +224,13 @@ export function cases(directory: string): readonly Case[] {
     // Each answers in an order of its own, so that how often it was asked shows in what is told.
     {
       name: 'retry-forgiven',
-      checker: http(sequences.forgiven.port, 'retry 2', url('/')),
+      checker: http(sequences.forgiven.port, patient, 'retry 2', url('/')),
       told: ['UP'],
       expected: 5,
     },
     {
       name: 'retry-spent',
-      checker: http(sequences.spent.port, 'retry 2', url('/')),
+      checker: http(sequences.spent.port, patient, 'retry 2', url('/')),
       told: ['UP', 'DOWN', 'UP'],
       expected: 5,
     },
@@ -368,7 +370,7 @@ export function cases(directory: string): readonly Case[] {
     {
       name: 'rise',
       own: true,
-      checker: http(sequences.rising.port, 'retry 0', 'rise 3', url('/')),
+      checker: http(sequences.rising.port, patient, 'retry 0', 'rise 3', url('/')),
       told: ['DOWN', 'UP'],
       expected: 5,
     },
@@ -376,7 +378,7 @@ export function cases(directory: string): readonly Case[] {
     ...['shared', 'shared-too'].map((name) => ({
       name,
       own: true as const,
-      checker: http(sequences.once.port, 'delay_loop 600', 'retry 0', url('/')),
+      checker: http(sequences.once.port, patient, 'delay_loop 600', 'retry 0', url('/')),
       told: ['UP' as const],
       expected: 5,
     })),

@@ -27,7 +27,9 @@ export interface Outcome {
 }
 
 const LOOK_MS = 50;
-const DEADLINE = 90_000;
+/** For each of two waits; a guest on a busy machine needs minutes until its programs run. */
+const HOST_DEADLINE = 90_000;
+const GUEST_DEADLINE = 180_000;
 const LINE = /^RS .* \[[\d.]+\]:tcp:(\d+) (UP|DOWN)$/;
 
 /** What a program says of its servers, with the time. */
@@ -109,9 +111,10 @@ export async function runChecks(onHost: boolean, environment: NodeJS.ProcessEnv 
   const courses = programs.map((who) => new Course(who, all, join(directory, `${who}.fifo`)));
   const children = new Map<Program, ChildProcess>();
   const missing = new Map<Program, string>();
+  const deadline = onHost ? HOST_DEADLINE : GUEST_DEADLINE;
   const inTime = async (who: Program, what: () => readonly string[]) => {
     try {
-      await waitFor(() => what().length === 0, { deadline: DEADLINE, what: 'what is expected' });
+      await waitFor(() => what().length === 0, { deadline, what: 'what is expected' });
     } catch {
       missing.set(
         who,

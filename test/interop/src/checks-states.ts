@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 // Real servers that are as files say, and the states that they are led through: quorum, hysteresis, sorry servers, what is
 // inhibited, alpha and omega. After each the kernel's table and the lines of the pipe must be keepalived's.
@@ -89,6 +90,7 @@ export function makeWell(directory: string, well: readonly string[]): void {
   }
 }
 
-export function table(): string {
-  return execFileSync('ipvsadm', ['-Sn'], { encoding: 'utf8' }).trim().split('\n').sort().join('\n');
+export async function table(): Promise<string> {
+  const { stdout } = await promisify(execFile)('ipvsadm', ['-Sn']);
+  return stdout.trim().split('\n').sort().join('\n');
 }
