@@ -40,8 +40,8 @@ Needs root, keepalived, tcpdump and a built agent (npm run build). It judges not
   snmp      walks of 250 to 200,000 variables through snmpd, also beside a sub-agent that looks nothing up; about five minutes
   snmp-alone
             the same without snmpd, beside the npm package's agent; about two minutes
-  snmp-adverts
-            regularity of adverts while 20,000 variables are walked, and while snmpd is frozen; about four minutes
+  snmp-adverts, snmp-frozen
+            regularity of adverts while 20,000 variables are walked, and while snmpd is frozen for a minute
 
 Without a NAME it measures all.
 
@@ -114,7 +114,8 @@ const parts: Readonly<Record<string, Part>> = {
     await measureSnmpAlone(sizes, report);
     return [];
   },
-  'snmp-adverts': () => measureSnmpLateness(progress),
+  'snmp-adverts': () => measureSnmpLateness('walks', progress),
+  'snmp-frozen': () => measureSnmpLateness('freeze', progress),
 };
 
 const { names, runs, instances, sizes } = readCommandLine();

@@ -11,24 +11,22 @@ const SIZE = 20_000;
 const SECONDS = { walks: 20, freeze: 60 };
 const DEADLINE_MS = 120_000;
 
-/** How regular adverts are while a manager walks without a pause, and while snmpd is frozen. */
-export async function measureSnmpLateness(progress: (text: string) => void): Promise<Measure[]> {
+type During = keyof typeof SECONDS;
+
+/** How regular adverts are while a manager walks without a pause, or while snmpd is frozen. */
+export async function measureSnmpLateness(during: During, progress: (text: string) => void): Promise<Measure[]> {
   const title = `snmp: |interval − ${ADVERT_MS}| ms`;
-  const measures: Measure[] = [];
-  for (const during of ['walks', 'freeze'] as const) {
-    const what = during === 'walks' ? `${title} while ${SIZE} variables are walked` : `${title} while snmpd is frozen`;
-    const cells: Partial<Record<Program, readonly number[]>> = {};
-    for (const program of ['ours', 'theirs'] as const) {
-      progress(`${what}: ${program === 'ours' ? 'keepfleet' : 'keepalived'}`);
-      cells[program] = await observe(program, during);
-    }
-    const columns = ['p50', 'p99', 'max', 'adverts'] as const;
-    measures.push({ what, columns, ours: cells.ours ?? [], theirs: cells.theirs ?? [], withoutRatio: ['adverts'] });
+  const what = during === 'walks' ? `${title} while ${SIZE} variables are walked` : `${title} while snmpd is frozen`;
+  const cells: Partial<Record<Program, readonly number[]>> = {};
+  for (const program of ['ours', 'theirs'] as const) {
+    progress(`${what}: ${program === 'ours' ? 'keepfleet' : 'keepalived'}`);
+    cells[program] = await observe(program, during);
   }
-  return measures;
+  const columns = ['p50', 'p99', 'max', 'adverts'] as const;
+  return [{ what, columns, ours: cells.ours ?? [], theirs: cells.theirs ?? [], withoutRatio: ['adverts'] }];
 }
 
-async function observe(program: Program, during: 'walks' | 'freeze'): Promise<readonly number[]> {
+async function observe(program: Program, during: During): Promise<readonly number[]> {
   const stand = new Stand();
   try {
     const snmp = new SnmpBenchStand(stand);
