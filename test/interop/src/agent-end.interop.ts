@@ -65,3 +65,36 @@ it('an agent that is asked twice ends once, with 0, and its address is gone', as
   expect([child.exitCode, child.signalCode], said).toEqual([0, null]);
   expect(addresses()).not.toContain('192.0.2.100');
 });
+
+it('an agent whose vrrp process is killed before it has handed over ends with its address gone, and says so', async () => {
+  await waitFor(() => said.includes('the configuration is in force'), { deadline, what: `a start; it said: ${said}` });
+  const pidOf = (role: string) => Number(readFileSync(join(directory, `run/${role}.pid`), 'utf8'));
+  const addresses = () => execFileSync('ip', ['-n', namespace, 'addr'], { encoding: 'utf8' });
+  await waitFor(() => addresses().includes('192.0.2.100'), { deadline, what: `a master; it said: ${said}` });
+  const vrrp = pidOf('vrrp');
+  // It can neither hand over nor tell.
+  process.kill(vrrp, 'SIGSTOP');
+  process.kill(pidOf('control'), 'SIGTERM');
+  await waitFor(() => said.includes('stopping: handing over'), { deadline, what: `its stop; it said: ${said}` });
+  process.kill(vrrp, 'SIGKILL');
+  await waitFor(() => child.exitCode !== null || child.signalCode !== null, { deadline, what: `its end: ${said}` });
+  expect([child.exitCode, child.signalCode], said).toEqual([0, null]);
+  expect(said).toContain('killed before it had handed over');
+  expect(said).toContain('vrrp.residual-address');
+  expect(addresses()).not.toContain('192.0.2.100');
+});
+
+it('an agent ends although its vrrp and lvs processes hang', async () => {
+  await waitFor(() => said.includes('the configuration is in force'), { deadline, what: `a start; it said: ${said}` });
+  const pids = ['vrrp', 'lvs', 'control'].map((role) =>
+    Number(readFileSync(join(directory, `run/${role}.pid`), 'utf8')),
+  );
+  const [vrrp = 0, lvs = 0, control = 0] = pids;
+  for (const pid of [vrrp, lvs]) process.kill(pid, 'SIGSTOP');
+  process.kill(control, 'SIGTERM');
+  await waitFor(() => child.exitCode !== null || child.signalCode !== null, { deadline, what: `its end: ${said}` });
+  expect([child.exitCode, child.signalCode], said).toEqual([0, null]);
+  const left = execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' });
+  expect(left).toBe('');
+  expect(execFileSync('ip', ['-n', namespace, 'addr'], { encoding: 'utf8' })).not.toContain('192.0.2.100');
+});

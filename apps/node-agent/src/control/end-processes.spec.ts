@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endProcesses, wasKilled } from './end-processes.ts';
 
 /** A process that ends when it is told to. */
-function process(name: string, told: string[]) {
+function stoppable(name: string, told: string[]) {
   let end: () => void = () => undefined;
   return {
     end: () => end(),
@@ -24,7 +24,7 @@ function process(name: string, told: string[]) {
 describe('the end of the processes', () => {
   it('is that of vrrp first, whose addresses the services answer at', async () => {
     const told: string[] = [];
-    const [vrrp, lvs, bfd] = ['vrrp', 'lvs', 'bfd'].map((name) => process(name, told));
+    const [vrrp, lvs, bfd] = ['vrrp', 'lvs', 'bfd'].map((name) => stoppable(name, told));
     if (vrrp === undefined || lvs === undefined || bfd === undefined) throw new Error('three');
     const ended = endProcesses(vrrp, [lvs, bfd], 600_000);
     await Promise.resolve();
@@ -39,7 +39,7 @@ describe('the end of the processes', () => {
 
   it('does not wait for a vrrp process that hangs, and hurries then', async () => {
     const told: string[] = [];
-    const [vrrp, lvs] = [process('vrrp', told), process('lvs', told)];
+    const [vrrp, lvs] = [stoppable('vrrp', told), stoppable('lvs', told)];
     const ended = endProcesses(vrrp, [{ stop: async (mode, timeoutMs) => lvs.stop(mode, timeoutMs) }], 1);
     await expect.poll(() => told, { timeout: 60_000 }).toEqual(['vrrp', 'lvs within 2000']);
     lvs.end();
@@ -57,7 +57,10 @@ describe('a process that was killed', () => {
     expect(wasKilled(directory, 'vrrp')).toBe(false);
     writeFileSync(join(directory, 'vrrp.pid'), '');
     expect(wasKilled(directory, 'vrrp')).toBe(false);
-    writeFileSync(join(directory, 'vrrp.pid'), '4711\n');
+    // More than Linux gives.
+    writeFileSync(join(directory, 'vrrp.pid'), '99999999\n');
     expect(wasKilled(directory, 'vrrp')).toBe(true);
+    writeFileSync(join(directory, 'vrrp.pid'), `${process.pid}\n`);
+    expect(wasKilled(directory, 'vrrp')).toBe(false);
   });
 });

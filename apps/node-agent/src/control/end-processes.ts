@@ -32,13 +32,24 @@ export async function endProcesses(
   await Promise.all([handedOver, ...others.map((one) => one.stop('release', timeout))]);
 }
 
-/** Whether the process that had the role last was killed: one that ends by itself empties its pid file. */
+/** Whether the process that had the role last was killed: one that ends by itself empties its pid file at its end. */
 export function wasKilled(runDirectory: string, role: Role): boolean {
   try {
-    return readFileSync(join(runDirectory, `${role}.pid`), 'latin1') !== '';
+    const pid = Number.parseInt(readFileSync(join(runDirectory, `${role}.pid`), 'latin1'), 10);
+    // One that was adopted may listen no more and not be at its end yet.
+    return pid > 0 && !isAlive(pid);
   } catch (error) {
     // Such a process has never been here.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
     throw error;
   }
 }
