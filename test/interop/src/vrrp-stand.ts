@@ -152,8 +152,21 @@ export class Lab {
         return exit;
       }),
     );
-    for (const name of ['ours', 'theirs', 'lan'] as const) sh('ip', 'netns', 'del', this.namespace(name));
+    for (const name of ['ours', 'theirs', 'lan'] as const) {
+      // Scripts, and the processes of an agent, outlive whoever started them.
+      for (const pid of sh('ip', 'netns', 'pids', this.namespace(name)).split('\n').filter(Boolean))
+        killed(Number(pid));
+      sh('ip', 'netns', 'del', this.namespace(name));
+    }
     rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

@@ -97,6 +97,8 @@ describe('a track group', () => {
     const link = await started(on, `${statics}track_group G {\n group {\n VI_1\n }\n}\n${instance('')}`);
     const { snapshot } = await became(link, 'fault');
     assert.deepEqual(snapshot?.instances[0]?.causes, [{ kind: 'static-missing', entry: '203.0.113.7/24 dev eth7' }]);
+    // Of what was before the link, snapshots come first.
+    await link.message('fault', ({ event }) => event?.kind === 'state-changed' && event['to'] === 'fault');
     const made = link.messages.length;
     on.ip('ours', 'link', 'add', 'eth7', 'type', 'veth', 'peer', 'name', 'eth8');
     await became(link, 'master', made);
