@@ -65,4 +65,12 @@ describe('the vrrp process', () => {
     assert.equal(stat(pid, 19), -5);
     assert.equal(stat(pid, 41), 0);
   });
+
+  it('asks for short turns, so that it gets one when it wakes', async () => {
+    const { pid } = await configured({ nice: -5 });
+    // Kernels before 6.12 have one slice for all.
+    const slice = /^se\.slice\s*:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/sched`, 'utf8'))?.[1];
+    if (slice !== undefined) assert.equal(slice, '100000');
+    assert.equal(stat(pid, 19), -5);
+  });
 });
