@@ -90,4 +90,22 @@ describe('a memory of readings', () => {
     expect(same(text(9, ' smtp_alert'))).toEqual([false, false, false]);
     expect(same(`\n${text(9)}`)).toEqual([false, false, false]);
   });
+
+  it('does not hold the texts of any number of readings, but for ever what never changes', () => {
+    const memory = new ReadingMemory();
+    const text = (weight: number) =>
+      [1, 2]
+        .map(
+          (n) =>
+            `virtual_server 192.0.2.${n} 80 {\n protocol TCP\n real_server 10.0.0.1 80 {\n weight ${n * weight}\n }\n}\n`,
+        )
+        .join('');
+    const read = (from: string) => parseKeepalivedConfig({ file: 'k', text: from, memory }).config.virtualServers[0];
+    const servers = (weightOf: (i: number) => number) =>
+      new Set(
+        Array.from({ length: 50 }, (_, i) => read(`${text(1)}${text(weightOf(i)).replaceAll('192.0.2', '192.0.3')}`)),
+      );
+    expect(servers(() => 1).size).toBe(1);
+    expect([6, 7, 8]).toContain(servers((i) => i + 2).size);
+  });
 });
