@@ -522,6 +522,45 @@ describe('the kernel', () => {
     expect(node.balancer.repairs).toBe(0);
   });
 
+  it.each(['repair', 'report'] as const)(
+    'that is refused in part and met a table that others changed is told as refused, and read for (%s)',
+    (drift) => {
+      const node = new Node();
+      const policy = { ...defaultPolicy, drift };
+      const virtualServers = [
+        virtualServer([realServer(10), realServer(11)]),
+        virtualServer([realServer(40)], { target: elsewhere, scheduler: 'nosuch' }),
+      ];
+      const outputs = node.handle({ kind: 'configure', settings: { ...unset, policy, virtualServers } });
+      const operations = outputs.flatMap((output) => (output.kind === 'apply' ? output.operations : []));
+      expect(operations.map(({ kind }) => kind)).toEqual([
+        'create-service',
+        'create-destination',
+        'create-destination',
+        'create-service',
+        'create-destination',
+      ]);
+      // The kernel lost the first service and does not know the scheduler of the second.
+      const answers = operations.flatMap((operation, i) => {
+        if (i === 0) return [];
+        const isGone = operation.kind !== 'create-service';
+        return node.handle({ kind: 'refused', operation, reason: isGone ? 'ESRCH' : 'ENOENT', isGone });
+      });
+      expect(answers.filter(({ kind }) => kind === 'read')).toHaveLength(2);
+      const second = 'tcp/203.0.113.1:25';
+      expect(node.balancer.problemsOf(second)).toEqual([
+        `the kernel refused to add service ${second} (nosuch): ENOENT`,
+      ]);
+      node.events = [];
+      node.handle({ kind: 'table', services: [] });
+      expect(node.balancer.drift.filter((what) => what.includes(second))).toEqual([]);
+      expect(node.balancer.problemsOf(second)).toHaveLength(1);
+      expect(node.events.map(({ kind }) => kind)).toEqual(
+        new Array(3).fill(drift === 'repair' ? 'drift-repaired' : 'drift-found'),
+      );
+    },
+  );
+
   it('without IPVS is waited for, and filled when it is there', () => {
     const node = new Node();
     node.handle({ kind: 'unavailable', reason: 'no module' });

@@ -48,8 +48,14 @@ export type BalancerInput =
     }
   /** What the checkers make of the weight of a server is another. */
   | { readonly kind: 'effect'; readonly service: string; readonly server: string; readonly effect: WeightEffect }
-  /** The kernel refused an operation. */
-  | { readonly kind: 'refused'; readonly operation: Operation; readonly reason: string }
+  /** The kernel refused an operation; in the order of the operations, for servers follow their service. */
+  | {
+      readonly kind: 'refused';
+      readonly operation: Operation;
+      readonly reason: string;
+      /** What it is about was not there, though the table as last read had it. */
+      readonly isGone?: boolean;
+    }
   | { readonly kind: 'unavailable'; readonly reason: string }
   /** Take everything of ours out of the kernel, or with the policy all there is, and put nothing back. */
   | { readonly kind: 'release' };
@@ -61,6 +67,8 @@ export type BalancerOutput =
   | { readonly kind: 'apply'; readonly operations: readonly Operation[] }
   /** The whole table at once. */
   | { readonly kind: 'flush' }
+  /** Somebody changed the table (`ipvsadm -C`): no failure, but drift, to be found by a reading now. */
+  | { readonly kind: 'read' }
   | { readonly kind: 'event'; readonly event: LvsEvent };
 
 const nothing: LvsSettings<CheckerTraits> = {
@@ -104,7 +112,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
       case 'effect':
         return this.#effect(input);
       case 'refused':
-        return this.#refuse(input.operation, input.reason);
+        return this.#refuse(input);
       case 'unavailable': {
         this.#table = undefined;
         if (this.#unavailable === input.reason) return [];
@@ -160,11 +168,6 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
 
   problemsOf(service: string): string[] {
     return this.#refusals.problemsOf(service);
-  }
-
-  /** Whether the kernel refused to create the service that the operation is about. */
-  lacksServiceOf(operation: Operation): boolean {
-    return this.#refusals.isMissing(serviceOf(operation));
   }
 
   /** Services in the kernel that neither the settings nor an earlier run of ours put there. */
@@ -297,7 +300,9 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(operations)];
   }
 
-  #refuse(operation: Operation, reason: string): BalancerOutput[] {
+  #refuse({ operation, reason, isGone }: Extract<BalancerInput, { kind: 'refused' }>): BalancerOutput[] {
+    // Of a service that was refused itself the servers have nowhere to go, which is no drift.
+    if (isGone === true && !this.#refusals.isMissing(serviceOf(operation))) return [{ kind: 'read' }];
     const refusal = { service: this.#virtualServerOf(serviceOf(operation)), reason, place: this.#placeOf(operation) };
     if (!this.#refusals.add(operation, refusal)) return [];
     const what = describeOperation(operation);

@@ -2,6 +2,7 @@ import type { CheckerSettings } from '@keepfleet/health';
 import {
   Balancer,
   type BalancerInput,
+  type BalancerOutput,
   type CheckerSnapshot,
   type LvsCommand,
   type LvsEvent,
@@ -84,7 +85,6 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   /** As told last. */
   #problems = '[]';
   #stopped = false;
-  #configuring = false;
   #reading = false;
 
   constructor(ownership: Ownership, log: Log) {
@@ -129,12 +129,10 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     tellOfRemoved(this.#balancer.states, settings, this.#notifier);
     this.#settings = settings;
     this.#notifier.configure(settings);
-    this.#configuring = true;
     const groups = this.#marks.groups(settings);
     this.#feed({ kind: 'configure', settings: { ...withFilesRead(settings), groups } });
     // Behind the services: a mark without its service would have no use.
     this.#marks.apply(settings.addressMarks, groups);
-    this.#configuring = false;
     tellOfNew(this.#balancer.states, before, settings.notify?.initial === true, this.#notifier);
     this.#feedOptions({ kind: 'configure', settings: settings.kernel });
     this.#health.configure(settings, (service, server) => this.#balancer.isUp(service, server));
@@ -276,7 +274,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#read();
   }
 
-  #read(): void {
+  #read(configuring = false): void {
     if (this.#table === undefined) return;
     const start = performance.now();
     this.#reading = true;
@@ -284,7 +282,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       const options = this.#table.readOptions();
       const services = this.#table.read();
       this.#feedOptions({ kind: 'actual', ...options });
-      this.#feed({ kind: 'table', services, configuring: this.#configuring });
+      this.#feed({ kind: 'table', services, configuring });
     } catch (error) {
       this.#lost(error);
     } finally {
@@ -320,14 +318,18 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#feed({ kind: 'unavailable', reason });
   }
 
-  #feed(input: BalancerInput): void {
-    for (const output of this.#balancer.handle(input, instant(monotonicMicros()))) {
+  #feed(input: BalancerInput): readonly BalancerOutput[] {
+    const outputs = this.#balancer.handle(input, instant(monotonicMicros()));
+    for (const output of outputs) {
       switch (output.kind) {
         case 'own':
           this.#own({ ...this.#owned, services: output.services });
           break;
         case 'apply':
-          this.#refused(this.#inKernel((table) => table.apply(output.operations)) ?? []);
+          this.#refused(this.#inKernel((table) => table.apply(output.operations)) ?? [], input.kind === 'configure');
+          break;
+        case 'read':
+          // By whoever tells of the refusals, when all are told.
           break;
         case 'flush':
           this.#inKernel((table) => table.flush());
@@ -339,13 +341,18 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       }
     }
     this.#listener.changed();
+    return outputs;
   }
 
-  #refused(refusals: readonly Refusal[]): void {
-    // The table was not what it was thought to be (`ipvsadm -C`): no failure, but drift; all of it is found and mended now.
-    const isStale = refusals.some(({ operation, isGone }) => isGone && !this.#balancer.lacksServiceOf(operation));
-    if (isStale && !this.#reading) return this.#read();
-    for (const { operation, reason } of refusals) this.#feed({ kind: 'refused', operation, reason });
+  /** What is refused for itself is told before a reading, which would take it for drift. */
+  #refused(refusals: readonly Refusal[], configuring: boolean): void {
+    let isStale = false;
+    for (const { operation, reason, isGone } of refusals) {
+      // What a reading has just shown, and is gone all the same, is not read for again and again.
+      const outputs = this.#feed({ kind: 'refused', operation, reason, isGone: isGone && !this.#reading });
+      isStale ||= outputs.some(({ kind }) => kind === 'read');
+    }
+    if (isStale) this.#read(configuring);
   }
 
   #feedOptions(input: OptionsInput): void {
