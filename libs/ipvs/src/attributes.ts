@@ -1,4 +1,4 @@
-import { ByteWriter, type Result, err, ok } from '@keepfleet/wire';
+import { ByteWriter, type IpAddress, type Result, err, familyOf, ipBytes, ipv4Number, ok } from '@keepfleet/wire';
 
 /*
  * A netlink attribute (linux/netlink.h): length of header and value, type, value, padding to four bytes. All in the byte
@@ -12,6 +12,7 @@ import { ByteWriter, type Result, err, ok } from '@keepfleet/wire';
 const HEADER_SIZE = 4;
 const NESTED = 0x8000;
 const TYPE_MASK = 0x3fff;
+const UNION_ADDRESS = 16;
 
 /** More attributes than this in one nest are not the kernel's doing. */
 const MAX_ATTRIBUTES = 256;
@@ -28,12 +29,8 @@ export type AttributeError =
 export class AttributeWriter {
   readonly #writer: ByteWriter;
 
-  constructor(capacity?: number) {
-    this.#writer = new ByteWriter(capacity);
-  }
-
-  get length(): number {
-    return this.#writer.length;
+  constructor(writer = new ByteWriter()) {
+    this.#writer = writer;
   }
 
   u8(type: number, value: number): this {
@@ -42,13 +39,13 @@ export class AttributeWriter {
   }
 
   u16(type: number, value: number): this {
-    this.#header(type, 2).u16le(value).zeros(padding(2));
+    this.#header(type, 2).u32le(value);
     return this;
   }
 
   /** A port: in network order, as the kernel keeps it. */
   port(type: number, value: number): this {
-    this.#header(type, 2).u16(value).zeros(padding(2));
+    this.#header(type, 2).u32le(((value & 0xff) << 8) | (value >>> 8));
     return this;
   }
 
@@ -57,12 +54,36 @@ export class AttributeWriter {
     return this;
   }
 
-  /** `write` appends what is in the nest. */
-  nested(type: number, write: (inner: this) => void): this {
+  /** Begins a nest; what it gives is for {@link end}. */
+  begin(type: number): number {
     const start = this.#writer.length;
     this.#header(type | NESTED, 0);
-    write(this);
+    return start;
+  }
+
+  end(start: number): this {
     this.#writer.patchU16le(start, this.#writer.length - start);
+    return this;
+  }
+
+  /** `write` appends what is in the nest. */
+  nested(type: number, write: (inner: this) => void): this {
+    const start = this.begin(type);
+    write(this);
+    return this.end(start);
+  }
+
+  /** `union nf_inet_addr`: 16 octets, of which IPv4 uses the first four. */
+  address(type: number, address: IpAddress): this {
+    this.#header(type, UNION_ADDRESS);
+    if (familyOf(address) === 'ipv4') this.#writer.u32(ipv4Number(address)).u32(0).u32(0).u32(0);
+    else this.#writer.bytes(ipBytes(address));
+    return this;
+  }
+
+  /** Attributes that were written before. */
+  attributes(bytes: Uint8Array): this {
+    this.#writer.bytes(bytes);
     return this;
   }
 
@@ -74,17 +95,12 @@ export class AttributeWriter {
     return this;
   }
 
-  /** Without a copy: good until more is written. */
-  written(): Uint8Array<ArrayBuffer> {
-    return this.#writer.written();
-  }
-
   finish(): Uint8Array<ArrayBuffer> {
     return this.#writer.finish();
   }
 
   #header(type: number, size: number): ByteWriter {
-    return this.#writer.u16le(HEADER_SIZE + size).u16le(type);
+    return this.#writer.u32le(((type << 16) | (HEADER_SIZE + size)) >>> 0);
   }
 }
 

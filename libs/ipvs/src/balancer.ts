@@ -190,7 +190,10 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
         const shown = services.flatMap(
           (id) => findDestination(this.#table?.get(serviceKey(id)), destinationOf(server, 0, id)) ?? [],
         );
-        const counts = shown.reduce((sum, { connections }) => addConnections(sum, connections), noConnections);
+        const counts = shown.reduce(
+          (sum, { connections = noConnections }) => addConnections(sum, connections),
+          noConnections,
+        );
         found.push({ service: settings.key, server: server.key, weight: shown[0]?.weight ?? null, ...counts });
       }
     }

@@ -1,4 +1,4 @@
-import { asciiBytes, familyOf, ipBytes } from '@keepfleet/wire';
+import { ByteWriter, asciiBytes, familyOf } from '@keepfleet/wire';
 import { AttributeWriter } from './attributes.ts';
 import { type Destination, type DestinationId, type Service, type ServiceId, serviceFamily } from './model.ts';
 import {
@@ -24,46 +24,72 @@ export interface IpvsRequest {
 }
 
 export function encodeOperation(operation: Operation): IpvsRequest {
-  const writer = new AttributeWriter();
-  const command = writeOperation(writer, operation);
-  return { command, payload: writer.finish() };
+  const writer = new ByteWriter();
+  new OperationWriter(writer).write(operation);
+  return { command: commandOf(operation), payload: writer.finish() };
 }
 
-/** In one piece of memory, for there are tens of thousands of them. */
-export function encodeOperations(operations: readonly Operation[]): IpvsRequest[] {
-  const writer = new AttributeWriter(operations.length * USUAL_SIZE);
-  const parts = operations.map((operation) => {
-    const start = writer.length;
-    const command = writeOperation(writer, operation);
-    return { command, start, end: writer.length };
-  });
-  const bytes = writer.written();
-  return parts.map(({ command, start, end }) => ({ command, payload: bytes.subarray(start, end) }));
+/** Appends the attributes of one operation after another; servers of one service come together, and it is written once. */
+export class OperationWriter {
+  readonly #writer: AttributeWriter;
+  #service: ServiceId | undefined;
+  #serviceAttributes = new Uint8Array(0);
+
+  constructor(bytes: ByteWriter) {
+    this.#writer = new AttributeWriter(bytes);
+  }
+
+  write(operation: Operation): void {
+    const writer = this.#writer;
+    let start: number;
+    switch (operation.kind) {
+      case 'create-service':
+      case 'set-service':
+        start = writer.begin(commandAttribute.service);
+        writeService(writer, operation.service);
+        break;
+      case 'delete-service':
+        start = writer.begin(commandAttribute.service);
+        writeServiceId(writer, operation.id);
+        break;
+      case 'create-destination':
+      case 'set-destination':
+        writer.attributes(this.#attributesOf(operation.service));
+        start = writer.begin(commandAttribute.destination);
+        writeDestination(writer, operation.destination);
+        break;
+      case 'delete-destination':
+        writer.attributes(this.#attributesOf(operation.service));
+        start = writer.begin(commandAttribute.destination);
+        writeDestinationId(writer, operation.destination);
+        break;
+    }
+    writer.end(start);
+  }
+
+  #attributesOf(service: ServiceId): Uint8Array {
+    if (service !== this.#service) {
+      this.#service = service;
+      this.#serviceAttributes = servicePayload(service);
+    }
+    return this.#serviceAttributes;
+  }
 }
 
-/** Of a destination with its service. */
-const USUAL_SIZE = 128;
-
-/** Gives the command that the attributes are for. */
-function writeOperation(writer: AttributeWriter, operation: Operation): number {
+/** The command of the family that an operation is. */
+export function commandOf(operation: Operation): number {
   switch (operation.kind) {
     case 'create-service':
+      return ipvsCommand.newService;
     case 'set-service':
-      writer.nested(commandAttribute.service, () => writeService(writer, operation.service));
-      return operation.kind === 'create-service' ? ipvsCommand.newService : ipvsCommand.setService;
+      return ipvsCommand.setService;
     case 'delete-service':
-      writer.nested(commandAttribute.service, () => writeServiceId(writer, operation.id));
       return ipvsCommand.deleteService;
     case 'create-destination':
+      return ipvsCommand.newDestination;
     case 'set-destination':
-      writer
-        .nested(commandAttribute.service, () => writeServiceId(writer, operation.service))
-        .nested(commandAttribute.destination, () => writeDestination(writer, operation.destination));
-      return operation.kind === 'create-destination' ? ipvsCommand.newDestination : ipvsCommand.setDestination;
+      return ipvsCommand.setDestination;
     case 'delete-destination':
-      writer
-        .nested(commandAttribute.service, () => writeServiceId(writer, operation.service))
-        .nested(commandAttribute.destination, () => writeDestinationId(writer, operation.destination));
       return ipvsCommand.deleteDestination;
   }
 }
@@ -103,7 +129,7 @@ function writeServiceId(writer: AttributeWriter, id: ServiceId): void {
   else
     writer
       .u16(serviceAttribute.protocol, protocolNumbers[id.protocol])
-      .raw(serviceAttribute.address, ipBytes(id.address), UNION_ADDRESS)
+      .address(serviceAttribute.address, id.address)
       .port(serviceAttribute.port, id.port);
 }
 
@@ -131,7 +157,7 @@ function writeService(writer: AttributeWriter, service: Service): void {
 
 function writeDestinationId(writer: AttributeWriter, { address, port }: DestinationId): void {
   writer
-    .raw(destinationAttribute.address, ipBytes(address), UNION_ADDRESS)
+    .address(destinationAttribute.address, address)
     .port(destinationAttribute.port, port)
     .u16(destinationAttribute.family, familyOf(address) === 'ipv4' ? AF_INET : AF_INET6);
 }
@@ -151,9 +177,6 @@ function writeDestination(writer: AttributeWriter, destination: Destination): vo
   if (tunnel.type === 'gue') writer.port(destinationAttribute.tunnelPort, tunnel.port);
   if (tunnel.type !== 'ipip') writer.u16(destinationAttribute.tunnelFlags, checksumNumbers[tunnel.checksum]);
 }
-
-/** union nf_inet_addr: 16 octets, of which IPv4 uses the first four. */
-const UNION_ADDRESS = 16;
 
 function terminated(text: string): Uint8Array {
   return asciiBytes(`${text}\0`);

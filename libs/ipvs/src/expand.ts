@@ -1,12 +1,13 @@
 import { type Family, type IpAddress, familyOf, formatIp, ipBytes } from '@keepfleet/wire';
 import { type Destination, type ServiceId, type ServiceOptions, serviceFamily, serviceKey } from './model.ts';
-import type {
-  Forwarding,
-  GroupMember,
-  Protocol,
-  VirtualServerGroupSettings,
-  VirtualServerTarget,
-  VirtualServerTraits,
+import {
+  type Forwarding,
+  type GroupMember,
+  type Protocol,
+  type VirtualServerGroupSettings,
+  type VirtualServerTarget,
+  type VirtualServerTraits,
+  endpointText,
 } from './settings.ts';
 
 /** Services of one group: the largest range that keepalived.conf can write is the last 16 bits of IPv6. */
@@ -70,9 +71,11 @@ export function destinationOf(
   if (familyOf(server.address) !== serviceFamily(service) && server.forwarding.kind !== 'tun') return undefined;
   // Direct routing and tunnels do not rewrite ports: the server's port is the service's, and 0 where a mark has many.
   const servicePort = service.kind === 'fwmark' ? 0 : service.port;
+  const port = server.forwarding.kind === 'nat' ? server.port : servicePort;
   return {
+    key: endpointText(server.address, port),
     address: server.address,
-    port: server.forwarding.kind === 'nat' ? server.port : servicePort,
+    port,
     forwarding: server.forwarding,
     weight,
     upperThreshold: server.upperThreshold ?? 0,

@@ -35,6 +35,8 @@ export interface DestinationId {
 }
 
 export interface Destination extends DestinationId {
+  /** What {@link destinationKey} gives, where it was asked for before: by tens of thousands, several times. */
+  readonly key?: string;
   readonly forwarding: KernelForwarding;
   readonly weight: number;
   readonly upperThreshold: number;
@@ -42,13 +44,14 @@ export interface Destination extends DestinationId {
 }
 
 export interface DesiredService extends Service {
-  readonly destinations: readonly Destination[];
+  /** By their key. */
+  readonly destinations: ReadonlyMap<string, Destination>;
 }
 
-/** A destination as the kernel shows it. */
+/** A destination as the kernel shows it; one that was put there since the last reading has no counts yet. */
 export interface KernelDestination extends Destination {
-  readonly connections: ConnectionCounts;
-  readonly traffic: TrafficSnapshot;
+  readonly connections?: ConnectionCounts;
+  readonly traffic?: TrafficSnapshot;
 }
 
 /** A service as the kernel shows it. */
@@ -77,8 +80,8 @@ function textOf(id: ServiceId): string {
   return id.family === 'ipv6' ? `fwmark/${id.fwmark}/ipv6` : `fwmark/${id.fwmark}`;
 }
 
-export function destinationKey(id: DestinationId): string {
-  return endpointText(id.address, id.port);
+export function destinationKey(id: DestinationId & Pick<Destination, 'key'>): string {
+  return id.key ?? endpointText(id.address, id.port);
 }
 
 export function serviceFamily(id: ServiceId): Family {

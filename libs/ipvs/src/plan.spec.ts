@@ -8,6 +8,7 @@ import {
   type Operation,
   type ServiceId,
   describeOperation,
+  destinationKey,
   noConnections,
   noTraffic,
   planOperations,
@@ -35,7 +36,7 @@ function service(
     netmask: 0xffffffff,
     engine: '',
     ...options,
-    destinations,
+    destinations: new Map(destinations.map((each) => [destinationKey(each), each])),
   };
 }
 
@@ -57,7 +58,7 @@ function shown(desired: DesiredService): KernelService {
   return {
     ...desired,
     traffic,
-    destinations: desired.destinations.map((each) => ({
+    destinations: [...desired.destinations.values()].map((each) => ({
       ...each,
       traffic,
       connections: { ...noConnections, active: 3 },

@@ -40,7 +40,7 @@ export function planOperations(
     if (existing === undefined) operations.push({ kind: 'create-service', service: withoutDestinations(service) });
     else if (!sameService(service, existing))
       operations.push({ kind: 'set-service', service: withoutDestinations(service) });
-    operations.push(...planDestinations(service, existing?.destinations ?? []));
+    planDestinations(service, existing?.destinations ?? [], operations);
   }
   for (const [key, service] of present) {
     if (owned.has(key) && !wanted.has(key)) operations.push({ kind: 'delete-service', id: service.id });
@@ -81,23 +81,18 @@ export function serviceOf(operation: Operation): string {
   }
 }
 
-function planDestinations(service: DesiredService, existing: readonly Destination[]): Operation[] {
-  const operations: Operation[] = [];
+function planDestinations(service: DesiredService, existing: readonly Destination[], operations: Operation[]): void {
   const present = destinationsByKey(existing);
-  const wanted = new Set<string>();
-  for (const destination of service.destinations) {
-    const key = destinationKey(destination);
-    wanted.add(key);
+  for (const [key, destination] of service.destinations) {
     const now = present.get(key);
     if (now === undefined) operations.push({ kind: 'create-destination', service: service.id, destination });
     else if (!sameDestination(destination, now))
       operations.push({ kind: 'set-destination', service: service.id, destination });
   }
   for (const [key, { address, port }] of present) {
-    if (!wanted.has(key))
+    if (!service.destinations.has(key))
       operations.push({ kind: 'delete-destination', service: service.id, destination: { address, port } });
   }
-  return operations;
 }
 
 function withoutDestinations({ destinations: _, ...service }: DesiredService): Service {

@@ -1,7 +1,15 @@
 import type { Instant } from '@keepfleet/machine';
 import type { Balancer } from './balancer.ts';
 import { destinationOf } from './expand.ts';
-import { type KernelService, type ServiceId, addConnections, addTraffic, serviceKey } from './model.ts';
+import {
+  type KernelService,
+  type ServiceId,
+  addConnections,
+  addTraffic,
+  noConnections,
+  noTraffic,
+  serviceKey,
+} from './model.ts';
 import type {
   CheckerTraits,
   RealServerSettings,
@@ -137,7 +145,7 @@ function kernelReport(
     const wanted = destinationOf(server, 0, id);
     const shown = findDestination(table?.get(serviceKey(id)), wanted);
     if (shown === undefined) continue;
-    const { weight, connections, traffic } = shown;
+    const { weight, connections = noConnections, traffic = noTraffic } = shown;
     sum =
       sum === null
         ? { weight, connections, traffic }

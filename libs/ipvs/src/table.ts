@@ -4,7 +4,6 @@ import {
   type KernelDestination,
   type KernelService,
   destinationKey,
-  noConnections,
   noTraffic,
 } from './model.ts';
 import { type Operation, serviceOf } from './plan.ts';
@@ -61,8 +60,8 @@ export function tableAfter(
       case 'set-destination': {
         const pool = poolOf(key);
         const server = destinationKey(operation.destination);
-        const known = pool.get(server) ?? { connections: noConnections, traffic: noTraffic };
-        pool.set(server, { ...known, ...operation.destination });
+        const known = pool.get(server);
+        pool.set(server, known === undefined ? operation.destination : { ...known, ...operation.destination });
         break;
       }
       case 'delete-destination':
@@ -72,7 +71,10 @@ export function tableAfter(
   }
   for (const [key, pool] of pools) {
     const service = table.get(key);
-    if (service !== undefined) table.set(key, { ...service, destinations: [...pool.values()] });
+    if (service === undefined) continue;
+    const destinations = [...pool.values()];
+    indexes.set(destinations, pool);
+    table.set(key, { ...service, destinations });
   }
   return table;
 }

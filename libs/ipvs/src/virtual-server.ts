@@ -137,7 +137,7 @@ export function desiredServices(state: VirtualServerState): DesiredService[] {
   }));
 }
 
-function desiredDestinations(state: VirtualServerState, service: ServiceId): Destination[] {
+function desiredDestinations(state: VirtualServerState, service: ServiceId): ReadonlyMap<string, Destination> {
   const destinations = new Map<string, Destination>();
   const put = (destination: Destination | undefined, replace: boolean) => {
     if (destination === undefined) return;
@@ -154,7 +154,7 @@ function desiredDestinations(state: VirtualServerState, service: ServiceId): Des
     if (sorryInUse(state)) put(destinationOf(sorry, SORRY_WEIGHT, service), true);
     else if (sorry.inhibit) put(destinationOf(sorry, 0, service), false);
   }
-  return [...destinations.values()];
+  return destinations;
 }
 
 function startsUp(server: RealServerSettings<CheckerTraits>): boolean {

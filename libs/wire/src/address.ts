@@ -39,6 +39,21 @@ export function ipBytes(address: IpAddress): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** The four octets of an IPv4 address as one number, most significant first; throws where it is none. */
+export function ipv4Number(address: IpAddress): number {
+  if (!isIpv4(address)) throw new TypeError(`not an IPv4 address: ${address}`);
+  let number = 0;
+  let octet = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) {
+      number = (number << 8) | octet;
+      octet = 0;
+    } else octet = octet * 10 + code - ZERO;
+  }
+  return ((number << 8) | octet) >>> 0;
+}
+
 /** Text of 4 or 16 bytes; any other length is a broken promise of the caller and throws. */
 export function formatIp(bytes: Uint8Array): IpAddress {
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as IpAddress;
@@ -79,7 +94,7 @@ export function compareIp(a: IpAddress, b: IpAddress): number {
 }
 
 /** Four decimal octets without leading zeros; by characters, for a large configuration has tens of thousands. */
-function isIpv4(text: string): text is IpAddress {
+export function isIpv4(text: string): text is IpAddress {
   let dots = 0;
   let octet = -1;
   for (let i = 0; i < text.length; i++) {

@@ -71,7 +71,7 @@ export class ByteWriter {
 
   zeros(count: number): this {
     const at = this.#grow(count);
-    this.#bytes.fill(0, at, at + count);
+    if (count > 0) this.#bytes.fill(0, at, at + count);
     return this;
   }
 

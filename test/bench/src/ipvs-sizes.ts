@@ -37,7 +37,7 @@ export function tableOf(size: Size, changed = 1): Table {
       realServers.push(j === 0 ? realServer(real, weight) : likeBefore(real, weight, 1));
     }
     conf.push('}');
-    virtualServers.push(virtualServer(address, realServers));
+    virtualServers.push(i === 0 ? virtualServer(address, realServers) : likeFirst(address, realServers));
   }
   return {
     size,
@@ -84,6 +84,11 @@ function virtualServer(address: string, realServers: readonly object[]): object 
     ...{ inhibitOnFailure: false, smtpAlert: false, virtualHost: null, snmpName: null, place: null, sorryServer: null },
     realServers,
   };
+}
+
+/** What control tells of a service that differs from the one before in its address and its servers. */
+function likeFirst(address: string, realServers: readonly object[]): object {
+  return { like: { key: keyOf(address), target: { kind: 'address', address, port: 80 }, realServers } };
 }
 
 function realServer(address: string, weight: number): object {

@@ -12,7 +12,8 @@ interface Times {
 
 interface Result {
   readonly size: { readonly services: number; readonly servers: number };
-  readonly ours: Times;
+  /** `program` from the settings, sent to a process that waits for them, until it says that they are in force. */
+  readonly ours: Times & { readonly fromStart: number };
   readonly ipvsadm: Times;
   readonly keepalived: Times;
   /** The changes and the dump by themselves, without who wants them. */
@@ -40,6 +41,12 @@ export async function measureIpvs(progress: (text: string) => void): Promise<Mea
     const withKeepalived = ['program', 'one change'];
     return [
       { what, columns: COLUMNS, ours: cells(ours), theirs: cells(ipvsadm), peer: 'ipvsadm' },
+      {
+        what: `  from the start of the program, ms`,
+        columns: ['program'],
+        ours: [Math.round(ours.fromStart)],
+        theirs: [Math.round(keepalived.program)],
+      },
       {
         what: `  the same beside keepalived (start and SIGHUP), ms`,
         columns: withKeepalived,

@@ -189,6 +189,32 @@ describe('netlink requests', () => {
     expect(socket.batch(odd, 4).map((outcome) => outcome?.code)).toEqual(['EINVAL', undefined, 'EINVAL', undefined]);
   });
 
+  it.each([100, 1, 7, 10_000])(
+    'written one after another are carried out in their order, %s to a system call',
+    (messages) => {
+      const socket = near(() => new NetlinkSocket(NETLINK_ROUTE));
+      const loopback = new Uint8Array(16);
+      loopback[4] = 1;
+      // One octet too few for a link, and not a multiple of four.
+      const payloads = [loopback, loopback.subarray(0, 15), loopback.subarray(0, 2)];
+      const order = [0, 1, 0, 2, 0, 1, 1].flatMap((which) => Array.from({ length: 300 }, () => which));
+      const failures = socket.carryOut(
+        {
+          type: 19,
+          count: order.length,
+          write: (writer, index) => writer.bytes(payloads[order[index] ?? 0] ?? loopback),
+          about: (index) => `change ${index}`,
+        },
+        messages,
+      );
+      const refused = [...order.keys()].filter((index) => order[index] !== 0);
+      expect([...failures.keys()]).toEqual(refused);
+      for (const [index, error] of failures)
+        expect(error).toMatchObject({ code: 'EINVAL', detail: expect.stringContaining(`change ${index}`) });
+      expect(socket.request({ type: 19, payload: loopback })).toEqual([]);
+    },
+  );
+
   it('of generic netlink find a family by name, and say when there is none', () => {
     const controller = near(() => new GenericNetlink('nlctrl'));
     expect(controller.dump({ command: 3 }).length).toBeGreaterThan(0);

@@ -46,12 +46,35 @@ function differences(
   return found;
 }
 
-/** A list of `item`, of which those that come as {@link Like} are checked in the fields that they have. */
+/** Says of a value of a field that its schema would give it back as it is; of any other the schema decides. */
+export type Plain = (value: unknown) => boolean;
+
+/**
+ * A list of `item`, of which those that come as {@link Like} are checked in the fields that they have. What is `plain` is
+ * not shown to the schema, which takes ten times as long; whatever is wrong it sees and names.
+ */
 export function alikeItems<Shape extends Readonly<Record<string, z.ZodType>>>(
   item: z.ZodObject<Shape>,
+  plain: Readonly<Partial<Record<string, Plain>>> = {},
 ): z.ZodType<z.infer<z.ZodObject<Shape>>[]> {
   type Item = z.infer<z.ZodObject<Shape>>;
-  const fields = new Map<string, z.ZodType>(Object.entries(item.shape));
+  const fields = new Map(
+    Object.entries<z.ZodType>(item.shape).map(([name, schema]) => [name, { schema, isPlain: plain[name] ?? never }]),
+  );
+  /** Undefined where the schema has to say something about it. */
+  const readWhole = (raw: unknown): Item | undefined => {
+    if (!isRecord(raw) || Object.keys(raw).length !== fields.size) return undefined;
+    let read: Record<string, unknown> | undefined;
+    for (const [name, { schema, isPlain }] of fields) {
+      const value = raw[name];
+      if (isPlain(value)) continue;
+      const parsed = Object.hasOwn(raw, name) ? schema.safeParse(value) : undefined;
+      if (parsed?.success !== true) return undefined;
+      read ??= { ...raw };
+      read[name] = parsed.data;
+    }
+    return (read ?? raw) as Item;
+  };
   return z.array(z.unknown()).transform((items, context) => {
     const fail = (error: z.ZodError, path: readonly PropertyKey[]) => {
       for (const { message, path: inner } of error.issues)
@@ -59,25 +82,40 @@ export function alikeItems<Shape extends Readonly<Record<string, z.ZodType>>>(
       return z.NEVER;
     };
     const read: Item[] = [];
-    for (const [i, raw] of items.entries()) {
-      const before = read.at(-1);
+    let before: Item | undefined;
+    for (let i = 0; i < items.length; i++) {
+      const raw = items[i];
       if (before === undefined || !isLike(raw)) {
-        const whole = item.safeParse(raw);
-        if (!whole.success) return fail(whole.error, [i]);
-        read.push(whole.data);
+        before = readWhole(raw);
+        if (before === undefined) {
+          const whole = item.safeParse(raw);
+          if (!whole.success) return fail(whole.error, [i]);
+          before = whole.data;
+        }
+        read.push(before);
         continue;
       }
       const changed: Record<string, unknown> = { ...before };
-      for (const field in raw.like) {
-        const parsed = fields.get(field)?.safeParse(raw.like[field]);
-        if (parsed?.success === false) return fail(parsed.error, [i, field]);
-        if (parsed !== undefined) changed[field] = parsed.data;
+      const { like } = raw;
+      for (const name in like) {
+        const field = fields.get(name);
+        const value = like[name];
+        if (field === undefined) continue;
+        if (field.isPlain(value)) changed[name] = value;
+        else {
+          const parsed = field.schema.safeParse(value);
+          if (!parsed.success) return fail(parsed.error, [i, name]);
+          changed[name] = parsed.data;
+        }
       }
-      read.push(changed as Item);
+      before = changed as Item;
+      read.push(before);
     }
     return read;
   });
 }
+
+const never: Plain = () => false;
 
 function isLike(item: unknown): item is Like {
   return isRecord(item) && isRecord(item['like']);

@@ -3,7 +3,7 @@
  * a {@link LinkServer} and calls `event` and `changed`; control makes a {@link LinkClient} for each and calls
  * `configure` and `command`. Either end may come and go.
  */
-export { alikeItems, withLikeness } from './alike.ts';
+export { type Plain, alikeItems, withLikeness } from './alike.ts';
 export { isSame } from './delta.ts';
 export { type EventPosition, LinkClient, type LinkClientOptions, type LinkListener } from './link-client.ts';
 export { LinkError, type LinkErrorCode } from './link-error.ts';

@@ -80,15 +80,19 @@ export class HealthChecks {
       }
       const patients = new Map<string, Patient>();
       this.#patients.set(service, patients);
+      const serversBefore = lazily(() => new Set(servicesBefore.get(service)?.realServers.map(({ key }) => key)));
       for (const { key: server, checkers, slowStart } of realServers) {
         const known = knownPatients.get(server);
+        // Without checks a server is up from the start and stays so; there may be tens of thousands of them.
+        if (checkers.length === 0 && known === undefined) continue;
+        const isNew = known === undefined && !serversBefore().has(server);
         const patient = known ?? new Patient(service, server, this.#listener);
         patient.slowStart = slowStart;
         const texts = new Set<string>();
         for (const checker of checkers) {
           const text = JSON.stringify(checker);
           texts.add(text);
-          const up = known === undefined ? isUp(service, server) : !checker.schedule.alpha;
+          const up = isNew ? isUp(service, server) : !checker.schedule.alpha;
           const check = this.#checks.get(text) ?? this.#newCheck(text, checker, asked(patient, checker) ?? up, fresh);
           check.patients.add(patient);
           patient.checks.set(text, check);
@@ -98,9 +102,7 @@ export class HealthChecks {
           check.patients.delete(patient);
           patient.checks.delete(text);
         }
-        // A new one without checks is up from the start, and there may be tens of thousands of them.
-        const begins = known === undefined && texts.size > 0;
-        if (begins || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.has(one)))
+        if (isNew || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.has(one)))
           changed.push(patient);
         patients.set(server, patient);
       }
@@ -177,6 +179,12 @@ export class HealthChecks {
     fresh.add(check);
     return check;
   }
+}
+
+/** Made when it is asked for first. */
+function lazily<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 /** Who asked the same of this server until now: its verdict holds on, as keepalived has it. */

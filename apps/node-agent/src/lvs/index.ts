@@ -44,10 +44,9 @@ export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'versio
 }
 
 /** Sessions that a BFD_CHECK asks for. */
-function checkedSessions({ virtualServers }: LvsSettings<CheckerSettings>): string[] {
-  return virtualServers.flatMap(({ realServers }) =>
-    realServers.flatMap(({ checkers }) => checkers.flatMap((check) => (check.kind === 'bfd' ? [check.name] : []))),
-  );
+function* checkedSessions({ virtualServers }: LvsSettings<CheckerSettings>): Generator<string, void> {
+  for (const { realServers } of virtualServers)
+    for (const { checkers } of realServers) for (const check of checkers) if (check.kind === 'bfd') yield check.name;
 }
 
 function hasStopped(event: LvsEvent): boolean {

@@ -1,5 +1,6 @@
 import {
   IPVS_FAMILY,
+  OperationWriter,
   type AttributeError,
   type IpvsInfo,
   type IpvsRequest,
@@ -9,6 +10,7 @@ import {
   type ServiceId,
   type SyncDaemon,
   type Timeouts,
+  commandOf,
   decodeDaemon,
   decodeDestination,
   decodeInfo,
@@ -21,7 +23,6 @@ import {
   encodeListDaemons,
   encodeListDestinations,
   encodeListServices,
-  encodeOperations,
   encodeOption,
   encodeTimeoutsRequest,
   encodeZero,
@@ -121,16 +122,16 @@ export class KernelTable {
   }
 
   applyOptions(operations: readonly OptionOperation[]): OptionRefusal[] {
-    const outcomes = this.#netlink.batch(
-      operations.map((operation) => {
-        const { command, payload } = encodeOption(operation);
-        return { command, attributes: payload, about: describeOption(operation) };
-      }),
-    );
-    return operations.flatMap((operation, i) => {
-      const error = outcomes[i];
-      if (error === undefined || isDoneAlready(operation, error)) return [];
-      return [{ operation, reason: optionRefusalText(operation, error) }];
+    const requests = operations.map((operation) => ({ operation, ...encodeOption(operation) }));
+    const failures = this.#netlink.carryOut({
+      count: requests.length,
+      command: (index) => at(requests, index).command,
+      write: (bytes, index) => bytes.bytes(at(requests, index).payload),
+      about: (index) => describeOption(at(requests, index).operation),
+    });
+    return [...failures].flatMap(([index, error]) => {
+      const { operation } = at(requests, index);
+      return isDoneAlready(operation, error) ? [] : [{ operation, reason: optionRefusalText(operation, error) }];
     });
   }
 
@@ -154,18 +155,22 @@ export class KernelTable {
   }
 
   #carryOut(operations: readonly Operation[]): Failure[] {
-    const requests = encodeOperations(operations);
-    const outcomes = this.#netlink.batch(
-      operations.map((operation, i) => ({
-        command: requests[i]?.command ?? 0,
-        attributes: requests[i]?.payload ?? new Uint8Array(),
-        about: describeOperation(operation),
-      })),
+    let writer: OperationWriter | undefined;
+    const failures = this.#netlink.carryOut(
+      {
+        count: operations.length,
+        command: (index) => commandOf(at(operations, index)),
+        write: (bytes, index) => {
+          writer ??= new OperationWriter(bytes);
+          writer.write(at(operations, index));
+        },
+        about: (index) => describeOperation(at(operations, index)),
+      },
       this.#batch,
     );
-    return operations.flatMap((operation, i) => {
-      const error = outcomes[i];
-      return error === undefined || isThereAlready(operation, error) ? [] : [{ operation, error }];
+    return [...failures].flatMap(([index, error]) => {
+      const operation = at(operations, index);
+      return isThereAlready(operation, error) ? [] : [{ operation, error }];
     });
   }
 
@@ -208,6 +213,12 @@ function openFamily({ receiveBuffer }: TableOptions): GenericNetlink | undefined
 function decoded<T>(result: Result<T, AttributeError>, what: string): T {
   if (result.ok) return result.value;
   throw new UnknownAnswer(`the kernel's answer about ${what} is not understood: ${JSON.stringify(result.error)}`);
+}
+
+function at<T>(items: readonly T[], index: number): T {
+  const item = items[index];
+  if (item === undefined) throw new RangeError(`no item ${index} of ${items.length}`);
+  return item;
 }
 
 /** Somebody else was faster; the next reading shows what is left to do. */

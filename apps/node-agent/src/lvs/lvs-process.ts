@@ -41,7 +41,7 @@ import { WallClock } from '../wall-clock.ts';
 /** Until the table is read anew after an answer was lost. */
 const READ_ANEW_MS = 200;
 /** Changes that are sent by one system call; a tenth of it each time the receive buffer did not hold the refusals. */
-const BATCH = 100;
+const BATCH = 400;
 /** Between two attempts to find IPVS in a kernel that has none. */
 const RETRY_EVERY_MS = 30_000;
 

@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import { parseKeepalivedConfig } from '@keepfleet/config';
 import { Balancer, OptionsKeeper, type LvsSnapshot, type Operation, encodeOperation, reportOf } from '@keepfleet/ipvs';
 import { instant } from '@keepfleet/machine';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withLikeness } from '../link/index.ts';
 import { lvsSettings } from '../settings/index.ts';
-import { lvsCommandSchema, lvsSettingsSchema, lvsOutcomeSchema, lvsSnapshotSchema } from './schemas.ts';
+import { lvsCommandSchema, lvsSettingsSchema, lvsOutcomeSchema, lvsSnapshotSchema, settingsSchema } from './schemas.ts';
 
 const text = `
 virtual_server_group g {
@@ -45,6 +47,17 @@ virtual_server group g {
 }
 `;
 const settings = lvsSettings(parseKeepalivedConfig({ file: 'k.conf', text, configId: 'l1' }).config);
+interface Place {
+  readonly at: object;
+  readonly field: string;
+}
+
+/** Every field of every object and list in a JSON value. */
+function placesIn(value: unknown): Place[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([field, inner]) => [{ at: value, field }, ...placesIn(inner)]);
+}
+
 const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe('settings on the link', () => {
@@ -64,6 +77,71 @@ describe('settings on the link', () => {
     const [first, ...rest] = settings.virtualServers;
     const broken = { ...settings, virtualServers: [{ ...first, ...change }, ...rest] };
     expect(lvsSettingsSchema.safeParse(throughJson(broken)).success).toBe(false);
+  });
+
+  describe('are read to the same, and refused with the same words, whether the schema is asked about all of it or not', () => {
+    const plain = `virtual_server 198.51.100.16 80 {
+      protocol UDP
+      real_server 192.168.1.20 80 {
+      }
+      real_server 192.168.1.21 80 {
+        weight 2
+      }
+    }
+    `;
+    const of = (conf: string) =>
+      lvsSettings(parseKeepalivedConfig({ file: 'k.conf', text: conf, configId: 'l1' }).config);
+    const asked = settingsSchema();
+    // Compared without a matcher: there are thousands of them.
+    const isReadAlike = (sent: unknown) => {
+      const before = structuredClone(sent);
+      const expected = asked.safeParse(sent);
+      const read = lvsSettingsSchema.safeParse(sent);
+      return (
+        isDeepStrictEqual(sent, before) &&
+        isDeepStrictEqual(read.data, expected.data) &&
+        JSON.stringify(read.error?.issues) === JSON.stringify(expected.error?.issues)
+      );
+    };
+    const change = ({ at, field }: Place, value: unknown) => {
+      if (value === undefined) Reflect.deleteProperty(at, field);
+      else Reflect.set(at, field, structuredClone(value));
+    };
+    const numbers = [-1, 0, -0, 1, 1.5, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 53];
+    const words = ['', 'tcp', 'nat', 'dr', 'tun', 'fwmark', 'group', '10.0.0.1', '10.0.0.01', '10.0.0.256', '::0001'];
+    const others = [null, true, undefined, [], {}, [1], { kind: 'nat' }, { kind: 'nat', more: 1 }, { like: {} }];
+    const odd = [...numbers, ...words, ...others];
+
+    it.each([true, false])('with any field of a usual server as any odd value (alike: %s)', (alike) => {
+      const settings = of(plain);
+      const sent = () => throughJson(alike ? withLikeness(settings) : settings);
+      const readOtherwise: unknown[] = [];
+      for (const i of placesIn(sent()).keys()) {
+        for (const value of odd) {
+          const changed = sent();
+          const place = placesIn(changed)[i];
+          if (place !== undefined) change(place, value);
+          if (!isReadAlike(changed)) readOtherwise.push([place?.field, value]);
+        }
+      }
+      expect(readOtherwise).toEqual([]);
+    });
+
+    it('with several changes, and fields of a later version', () => {
+      const settings = of(`${text}${plain}`);
+      const value = fc.oneof(fc.constantFrom<unknown>(...odd), fc.jsonValue());
+      fc.assert(
+        fc.property(fc.boolean(), fc.array(fc.tuple(fc.nat(), value, fc.boolean())), (alike, changes) => {
+          const sent = throughJson(alike ? withLikeness(settings) : settings);
+          for (const [i, next, later] of changes) {
+            const places = placesIn(sent);
+            const place = places[i % places.length];
+            if (place !== undefined) change(later ? { at: place.at, field: 'later' } : place, next);
+          }
+          expect(isReadAlike(sent)).toBe(true);
+        }),
+      );
+    });
   });
 
   it('that pass can all be encoded for the kernel', () => {

@@ -12,6 +12,7 @@ import { alikeItems } from '../link/index.ts';
 import { optional } from '../vrrp/link-values.ts';
 import { z } from 'zod';
 import { checker } from './checker-schemas.ts';
+import { plainRealServer, plainVirtualServer } from './plain-values.ts';
 import { count, duration, ip, port, text } from './values.ts';
 
 /** The kernel's weights are signed 32-bit numbers. */
@@ -147,21 +148,29 @@ const kernelOptions = z.object({
   receiveBuffer: count.nullable(),
 });
 
+/** What is plain is known without asking the schema; the tests compare it with a schema that is asked about everything. */
+export function settingsSchema(
+  plain: { readonly realServer?: typeof plainRealServer; readonly virtualServer?: typeof plainVirtualServer } = {},
+): z.ZodType<LvsSettings<CheckerSettings>> {
+  return z.object({
+    revision: optional(z.string()),
+    policy: policy.default(defaultPolicy),
+    kernel: kernelOptions.default(untouchedOptions),
+    notify: notify.optional(),
+    groups: z.array(group),
+    addressMarks: z.object({ table: z.string(), priority: z.int(), counters: z.boolean(), first: mark }).optional(),
+    virtualServers: alikeItems(
+      virtualServerTraits.extend({
+        sorryServer: sorryServer.nullable(),
+        realServers: alikeItems(realServerTraits.extend({ checkers: z.array(checker) }), plain.realServer),
+      }),
+      plain.virtualServer,
+    ),
+  });
+}
+
 /** What control tells the lvs process to be. */
-export const lvsSettingsSchema: z.ZodType<LvsSettings<CheckerSettings>> = z.object({
-  revision: optional(z.string()),
-  policy: policy.default(defaultPolicy),
-  kernel: kernelOptions.default(untouchedOptions),
-  notify: notify.optional(),
-  groups: z.array(group),
-  addressMarks: z.object({ table: z.string(), priority: z.int(), counters: z.boolean(), first: mark }).optional(),
-  virtualServers: alikeItems(
-    virtualServerTraits.extend({
-      sorryServer: sorryServer.nullable(),
-      realServers: alikeItems(realServerTraits.extend({ checkers: z.array(checker) })),
-    }),
-  ),
-});
+export const lvsSettingsSchema = settingsSchema({ realServer: plainRealServer, virtualServer: plainVirtualServer });
 
 export const lvsCommandSchema: z.ZodType<LvsCommand> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('connections'), address: z.string(), port: port.optional() }),

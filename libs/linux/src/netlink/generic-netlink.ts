@@ -22,6 +22,15 @@ export interface GenericRequest {
   readonly about?: string;
 }
 
+/** Changes that are written into the memory that they are sent from; see {@link NetlinkChanges}. */
+export interface GenericChanges {
+  readonly count: number;
+  command(index: number): number;
+  /** Appends the attributes of one. */
+  write(writer: ByteWriter, index: number): unknown;
+  about(index: number): string;
+}
+
 export interface GenericReply {
   readonly command: number;
   /** Encoded attributes. */
@@ -60,10 +69,18 @@ export class GenericNetlink {
     return this.#socket.dump(this.#encode(request)).map((reply) => this.#decode(reply));
   }
 
-  /** Many changes, a hundred or `messages` to a system call, each with its outcome: `undefined` or why it failed. */
-  batch(requests: readonly GenericRequest[], messages?: number): (LinuxError | undefined)[] {
-    return this.#socket.batch(
-      requests.map((request) => this.#encode(request)),
+  /** Many changes in their order, a hundred or `messages` to a system call: those that failed, by their index. */
+  carryOut(changes: GenericChanges, messages?: number): Map<number, LinuxError> {
+    return this.#socket.carryOut(
+      {
+        type: this.#type,
+        count: changes.count,
+        write: (writer, index) => {
+          writer.u8(changes.command(index)).u8(this.version).zeros(2);
+          changes.write(writer, index);
+        },
+        about: (index) => changes.about(index),
+      },
       messages,
     );
   }

@@ -39,6 +39,7 @@ const DATAGRAM_LIMIT = 256 << 10;
 /** One system call and one answer for so many changes; more of them gain little, and keep the caller's other work. */
 const BATCH_MESSAGES = 100;
 const BATCH_BYTES = 64 << 10;
+const USUAL_BYTES = 256;
 /** How often a dump is read again when the kernel says that it changed meanwhile. */
 const DUMP_ATTEMPTS = 8;
 const MSG_TRUNC = 0x20;
@@ -53,6 +54,16 @@ export interface NetlinkRequest {
   readonly payload: Uint8Array;
   /** What the request does, for the message of its error: `add address 192.0.2.1/24 to eth0`. */
   readonly about?: string;
+}
+
+/** Changes that are written one after another into the memory that they are sent from: of tens of thousands none is an object. */
+export interface NetlinkChanges {
+  readonly type: number;
+  readonly count: number;
+  /** Appends the family's header and the payload of one. */
+  write(writer: ByteWriter, index: number): unknown;
+  /** What one does, for the message of its error. */
+  about(index: number): string;
 }
 
 export interface NetlinkReply {
@@ -121,6 +132,37 @@ export class NetlinkSocket {
     return outcomes;
   }
 
+  /**
+   * Carries out many changes in their order, each on its own, and gives those that failed with their index. `messages` are
+   * sent by one system call.
+   */
+  carryOut(changes: NetlinkChanges, messages = BATCH_MESSAGES): Map<number, LinuxError> {
+    const failures = new Map<number, LinuxError>();
+    const writer = new ByteWriter(Math.min(changes.count * USUAL_BYTES, BATCH_BYTES + USUAL_BYTES));
+    for (let next = 0; next < changes.count;) {
+      const from = next;
+      const first = (this.#sequence + 1) >>> 0;
+      writer.clear();
+      let start = 0;
+      while (next < changes.count && next - from < messages && writer.length < BATCH_BYTES) {
+        start = writer.length;
+        this.#sequence = (this.#sequence + 1) >>> 0;
+        writer.zeros(4).u16le(changes.type).u16le(NLM_F.REQUEST).u32le(this.#sequence).zeros(4);
+        changes.write(writer, next);
+        writer.patchU32le(start, writer.length - start).zeros(-writer.length & 3);
+        next++;
+      }
+      writer.patchU16le(start + 6, NLM_F.REQUEST | NLM_F.ACK);
+      const about = next - from === 1 ? changes.about(from) : `${next - from} requests`;
+      this.#send(writer.written(), about);
+      this.#answers(first, next - from, about, (index, message) => {
+        const end = endOf(message, about);
+        if (end !== undefined && end.errno !== 0) failures.set(from + index, refusal(end, changes.about(from + index)));
+      });
+    }
+    return failures;
+  }
+
   /** Lists objects. A list that changed while it was read is read again, so that no object is missed or doubled. */
   dump(request: NetlinkRequest): NetlinkReply[] {
     for (let attemptNumber = 1; ; attemptNumber++) {
@@ -156,27 +198,39 @@ export class NetlinkSocket {
       const all = flags | NLM_F.REQUEST | (i === last ? NLM_F.ACK : 0);
       writeMessage(writer, { type, flags: all, sequence: this.#sequence, header, payload });
     }
-    const data = writer.written();
     const about = requests.length === 1 ? requests[0]?.about : `${requests.length} requests`;
-    checked(attempt('send', this.#fd, data, data.length, 0), 'netlink send', { detail: about, needs: NEEDS });
-
+    this.#send(writer.written(), about);
     const outcomes = new Array<LinuxError | undefined>(requests.length).fill(undefined);
+    this.#answers(first, requests.length, about, (index, message) => {
+      if ((message.flags & NLM_F_DUMP_INTR) !== 0) state.interrupted = true;
+      const end = endOf(message, about);
+      if (end === undefined) replies.push({ type: message.type, payload: message.payload });
+      else if (end.errno !== 0) outcomes[index] = refusal(end, requests[index]?.about);
+    });
+    return outcomes;
+  }
+
+  #send(data: Bytes, about: string | undefined): void {
+    checked(attempt('send', this.#fd, data, data.length, 0), 'netlink send', { detail: about, needs: NEEDS });
+  }
+
+  /** Gives each message to `take` that answers one of `count` requests, until the last of them has ended. */
+  #answers(
+    first: number,
+    count: number,
+    about: string | undefined,
+    take: (index: number, message: NetlinkMessage) => void,
+  ): void {
     const ended = new Set<number>();
-    while (!ended.has(last)) {
+    while (!ended.has(count - 1)) {
       for (const message of this.#receive(about)) {
         const index = (message.sequence - first) >>> 0;
         // Late answers to an earlier request that timed out are not ours.
-        if (index >= requests.length || ended.has(index)) continue;
-        if ((message.flags & NLM_F_DUMP_INTR) !== 0) state.interrupted = true;
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          const end = tryRead(message.payload, (reader) => readAcknowledgement(message, reader));
-          if (!end.ok) throw malformed(end.error, about);
-          ended.add(index);
-          if (end.value.errno !== 0) outcomes[index] = refusal(end.value, requests[index]);
-        } else replies.push({ type: message.type, payload: message.payload });
+        if (index >= count || ended.has(index)) continue;
+        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) ended.add(index);
+        take(index, message);
       }
     }
-    return outcomes;
   }
 
   #receive(about: string | undefined): NetlinkMessage[] {
@@ -216,8 +270,16 @@ export function malformed(cause: Error, about: string | undefined): LinuxError {
   return new LinuxError({ call: 'netlink receive', errno: constants.errno.EBADMSG, detail, cause });
 }
 
-function refusal(end: Acknowledgement, request: NetlinkRequest | undefined): LinuxError {
-  const detail = [request?.about, end.detail].filter((part) => part !== undefined && part !== '').join(': ');
+/** Undefined where the message is one of many. */
+function endOf(message: NetlinkMessage, about: string | undefined): Acknowledgement | undefined {
+  if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) return undefined;
+  const end = tryRead(message.payload, (reader) => readAcknowledgement(message, reader));
+  if (!end.ok) throw malformed(end.error, about);
+  return end.value;
+}
+
+function refusal(end: Acknowledgement, about: string | undefined): LinuxError {
+  const detail = [about, end.detail].filter((part) => part !== undefined && part !== '').join(': ');
   return new LinuxError({
     call: 'netlink',
     errno: end.errno,
