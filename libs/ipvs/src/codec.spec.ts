@@ -1,10 +1,12 @@
-import { hex, ip, unhex } from '@keepfleet/wire';
+import { ByteWriter, hex, ip, unhex } from '@keepfleet/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AttributeWriter } from './attributes.ts';
 import {
   type Destination,
+  type Forwarding,
   type Operation,
+  OperationWriter,
   type Service,
   type ServiceId,
   decodeDestination,
@@ -124,6 +126,46 @@ describe('an encoded operation', () => {
     const request = encodeOperation(operation);
     expect(request.command).toBe(command);
     expect(hex(request.payload)).toBe(hex(unhex(payload)));
+  });
+
+  it('is the same one after another, whatever came before it', () => {
+    const address = fc.constantFrom('192.168.1.10', '192.168.1.11', '255.255.255.255', 'fd00::10').map(ip);
+    const service = fc.constantFrom<ServiceId>(
+      web,
+      { kind: 'fwmark', fwmark: 7, family: 'ipv4' },
+      { ...web, port: 81 },
+    );
+    const number = fc.constantFrom(0, 1, 0xffff, 0x7fffffff, 0xffffffff);
+    const forwarding = fc.constantFrom<Forwarding>(
+      { kind: 'nat' },
+      { kind: 'dr' },
+      { kind: 'tun', tunnel: { type: 'ipip' } },
+      { kind: 'tun', tunnel: { type: 'gue', port: 6080, checksum: 'csum' } },
+    );
+    const destination = fc.record({
+      address,
+      port: fc.integer({ min: 0, max: 0xffff }),
+      forwarding,
+      weight: number,
+      upperThreshold: number,
+      lowerThreshold: number,
+    });
+    const operation = fc.oneof(
+      fc.record({ kind: fc.constantFrom('create-destination', 'set-destination'), service, destination }),
+      fc.record({ kind: fc.constant('delete-destination'), service, destination }),
+      fc.constantFrom(...requests.map(([, each]) => each)),
+    );
+    fc.assert(
+      fc.property(fc.array(operation), fc.nat(3), (operations, before) => {
+        const bytes = new ByteWriter().zeros(before * 4);
+        const writer = new OperationWriter(bytes);
+        for (const each of operations) {
+          const start = bytes.length;
+          writer.write(each);
+          expect(hex(bytes.written().subarray(start))).toBe(hex(encodeOperation(each).payload));
+        }
+      }),
+    );
   });
 
   it('asks for the destinations of one service', () => {

@@ -1,4 +1,4 @@
-import { ByteWriter, asciiBytes, familyOf } from '@keepfleet/wire';
+import { ByteWriter, asciiBytes, familyOf, ipv4Number } from '@keepfleet/wire';
 import { AttributeWriter } from './attributes.ts';
 import { type Destination, type DestinationId, type Service, type ServiceId, serviceFamily } from './model.ts';
 import {
@@ -29,13 +29,30 @@ export function encodeOperation(operation: Operation): IpvsRequest {
   return { command: commandOf(operation), payload: writer.finish() };
 }
 
-/** Appends the attributes of one operation after another; servers of one service come together, and it is written once. */
+/*
+ * Of the attributes of a destination of IPv4 without a tunnel, where the values are that differ from one to the next. Each
+ * stands after four octets of its header:
+ *
+ *   nest 4 | address 4+16 | port 4+2+2 | family 4+2+2 | forwarding 4+4 | weight 4+4 | upper 4+4 | lower 4+4
+ */
+const AT_ADDRESS = 8;
+const AT_PORT = 28;
+const AT_WEIGHT = 52;
+const AT_UPPER = 60;
+const AT_LOWER = 68;
+const PLAIN_SIZE = 72;
+
+/** Appends the attributes of one operation after another. */
 export class OperationWriter {
+  readonly #bytes: ByteWriter;
   readonly #writer: AttributeWriter;
   #service: ServiceId | undefined;
   #serviceAttributes = new Uint8Array(0);
+  /** Service and plain destination as written last: servers come in thousands that differ in an address. */
+  #last: { readonly service: ServiceId; readonly kind: string; readonly attributes: Uint8Array } | undefined;
 
   constructor(bytes: ByteWriter) {
+    this.#bytes = bytes;
     this.#writer = new AttributeWriter(bytes);
   }
 
@@ -54,10 +71,7 @@ export class OperationWriter {
         break;
       case 'create-destination':
       case 'set-destination':
-        writer.attributes(this.#attributesOf(operation.service));
-        start = writer.begin(commandAttribute.destination);
-        writeDestination(writer, operation.destination);
-        break;
+        return this.#destination(operation.service, operation.destination);
       case 'delete-destination':
         writer.attributes(this.#attributesOf(operation.service));
         start = writer.begin(commandAttribute.destination);
@@ -65,6 +79,28 @@ export class OperationWriter {
         break;
     }
     writer.end(start);
+  }
+
+  #destination(service: ServiceId, destination: Destination): void {
+    const { kind } = destination.forwarding;
+    const isPlain = kind !== 'tun' && familyOf(destination.address) === 'ipv4';
+    const last = this.#last;
+    if (isPlain && last?.service === service && last.kind === kind) {
+      const start = this.#bytes.bytes(last.attributes).length - PLAIN_SIZE;
+      this.#bytes
+        .patchU32(start + AT_ADDRESS, ipv4Number(destination.address))
+        .patchU16(start + AT_PORT, destination.port)
+        .patchU32le(start + AT_WEIGHT, destination.weight)
+        .patchU32le(start + AT_UPPER, destination.upperThreshold)
+        .patchU32le(start + AT_LOWER, destination.lowerThreshold);
+      return;
+    }
+    const from = this.#bytes.length;
+    this.#writer.attributes(this.#attributesOf(service));
+    const start = this.#writer.begin(commandAttribute.destination);
+    writeDestination(this.#writer, destination);
+    this.#writer.end(start);
+    if (isPlain) this.#last = { service, kind, attributes: this.#bytes.written().slice(from) };
   }
 
   #attributesOf(service: ServiceId): Uint8Array {

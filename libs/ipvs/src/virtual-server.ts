@@ -47,17 +47,11 @@ export function firstState(
 ): VirtualServerState {
   const services = expandTarget(settings.target, settings.protocol, groups);
   const adopted = services.flatMap((id) => table.get(serviceKey(id)) ?? []);
-  const servers = new Map(
-    settings.realServers.map((server) => [
-      server.key,
-      {
-        settings: server,
-        since: now,
-        effect: noEffect,
-        up: adopted.length === 0 ? startsUp(server) : shownUp(server, adopted),
-      },
-    ]),
-  );
+  const servers = new Map<string, RealServerState>();
+  for (const server of settings.realServers) {
+    const up = adopted.length === 0 ? startsUp(server) : shownUp(server, adopted);
+    servers.set(server.key, { settings: server, since: now, effect: noEffect, up });
+  }
   const state = { settings, services, servers, quorumUp: true };
   const weight = liveWeight(state);
   const sorryShown =

@@ -111,6 +111,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#feed({ kind: 'owned', services: this.#owned.services });
     this.#feedOptions({ kind: 'left', left: this.#owned.options });
     this.#tick();
+    // The schema makes itself ready when it is used first, which takes as long as reading thousands of servers.
+    lvsSettingsSchema.safeParse({ groups: [], virtualServers: [] });
   }
 
   configure(settings: LvsSettings<CheckerSettings>): { refused: string } | undefined {

@@ -76,7 +76,7 @@ export class GenericNetlink {
         type: this.#type,
         count: changes.count,
         write: (writer, index) => {
-          writer.u8(changes.command(index)).u8(this.version).zeros(2);
+          writer.u16le(changes.command(index) | (this.version << 8)).u16le(0);
           changes.write(writer, index);
         },
         about: (index) => changes.about(index),

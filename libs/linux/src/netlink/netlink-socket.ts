@@ -147,7 +147,7 @@ export class NetlinkSocket {
       while (next < changes.count && next - from < messages && writer.length < BATCH_BYTES) {
         start = writer.length;
         this.#sequence = (this.#sequence + 1) >>> 0;
-        writer.zeros(4).u16le(changes.type).u16le(NLM_F.REQUEST).u32le(this.#sequence).zeros(4);
+        writer.u32le(0).u16le(changes.type).u16le(NLM_F.REQUEST).u32le(this.#sequence).u32le(0);
         changes.write(writer, next);
         writer.patchU32le(start, writer.length - start).zeros(-writer.length & 3);
         next++;
