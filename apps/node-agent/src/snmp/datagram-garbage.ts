@@ -11,6 +11,8 @@ const GROWTH_SHARE = 1 / 4;
 export interface Heap {
   /** Bytes in use, those outside of the heap with them. */
   used(): number;
+  /** Of the young generation alone: a few ms, where all of it takes 100 ms beside a large view. */
+  collectYoung(): void;
   collect(): void;
 }
 
@@ -33,7 +35,10 @@ export class DatagramGarbage {
   datagram(): void {
     if (++this.#datagrams < LOOK_AFTER) return;
     this.#datagrams = 0;
-    if (this.#heap.used() - this.#left < Math.max(LEAST_GROWTH, this.#left * GROWTH_SHARE)) return;
+    const growth = Math.max(LEAST_GROWTH, this.#left * GROWTH_SHARE);
+    if (this.#heap.used() - this.#left < growth) return;
+    this.#heap.collectYoung();
+    if (this.#heap.used() - this.#left < growth / 2) return;
     this.#heap.collect();
     this.#left = this.#heap.used();
   }
@@ -41,12 +46,13 @@ export class DatagramGarbage {
 
 function heapOfV8(): Heap {
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
+  const collect = runInNewContext('gc') as (options?: { type: 'minor' }) => void;
   return {
     used: () => {
       const { used_heap_size: used, external_memory: external } = getHeapStatistics();
       return used + external;
     },
+    collectYoung: () => collect({ type: 'minor' }),
     collect: () => collect(),
   };
 }
