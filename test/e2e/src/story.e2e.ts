@@ -259,6 +259,29 @@ describe('operations', () => {
     expect(refused.stdout + refused.stderr).toContain('L2 carries no instance VI_1 as its master');
   });
 
+  it('the counters of one service or of all are set to 0 through the controller', async () => {
+    const conns = async () => {
+      const lines = (await lab.output('L1', ['ipvsadm', '-Ln', '--stats'])).split('\n');
+      const of = (address: string) => lines.find((line) => line.startsWith(`TCP  ${address}:80`));
+      return [VIP, '[2001:db8::15]'].map((address) => Number(of(address)?.trim().split(/\s+/)[2]));
+    };
+    for (const url of serviceUrls) await served(url);
+    // The kernel adds up what it shows every 2 s, and what it has not added up it does not set to 0.
+    let before = '';
+    await lab.waitFor('IPVS is at rest', async () => before === (before = (await conns()).join()), { every: 2_500 });
+    const [v4 = 0, v6 = 0] = before.split(',').map(Number);
+    expect(Math.min(v4, v6)).toBeGreaterThan(0);
+    const one = await keepfleet('zero', 'group/WEB4', '--fleet');
+    expect(one).toMatchObject({ code: 0 });
+    expect(one.stdout).toContain('L1: counters are 0; L2: counters are 0; L3: counters are 0');
+    expect(await conns()).toEqual([0, v6]);
+    expect(await keepfleet('zero', '--node', 'L1')).toMatchObject({ code: 0 });
+    expect(await conns()).toEqual([0, 0]);
+    const refused = await keepfleet('zero', 'tcp/192.0.2.9:9', '--node', 'L1');
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout + refused.stderr).toContain('L1 carries no tcp/192.0.2.9:9');
+  });
+
   it('draining a server takes it out on every node and ends at zero connections', async () => {
     const result = await keepfleet('drain', 'server', '192.168.1.11', '--reason', 'e2e: disk');
     expect(result).toMatchObject({ code: 0 });
