@@ -11,14 +11,14 @@ describe('what the checkers make of the table of a kernel with IPVS, beside keep
   let output = '';
 
   beforeAll(async () => {
-    const run = await runInGuest('exec node test/interop/src/checks-guest.ts', { timeout: 400_000, megabytes: 768 });
+    const run = await runInGuest('exec node test/interop/src/checks-guest.ts', { timeout: 880_000, megabytes: 768 });
     output = run.output;
     for (const line of output.split('\n')) {
       if (!line.startsWith('{"who"')) continue;
       const outcome = JSON.parse(line) as Outcome;
       outcomes.set(outcome.who, outcome);
     }
-  }, 410_000);
+  }, 890_000);
 
   it('both come to an end', () => {
     expect([...outcomes.values()].map(({ missing }) => missing).join() + (outcomes.size === 2 ? '' : output)).toBe('');
