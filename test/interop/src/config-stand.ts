@@ -14,6 +14,7 @@ import {
   hostQuestions,
   parseKeepalivedConfig,
 } from '@keepfleet/config';
+import { withoutIpvs } from '@keepfleet/test-lab';
 
 // One file, two readers: ours and Debian's keepalived, in a namespace with every interface that the files name.
 
@@ -56,6 +57,7 @@ export class ConfigStand {
   readonly #name = `kf-config-${process.pid}`;
   readonly #interfaces = new Set<string>();
   readonly #directory = mkdtempSync(join(tmpdir(), 'kf-config-'));
+  #withoutIpvs: NodeJS.ProcessEnv | undefined;
 
   constructor(cases: readonly Case[]) {
     run('ip', 'netns', 'add', this.#name);
@@ -91,10 +93,28 @@ export class ConfigStand {
   }
 
   /** What keepalived prints of a configuration's VRRP when it starts with it; nothing in the file may run a program. */
-  async dump({ path, configId }: Case): Promise<readonly string[]> {
+  dump(one: Case): Promise<readonly string[]> {
+    return this.#start(one, '-P', (line) => line.includes('< Interfaces >'));
+  }
+
+  /** The same of its services and checkers, which it prints behind what it asks of IPVS. */
+  dumpLvs(one: Case): Promise<readonly string[]> {
+    this.#withoutIpvs ??= withoutIpvs(this.#directory);
+    return this.#start(one, '-C', (line) => line.includes('< LVS Topology >'), this.#withoutIpvs);
+  }
+
+  async #start(
+    { path, configId }: Case,
+    part: '-P' | '-C',
+    isLast: (line: string) => boolean,
+    environment: NodeJS.ProcessEnv = {},
+  ): Promise<readonly string[]> {
     const pids = ['p', 'r', 'c', 'b'].flatMap((option) => [`-${option}`, join(this.#directory, `${option}.pid`)]);
-    const words = ['netns', 'exec', this.#name, 'keepalived', '-n', '-l', '-d', '-P', '-i', configId, '-f', path];
-    const daemon = spawn('ip', [...words, ...pids], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const words = ['netns', 'exec', this.#name, 'keepalived', '-n', '-l', '-d', part, '-i', configId, '-f', path];
+    const daemon = spawn('ip', [...words, ...pids], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
     const guard = setTimeout(() => daemon.kill('SIGKILL'), TIMEOUT);
     const ended = new Promise<void>((resolve) => daemon.once('close', () => resolve()));
     const lines: string[] = [];
@@ -102,11 +122,11 @@ export class ConfigStand {
       for await (const line of createInterface({ input: daemon.stderr })) {
         const text = line.replace(/^\w{3} \w{3} +\d+ [\d:]+ \d{4}: /, '');
         lines.push(text);
-        if (text.includes('< Interfaces >')) break;
+        // What belongs to the dump is written before it looks at its signals.
+        if (isLast(text)) daemon.kill('SIGTERM');
       }
     } finally {
       daemon.kill('SIGTERM');
-      daemon.stderr.resume();
       daemon.stdout.resume();
       await ended;
       clearTimeout(guard);
