@@ -16,7 +16,7 @@ describe('the agent on a kernel with IPVS', () => {
     const cpus = usableCpus();
     const runs = ipvsGuests.map((_, guest) =>
       runInGuest(`exec node test/interop/src/ipvs-guest-main.ts ${guest}`, {
-        timeout: 580_000,
+        timeout: 1_150_000,
         megabytes: 768,
         cpu: cpus[guest % cpus.length] ?? 0,
       }),
@@ -29,7 +29,7 @@ describe('the agent on a kernel with IPVS', () => {
       const outcome = JSON.parse(line) as Outcome;
       outcomes.set(outcome.name, outcome);
     }
-  }, 600_000);
+  }, 1_200_000);
 
   it.each(ipvsGuests.flat().map(({ name }) => name))('%s', (name) => {
     const outcome = outcomes.get(name) ?? { error: `did not run; output of the guests:\n${output}` };

@@ -62,6 +62,12 @@ export abstract class IpvsNode {
     });
   }
 
+  /** None of its processes works or waits for a processor: but for what it does by the clock, it has done all. */
+  get isIdle(): boolean {
+    const pids = execFileSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' }).split('\n').filter(Boolean);
+    return pids.every((pid) => /^\d+ \(.*\) S/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1')));
+  }
+
   /** The kernel's table, one line a service or destination, sorted. */
   table(): string[] {
     return this.run('ipvsadm', '-Sn')

@@ -29,7 +29,9 @@ async function underKeepalived(
     () => {
       const before = last;
       last = nodes.map(({ node }) => node.shown());
-      moving = nodes.flatMap(({ configuration }, i) => (last[i] && last[i] === before[i] ? [] : configuration.name));
+      moving = nodes.flatMap(({ configuration, node }, i) =>
+        last[i] && last[i] === before[i] && node.isIdle ? [] : configuration.name,
+      );
       return moving.length === 0;
     },
     { deadline: 180_000, what: 'tables of keepalived that stand still', every: 1_500 },
@@ -144,7 +146,7 @@ export const tableSteps: readonly GuestStep[] = [
             every: 300,
           }).catch(() => found.push(`${name}:`, ...differing.slice(0, 60)));
         }
-        assert.equal(found.join('\n'), '', node.log);
+        assert.equal(found.join('\n'), '', `${found.join('\n')}\n${node.log}`);
         await node.stop();
         assert.deepEqual(node.table(), []);
       } finally {
