@@ -23,6 +23,12 @@ const CONF = join(ROOT, 'keepalived.conf');
 /** Everything of a round on a machine that has other things to do. */
 const DEADLINE = 180_000;
 const BROKEN_EVERY = 7;
+/** An advert comes each 500 ms, and the peer waits for three and a part of one more: without one of them it waits so long. */
+const PEER_PATIENCE_MS = 1_000;
+/** keepalived's log has whole seconds. */
+const NEAR_MS = 4_000;
+/** How the word of a failure begins that says nothing of reloads. */
+const STOOD_STILL = 'the guest stood still';
 
 mkdirSync(join(ROOT, 'state'), { recursive: true });
 writeFileSync(join(ROOT, 'agent.yaml'), 'node: storm\nsnmp:\n  enabled: false\n');
@@ -30,6 +36,8 @@ const random = seededRandom(seed);
 const stand = new LvsStand();
 const log: string[] = [];
 const children: ChildProcess[] = [];
+/** How long a process that does nothing was not let run, and when that ended. */
+const gaps: { readonly at: number; readonly ms: number }[] = [];
 
 stand.up([10, 11]);
 let exitCode = 1;
@@ -38,7 +46,9 @@ try {
   report({ done: true, ...result });
   exitCode = 0;
 } catch (error) {
-  report({ done: false, error: String(error), log: log.slice(-30) });
+  // What held the guest up, if something did, tells whose fault it was.
+  const late = log.filter((line) => line.includes('was served late')).slice(-10);
+  report({ done: false, error: String(error), gaps: gaps.slice(-20), late, log: log.slice(-30) });
 }
 for (const child of children) child.kill('SIGKILL');
 stand.down();
@@ -63,6 +73,7 @@ async function storm() {
   const peer = peerLog();
   await waitFor(() => peer().includes('Entering BACKUP STATE'), { deadline: DEADLINE, what: 'the peer as backup' });
   const load = clientLoad();
+  witness();
   const before = states().length;
   const connectionsOf = () => /^TCP +198\.51\.100\.15:80 +(\d+)/m.exec(ipvsadm('-Ln', '--stats', '--exact'))?.[1];
   let connections = 0;
@@ -85,6 +96,7 @@ async function storm() {
     assert.ok(now >= connections, `round ${round}: the unchanged service counted ${connections} and then ${now}`);
     connections = now;
     assert.equal(agent.exitCode, null, 'the agent is gone');
+    nobodyTookOver(peer(), `round ${round}`);
     if (round % 10 === 0) report({ round });
   }
 
@@ -92,8 +104,35 @@ async function storm() {
   assert.deepEqual(lost, [], 'requests were lost on a service that no edit touched');
   assert.ok(answered > rounds, `only ${answered} requests were answered`);
   assert.deepEqual(states().slice(before), [], 'our instances changed their state without a cause');
-  assert.ok(!peer().includes('Entering MASTER STATE'), 'the peer took over');
+  nobodyTookOver(peer(), 'the end');
   return { rounds, refused, requests: answered, connections };
+}
+
+/** The peer misses adverts too when the whole guest stands still, which no reload can help. */
+function nobodyTookOver(peerLines: string, when: string): void {
+  const lines = peerLines.split('\n');
+  const index = lines.findIndex((line) => line.includes('Entering MASTER STATE'));
+  if (index < 0) return;
+  const at = Date.parse(/^\w+ (\w+ +\d+ [\d:]+ \d+)/.exec(lines[index] ?? '')?.[1] ?? '');
+  const gap = Math.max(0, ...gaps.filter((one) => Math.abs(one.at - at) < NEAR_MS).map(({ ms }) => ms));
+  const what = `${when}: the peer took over: ${lines.slice(index - 3, index + 3).join(' / ')}`;
+  assert.fail(gap >= PEER_PATIENCE_MS ? `${STOOD_STILL} for ${gap} ms; ${what}` : what);
+}
+
+/** Tells of each time that it could not run for long. */
+function witness(): void {
+  const script = `
+    let last = Date.now();
+    setInterval(() => {
+      const now = Date.now();
+      if (now - last > 300) console.log(JSON.stringify({ at: now, ms: now - last }));
+      last = now;
+    }, 50);`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  createInterface({ input: child.stdout }).on('line', (line) =>
+    gaps.push(JSON.parse(line) as { at: number; ms: number }),
+  );
 }
 
 function start(command: readonly string[]): ChildProcess {
