@@ -13,6 +13,8 @@ const SERVERS = [
   ' real_server 10.0.0.7 80 {\n  wieght 3\n }',
   ' include more.conf',
   ' quorum 7',
+  ' {\n  quorum 2\n }',
+  ' real_server 10.0.0.8 80 {\n  {\n   weight 2\n  }\n }',
   ' delay_loop 5',
   ' protocol UDP',
   ` virtualhost ${'x'.repeat(1_100)}`,

@@ -20,6 +20,13 @@ export interface Block {
   known: KnownBlock | undefined;
 }
 
+interface OpenBlock {
+  readonly block: Block;
+  readonly owner: Statement | undefined;
+  /** Of the diagnostics before it. */
+  readonly count: number;
+}
+
 /** The blocks that are read once for all with the same text. */
 const REPEATED = 'real_server';
 /** Those around them, which are read once for all readings that find them where they were. */
@@ -45,7 +52,7 @@ export function* topStatements(
   bodies?: Bodies,
   memory?: ReadingMemory,
 ): Generator<Statement> {
-  const open: { block: Block; owner: Statement | undefined }[] = [];
+  const open: OpenBlock[] = [];
   const repeatedBlocks = new RepeatedBlocks();
   let tooDeep = 0;
   /** What a `{` would belong to; at the top level it is not handed out yet. */
@@ -68,6 +75,7 @@ export function* topStatements(
           if (tooDeep++ === 0) reportDepth(piece.at, deepest, diagnostics);
           continue;
         }
+        const { count } = diagnostics;
         const block: Block = { open: piece, lastLine: undefined, statements: [], known: undefined };
         if (last === undefined) {
           diagnostics.error(
@@ -88,7 +96,7 @@ export function* topStatements(
             continue;
           }
         }
-        open.push({ block, owner: last });
+        open.push({ block, owner: last, count });
         last = undefined;
         continue;
       }
@@ -107,6 +115,8 @@ export function* topStatements(
         if (last !== undefined) yield last;
       } else {
         closed.block.lastLine = piece.at.line;
+        // What was said of its text has to be said again where it stands again.
+        if (diagnostics.count !== closed.count) closed.block.known = undefined;
         if (open.length === 0 && closed.owner !== undefined) yield closed.owner;
       }
       last = undefined;
