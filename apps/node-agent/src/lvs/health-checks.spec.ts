@@ -85,6 +85,19 @@ describe('checks of several services', () => {
     expect(told.slice(3)).toEqual([1, 2, 3].map((vip) => `${key(vip)} 127.0.0.1:80 down`));
   });
 
+  it('take a server down at once for a service that asks for one only now', async () => {
+    const one = settings([1], tcp());
+    const without = { ...one, virtualServers: [...one.virtualServers, ...settings([2], '').virtualServers] };
+    health.configure(without, () => true);
+    await ran(1);
+    server.close();
+    for (const socket of open) socket.destroy();
+    await waitFor(() => told.at(-1) === `${key(1)} 127.0.0.1:80 down`, { deadline: DEADLINE, what: 'the server down' });
+    health.configure(settings([1, 2], tcp()), () => true);
+    expect(health.size).toBe(1);
+    expect(told.at(-1)).toBe(`${key(2)} 127.0.0.1:80 down`);
+  });
+
   it('rest when all of them do, and keep what they know', async () => {
     const both = settings([1, 2], tcp());
     health.configure(both, () => true);

@@ -89,9 +89,12 @@ export class HealthChecks {
         const patient = known ?? new Patient(service, server, this.#listener);
         patient.slowStart = slowStart;
         const texts = new Set<string>();
+        // Others may have made such a check for long, and know what is new here.
+        let isChanged = isNew;
         for (const checker of checkers) {
           const text = JSON.stringify(checker);
           texts.add(text);
+          isChanged ||= !patient.checks.has(text);
           const up = isNew ? isUp(service, server) : !checker.schedule.alpha;
           const check = this.#checks.get(text) ?? this.#newCheck(text, checker, asked(patient, checker) ?? up, fresh);
           check.patients.add(patient);
@@ -102,8 +105,7 @@ export class HealthChecks {
           check.patients.delete(patient);
           patient.checks.delete(text);
         }
-        if (isNew || gone.length > 0 || [...patient.checks.values()].some((one) => fresh.has(one)))
-          changed.push(patient);
+        if (isChanged || gone.length > 0) changed.push(patient);
         patients.set(server, patient);
       }
       for (const [server, patient] of knownPatients) if (!patients.has(server)) patient.leave();
