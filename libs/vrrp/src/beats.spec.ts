@@ -8,15 +8,27 @@ describe('beats', () => {
   it('give places that are as far from each other as they can be, the first at the end of the interval', () => {
     const beats = new Beats();
     const taken = Array.from({ length: 5 }, () => beats.take());
-    expect(taken.map((place) => lead(place, seconds(1)))).toEqual([0, 0.5, 0.25, 0.75, 0.125].map(seconds));
+    expect(taken.map(({ place }) => lead(place, seconds(1)))).toEqual([0, 0.5, 0.25, 0.75, 0.125].map(seconds));
   });
 
   it('give each place once before any a second time, and first those that have become free', () => {
     const beats = new Beats();
-    expect(new Set(Array.from({ length: 16 }, () => beats.take())).size).toBe(16);
-    expect(beats.take()).toBe(0);
-    beats.free(7);
-    expect(beats.take()).toBe(7);
+    const taken = Array.from({ length: 16 }, () => beats.take());
+    expect(new Set(taken.map(({ place }) => place)).size).toBe(16);
+    expect(beats.take().place).toBe(0);
+    for (const beat of taken) if (beat.place === 7) beats.free(beat);
+    expect(beats.take().place).toBe(7);
+  });
+
+  it('give the members of a sync group one place, until the last of them is master no more', () => {
+    const beats = new Beats();
+    const [first, second] = [beats.take('G'), beats.take('G')];
+    expect([first.place, second.place, beats.take('H').place, beats.take().place]).toEqual([0, 0, 1, 2]);
+    beats.free(first);
+    expect([beats.take('G').place, beats.take().place]).toEqual([0, 3]);
+    beats.free(second);
+    beats.free(second);
+    expect(beats.take().place).toBe(0);
   });
 });
 

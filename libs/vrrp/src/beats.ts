@@ -10,18 +10,38 @@ const PLACES = 16;
  */
 export class Beats {
   readonly #masters = new Array<number>(PLACES).fill(0);
+  readonly #groups = new Map<string, Beat>();
 
-  /** The place that the fewest share; the first of all is 0. */
-  take(): number {
+  /**
+   * The place that the fewest share; the first of all is 0. Members of a sync group share one: elsewhere they are heard no
+   * more all at once, and take over without waiting for each other.
+   */
+  take(group?: string): Beat {
+    const shared = group === undefined ? undefined : this.#groups.get(group);
+    if (shared !== undefined) {
+      shared.masters++;
+      return shared;
+    }
     const place = this.#masters.indexOf(Math.min(...this.#masters));
     this.#masters[place] = (this.#masters[place] ?? 0) + 1;
-    return place;
+    const beat = { place, group, masters: 1 };
+    if (group !== undefined) this.#groups.set(group, beat);
+    return beat;
   }
 
   /** Its master is master no more. */
-  free(place: number): void {
-    this.#masters[place] = (this.#masters[place] ?? 1) - 1;
+  free(beat: Beat): void {
+    if (--beat.masters > 0) return;
+    this.#masters[beat.place] = (this.#masters[beat.place] ?? 1) - 1;
+    if (beat.group !== undefined) this.#groups.delete(beat.group);
   }
+}
+
+/** A place, and how many masters of one sync group have it together. */
+export interface Beat {
+  readonly place: number;
+  readonly group: string | undefined;
+  masters: number;
 }
 
 /** By how much the first advert of a place comes before its interval is over: 0, 1/2, 1/4, 3/4, 1/8 and so on of it. */

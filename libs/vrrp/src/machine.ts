@@ -4,7 +4,7 @@ import { removeAddresses, removeResidual, removeRouting } from './address-releas
 import { AnnounceGaps } from './announce-gaps.ts';
 import { type BackupState, type Heard, type Wait, backupAfter, masterDownAt, newBackup } from './backup.ts';
 import { Authenticator, type Surroundings, noSurroundings } from './authentication.ts';
-import { Beats } from './beats.ts';
+import { type Beat, Beats } from './beats.ts';
 import { HandOver } from './hand-over.ts';
 import { Hearing } from './hearing.ts';
 import { Mastership } from './mastership.ts';
@@ -39,7 +39,7 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   readonly #gaps: AnnounceGaps;
   readonly #beats: Beats;
   /** Where in the interval it speaks as master. */
-  #place = 0;
+  #beat: Beat | undefined;
   readonly #hearing = new Hearing();
   #configured = false;
   #state: RouterState = { kind: 'initialize', startAt: undefined };
@@ -378,8 +378,9 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
   // Master
 
   #becomeMaster(reason: StateReason, now: Instant): void {
-    this.#place = this.#beats.take();
-    const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, this.#gaps, this.#place, now);
+    const beat = this.#beats.take(this.settings.syncGroup);
+    this.#beat = beat;
+    const mastership = new Mastership(this.#situation, this.#transmitter, this.#counters, this.#gaps, beat.place, now);
     this.#handOver.cancel();
     this.#counters.becameMaster++;
     this.#outbox.push(mastership.begin(now));
@@ -486,7 +487,8 @@ export class VirtualRouter implements Machine<RouterInput, VrrpOutput> {
     const from = this.#state.kind;
     if (from === 'master') {
       this.#counters.releasedMaster++;
-      this.#beats.free(this.#place);
+      if (this.#beat !== undefined) this.#beats.free(this.#beat);
+      this.#beat = undefined;
     }
     this.#state = state;
     this.#since = now;
