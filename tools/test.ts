@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { count, failedFiles, readReport, replaced, type Report } from './report.ts';
@@ -30,13 +30,14 @@ function step(name: string, run: () => Count): void {
   summary.push(`${name}: ${passed} passed, ${failed} failed (${Math.round((performance.now() - start) / 1000)} s)`);
 }
 
-function execute(name: string, [program = '', ...words]: readonly string[]): boolean {
+function execute(name: string, [program = '', ...words]: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
   console.log(`\n=== ${name}: ${[program, ...words].join(' ')}`);
   const { status, error } = spawnSync(program, words, {
     stdio: 'inherit',
     cwd: root,
     env: {
       ...process.env,
+      ...env,
       PATH: `${programs}:${process.env['PATH']}`,
       NX_DAEMON: 'false',
       NX_TUI: 'false',
@@ -64,28 +65,40 @@ function vitest(name: string, config: string, ...files: string[]): void {
     if (second.report === undefined) return verdict(first.report, false);
     for (const path of again)
       if (second.report.get(path)?.failed.length === 0) tell(first.report, path, 'UNSTEADY (passed by itself)');
-    return verdict(replaced(first.report, second.report), second.ok);
+    // Those of the files that are not run again would be forgotten.
+    return verdict(replaced(first.report, second.report), second.ok && !first.hasUnhandled);
   });
 }
 
-function run(name: string, config: string, files: readonly string[]): { ok: boolean; report?: Report } {
+interface Run {
+  ok: boolean;
+  /** Errors outside of any test: none of them is in the report. */
+  hasUnhandled: boolean;
+  report?: Report;
+}
+
+function run(name: string, config: string, files: readonly string[]): Run {
   const path = join(reports, `${name.replaceAll(' ', '-')}.json`);
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${path}`];
-  const ok = execute(name, ['vitest', 'run', '--config', config, ...reporters, ...files]);
+  const unhandled = `${path}.unhandled`;
+  const reporters = ['default', 'json', './tools/unhandled.ts'].map((reporter) => `--reporter=${reporter}`);
+  const words = ['vitest', 'run', '--config', config, ...reporters, `--outputFile.json=${path}`, ...files];
+  const ok = execute(name, words, { KEEPFLEET_UNHANDLED: unhandled });
+  const hasUnhandled = existsSync(unhandled);
   try {
     const report = readReport(readFileSync(path, 'utf8'));
-    if (report !== undefined) return { ok, report };
+    if (report !== undefined) return { ok, hasUnhandled, report };
     console.error(`${path} is no report`);
   } catch (error) {
     console.error(`no report: ${String(error)}`);
   }
-  return { ok };
+  return { ok, hasUnhandled };
 }
 
 /** A run that ended badly without a failed test (a crash) is a failure all the same. */
 function verdict(report: Report, ok: boolean): Count {
   for (const path of failedFiles(report)) tell(report, path, 'FAILED');
   const { passed, failed } = count(report);
+  if (!ok && failed === 0) summary.push('  FAILED: the run itself, or something outside of any test; see its output');
   return { passed, failed: ok ? failed : Math.max(1, failed) };
 }
 
