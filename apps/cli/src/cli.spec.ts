@@ -270,6 +270,8 @@ describe('keepfleet', () => {
   it.each([
     ['a drain without a reason', ['drain', 'node', 'L1']],
     ['zero of one node and of all', ['zero', '--node', 'L1', '--fleet']],
+    ['zero of a node without a name', ['zero', '--node', '']],
+    ['a trial of zero, which only the controller could make', ['zero', '--dry-run']],
     ['a priority out of range', ['set', 'priority', 'L1', 'VI_1', '300']],
     ['a weight out of range', ['set', 'weight', 'group/WEB4', '192.168.1.11:80', '-1']],
     ['a server that is no address', ['drain', 'server', 'W2', '--reason', 'x']],

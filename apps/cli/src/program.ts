@@ -225,8 +225,16 @@ function addZero(root: Parser, go: Go): void {
         { runDir, node, fleet, ...flags }: OperationFlags & { runDir: string; node?: string; fleet?: boolean },
       ) => {
         if (node !== undefined && fleet === true) throw new InvalidArgumentError('--node does not go with --fleet');
+        if (node === '') throw new InvalidArgumentError('--node is empty; --fleet is for every node');
         const service = virtualServer ?? '';
-        if (node === undefined && fleet !== true) return go(new ZeroCommand(service, runDir));
+        if (node === undefined && fleet !== true) {
+          const { dryRun, detach, force, reason } = flags;
+          if (dryRun === true || detach === true || force === true || reason !== undefined)
+            throw new InvalidArgumentError(
+              '--dry-run, --detach, --force and --reason are for what the controller does: name a --node, or --fleet',
+            );
+          return go(new ZeroCommand(service, runDir));
+        }
         return go(new OperateCommand({ $case: 'zeroCounters', value: { node: node ?? '', service } }, options(flags)));
       },
     );
