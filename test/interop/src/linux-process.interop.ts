@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { run } from './linux-stand.ts';
 
@@ -7,6 +8,22 @@ const report = (...prefix: readonly string[]): unknown => {
   const [program, ...args] = [...prefix, process.execPath, script];
   return JSON.parse(run(program ?? '', ...args));
 };
+
+describe('a time slice', () => {
+  it('leaves a process in real time that was started so', () => {
+    const privileges = fileURLToPath(new URL('../../../libs/linux/src/process/privileges.ts', import.meta.url));
+    const script = `import { readFileSync } from 'node:fs';
+      const { setTimeSlice } = await import(${JSON.stringify(privileges)});
+      setTimeSlice(100_000);
+      console.log(readFileSync('/proc/self/stat', 'latin1').split(') ')[1].split(' ')[38]);`;
+    const policy = (...prefix: readonly string[]) => {
+      const [program = '', ...args] = [...prefix, process.execPath, '--input-type=module', '--eval', script];
+      return run(program, ...args).trim();
+    };
+    expect(policy()).toBe('0');
+    expect(policy('chrt', '--rr', '10')).toBe('2');
+  });
+});
 
 describe('privileges', () => {
   it('of root are enough for everything, and it takes effect', () => {

@@ -57,9 +57,12 @@ const SCHED_FLAG_RESET_ON_FORK = 1;
 /**
  * How long the calling thread asks to run at a time (Linux 6.12; earlier kernels ignore it). A short slice gives it no
  * larger share of a processor, but an earlier one: whoever sleeps most of the time and works for a moment then is not made
- * to wait until the slice of another ends. Needs no privilege. Children have the kernel's default.
+ * to wait until the slice of another ends. Needs no privilege. Children have the kernel's default. A process that was
+ * started with another policy than the usual one (CPUSchedulingPolicy=, chrt) keeps it.
  */
 export function setTimeSlice(nanoseconds: number): void {
+  // Whoever started it in real time has it ahead of all slices, and setting one would take that away.
+  if (Number(statOf(POLICY)) !== SCHED_OTHER) return;
   const number = SYS_SCHED_SETATTR[process.arch];
   if (number === undefined)
     throw new LinuxError({ call: 'sched_setattr', errno: constants.errno.ENOSYS, detail: process.arch });
@@ -79,12 +82,22 @@ export function setTimeSlice(nanoseconds: number): void {
  */
 export function setNice(value: number): void {
   setPriority(value);
-  const [, , , session] = readFileSync('/proc/self/stat', 'latin1').split(') ')[1]?.split(' ') ?? [];
-  if (Number(session) !== process.pid || !existsSync(AUTOGROUP)) return;
+  if (Number(statOf(SESSION)) !== process.pid || !existsSync(AUTOGROUP)) return;
   writeFileSync(AUTOGROUP, String(value));
 }
 
 const AUTOGROUP = '/proc/self/autogroup';
+
+/** Fields of /proc/PID/stat as proc(5) numbers them. */
+const SESSION = 6;
+const POLICY = 41;
+const SCHED_OTHER = 0;
+
+/** One field of this process behind its name, in which anything may be. */
+function statOf(field: number): string | undefined {
+  const text = readFileSync('/proc/self/stat', 'latin1');
+  return text.slice(text.lastIndexOf(') ') + 2).split(' ')[field - 3];
+}
 
 const MLOCK_ONFAULT = 1;
 /** System call numbers of mlock2(), which musl does not wrap. */
