@@ -141,7 +141,8 @@ class AgentXDriver implements AgentX {
   #carryOut(outputs: readonly SessionOutput[]): void {
     let sent = '';
     const flush = () => {
-      if (sent !== '') this.#socket?.write(sent, 'hex');
+      // As octets: of a text the socket counts characters as what is left to write.
+      if (sent !== '') this.#socket?.write(Buffer.from(sent, 'hex'));
       sent = '';
     };
     for (const output of outputs) {
