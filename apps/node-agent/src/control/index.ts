@@ -248,16 +248,19 @@ class Control {
 
   async #handOver(others: readonly { stop(mode: 'release', timeoutMs?: number): Promise<void> }[]): Promise<void> {
     this.#node.end();
+    const knewNothing = !this.#node.vrrpHasSettings;
     await Promise.all([endProcesses(this.#vrrp, others), this.#bfdStopping]);
-    if (!wasKilled(this.#options.runDirectory, 'vrrp')) return;
-    this.#node.note({
-      severity: 'error',
-      kind: 'agent.process',
-      subject: 'vrrp',
-      message:
-        'the vrrp process was killed before it had handed over: another one removes what it left behind, and takes part in nothing',
-      attributes: { state: 'down' },
-    });
+    const killed = wasKilled(this.#options.runDirectory, 'vrrp');
+    if (!killed && !knewNothing) return;
+    if (killed)
+      this.#node.note({
+        severity: 'error',
+        kind: 'agent.process',
+        subject: 'vrrp',
+        message:
+          'the vrrp process was killed before it had handed over: another one removes what it left behind, and takes part in nothing',
+        attributes: { state: 'down' },
+      });
     const another = this.#superviseVrrp();
     this.#node.link(another.link, this.#lvs.link);
     const trouble = await this.#node.cleanUp();

@@ -196,6 +196,21 @@ describe('a snapshot', () => {
   });
 });
 
+describe('a process that has ended', () => {
+  it('is not taken for one in its place, though its link told nothing of its end', async () => {
+    node.listener.connected(HELLO);
+    node.listener.applied(give(1));
+    node.listener.silent(1_000);
+    expect(node.hasSettings).toBe(true);
+    node.ended();
+    expect([node.hasSettings, node.silentSince, node.isConnected]).toEqual([false, undefined, false]);
+    const inForce = node.inForce();
+    node.listener.connected({ ...HELLO, pid: 43 });
+    node.listener.applied(configured.at(-1)?.revision ?? '');
+    expect(await inForce).toBeUndefined();
+  });
+});
+
 describe('a command', () => {
   it('to a process that is not there is answered so', async () => {
     node.link = undefined;

@@ -109,6 +109,17 @@ export class NodeProcess<
     this.#ending = true;
   }
 
+  /** Whether it has in force what it was given once, be it not the last. */
+  get hasSettings(): boolean {
+    return this.#applied !== undefined;
+  }
+
+  /** Its process has ended: what was known of it is not known of another one in its place. */
+  ended(): void {
+    // The link of one that is being stopped tells nothing more, or has told it already.
+    if (this.#hello !== undefined) this.listener.disconnected(undefined);
+  }
+
   /** Waits until the process has in force what it was given last; the answer says why it has not. */
   inForce(): Promise<string | undefined> {
     const { role } = this.#options;

@@ -72,6 +72,8 @@ export class ControlNode implements CommandTarget {
   #configured: NodeSettings | undefined;
   #withoutEffect: readonly Override[] = [];
   /** The masters that the lvs process was told of last. */
+  /** Its processes are being stopped. */
+  #ending = false;
   #toldMasters: string | undefined;
   #configProblem: string | undefined;
   readonly #vrrp: NodeProcess<VrrpSettings, VrrpCommand, VrrpSnapshot, VrrpEvent>;
@@ -204,6 +206,8 @@ export class ControlNode implements CommandTarget {
   }
 
   async apply(): Promise<string | undefined> {
+    // What comes now must not reach a process that hands over, nor one that only cleans up.
+    if (this.#ending) return 'this node is stopping';
     const settings = this.#effectiveSettings();
     if (settings === undefined) return 'no configuration is in force on this node; see its problems';
     this.#armExpiry();
@@ -224,13 +228,20 @@ export class ControlNode implements CommandTarget {
 
   /** The processes are about to be stopped. */
   end(): void {
+    this.#ending = true;
     for (const one of [this.#vrrp, this.#lvs, this.#bfd]) one.end();
+  }
+
+  /** One that has no settings yet knows nothing of what a process before it may have left behind. */
+  get vrrpHasSettings(): boolean {
+    return this.#vrrp.hasSettings;
   }
 
   /** Has a new vrrp process remove what a killed one left behind, and no more; the answer says why it did not. */
   async cleanUp(): Promise<string | undefined> {
     const vrrp = this.#effectiveSettings()?.vrrp;
     if (vrrp === undefined) return undefined;
+    this.#vrrp.ended();
     this.#vrrp.configure({ ...vrrp, startupDelay: NEVER });
     return this.#vrrp.inForce();
   }
