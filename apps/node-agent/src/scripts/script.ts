@@ -43,8 +43,8 @@ export interface ScriptRefusal {
 const ABANDON_MS = 2_000;
 const SHORTAGES: readonly unknown[] = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'];
 
-/** What could change the meaning of a program for the worse, as keepalived leaves it out. */
-const LEFT_OUT = ['IFS', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'NODE_OPTIONS'];
+/** What could change the meaning of a program for the worse, as keepalived leaves it out, and what is for this agent alone. */
+const LEFT_OUT = ['IFS', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'NODE_OPTIONS', 'MALLOC_ARENA_MAX'];
 
 /**
  * Starts a program in a session of its own, without input or output. `ended` is called once, later: with how it ended, or
