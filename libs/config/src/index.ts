@@ -49,6 +49,7 @@ export { OWN_VOCABULARY, VOCABULARY } from './grammar/vocabulary.ts';
 export type * from './model/check.ts';
 export { DEFAULT_NICE } from './model/default-nice.ts';
 export type * from './model/model.ts';
+export { FILTER_TABLE } from './model/nftables-checks.ts';
 export type * from './model/parts.ts';
 export type { Encapsulation, Hop, RouteEntry, RouteLine, RuleEntry, RuleLine } from './model/routing.ts';
 export type * from './model/virtual-server.ts';

@@ -1,13 +1,14 @@
-import type {
-  KeepalivedConfig,
-  NotifyCommands,
-  RouteLine,
-  RuleLine,
-  SyncGroup,
-  TrackedName,
-  VirtualAddress,
-  VirtualInterface as ConfiguredInterface,
-  VrrpInstance,
+import {
+  FILTER_TABLE,
+  type KeepalivedConfig,
+  type NotifyCommands,
+  type RouteLine,
+  type RuleLine,
+  type SyncGroup,
+  type TrackedName,
+  type VirtualAddress,
+  type VirtualInterface as ConfiguredInterface,
+  type VrrpInstance,
 } from '@keepfleet/config';
 import { micros } from '@keepfleet/machine';
 import { schedulingSettings } from './scheduling-settings.ts';
@@ -220,5 +221,5 @@ function routingEntries(routes: readonly RouteLine[], rules: readonly RuleLine[]
 function firewallSettings({ globalDefs: { nftables } }: KeepalivedConfig): Pick<VrrpSettings, 'firewall'> {
   const { table, priority, counters } = nftables;
   if (table === undefined && priority === -1 && !counters) return {};
-  return { firewall: { table: table ?? 'keepfleet', priority, counters } };
+  return { firewall: { table: table ?? FILTER_TABLE, priority, counters } };
 }

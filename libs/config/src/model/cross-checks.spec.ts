@@ -54,3 +54,68 @@ describe('what has no effect beside something else', () => {
     expect(found).toEqual([]);
   });
 });
+
+const nftables = (globals: string, ...groups: readonly (readonly [protocol: string, members: string])[]) =>
+  [
+    `global_defs {`,
+    globals,
+    '}',
+    ...groups.map(
+      ([protocol, members], i) =>
+        `virtual_server_group G${i} {\n${members}\n}\nvirtual_server group G${i} {\n protocol ${protocol}\n real_server ${members.includes('::') ? '2001:db8::9' : '192.0.2.9'} 80 {\n }\n}`,
+    ),
+  ].join('\n');
+const errorsOf = (text: string) =>
+  parseKeepalivedConfig({ file: 't', text }).diagnostics.filter(({ severity }) => severity === 'error');
+
+describe('the table of nftables_ipvs', () => {
+  it.each([
+    ['nftables_ipvs keepfleet', 2, /that of the filter of VRRP \(unless nftables names another\)/],
+    ['nftables keepalived_ipvs\nnftables_ipvs', 3, /keepalived_ipvs is that of the filter .*\(nftables, at t:2:1\)/],
+    ['nftables_ipvs keepalived\nnftables', 2, /\(nftables, at t:3:1\)/],
+  ])('cannot be that of the filter: %s', (globals, line, message) => {
+    expect(errorsOf(nftables(globals))).toMatchObject([
+      { kind: 'duplicate', line, message: expect.stringMatching(message) as string },
+    ]);
+  });
+
+  it.each(['nftables', 'nftables_ipvs', 'nftables\nnftables_ipvs', 'nftables a\nnftables_ipvs keepfleet'])(
+    'is another: %s',
+    (globals) => expect(errorsOf(nftables(globals))).toEqual([]),
+  );
+});
+
+describe('the addresses of groups with nftables_ipvs', () => {
+  const pairs = [
+    ['an address twice', '192.0.2.1 80', '192.0.2.1 80'],
+    ['an address in a range', '192.0.2.1-9 80', '192.0.2.5 80'],
+    ['a range around an address', '192.0.2.5 80', '192.0.2.0/28 80'],
+    ['ranges that share an address', '192.0.2.5-9 80', '192.0.2.1-5 80'],
+    ['a range of many lines', '192.0.2.1-9 80\n192.0.2.2 80', '192.0.2.9 80'],
+    ['IPv6', '2001:db8::/64 80', '2001:db8::7 80'],
+  ] as const;
+
+  it.each(pairs)('are in one of them: %s', (_, first, second) => {
+    expect(errorsOf(nftables('nftables_ipvs', ['TCP', first], ['TCP', second]))).toMatchObject([
+      {
+        kind: 'duplicate',
+        line: 12 + first.split('\n').length,
+        message: expect.stringMatching(/\(tcp\) is in the group G1 and in G0, at t:5:1;/) as string,
+      },
+    ]);
+  });
+
+  it.each(pairs)('may be in several without it: %s', (_, first, second) => {
+    expect(errorsOf(nftables('', ['TCP', first], ['TCP', second]))).toEqual([]);
+  });
+
+  it('may be in several with other ports, protocols and addresses, and twice in one', () => {
+    const groups = [
+      ['TCP', '192.0.2.1-9 80\n192.0.2.5 80\nfwmark 7'],
+      ['TCP', '192.0.2.1-9 81\n192.0.2.10 80\nfwmark 7'],
+      ['UDP', '192.0.2.1-9 80'],
+      ['TCP', '::1-9 80'],
+    ] as const;
+    expect(errorsOf(nftables('nftables_ipvs', ...groups))).toEqual([]);
+  });
+});

@@ -1,9 +1,11 @@
 import type { Diagnostics } from '../diagnostics.ts';
 import type { ConfigDraft } from '../grammar/root.ts';
 import type { KeepalivedConfig, SyncGroup, VrrpInstance } from './model.ts';
+import { checkNftables } from './nftables-checks.ts';
 
-/** What is right by itself and has no effect beside something else; the model has it as it was written. */
-export function crossChecks(config: KeepalivedConfig, { virtualServers }: ConfigDraft, diagnostics: Diagnostics): void {
+/** What is right by itself and has no effect, or cannot be, beside something else; the model has it as it was written. */
+export function crossChecks(config: KeepalivedConfig, draft: ConfigDraft, diagnostics: Diagnostics): void {
+  checkNftables(config, draft, diagnostics);
   const groups = new Map(config.syncGroups.flatMap((group) => group.members.map((member) => [member, group])));
   for (const instance of config.vrrpInstances) {
     checkOwnInterface(instance, diagnostics);
@@ -11,7 +13,7 @@ export function crossChecks(config: KeepalivedConfig, { virtualServers }: Config
     if (group !== undefined) checkMember(instance, group, diagnostics);
   }
   for (const group of config.syncGroups) checkOwners(group, config.vrrpInstances, diagnostics);
-  for (const { target, places, set, at } of virtualServers) {
+  for (const { target, places, set, at } of draft.virtualServers) {
     if (target.kind !== 'fwmark' || set.protocol === undefined) continue;
     const message = `fwmark ${target.mark}: a mark has no protocol, so this has no effect`;
     diagnostics.warning('ignored', places.protocol ?? at, message);
