@@ -17,13 +17,27 @@ export function runNft(script: string): Promise<string | undefined> {
 
 /** The same, waited for, but no longer than so many milliseconds. */
 export function runNftNow(script: string, timeout = NFT_TIMEOUT_MS): string | undefined {
-  const { error, status, stderr } = spawnSync('nft', ['-f', '-'], {
+  return tryNftNow(script, timeout)?.reason;
+}
+
+export interface NftFailure {
+  readonly reason: string;
+  /** Nothing of the script is in the kernel; otherwise nft was cut short, and all of it may be. */
+  readonly refused: boolean;
+}
+
+export function tryNftNow(script: string, timeout = NFT_TIMEOUT_MS): NftFailure | undefined {
+  const { error, status, signal, stderr } = spawnSync('nft', ['-f', '-'], {
     input: script,
     timeout,
     encoding: 'utf8',
   });
-  if (error !== undefined) return isMissing(error) ? MISSING : error.message;
-  return status === 0 ? undefined : stderr.trim();
+  if (error !== undefined) {
+    const refused = isMissing(error);
+    return { reason: refused ? MISSING : error.message, refused };
+  }
+  if (status === 0) return undefined;
+  return { reason: stderr.trim() || `nft ended with ${signal ?? status}`, refused: signal === null };
 }
 
 const MISSING = 'there is no nft; install nftables';

@@ -8,52 +8,68 @@ import type {
 } from '@keepfleet/ipvs';
 import { type IpAddress, familyOf, ipBytes } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { runNftNow } from '../nft.ts';
+import { type NftFailure, tryNftNow } from '../nft.ts';
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 
+/** What a run leaves to the next one. */
+export interface MarksLeft {
+  /** That the marks were dealt out from; null without nftables_ipvs. */
+  readonly first: number | null;
+  readonly given: Readonly<Record<string, number>>;
+  /** Every one of ours that may be in the kernel. */
+  readonly tables: readonly string[];
+}
+
+export const noMarks: MarksLeft = { first: null, given: {}, tables: [] };
+
 /**
  * nftables_ipvs: the addresses of a group are given one mark by nftables, and IPVS has one service of that mark instead of
- * one of each address. A mark is its group's as long as this process runs; at the start they are dealt out in the order of
- * the configuration, so that a new process deals out the same ones.
+ * one of each address. A mark is its group's for as long as there is the group, also in the next process: the kernel has
+ * its connections by it.
  */
 export class AddressMarks {
   readonly #log: Log;
+  readonly #keep: (left: MarksLeft) => void;
+  readonly #nft: (script: string) => NftFailure | undefined;
   readonly #marks = new Map<string, number>();
-  #first: number | undefined;
-  /** Of what is in the kernel. */
-  #table: string | undefined;
-  #script = '';
+  #first: number | null = null;
+  #tables: readonly string[] = [];
+  /** As kept last. */
+  #kept = JSON.stringify(noMarks);
+  /** Of what is in the kernel; undefined while that is not known. */
+  #script: string | undefined;
   #problem: string | undefined;
 
-  constructor(log: Log) {
+  /** `keep` is told what the next process has to know, before the kernel is. */
+  constructor(log: Log, keep: (left: MarksLeft) => void, nft: (script: string) => NftFailure | undefined = tryNftNow) {
     this.#log = log;
+    this.#keep = keep;
+    this.#nft = nft;
   }
 
   get problem(): string | undefined {
     return this.#problem;
   }
 
+  /** What an earlier run left; before everything else. */
+  seed(left: MarksLeft): void {
+    this.#first = left.first;
+    this.#tables = left.tables;
+    this.#kept = JSON.stringify(left);
+    const taken = new Set<number>();
+    for (const [key, mark] of Object.entries(left.given)) {
+      if (!taken.has(mark)) this.#marks.set(key, mark);
+      taken.add(mark);
+    }
+  }
+
   /** The groups of the settings with the marks of their addresses. */
   groups<T>(settings: LvsSettings<T>): readonly VirtualServerGroupSettings[] {
-    const { addressMarks } = settings;
-    if (addressMarks === undefined) {
-      this.#marks.clear();
-      return settings.groups;
-    }
-    if (this.#first !== addressMarks.first) this.#marks.clear();
-    this.#first = addressMarks.first;
-    const wanted = wantedMarks(settings);
-    for (const key of this.#marks.keys()) if (!wanted.has(key)) this.#marks.delete(key);
-    const taken = new Set([...this.#marks.values(), ...configuredMarks(settings)]);
-    let next = addressMarks.first;
-    for (const key of wanted) {
-      if (this.#marks.has(key)) continue;
-      while (taken.has(next)) next++;
-      taken.add(next);
-      this.#marks.set(key, next);
-    }
+    this.#deal(settings);
+    this.#keepAll();
+    if (this.#marks.size === 0) return settings.groups;
     return settings.groups.map((group) => {
       const marks: GroupMarks = Object.fromEntries(
         PROTOCOLS.flatMap((protocol) => {
@@ -65,30 +81,69 @@ export class AddressMarks {
     });
   }
 
+  #deal<T>(settings: LvsSettings<T>): void {
+    const first = settings.addressMarks?.first ?? null;
+    if (this.#first !== first) this.#marks.clear();
+    this.#first = first;
+    if (first === null) return;
+    const wanted = wantedMarks(settings);
+    const configured = new Set(configuredMarks(settings));
+    // Also those given up now: nftables still gives them to what was theirs.
+    const taken = new Set([...this.#marks.values(), ...configured]);
+    for (const [key, mark] of this.#marks) if (!wanted.has(key) || configured.has(mark)) this.#marks.delete(key);
+    let next = first;
+    for (const key of wanted) {
+      if (this.#marks.has(key)) continue;
+      while (taken.has(next)) next++;
+      taken.add(next);
+      this.#marks.set(key, next);
+    }
+  }
+
   /** Has the kernel mark what the groups say; everything at once, so that no packet meets half of it. */
   apply(settings: AddressMarkSettings | undefined, groups: readonly VirtualServerGroupSettings[]): void {
-    const tables =
+    const script =
       settings === undefined ? '' : FAMILIES.map((family) => familyTable(family, settings, groups)).join('');
-    if (tables === this.#script && settings?.table === this.#table) return;
-    const old = [...new Set([this.#table, settings?.table])].flatMap((table) => (table === undefined ? [] : [table]));
-    if (old.length === 0) return;
-    this.#table = settings?.table;
-    this.#script = tables;
-    this.#tell(runNftNow(`${old.flatMap(removal).join('\n')}\n${tables}`), old);
+    const configured = settings === undefined ? [] : [settings.table];
+    const old = [...new Set([...this.#tables, ...configured])];
+    const wanted = script === '' ? [] : configured;
+    if (script === this.#script && this.#tables.join() === wanted.join()) return;
+    const before = this.#tables;
+    this.#hold(old);
+    const failure = old.length === 0 ? undefined : this.#nft(`${old.flatMap(removal).join('\n')}\n${script}`);
+    if (failure === undefined) this.#hold(wanted);
+    else if (failure.refused) this.#hold(before);
+    // Asked again with the next settings.
+    this.#script = failure === undefined ? script : undefined;
+    this.#tell(failure?.reason, old, script !== '');
   }
 
   /** For the end of a process whose services are removed with it. */
   remove(): void {
+    this.#marks.clear();
+    this.#first = null;
     this.apply(undefined, []);
+    this.#keepAll();
   }
 
-  #tell(reason: string | undefined, tables: readonly string[]): void {
-    this.#problem =
-      reason === undefined
-        ? undefined
-        : `nftables_ipvs: the addresses of groups are not marked, and IPVS does not get their packets: ${reason}`;
-    // Asked again with the next settings.
-    if (reason !== undefined) this.#script = '?';
+  #hold(tables: readonly string[]): void {
+    this.#tables = tables;
+    this.#keepAll();
+  }
+
+  #keepAll(): void {
+    const left: MarksLeft = { first: this.#first, given: Object.fromEntries(this.#marks), tables: this.#tables };
+    const text = JSON.stringify(left);
+    if (text === this.#kept) return;
+    this.#kept = text;
+    this.#keep(left);
+  }
+
+  #tell(reason: string | undefined, tables: readonly string[], marking: boolean): void {
+    const what = marking
+      ? 'the addresses of groups are not marked as configured, and IPVS does not get their packets'
+      : `what is no longer configured is still marked, by the table ${tables.join(', ')}`;
+    this.#problem = reason === undefined ? undefined : `nftables_ipvs: ${what}: ${reason}`;
     if (this.#problem !== undefined) this.#log.error({ tables, reason }, this.#problem);
   }
 }

@@ -31,7 +31,7 @@ import { KernelTable, NoIpvs, type Refusal } from './kernel-table.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Notifier } from './notifier.ts';
 import { withFilesRead } from './files-at-start.ts';
-import type { Owned, Ownership } from './ownership.ts';
+import { type Owned, type Ownership, nothingOwned } from './ownership.ts';
 import { mistakeIn } from './mistake.ts';
 import { remedy } from './remedy.ts';
 import { READ_EVERY_MS, readPause } from './read-pace.ts';
@@ -78,7 +78,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #nextTickMs = READ_EVERY_MS;
   #batch = BATCH;
   #settings: LvsSettings<CheckerSettings> | undefined;
-  #owned: Owned = { services: [], options: { daemons: [], timeouts: null } };
+  #owned = nothingOwned;
   /** Only while a service has ha_suspend. */
   #addresses: LocalAddresses | undefined;
   #unavailableBecause: string | undefined;
@@ -91,7 +91,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#ownership = ownership;
     this.#log = log;
     this.#notifier = new Notifier(log);
-    this.#marks = new AddressMarks(log);
+    this.#marks = new AddressMarks(log, (marks) => this.#own({ ...this.#owned, marks }));
     this.#health = new HealthChecks(
       {
         health: (service, server, up, reason) => this.#feed({ kind: 'health', service, server, up, reason }),
@@ -108,6 +108,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   start(listener: LvsListener): void {
     this.#listener = listener;
     this.#owned = this.#ownership.read();
+    this.#marks.seed(this.#owned.marks);
     this.#feed({ kind: 'owned', services: this.#owned.services });
     this.#feedOptions({ kind: 'left', left: this.#owned.options });
     this.#tick();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../log.ts';
-import { type Owned, Ownership } from './ownership.ts';
+import { type Owned, Ownership, nothingOwned } from './ownership.ts';
 
 let directory = '';
 const log = createLog('lvs', 'silent');
@@ -19,8 +19,8 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const owned = (service: string): Owned => ({
   services: [service],
   options: { daemons: ['backup'], timeouts: { tcp: 900, tcpFin: 120, udp: 300 } },
+  marks: { first: 1000, given: { 'tcp WEB': 1001 }, tables: ['keepalived_ipvs'] },
 });
-const nothing: Owned = { services: [], options: { daemons: [], timeouts: null } };
 
 describe('the list of own services', () => {
   it('is there for the next process', () => {
@@ -30,15 +30,26 @@ describe('the list of own services', () => {
 
   it('of an older version has services only', () => {
     writeFileSync(join(directory, 'lvs-services.json'), '{"services":["fwmark/7"]}');
-    expect(ownership().read()).toEqual({ ...nothing, services: ['fwmark/7'] });
+    expect(ownership().read()).toEqual({ ...nothingOwned, services: ['fwmark/7'] });
+  });
+
+  it('of one before nftables_ipvs has no marks', () => {
+    const older = { ...owned('fwmark/7'), marks: undefined };
+    writeFileSync(join(directory, 'lvs-services.json'), JSON.stringify(older));
+    expect(ownership().read()).toEqual({ ...older, marks: nothingOwned.marks });
   });
 
   it('is empty where it is missing, and where it is damaged, which is told', () => {
-    expect(ownership().read()).toEqual(nothing);
+    expect(ownership().read()).toEqual(nothingOwned);
     expect(warn).not.toHaveBeenCalled();
     writeFileSync(join(directory, 'lvs-services.json'), '{"services":["tcp');
-    expect(ownership().read()).toEqual(nothing);
+    expect(ownership().read()).toEqual(nothingOwned);
     expect(warn).toHaveBeenCalledOnce();
+    writeFileSync(
+      join(directory, 'lvs-services.json'),
+      JSON.stringify({ ...owned('a'), marks: { first: 0, given: { A: -1 }, tables: [7] } }),
+    );
+    expect(ownership().read()).toEqual(nothingOwned);
   });
 
   it('that cannot be written ends nothing and is told once', () => {

@@ -4,8 +4,10 @@ import type { KernelOptionsLeft } from '@keepfleet/ipvs';
 import { z } from 'zod';
 import { writeFileAtomically } from '../control/atomic-file.ts';
 import type { Log } from '../log.ts';
+import { type MarksLeft, noMarks } from './address-marks.ts';
 
 const seconds = z.int().nonnegative();
+const mark = z.int().min(1).max(0xffff_ffff);
 const schema = z.object({
   services: z.array(z.string()),
   /** Missing in a file of an older version. */
@@ -15,19 +17,24 @@ const schema = z.object({
       timeouts: z.object({ tcp: seconds, tcpFin: seconds, udp: seconds }).nullable(),
     })
     .default({ daemons: [], timeouts: null }),
+  /** The same. */
+  marks: z
+    .object({ first: mark.nullable(), given: z.record(z.string(), mark), tables: z.array(z.string()) })
+    .default({ first: null, given: {}, tables: [] }),
 });
 
 /** What a run leaves to the next one. */
 export interface Owned {
   readonly services: readonly string[];
   readonly options: KernelOptionsLeft;
+  readonly marks: MarksLeft;
 }
 
-const nothing: Owned = { services: [], options: { daemons: [], timeouts: null } };
+export const nothingOwned: Owned = { services: [], options: { daemons: [], timeouts: null }, marks: noMarks };
 
 /**
- * The services that this process put into the kernel, the sync daemons that it started and the timeouts that were there
- * before, kept in the run directory: like the kernel's table, and unlike the
+ * The services that this process put into the kernel, the sync daemons that it started, the timeouts that were there
+ * before, and the marks and tables of nftables_ipvs, kept in the run directory: like the kernel's tables, and unlike the
  * state directory, that ends with a restart of the machine.
  */
 export class Ownership {
@@ -46,12 +53,12 @@ export class Ownership {
     try {
       return schema.parse(JSON.parse(readFileSync(this.#path, 'utf8')));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return nothing;
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return nothingOwned;
       this.#log.warn(
         { err: error, path: this.#path },
         'the list of own services cannot be read; services that the configuration no longer names stay in the kernel, remove them with ipvsadm',
       );
-      return nothing;
+      return nothingOwned;
     }
   }
 
