@@ -98,8 +98,16 @@ export class KernelTable {
     });
   }
 
-  /** Carries out all it can, in order. */
-  apply(operations: readonly Operation[]): Refusal[] {
+  /** Carries out all it can, in order; `beforeDeletions` is called in front of the services that go, if there are any. */
+  apply(operations: readonly Operation[], beforeDeletions?: () => void): Refusal[] {
+    const deletions = operations.findIndex(({ kind }) => kind === 'delete-service');
+    if (beforeDeletions === undefined || deletions === -1) return this.#applied(operations);
+    const refusals = this.#applied(operations.slice(0, deletions));
+    beforeDeletions();
+    return [...refusals, ...this.#applied(operations.slice(deletions))];
+  }
+
+  #applied(operations: readonly Operation[]): Refusal[] {
     const failures = this.#carryOut(operations);
     // Servers of a service that was refused are refused too, and have another chance with it.
     const left = this.#loadSchedulers(failures) ? this.#carryOut(failures.map(({ operation }) => operation)) : failures;

@@ -133,9 +133,14 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#settings = settings;
     this.#notifier.configure(settings);
     const groups = this.#marks.groups(settings);
-    this.#feed({ kind: 'configure', settings: { ...withFilesRead(settings), groups } });
-    // Behind the services: a mark without its service would have no use.
-    this.#marks.apply(settings.addressMarks, groups);
+    let marked = false;
+    const mark = () => {
+      if (!marked) this.#marks.apply(settings.addressMarks, groups);
+      marked = true;
+    };
+    // Between the services that come and those that go, so that no mark is without its service.
+    this.#feed({ kind: 'configure', settings: { ...withFilesRead(settings), groups } }, mark);
+    mark();
     tellOfNew(this.#balancer.states, before, settings.notify?.initial === true, this.#notifier);
     this.#feedOptions({ kind: 'configure', settings: settings.kernel });
     this.#health.configure(settings, (service, server) => this.#balancer.isUp(service, server));
@@ -321,7 +326,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#feed({ kind: 'unavailable', reason });
   }
 
-  #feed(input: BalancerInput): readonly BalancerOutput[] {
+  #feed(input: BalancerInput, beforeDeletions?: () => void): readonly BalancerOutput[] {
     const outputs = this.#balancer.handle(input, instant(monotonicMicros()));
     for (const output of outputs) {
       switch (output.kind) {
@@ -329,7 +334,10 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
           this.#own({ ...this.#owned, services: output.services });
           break;
         case 'apply':
-          this.#refused(this.#inKernel((table) => table.apply(output.operations)) ?? [], input.kind === 'configure');
+          this.#refused(
+            this.#inKernel((table) => table.apply(output.operations, beforeDeletions)) ?? [],
+            input.kind === 'configure',
+          );
           break;
         case 'read':
           // By whoever tells of the refusals, when all are told.
