@@ -125,6 +125,11 @@ class Stand {
     this.#child?.kill('SIGHUP');
   }
 
+  /** As a crash would end it; the agent starts another one. */
+  killLvs(): void {
+    process.kill(Number(readFileSync(this.#path('run/lvs.pid'), 'utf8')), 'SIGKILL');
+  }
+
   async stop(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -196,5 +201,43 @@ describe('what nftables marks for groups of addresses, beside keepalived', () =>
       await theirs.close();
       await ours.close();
     }
+  });
+});
+
+describe('marks of the agent', () => {
+  const single: Group = { ...more, members: ['198.51.100.70 80'] };
+  const markOf = (rules: readonly string[], address: string, port: number) =>
+    Number(rules.join('').split(`\\"${address}\\",${port}]},`)[1]?.match(/^\d+/)?.[0]);
+
+  it('stay with their groups when lvs is killed', async () => {
+    const stand = new Stand('keepfleet', 'nftables_ipvs');
+    try {
+      stand.write([web, dns]);
+      stand.start();
+      await stand.settled((rules) => markOf(rules, '198.51.100.40', 53) === 1001, 'the mark of DNS');
+      stand.write([single, dns]);
+      stand.reload();
+      await stand.settled((rules) => markOf(rules, '198.51.100.70', 80) === 1002, 'the mark of MORE');
+      stand.killLvs();
+      stand.write([single, dns, six]);
+      stand.reload();
+      await stand.settled((rules) => markOf(rules, '2001:db8::99', 80) === 1000, 'a mark that is free for SIX');
+      const rules = stand.rules();
+      expect([markOf(rules, '198.51.100.40', 53), markOf(rules, '198.51.100.70', 80)]).toEqual([1001, 1002]);
+    } finally {
+      await stand.close();
+    }
+  });
+
+  // A range behind an address that is in it is taken, and nobody knows whose mark the address gets.
+  it.each([
+    ['is there twice', '198.51.100.15'],
+    ['is in a range before it', '198.51.100.10-198.51.100.20'],
+  ])('are for addresses of one group only: nftables takes none that %s', (_, range) => {
+    const script = (address: string) =>
+      `add table ip t; add map ip t m { type ipv4_addr . inet_service : mark; flags interval; elements = { ${range} . 80 : 1000, ${address} . 80 : 1001 }; }`;
+    const nft = (address: string) => sh('unshare', '-n', 'nft', '--check', script(address));
+    expect(() => nft('198.51.100.9')).not.toThrow();
+    expect(() => nft('198.51.100.15')).toThrow(/File exists/);
   });
 });
