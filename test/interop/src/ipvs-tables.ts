@@ -18,28 +18,31 @@ function difference(table: readonly string[], theirs: readonly string[]): string
   ];
 }
 
+/** Each table as soon as it stands still: some seconds later a check has failed, since nobody answers here. */
 async function underKeepalived(
   configurations: readonly Configuration[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const nodes = configurations.map((configuration, i) => ({ configuration, node: new KeepalivedNode(`kf-k${i}`) }));
-  for (const { configuration, node } of nodes) await node.start(configuration.text);
-  let last: string[] = [];
-  let moving: string[] = [];
-  await waitFor(
-    () => {
-      const before = last;
-      last = nodes.map(({ node }) => node.shown());
-      moving = nodes.flatMap(({ configuration, node }, i) =>
-        last[i] && last[i] === before[i] && node.isIdle ? [] : configuration.name,
-      );
-      return moving.length === 0;
-    },
-    { deadline: 180_000, what: 'tables of keepalived that stand still', every: 1_500 },
-  ).catch((cause: unknown) => {
-    throw new Error(`no table, or one that moves: ${moving.join(', ')}`, { cause });
-  });
-  const tables = new Map(nodes.map(({ configuration, node }) => [configuration.name, lines(node)]));
-  for (const { node } of nodes) await node.remove();
+  const tables = new Map<string, readonly string[]>();
+  for (const [i, { name, text }] of configurations.entries()) {
+    const node = new KeepalivedNode(`kf-k${i}`);
+    try {
+      await node.start(text);
+      let before = '';
+      const standsStill = () => {
+        const [last, now] = [before, node.shown()];
+        before = now;
+        return now !== '' && now === last && node.isIdle;
+      };
+      await waitFor(standsStill, {
+        deadline: 180_000,
+        what: `a table of keepalived that stands still, of ${name}`,
+        every: 700,
+      });
+      tables.set(name, lines(node));
+    } finally {
+      await node.remove();
+    }
+  }
   return tables;
 }
 
