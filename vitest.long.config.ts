@@ -7,6 +7,7 @@ export const beyondContinuousChecks = [
   'test/interop/src/checks-states.interop.ts',
   'test/interop/src/linux-clock.interop.ts',
   'test/interop/src/reload-storm.interop.ts',
+  'test/interop/src/snmp-graph.interop.ts',
   'test/interop/src/snmp-ipvs.interop.ts',
   'test/interop/src/vrrp-matrix.interop.ts',
 ];
