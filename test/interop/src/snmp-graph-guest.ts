@@ -84,12 +84,15 @@ async function graphed(): Promise<void> {
   const begin = 1_700_000_000;
   const sources = ['IPv4', 'IPv6'].map((name) => `DS:${name}:COUNTER:${2 * STEP}:0:1000000`);
   rrdtool('create', rrd, '--start', String(begin - 1), '--step', String(STEP), ...sources, 'RRA:AVERAGE:0.5:1:60');
-  const kernel = [await shown()];
+  const before = await atRest();
+  const kernel = [await shown(before)];
   rrdtool('update', rrd, `${begin}:${values()}`);
+  const wanted = before.split(':').map(Number);
   for (const [i, [four, six]] of COURSE.entries()) {
     for (let n = 0; n < four; n++) connect(4);
     for (let n = 0; n < six; n++) connect(6);
-    kernel.push(await shown());
+    for (const [family, count] of [four, six].entries()) wanted[family] = (wanted[family] ?? NaN) + count;
+    kernel.push(await shown(wanted.join(':')));
     rrdtool('update', rrd, `${begin + STEP * (i + 1)}:${values()}`);
   }
   const end = begin + STEP * COURSE.length;
@@ -152,11 +155,18 @@ function values(): string {
   }
 }
 
-/** Of the kernel, as soon as SNMP says the same; it is a few seconds late. */
-async function shown(): Promise<string> {
-  await waitFor(() => values() === kernelCounts(), {
+/** The kernel adds up what it shows every 2 s. */
+async function atRest(): Promise<string> {
+  let last = '';
+  await waitFor(() => last === (last = kernelCounts()), { deadline: DEADLINE, what: 'IPVS at rest', every: 3_000 });
+  return last;
+}
+
+/** Of the kernel, as soon as it and SNMP have counted what was asked for. */
+async function shown(wanted: string): Promise<string> {
+  await waitFor(() => kernelCounts() === wanted && values() === wanted, {
     deadline: DEADLINE,
-    what: 'the counters by SNMP',
+    what: `the counters ${wanted}`,
     every: 500,
   }).catch((error: unknown) => {
     const log = readFileSync(`${DIRECTORY}/log`, 'utf8').slice(-3000);
