@@ -218,7 +218,10 @@ class Control {
     // Nobody who asks this node to end waits for any of it.
     void this.#startGossip()
       .then(() => this.#node.heardBoth(FIRST_REPORT_DELAY_MS))
-      .then(() => this.#startUplink());
+      .then(() => this.#startUplink())
+      .catch((error: unknown) =>
+        this.#options.log.error({ err: error }, `this node does not report to the controller: ${errorText(error)}`),
+      );
     const how = await ended;
     this.#options.log.info({ how }, how === 'stop' ? 'stopping: handing over' : 'ending; VRRP and IPVS go on');
     this.#ending = true;
@@ -269,11 +272,13 @@ class Control {
     await another.stop('release');
   }
 
-  /** Beside the hand-over: the fleet may know of it when it likes. */
+  /** Beside the hand-over, which must come to its end whatever becomes of this. */
   async #leaveGossip(): Promise<void> {
     const bound = new AbortController();
     await Promise.race([
-      this.#gossip?.leave(),
+      this.#gossip
+        ?.leave()
+        .catch((error: unknown) => this.#options.log.error({ err: error }, `gossip was not left: ${errorText(error)}`)),
       pause(LEAVE_MS, undefined, { signal: bound.signal }).catch(() => undefined),
     ]);
     bound.abort();
