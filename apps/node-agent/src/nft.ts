@@ -3,11 +3,16 @@ import { execFile, spawnSync } from 'node:child_process';
 const NFT_TIMEOUT_MS = 2_000;
 
 /** Runs a script of nftables; gives why it failed, if it did. Nothing waits for it meanwhile. */
-export function runNft(script: string): Promise<string | undefined> {
+export async function runNft(script: string): Promise<string | undefined> {
+  return (await tryNft(script))?.reason;
+}
+
+export function tryNft(script: string): Promise<NftFailure | undefined> {
   return new Promise((resolve) => {
     const child = execFile('nft', ['-f', '-'], { timeout: NFT_TIMEOUT_MS }, (error, _output, complaint) => {
       if (error === null) return resolve(undefined);
-      resolve(isMissing(error) ? MISSING : complaint.trim() || error.message);
+      if (isMissing(error)) return resolve({ reason: MISSING, refused: true });
+      resolve({ reason: complaint.trim() || error.message, refused: typeof error.code === 'number' });
     });
     // A program that is not there breaks its pipe; the callback tells.
     child.stdin?.on('error', () => undefined);

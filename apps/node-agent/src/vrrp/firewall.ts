@@ -1,7 +1,7 @@
 import type { VirtualAddress, VrrpSettings, WantedInterface } from '@keepfleet/vrrp';
 import { familyOf } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { runNft, runNftNow } from '../nft.ts';
+import { type NftFailure, tryNft, tryNftNow } from '../nft.ts';
 
 const DEFAULT_TABLE = 'keepfleet';
 const DEFAULT_PRIORITY = -1;
@@ -13,6 +13,15 @@ interface Plan {
   readonly text: string;
 }
 
+/** How nftables is told: at once, or while other things go on. */
+export interface Nft {
+  readonly now: (script: string) => NftFailure | undefined;
+  readonly soon: (script: string) => Promise<NftFailure | undefined>;
+}
+
+/** Until what failed is tried again by itself; a change of the settings or of an interface tries at once. */
+const RETRY_MS = 30_000;
+
 /**
  * Drops what is sent to addresses that a master has without being their owner (no_accept, strict mode), and keeps group
  * reports and router solicitations from leaving with a virtual MAC. All of it follows from the settings alone, so that no
@@ -20,11 +29,22 @@ interface Plan {
  */
 export class Firewall {
   readonly #log: Log;
+  readonly #nft: Nft;
+  readonly #retryMs: number;
+  #wanted: Plan | undefined;
+  /** What the kernel has; undefined while that is not known. */
   #applied: Plan | undefined;
-  #work: Promise<void> = Promise.resolve();
+  /** Every one of ours that may be in the kernel. */
+  readonly #tables = new Set<string>();
+  #work: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** As told last. */
+  #problem: string | undefined;
 
-  constructor(log: Log) {
+  constructor(log: Log, nft: Nft = { now: tryNftNow, soon: tryNft }, retryMs = RETRY_MS) {
     this.#log = log;
+    this.#nft = nft;
+    this.#retryMs = retryMs;
   }
 
   /**
@@ -37,9 +57,8 @@ export class Firewall {
     indexOf: (name: string) => number | undefined,
     when: 'now' | 'soon',
   ): void {
-    const table = settings.firewall?.table ?? DEFAULT_TABLE;
     const plan: Plan = {
-      table,
+      table: settings.firewall?.table ?? DEFAULT_TABLE,
       text: tables(
         settings,
         interfaces.flatMap(({ name, base }) => {
@@ -48,37 +67,77 @@ export class Firewall {
         }),
       ),
     };
-    const before = this.#applied;
-    if (before?.table === plan.table && before.text === plan.text) return;
-    this.#applied = plan;
-    const others = before === undefined || before.table === table ? [] : removal(before.table);
-    const script = [...others, ...removal(table), plan.text].join('\n');
+    if (isSame(plan, this.#applied) || (isSame(plan, this.#wanted) && this.#work !== undefined)) return;
+    this.#wanted = plan;
     // Nothing to filter: what a crash left is removed where it can be, and there is no hurry.
-    if (when === 'now' && plan.text !== '') this.#report(table, runNftNow(script));
-    else
-      this.#work = this.#work.then(async () => {
-        const problem = await runNft(script);
-        if (plan.text !== '') this.#report(table, problem);
-      });
+    if (when === 'now' && plan.text !== '') this.#settle(plan, this.#nft.now(this.#script(plan)));
+    else this.#work ??= this.#carryOut();
   }
 
-  #report(table: string, problem: string | undefined): void {
-    if (problem === undefined) return;
-    this.#log.error(
-      { table, reason: problem },
-      `unaccepted addresses and virtual interfaces are not filtered, addresses answer although they should not: ${problem}`,
-    );
+  /** For the end of the process. Resolves when nothing of it is under way any more. */
+  async remove(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#wanted = undefined;
+    this.#removeTables();
+    await this.#work;
+    // What was under way has put its table back.
+    this.#removeTables();
   }
 
-  /** For the end of the process. */
-  remove(): void {
-    const plan = this.#applied;
-    this.#applied = undefined;
-    if (plan === undefined || plan.text === '') return;
-    const problem = runNftNow(`${removal(plan.table).join('\n')}\n`);
-    if (problem !== undefined)
-      this.#log.warn({ table: plan.table, reason: problem }, `the filter stays behind: ${problem}`);
+  /** One script after the other, until the kernel has what is wanted or refuses it. */
+  async #carryOut(): Promise<void> {
+    for (let plan = this.#wanted; plan !== undefined;) {
+      const failure = await this.#nft.soon(this.#script(plan));
+      this.#settle(plan, failure);
+      plan = isSame(plan, this.#wanted) ? undefined : this.#wanted;
+    }
+    this.#work = undefined;
   }
+
+  #script({ table, text }: Plan): string {
+    const old = new Set([...this.#tables, table]);
+    if (text !== '') this.#tables.add(table);
+    return `${[...old].flatMap(removal).join('\n')}\n${text}`;
+  }
+
+  #settle(plan: Plan, failure: NftFailure | undefined): void {
+    clearTimeout(this.#retry);
+    if (failure === undefined) {
+      this.#tables.clear();
+      if (plan.text !== '') this.#tables.add(plan.table);
+    }
+    // Without a filter, and without one of before, nothing is missed where there is no nft.
+    const isDone = failure === undefined || (plan.text === '' && this.#tables.size === 0);
+    this.#applied = isDone ? plan : undefined;
+    this.#report(plan, isDone ? undefined : failure.reason);
+    if (isDone || this.#wanted === undefined) return;
+    this.#retry = setTimeout(() => (this.#work ??= this.#carryOut()), this.#retryMs).unref();
+  }
+
+  #report({ table, text }: Plan, reason: string | undefined): void {
+    const what =
+      text === ''
+        ? 'what is no longer to be filtered still is, and accepted addresses may not answer'
+        : 'unaccepted addresses and virtual interfaces are not filtered, addresses answer although they should not';
+    const problem = reason === undefined ? undefined : `${what}: ${reason}`;
+    if (problem !== undefined && problem !== this.#problem)
+      this.#log.error({ table, reason }, `${problem} (tried again every ${this.#retryMs / 1_000} s)`);
+    else if (problem === undefined && this.#problem !== undefined)
+      this.#log.info({ table }, 'what is filtered is as configured again');
+    this.#problem = problem;
+  }
+
+  #removeTables(): void {
+    const tables = [...this.#tables];
+    if (tables.length === 0) return;
+    const failure = this.#nft.now(`${tables.flatMap(removal).join('\n')}\n`);
+    if (failure === undefined) this.#tables.clear();
+    else this.#log.warn({ tables, reason: failure.reason }, `the filter stays behind: ${failure.reason}`);
+  }
+}
+
+function isSame(a: Plan, b: Plan | undefined): boolean {
+  return b !== undefined && a.table === b.table && a.text === b.text;
 }
 
 /** A made interface, and the index of the one below it. */

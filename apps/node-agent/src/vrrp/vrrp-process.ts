@@ -200,16 +200,18 @@ export class VrrpProcess implements LinkedProcess<VrrpSettings, VrrpCommand, Vrr
     this.#timer.close();
     clearTimeout(this.#retry);
     this.#sockets.close();
+    let unfiltered: Promise<void> | undefined;
     if (mode === 'release') {
       this.#virtual.prune([]);
       this.#promotion.apply([]);
-      this.#firewall.remove();
+      unfiltered = this.#firewall.remove();
     }
     this.#interfaces.close();
     this.#announcer.close();
     this.#rtnetlink.close();
     this.#trackers.close();
-    void Promise.all([this.#hold.done(), this.#notifier.close(SCRIPTS_END_MS)]).then(() => this.#listener?.stopped());
+    const last = [unfiltered, this.#hold.done(), this.#notifier.close(SCRIPTS_END_MS)];
+    void Promise.all(last).then(() => this.#listener?.stopped());
   }
 
   /** In pieces: at 255 instances the whole takes longer to write than an advert may be late. */
