@@ -103,7 +103,11 @@ export function isUsable(result: ParseResult): boolean {
 }
 
 function resolve(config: ConfigDraft, diagnostics: Diagnostics): KeepalivedConfig {
-  const globalDefs = withSyncDaemon(resolveGlobals(config.globals.set), config.instances, diagnostics);
+  const globalDefs = withSyncDaemon(
+    { ...resolveGlobals(config.globals.set), ...kernelPlaces(config.globals.places) },
+    config.instances,
+    diagnostics,
+  );
   const vrrpInstances = resolveInstances(config.instances, config.globals, diagnostics);
   const syncGroups = resolveGroups(config, vrrpInstances, diagnostics);
   const scripts = resolveScripts(config, vrrpInstances, syncGroups, diagnostics);
@@ -148,10 +152,13 @@ function withSyncDaemon(
   diagnostics: Diagnostics,
 ): GlobalDefs {
   let daemon = globalDefs.lvsSyncDaemon;
+  let kernel = globalDefs.places ?? {};
   for (const { name, set, places, at } of instances) {
     if (set.syncDaemonInterface === undefined) continue;
-    if (daemon === undefined) daemon = { interface: set.syncDaemonInterface, instance: name };
-    else
+    if (daemon === undefined) {
+      daemon = { interface: set.syncDaemonInterface, instance: name };
+      kernel = { ...kernel, lvsSyncDaemon: places.syncDaemonInterface ?? at };
+    } else
       diagnostics.warning(
         'ignored',
         places.syncDaemonInterface ?? at,
@@ -159,7 +166,18 @@ function withSyncDaemon(
         'there is one sync daemon a node; name it in global_defs',
       );
   }
-  return daemon === undefined ? globalDefs : { ...globalDefs, lvsSyncDaemon: daemon };
+  if (daemon === undefined || daemon === globalDefs.lvsSyncDaemon) return globalDefs;
+  return { ...globalDefs, lvsSyncDaemon: daemon, places: kernel };
+}
+
+function kernelPlaces({ lvsTimeouts, lvsSyncDaemon }: ConfigDraft['globals']['places']): Pick<GlobalDefs, 'places'> {
+  if (lvsTimeouts === undefined && lvsSyncDaemon === undefined) return {};
+  return {
+    places: {
+      ...(lvsTimeouts === undefined ? {} : { lvsTimeouts }),
+      ...(lvsSyncDaemon === undefined ? {} : { lvsSyncDaemon }),
+    },
+  };
 }
 
 function resolveGlobals(set: Partial<GlobalSettings>): GlobalDefs {

@@ -1,12 +1,12 @@
 /**
  * The model of the kernel's IPVS and the rules that keepalived.conf puts on top of it: attribute codec of the generic
  * netlink family, plan of the operations from the desired to the actual table, quorum, sorry server, adoption of what is
- * there. Left out: the netlink socket (the driver's), the checkers (the health library), the connection sync daemons and
- * the kernel's timeouts. Format: linux/ip_vs.h.
+ * there; connection sync daemons and the kernel's timeouts. Left out: the netlink socket (the driver's), the checkers (the
+ * health library). Format: linux/ip_vs.h.
  *
  * Call order: `owned`, then a `table` as read from the kernel, then `configure`; afterwards `health` and `table` as they
  * come. After each call carry out the outputs in order: keep `own` on disk, send each operation of `apply` as encoded by
- * encodeOperation, answer a refusal with `refused`. reportOf gives the snapshot for everybody else, reportInParts the same little by little.
+ * encodeOperation, answer a refusal with `refused`. OptionsKeeper is told of each operation whether it is `done` or `refused`. reportOf gives the snapshot for everybody else, reportInParts the same little by little.
  */
 export * from './balancer.ts';
 export * from './decode.ts';

@@ -2,6 +2,7 @@ import { hex, ip, unhex } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import {
   type KernelOptionSettings,
+  type LvsEvent,
   type OptionsInput,
   OptionsKeeper,
   type SyncDaemon,
@@ -49,6 +50,7 @@ class Node {
           this.daemons = this.daemons.filter(({ state }) => state !== operation.daemon.state);
           if (operation.kind === 'start-daemon') this.daemons = [...this.daemons, operation.daemon];
         }
+        this.handle({ kind: 'done', operation });
       }
     }
   }
@@ -125,27 +127,41 @@ describe('connection synchronisation', () => {
     expect(next.daemons.map(({ state }) => state)).toEqual(['master']);
   });
 
-  it('that is refused is tried at every reading, told once and shown', () => {
-    const node = new Node();
-    const handle = (input: OptionsInput) => {
-      const outputs = node.keeper.handle(input);
-      const operations = outputs.flatMap((output) => (output.kind === 'apply-options' ? output.operations : []));
-      const told = outputs.flatMap((output) => (output.kind === 'event' ? [output.event.kind] : []));
-      for (const operation of operations) {
-        const answer = node.keeper.handle({ kind: 'refused', operation, reason: 'ENODEV' });
-        told.push(...answer.flatMap((output) => (output.kind === 'event' ? [output.event.kind] : [])));
-      }
-      return told;
-    };
+  it('that is refused is tried again and again, told once, never as started, and shown with its place', () => {
+    const { keeper } = new Node();
+    let reason: string | undefined = 'ENODEV';
+    let tries = 0;
+    const handle = (input: OptionsInput): LvsEvent[] =>
+      keeper.handle(input).flatMap((output) => {
+        if (output.kind === 'event') return [output.event];
+        if (output.kind !== 'apply-options') return [];
+        tries += output.operations.length;
+        return output.operations.flatMap((operation) =>
+          handle(reason === undefined ? { kind: 'done', operation } : { kind: 'refused', operation, reason }),
+        );
+      });
+    const places = { timeouts: null, syncDaemon: 'k.conf:2' };
+    const configure = () =>
+      handle({ kind: 'configure', settings: { ...unset, places, syncDaemon: { ...settings, instance: 'VI_1' } } });
     handle({ kind: 'actual', timeouts, daemons: [] });
     handle({ kind: 'masters', instances: ['VI_1'] });
-    expect(
-      handle({ kind: 'configure', settings: { ...unset, syncDaemon: { ...settings, instance: 'VI_1' } } }),
-    ).toEqual(['sync-daemon-started', 'operation-refused']);
-    expect(handle({ kind: 'actual', timeouts, daemons: [] })).toEqual([]);
-    expect(node.keeper.report.optionProblems).toEqual([
-      'the kernel refused to start the master sync daemon on eth1 with id 7: ENODEV',
+    expect(configure()).toMatchObject([{ kind: 'operation-refused', reason: 'ENODEV', place: 'k.conf:2' }]);
+    // None of these takes it for started, nor for over.
+    for (const input of [
+      { kind: 'masters', instances: ['VI_1', 'VI_2'] },
+      { kind: 'actual', timeouts, daemons: [] },
+    ] as const)
+      expect(handle(input)).toEqual([]);
+    expect(configure()).toEqual([]);
+    expect(tries).toBe(4);
+    expect(keeper.report.syncDaemons).toEqual([]);
+    expect(keeper.report.optionProblems).toEqual([
+      'the kernel refused to start the master sync daemon on eth1 with id 7 (k.conf:2): ENODEV',
     ]);
+    reason = undefined;
+    expect(handle({ kind: 'actual', timeouts, daemons: [] })).toMatchObject([{ kind: 'sync-daemon-started' }]);
+    expect(keeper.report.optionProblems).toEqual([]);
+    expect(keeper.report.syncDaemons).toHaveLength(1);
   });
 });
 

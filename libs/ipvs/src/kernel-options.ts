@@ -40,6 +40,8 @@ export interface KernelOptionSettings {
   readonly syncDaemon: SyncDaemonSettings | null;
   /** Bytes of the netlink socket's receive buffer; null leaves the default. */
   readonly receiveBuffer: number | null;
+  /** Where the configuration has them, `keepalived.conf:12`. */
+  readonly places?: { readonly timeouts: string | null; readonly syncDaemon: string | null };
 }
 
 export const DEFAULT_SYNC_GROUP = '224.0.0.81';

@@ -10,6 +10,7 @@ import {
   untouchedOptions,
   wantedSyncStates,
 } from './kernel-options.ts';
+import { placeText } from './balancer-events.ts';
 import type { LvsEvent } from './messages.ts';
 import type { KernelOptionsSnapshot } from './snapshot.ts';
 
@@ -28,6 +29,8 @@ export type OptionsInput =
   /** As just read from the kernel. */
   | { readonly kind: 'actual'; readonly timeouts: Timeouts; readonly daemons: readonly SyncDaemon[] }
   | { readonly kind: 'refused'; readonly operation: OptionOperation; readonly reason: string }
+  /** The kernel has carried an operation out. */
+  | { readonly kind: 'done'; readonly operation: OptionOperation }
   | { readonly kind: 'release' };
 
 export type OptionsOutput =
@@ -46,8 +49,8 @@ export class OptionsKeeper {
   #masters: ReadonlySet<string> | undefined;
   #left: KernelOptionsLeft = { daemons: [], timeouts: null };
   #actual: { readonly timeouts: Timeouts; readonly daemons: readonly SyncDaemon[] } | undefined;
-  /** Refused operations by their description, with the reason. */
-  #refused = new Map<string, string>();
+  /** Refused operations by their description. */
+  #refused = new Map<string, { readonly reason: string; readonly place: string | null }>();
 
   handle(input: OptionsInput): readonly OptionsOutput[] {
     switch (input.kind) {
@@ -57,7 +60,6 @@ export class OptionsKeeper {
       case 'configure':
         this.#settings = input.settings;
         this.#configured = true;
-        this.#refused.clear();
         return this.#plan();
       case 'masters': {
         const masters = new Set(input.instances);
@@ -70,12 +72,16 @@ export class OptionsKeeper {
         return this.#plan();
       case 'refused': {
         const what = describeOption(input.operation);
-        const known = this.#refused.get(what) === input.reason;
-        this.#refused.set(what, input.reason);
+        const known = this.#refused.get(what)?.reason === input.reason;
+        const place = this.#placeOf(input.operation);
+        this.#refused.set(what, { reason: input.reason, place });
         if (known) return [];
-        const event = { kind: 'operation-refused', service: 'ipvs', what, reason: input.reason, place: null } as const;
-        return [{ kind: 'event', event }];
+        return [
+          { kind: 'event', event: { kind: 'operation-refused', service: 'ipvs', what, reason: input.reason, place } },
+        ];
       }
+      case 'done':
+        return this.#done(input.operation);
       case 'release':
         return this.#release();
     }
@@ -86,7 +92,9 @@ export class OptionsKeeper {
     return {
       syncDaemons: this.#actual?.daemons ?? [],
       timeouts: this.#actual?.timeouts ?? null,
-      optionProblems: [...this.#refused].map(([what, reason]) => `the kernel refused to ${what}: ${reason}`),
+      optionProblems: [...this.#refused].map(
+        ([what, { reason, place }]) => `the kernel refused to ${what}${placeText(place)}: ${reason}`,
+      ),
     };
   }
 
@@ -131,33 +139,37 @@ export class OptionsKeeper {
     }
     const wanted = new Set(operations.map(describeOption));
     for (const what of this.#refused.keys()) if (!wanted.has(what)) this.#refused.delete(what);
-    if (operations.length === 0) return outputs;
-    this.#actual = this.#actual && after(this.#actual, operations);
-    for (const operation of operations) {
-      if (operation.kind === 'set-timeouts' || this.#refused.has(describeOption(operation))) continue;
-      const { state, interface: name } = operation.daemon;
-      const kind = operation.kind === 'start-daemon' ? 'sync-daemon-started' : 'sync-daemon-stopped';
-      outputs.push({ kind: 'event', event: { kind, state, interface: name } });
-    }
-    return [...outputs, { kind: 'apply-options', operations }];
+    return operations.length === 0 ? outputs : [...outputs, { kind: 'apply-options', operations }];
+  }
+
+  #done(operation: OptionOperation): OptionsOutput[] {
+    this.#refused.delete(describeOption(operation));
+    this.#actual = this.#actual && after(this.#actual, operation);
+    if (operation.kind === 'set-timeouts') return [];
+    const { state, interface: name } = operation.daemon;
+    const kind = operation.kind === 'start-daemon' ? 'sync-daemon-started' : 'sync-daemon-stopped';
+    return [{ kind: 'event', event: { kind, state, interface: name } }];
+  }
+
+  #placeOf(operation: OptionOperation): string | null {
+    const { places } = this.#settings;
+    return (operation.kind === 'set-timeouts' ? places?.timeouts : places?.syncDaemon) ?? null;
   }
 }
 
-/** What the kernel is expected to have then; the next reading tells what it really has. */
+/** What the kernel has then. */
 function after(
   actual: { readonly timeouts: Timeouts; readonly daemons: readonly SyncDaemon[] },
-  operations: readonly OptionOperation[],
+  operation: OptionOperation,
 ): { readonly timeouts: Timeouts; readonly daemons: readonly SyncDaemon[] } {
-  let { timeouts, daemons } = actual;
-  for (const operation of operations) {
-    if (operation.kind === 'set-timeouts') {
-      const { tcp, tcpFin, udp } = operation.timeouts;
-      timeouts = { tcp: tcp || timeouts.tcp, tcpFin: tcpFin || timeouts.tcpFin, udp: udp || timeouts.udp };
-    } else {
-      const { state } = operation.daemon;
-      daemons = daemons.filter((daemon) => daemon.state !== state);
-      if (operation.kind === 'start-daemon') daemons = [...daemons, operation.daemon];
-    }
+  const { timeouts } = actual;
+  if (operation.kind === 'set-timeouts') {
+    const { tcp, tcpFin, udp } = operation.timeouts;
+    return {
+      ...actual,
+      timeouts: { tcp: tcp || timeouts.tcp, tcpFin: tcpFin || timeouts.tcpFin, udp: udp || timeouts.udp },
+    };
   }
-  return { timeouts, daemons };
+  const daemons = actual.daemons.filter(({ state }) => state !== operation.daemon.state);
+  return { timeouts, daemons: operation.kind === 'start-daemon' ? [...daemons, operation.daemon] : daemons };
 }

@@ -29,6 +29,8 @@ export async function emptyNamespace(name: string): Promise<void> {
 export abstract class IpvsNode {
   readonly name: string;
   readonly directory: string;
+  /** Of its program. */
+  environment: NodeJS.ProcessEnv = process.env;
   protected child: ChildProcess | undefined;
 
   constructor(name: string) {
@@ -120,7 +122,10 @@ export abstract class IpvsNode {
 
   protected spawn(program: string, args: readonly string[]): void {
     const log = openSync(join(this.directory, 'log'), 'a');
-    this.child = spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio: ['ignore', log, log] });
+    this.child = spawn('ip', ['netns', 'exec', this.name, program, ...args], {
+      stdio: ['ignore', log, log],
+      env: this.environment,
+    });
   }
 }
 

@@ -30,6 +30,7 @@ import {
 import { GenericNetlink, type LinuxError, isLinuxError } from '@keepfleet/linux';
 import type { Result } from '@keepfleet/wire';
 import { loadModule } from './kernel-modules.ts';
+import { isAboutService, optionRefusalText, refusalText } from './refusal-text.ts';
 
 /** An operation that the kernel did not carry out. */
 export interface Refusal {
@@ -251,29 +252,4 @@ function isGone(operation: Operation, error: LinuxError): boolean {
 
 function isDoneAlready(operation: OptionOperation, error: LinuxError): boolean {
   return operation.kind === 'stop-daemon' && error.code === 'ESRCH';
-}
-
-function optionRefusalText(operation: OptionOperation, error: LinuxError): string {
-  if (operation.kind !== 'start-daemon') return error.message;
-  const { interface: name } = operation.daemon;
-  if (error.code === 'ENODEV')
-    return `${error.code}: there is no interface ${name}; make it, or name another one in lvs_sync_daemon (tried again every few seconds)`;
-  if (error.code === 'EINVAL')
-    return `${error.message}; connections cannot be synchronised beside tunnels to servers of the other family`;
-  return error.message;
-}
-
-function isAboutService(
-  operation: Operation,
-): operation is Extract<Operation, { kind: 'create-service' | 'set-service' }> {
-  return operation.kind === 'create-service' || operation.kind === 'set-service';
-}
-
-function refusalText(operation: Operation, error: LinuxError): string {
-  if (isAboutService(operation) && error.code === 'ENOENT') {
-    const { scheduler, engine } = operation.service;
-    const extra = engine === '' ? '' : ` or no persistence engine ${engine} (module ip_vs_pe_${engine})`;
-    return `${error.code}: this kernel has no scheduler ${scheduler} (module ip_vs_${scheduler})${extra}; name another one in the configuration, or install the module`;
-  }
-  return error.message;
 }

@@ -9,6 +9,7 @@ import {
   type LvsOutcome,
   type LvsSettings,
   type LvsSnapshot,
+  type OptionOperation,
   type OptionsInput,
   OptionsKeeper,
   type ReportContext,
@@ -119,7 +120,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   configure(settings: LvsSettings<CheckerSettings>): { refused: string } | undefined {
     const refused = mistakeIn(settings);
     if (refused !== undefined) return { refused };
-    if (this.#settings?.kernel.receiveBuffer !== settings.kernel.receiveBuffer) {
+    if ((this.#settings?.kernel.receiveBuffer ?? null) !== settings.kernel.receiveBuffer) {
       this.#settings = settings;
       this.#batch = BATCH;
       this.#table?.close();
@@ -197,8 +198,9 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     if (mode === 'release') {
       told = tellOfEnd(this.#balancer.states, (event) => this.#listener.event(event), this.#notifier);
       this.#read();
-      this.#feed({ kind: 'release' });
+      // As at a reload: no mark is without its service.
       this.#marks.remove();
+      this.#feed({ kind: 'release' });
       this.#feedOptions({ kind: 'release' });
       // Read once more, so that the list of own services says what is true.
       this.#read();
@@ -373,8 +375,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
           this.#own({ ...this.#owned, options: output.left });
           break;
         case 'apply-options':
-          for (const refusal of this.#inKernel((table) => table.applyOptions(output.operations)) ?? [])
-            this.#feedOptions({ kind: 'refused', ...refusal });
+          this.#applyOptions(output.operations);
           break;
         case 'event':
           this.#listener.event(output.event);
@@ -382,6 +383,16 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
       }
     }
     this.#listener.changed();
+  }
+
+  #applyOptions(operations: readonly OptionOperation[]): void {
+    const refusals = this.#inKernel((table) => table.applyOptions(operations));
+    if (refusals === undefined) return;
+    const reasons = new Map(refusals.map(({ operation, reason }) => [operation, reason]));
+    for (const operation of operations) {
+      const reason = reasons.get(operation);
+      this.#feedOptions(reason === undefined ? { kind: 'done', operation } : { kind: 'refused', operation, reason });
+    }
   }
 
   #inKernel<T>(change: (table: KernelTable) => T): T | undefined {

@@ -146,6 +146,7 @@ const kernelOptions = z.object({
     .object({ interface: interfaceName, syncId, maxLength: messageLength, group: ip, port, ttl, instance: text })
     .nullable(),
   receiveBuffer: count.nullable(),
+  places: optional(z.object({ timeouts: text, syncDaemon: text })),
 });
 
 /** What is plain is known without asking the schema; the tests compare it with a schema that is asked about everything. */

@@ -6,6 +6,7 @@ import {
   DEFAULT_SYNC_TTL,
   type Forwarding as ForwardingSettings,
   type GroupMember,
+  type KernelOptionSettings,
   type LvsNotifySettings,
   type LvsSettings,
   type RealServerSettings,
@@ -38,6 +39,7 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
       timeouts: globalDefs.lvsTimeouts ?? untouchedOptions.timeouts,
       syncDaemon: syncDaemonSettings(config),
       receiveBuffer: globalDefs.lvsReceiveBuffer || null,
+      ...optionPlaces(globalDefs),
     },
     notify: notifySettings(config),
     groups: config.virtualServerGroups.map(({ name, members }) => ({
@@ -68,6 +70,13 @@ function allVirtualServers(config: KeepalivedConfig): readonly VirtualServerSett
     settingsBefore.set(server, { settings, defaults });
     return settings;
   });
+}
+
+function optionPlaces({ places }: KeepalivedConfig['globalDefs']): Pick<KernelOptionSettings, 'places'> {
+  if (places === undefined) return {};
+  const { lvsTimeouts, lvsSyncDaemon } = places;
+  const text = (at: VirtualServer['at'] | undefined) => (at === undefined ? null : placeText(at));
+  return { places: { timeouts: text(lvsTimeouts), syncDaemon: text(lvsSyncDaemon) } };
 }
 
 /** Without an id that of its instance: two routers of one instance agree on it by themselves. */

@@ -263,6 +263,19 @@ describe('settings of the lvs process', () => {
     expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
   });
 
+  it('carry where what the kernel may refuse is written', () => {
+    const places = (text: string) => settingsOf(text).lvs.kernel.places;
+    expect(places('global_defs {\n lvs_timeouts tcp 9\n lvs_sync_daemon eth1\n}\n')).toEqual({
+      timeouts: expect.stringMatching(/:2$/) as string,
+      syncDaemon: expect.stringMatching(/:3$/) as string,
+    });
+    expect(places(router('A', 1).replace('{', '{\n lvs_sync_daemon_interface eth1'))).toEqual({
+      timeouts: null,
+      syncDaemon: expect.stringMatching(/:\d+$/) as string,
+    });
+    expect(places(router('A', 1))).toBeUndefined();
+  });
+
   it('carry groups and tunnels', () => {
     const { lvs } = settingsOf(
       `virtual_server_group g {\n 192.0.2.1 80\n 192.0.2.8-9 80\n fwmark 5\n}\n${service('lb_kind TUN type gue port 5555').replace('198.51.100.15 80', 'group g')}`,

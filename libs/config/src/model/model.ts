@@ -143,6 +143,8 @@ export interface GlobalDefs {
   /** Lifetimes of connections without traffic; missing where the kernel's stay. */
   readonly lvsTimeouts?: LvsTimeouts;
   readonly lvsSyncDaemon?: LvsSyncDaemon;
+  /** Of what the kernel may refuse; missing where nothing of it is written. */
+  readonly places?: { readonly lvsTimeouts?: Position; readonly lvsSyncDaemon?: Position };
   /** Bytes of the receive buffer of the IPVS netlink socket; default 4 MiB. */
   readonly lvsReceiveBuffer?: number;
   /** What becomes of services that somebody else changed; default repair. */
