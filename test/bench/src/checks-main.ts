@@ -132,7 +132,7 @@ function keepalived(): ChildProcess {
 async function web(): Promise<void> {
   writeFileSync(
     file('nginx.conf'),
-    `daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid ${file('nginx.pid')}; error_log ${file('nginx.log')};
+    `daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 20000; pid ${file('nginx.pid')}; error_log ${file('nginx.log')};
      events { worker_connections 16384; }
      http {
        access_log off; keepalive_timeout 0;
