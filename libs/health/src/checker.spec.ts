@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Instant, after, instant, millis, seconds } from '@keepfleet/machine';
+import { type Instant, after, between, instant, millis, seconds } from '@keepfleet/machine';
 import { asciiBytes, hex, ip, latin1Text, unhex } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import {
@@ -124,6 +124,28 @@ describe('a schedule', () => {
     bench.handle({ kind: 'connected', attempt: 1 });
     expect(bench.checker.nextDeadline()).toBe(after(seconds(1) as unknown as Instant, seconds(10)));
     expect(bench.checker.timeout(after(bench.now, millis(9_999)))).toEqual([]);
+  });
+
+  it('makes up for a late run at once, and for a very late one little by little', () => {
+    const bench = new Bench(tcp);
+    const late = (milliseconds: number) => {
+      bench.now = after(bench.checker.nextDeadline() ?? bench.now, millis(milliseconds));
+      for (const output of bench.checker.timeout(bench.now))
+        if (output.kind === 'connect') bench.handle({ kind: 'connected', attempt: output.attempt });
+      return between(bench.now, bench.checker.nextDeadline() ?? bench.now);
+    };
+    expect([300, 0].map(late)).toEqual([millis(9_700), seconds(10)]);
+    expect([2_500, 0, 0, 0].map(late)).toEqual([seconds(9), seconds(9), millis(9_500), seconds(10)]);
+    // Of whole intervals nothing is made up.
+    expect([30_100, 0].map(late)).toEqual([millis(9_900), seconds(10)]);
+  });
+
+  it('is not sooner after a failure', () => {
+    const bench = new Bench(tcp);
+    bench.now = after(bench.checker.nextDeadline() ?? bench.now, millis(300));
+    for (const output of bench.checker.timeout(bench.now))
+      if (output.kind === 'connect') bench.handle({ kind: 'error', attempt: output.attempt, reason: 'refused' });
+    expect(between(bench.now, bench.checker.nextDeadline() ?? bench.now)).toBe(seconds(10));
   });
 
   it('does not forgive the first failure', () => {

@@ -29,6 +29,11 @@ const START_DELAY = seconds(1);
 const ANSWER_TIMEOUTS = 10;
 /** From SIGTERM to SIGKILL of a script that takes too long. */
 const KILL_DELAY = seconds(2);
+/**
+ * What a run began too late is taken off the delays after it, by at most this share of each: runs that piled up while the
+ * process had no time spread out again, instead of falling due together for ever. Not off those after a failure.
+ */
+const CATCH_UP = 0.1;
 /** A time-out that is found this much later than it was due says that the process was held up, as by a pause of its machine. */
 const HELD_UP = millis(500);
 /** Characters of a result that are kept. */
@@ -67,6 +72,8 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
   #state: State = { kind: 'stopped' };
   #attempts = 0;
   #began: Instant;
+  /** What runs began too late, as far as it was not taken off a delay. */
+  #behind = micros(0);
   /** This run was given its time once more. */
   #excused = false;
   #effect: WeightEffect = noWeightEffect;
@@ -153,6 +160,9 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
         return [];
       case 'waiting':
         this.#began = now;
+        this.#behind = micros(
+          (this.#behind + between(state.dueAt, now)) % Math.max(this.settings.schedule.delayLoop, 1),
+        );
         this.#excused = false;
         return this.settings.kind === 'misc' ? this.#run(this.settings.timeout, now) : this.#connect(0, now);
       case 'connecting':
@@ -320,7 +330,8 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
     const before = this.status;
     const delay = this.#verdict.conclude(judgement.ok, result, now);
     // keepalived counts the time to the next run of a script from the start of this one.
-    const dueAt = after(this.settings.kind === 'misc' ? this.#began : now, delay);
+    const wait = judgement.ok ? this.#inTurn(delay) : delay;
+    const dueAt = after(this.settings.kind === 'misc' ? this.#began : now, wait);
     this.#state = { kind: 'waiting', dueAt: Math.max(dueAt, now) as Instant };
     const { up } = this.status;
     return [
@@ -328,6 +339,12 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
       { kind: 'ran', success: judgement.ok, result, first: !before.ran },
       ...(up === before.up ? [] : [{ kind: 'verdict' as const, up, reason: result }]),
     ];
+  }
+
+  #inTurn(delay: Duration): Duration {
+    const sooner = micros(Math.min(this.#behind, Math.floor(delay * CATCH_UP)));
+    this.#behind = micros(this.#behind - sooner);
+    return micros(delay - sooner);
   }
 
   #timed(now: Instant): CheckerOutput[] {
