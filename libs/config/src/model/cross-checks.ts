@@ -2,10 +2,12 @@ import type { Diagnostics } from '../diagnostics.ts';
 import type { ConfigDraft } from '../grammar/root.ts';
 import type { KeepalivedConfig, SyncGroup, VrrpInstance } from './model.ts';
 import { checkNftables } from './nftables-checks.ts';
+import { checkSharedServices } from './shared-services.ts';
 
 /** What is right by itself and has no effect, or cannot be, beside something else; the model has it as it was written. */
 export function crossChecks(config: KeepalivedConfig, draft: ConfigDraft, diagnostics: Diagnostics): void {
   checkNftables(config, draft, diagnostics);
+  checkSharedServices(config, diagnostics);
   const groups = new Map(config.syncGroups.flatMap((group) => group.members.map((member) => [member, group])));
   for (const instance of config.vrrpInstances) {
     checkOwnInterface(instance, diagnostics);

@@ -52,7 +52,7 @@ export function resolveVirtualServers(
   bfdInstances: readonly BfdInstance[],
   diagnostics: Diagnostics,
 ): readonly VirtualServer[] {
-  const known = new Map<string, Position>();
+  const known = new Map<string, VirtualServer>();
   const surroundings = {
     trackFiles: resolveTrackFiles(config.trackFiles),
     bfdInstances: new Set(bfdInstances.map(({ name }) => name)),
@@ -67,14 +67,19 @@ export function resolveVirtualServers(
     if (before === undefined && draft.block !== undefined && diagnostics.count === count)
       serversBefore.set(draft.block, { server: resolved, around });
     // One group may be served over several protocols, as name servers are.
-    const further = resolved.target.kind === 'group' && known.has(resolved.key);
-    const server = further ? { ...resolved, key: `${resolved.key}/${resolved.protocol}` } : resolved;
-    const first = known.get(server.key);
+    const ofGroup = resolved.target.kind === 'group' ? known.get(resolved.key) : undefined;
+    const server = ofGroup ? { ...resolved, key: `${resolved.key}/${resolved.protocol}` } : resolved;
+    const first = ofGroup?.protocol === server.protocol ? ofGroup : known.get(server.key);
     if (first !== undefined) {
-      diagnostics.error('duplicate', server.at, `virtual_server ${server.key} is there already, at ${place(first)}`);
+      diagnostics.error(
+        'duplicate',
+        server.at,
+        `virtual_server ${server.key} is there already, at ${place(first.at)}`,
+        'put its real servers into that one',
+      );
       return [];
     }
-    known.set(server.key, server.at);
+    known.set(server.key, server);
     return [server];
   });
 }

@@ -93,6 +93,35 @@ describe('what a virtual server is for', () => {
     ]);
   });
 
+  it('is a group once for each protocol', () => {
+    const group = 'virtual_server_group g {\n 192.0.2.1 53\n}\n';
+    const [tcp, udp] = ['TCP', 'UDP'].map((protocol) => service(`protocol ${protocol}`, '', 'group g'));
+    const twice = parse(`${group}${tcp}${udp}${tcp}${udp}`);
+    expect(twice.kinds).toEqual(['duplicate', 'duplicate']);
+    expect(twice.config.virtualServers.map(({ key }) => key)).toEqual(['group/g', 'group/g/udp']);
+  });
+
+  it.each([
+    ['an address', '', '192.0.2.1 80', '192.0.2.1 80'],
+    ['an address in a range', '', '192.0.2.9 80', '192.0.2.8-11 80'],
+    ['a range', 'virtual_server_group h {\n 192.0.2.0/28 80\n}\n', 'group h', '192.0.2.8-192.0.2.20 80'],
+    ['a mark', '', 'fwmark 7', 'fwmark 7'],
+  ])('by a group is told of when another has it: %s', (_, more, target, member) => {
+    const text = `${more}virtual_server_group g {\n ${member}\n}\n${service('', '', target)}${service('', '', 'group g', '192.0.2.98 80')}`;
+    const { config, kinds } = parse(text);
+    expect(kinds).toContain('duplicate');
+    expect(config.virtualServers).toHaveLength(2);
+  });
+
+  it.each([
+    ['another port', '192.0.2.1 81'],
+    ['another address', '192.0.2.2-9 80'],
+    ['another mark', 'fwmark 7'],
+  ])('by a group is its own: %s', (_, member) => {
+    const text = `virtual_server_group g {\n ${member}\n}\n${service('')}${service('', '', 'group g')}`;
+    expect(parse(text).kinds).toEqual([]);
+  });
+
   it('takes IPv6 ranges by their last 16 bits', () => {
     const { config } = parse('virtual_server_group g {\n 2001:db8::a0-b1 80\n}\n');
     expect(config.virtualServerGroups[0]?.members).toMatchObject([{ first: '2001:db8::a0', last: '2001:db8::b1' }]);
