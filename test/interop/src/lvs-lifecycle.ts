@@ -74,6 +74,44 @@ export const lifecycle: readonly Step[] = [
     },
   },
   {
+    name: 'gives a server that was drained its weight little by little, checked or not',
+    run: async (_, agent) => {
+      const slow = { slowStart: SLOW_START_US, configuredWeight: 20 };
+      const weights = (a: number, b: number) => {
+        const settings = (address: string, weight: number, checkers: readonly object[]) =>
+          realServer(address, { ...slow, weight, checkers });
+        return one({ realServers: [settings(A, a, [tcpCheck(A)]), settings(B, b, [])] }, {});
+      };
+      const inKernel = () =>
+        [A, B].map((address) =>
+          Number(/-w (\d+)/.exec(kernelTable().find((line) => line.includes(`:8088 -r ${address}:80 `)) ?? '')?.[1]),
+        );
+      await agent.configure(weights(0, 20));
+      await agent.seen('A is up', () => agent.server(SERVICE, `${A}:80`)?.checkers[0]?.ran);
+      assert.deepEqual(inKernel(), [0, 20]);
+      agent.events.length = 0;
+      await agent.configure(weights(20, 0));
+      assert.ok((inKernel()[0] ?? 0) < 20, 'not all at once');
+      assert.equal(inKernel()[1], 0);
+      await agent.configure(weights(20, 20));
+      assert.ok((inKernel()[1] ?? 0) < 20, 'nor one without checks');
+      /** The weights that were told of a server since it is back. */
+      const told = (address: string) =>
+        agent.events.flatMap(({ kind, server, to }) =>
+          kind === 'weight-changed' && server === `${address}:80` && to !== 0 ? [Number(to)] : [],
+        );
+      await waitFor(
+        () => inKernel().every((weight) => weight === 20) && [A, B].every((address) => told(address).at(-1) === 20),
+        { deadline: DEADLINE, what: 'all of it', every: 50 },
+      );
+      for (const address of [A, B]) {
+        assert.equal(told(address)[0], 2, `told ${told(address).join(' ')}`);
+        assert.ok(told(address).length > 3, `told ${told(address).join(' ')}`);
+      }
+      agent.events.length = 0;
+    },
+  },
+  {
     name: 'drains a persistent server for new clients only, until templates of weight 0 no longer hold',
     run: async (stand, agent) => {
       const persistence = { persistence: { timeout: 300, granularity: 32, engine: null } };

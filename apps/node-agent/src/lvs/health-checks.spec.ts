@@ -31,7 +31,7 @@ beforeEach(async () => {
   health = new HealthChecks(
     {
       health: (service, real, up) => told.push(`${service} ${real} ${up ? 'up' : 'down'}`),
-      effect: (service, real, { added }) => told.push(`${service} ${real} ${added}`),
+      effect: (service, real, { added, share }) => told.push(`${service} ${real} ${share < 1 ? share : added}`),
       confirmedDown: (service, real) => told.push(`${service} ${real} confirmed`),
       ran: () => (runs += 1),
     },
@@ -96,6 +96,21 @@ describe('checks of several services', () => {
     health.configure(settings([1, 2], tcp()), () => true);
     expect(health.size).toBe(1);
     expect(told.at(-1)).toBe(`${key(2)} 127.0.0.1:80 down`);
+  });
+
+  it.each([
+    ['with', () => tcp()],
+    ['without', () => ''],
+  ])('%s any, a server that was drained comes back with a tenth of its weight', (_, checks) => {
+    const drained = (weight: number) => settings([1, 2], `${checks()}\n weight ${weight}`, 'slow_start 3600');
+    health.configure(drained(0), () => true);
+    told.length = 0;
+    health.beginReturns(drained(5));
+    expect(told).toEqual([1, 2].map((vip) => `${key(vip)} 127.0.0.1:80 0.1`));
+    health.configure(drained(5), () => true);
+    told.length = 0;
+    health.beginReturns(drained(9));
+    expect(told).toEqual([]);
   });
 
   it('rest when all of them do, and keep what they know', async () => {

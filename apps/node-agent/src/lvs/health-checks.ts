@@ -59,6 +59,18 @@ export class HealthChecks {
     return this.#leftOut.problem;
   }
 
+  /** Before anybody else knows the settings: a server that was drained comes back by slow_start like one that was down. */
+  beginReturns({ virtualServers }: LvsSettings<CheckerSettings>): void {
+    for (const service of virtualServers) {
+      const before = this.#services.get(service.key);
+      if (before === undefined || before === service) continue;
+      const drained = new Set(before.realServers.flatMap(({ key, weight }) => (weight === 0 ? [key] : [])));
+      if (drained.size === 0) continue;
+      for (const { key, weight, slowStart } of service.realServers)
+        if (weight > 0 && drained.has(key)) this.#patients.get(service.key)?.get(key)?.comeBack(slowStart);
+    }
+  }
+
   /**
    * Starts what is new, stops what is gone, and leaves a checker whose settings are equal at its work. `isUp` is the state
    * that a new real server begins with.
@@ -84,7 +96,7 @@ export class HealthChecks {
       for (const { key: server, checkers, slowStart } of realServers) {
         const known = knownPatients.get(server);
         // Without checks a server is up from the start and stays so; there may be tens of thousands of them.
-        if (checkers.length === 0 && known === undefined) continue;
+        if (checkers.length === 0 && slowStart === 0 && known === undefined) continue;
         const isNew = known === undefined && !serversBefore().has(server);
         const patient = known ?? new Patient(service, server, this.#listener);
         patient.slowStart = slowStart;

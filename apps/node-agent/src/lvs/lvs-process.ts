@@ -133,6 +133,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     tellOfRemoved(this.#balancer.states, settings, this.#notifier);
     this.#settings = settings;
     this.#notifier.configure(settings);
+    this.#health.beginReturns(settings);
     const groups = this.#marks.groups(settings);
     let marked = false;
     const mark = () => {

@@ -96,6 +96,19 @@ describe('a real server', () => {
     patient.leave();
   });
 
+  it('that was drained comes back in the same way, but not while it is down', () => {
+    const check = new Check();
+    const { patient, told } = stand([check], seconds(3_600));
+    patient.settle('new');
+    patient.comeBack(seconds(3_600));
+    expect(told.splice(0)).toEqual(['up: new', 'configured + 0, 0.1']);
+    check.up = false;
+    patient.judge('x');
+    patient.comeBack(seconds(3_600));
+    expect(told).toEqual(['down: x', 'configured + 0, 1']);
+    patient.leave();
+  });
+
   it('without slow_start keeps no timer when it comes back', () => {
     const check = new Check();
     const { patient } = stand([check]);

@@ -50,6 +50,14 @@ export class Patient {
     if (!back) this.weigh();
   }
 
+  /** It was drained, and is to have connections again. */
+  comeBack(slowStart: Duration): void {
+    this.slowStart = slowStart;
+    if (this.#up === false) return;
+    this.#slowStart.begin(instant(monotonicMicros()));
+    this.weigh();
+  }
+
   weigh(): void {
     clearTimeout(this.#timer);
     const now = instant(monotonicMicros());
