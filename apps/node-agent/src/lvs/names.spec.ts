@@ -18,4 +18,8 @@ describe("keepalived's names", () => {
     expect(virtualServerName(traits)).toBe(service);
     expect(realServerName(traits, { address, port: 80 })).toBe(server);
   });
+
+  it('of further services of a group are told apart', () => {
+    expect(virtualServerName({ target: { kind: 'group', name: 'g106' }, protocol: 'udp' }, 1)).toBe('[g106]:1');
+  });
 });

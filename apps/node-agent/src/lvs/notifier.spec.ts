@@ -56,6 +56,18 @@ describe('what happens to servers and services', () => {
     closeSync(fd);
   });
 
+  it('tells services of one group apart as keepalived does, by their number', () => {
+    const fd = openSync(path('fifo'), constants.O_RDWR | constants.O_NONBLOCK);
+    const group = (protocol: string) =>
+      `virtual_server group g {\n protocol ${protocol}\n real_server 192.0.2.10 80 {\n }\n}\n`;
+    const text = `global_defs {\n lvs_notify_fifo ${path('fifo')}\n}\nvirtual_server_group g {\n 198.51.100.1 80\n}\n${group('TCP')}${group('UDP')}`;
+    const configured = lvsSettings(parseKeepalivedConfig({ file: 'k.conf', text }).config);
+    notifier.configure(configured);
+    for (const { key } of configured.virtualServers) notifier.quorum(key, true);
+    expect(readPipe(fd)).toBe('VS [g]:0 UP\nVS [g]:1 UP\n');
+    closeSync(fd);
+  });
+
   it('is lost and told once while nobody reads, and waits for nobody', () => {
     notifier.configure(settings(`lvs_notify_fifo ${path('full')}`));
     for (let i = 0; i < 5_000; i++) notifier.quorum(service, true);

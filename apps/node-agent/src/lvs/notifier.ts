@@ -14,6 +14,8 @@ const MOST_SCRIPTS = 256;
 export class Notifier {
   readonly #log: Log;
   #services = new Map<string, Service>();
+  /** Of services of groups, which of its group's each is. */
+  #ranks = new Map<string, number>();
   #notify: LvsNotifySettings | undefined;
   #fifo: Fifo | undefined;
   #running = 0;
@@ -24,6 +26,7 @@ export class Notifier {
 
   configure({ virtualServers, notify }: LvsSettings<CheckerSettings>): void {
     this.#services = new Map(virtualServers.map((service) => [service.key, service]));
+    this.#rank(virtualServers);
     this.#notify = notify;
     const wanted = notify?.fifo === undefined || notify.fifo === null ? undefined : this.#fifoOf(notify.fifo);
     if (JSON.stringify(wanted) === JSON.stringify(this.#fifo?.settings)) return;
@@ -49,19 +52,34 @@ export class Notifier {
     if (settings === undefined || real === undefined) return;
     this.#run(up ? real.notifyUp : real.notifyDown);
     const name = realServerName(settings, real);
-    this.#fifo?.write(`RS ${name} ${virtualServerName(settings)} ${up ? 'UP' : 'DOWN'}\n`);
+    this.#fifo?.write(`RS ${name} ${this.#nameOf(settings)} ${up ? 'UP' : 'DOWN'}\n`);
   }
 
   quorum(service: string, up: boolean): void {
     const settings = this.#services.get(service);
     if (settings === undefined) return;
     this.#run(up ? settings.quorumUp : settings.quorumDown);
-    this.#fifo?.write(`VS ${virtualServerName(settings)} ${up ? 'UP' : 'DOWN'}\n`);
+    this.#fifo?.write(`VS ${this.#nameOf(settings)} ${up ? 'UP' : 'DOWN'}\n`);
   }
 
   close(): void {
     this.#fifo?.close();
     this.#fifo = undefined;
+  }
+
+  #rank(services: readonly Service[]): void {
+    this.#ranks = new Map();
+    const counts = new Map<string, number>();
+    for (const { key, target } of services) {
+      if (target.kind !== 'group') continue;
+      const rank = counts.get(target.name) ?? 0;
+      counts.set(target.name, rank + 1);
+      this.#ranks.set(key, rank);
+    }
+  }
+
+  #nameOf(service: Service): string {
+    return virtualServerName(service, this.#ranks.get(service.key));
   }
 
   #run(script: ScriptSettings | null): void {

@@ -67,7 +67,7 @@ export function alertOf(event: VrrpEvent | LvsEvent | GroupChange, config: Keepa
       if (service === undefined || server?.smtpAlert !== true || (stopping && !service.omega)) return undefined;
       const up = event.kind === 'real-server-up';
       return alert(
-        `Realserver ${realServerName(service, server)} of virtual server ${virtualServerName(service)} - ${up ? 'UP' : 'DOWN'}`,
+        `Realserver ${realServerName(service, server)} of virtual server ${virtualServerName(service, config)} - ${up ? 'UP' : 'DOWN'}`,
         stopping ? SHUTTING_DOWN : `=> CHECK ${up ? 'succeed' : 'failed'} on service <=`,
         `Reason: ${event.reason}`,
       );
@@ -82,7 +82,7 @@ export function alertOf(event: VrrpEvent | LvsEvent | GroupChange, config: Keepa
         ? `Gained quorum ${quorum}+${hysteresis}=${quorum + hysteresis} <= ${event.weight}`
         : `Lost quorum ${quorum}-${hysteresis}=${quorum - hysteresis} > ${event.weight}`;
       return alert(
-        `Virtualserver ${virtualServerName(service)} - ${gained ? 'UP' : 'DOWN'}`,
+        `Virtualserver ${virtualServerName(service, config)} - ${gained ? 'UP' : 'DOWN'}`,
         stopping ? SHUTTING_DOWN : `=> ${sum} <=`,
       );
     }
@@ -99,9 +99,12 @@ function serverOf(
   return { service, server: service?.realServers.find(({ key }) => key === event.server) };
 }
 
-function virtualServerName({ target, protocol }: VirtualServer): string {
+function virtualServerName({ key, target, protocol }: VirtualServer, { virtualServers }: KeepalivedConfig): string {
   if (target.kind === 'address') return `[${target.address}]:${protocol}:${target.port}`;
-  return target.kind === 'fwmark' ? `FWM ${target.mark}` : `[${target.name}]:0`;
+  if (target.kind === 'fwmark') return `FWM ${target.mark}`;
+  const { name } = target;
+  const ofGroup = virtualServers.filter((other) => other.target.kind === 'group' && other.target.name === name);
+  return `[${name}]:${ofGroup.findIndex((other) => other.key === key)}`;
 }
 
 function realServerName({ target, protocol }: VirtualServer, { address, port }: RealServer): string {
