@@ -29,7 +29,7 @@ import {
 } from '@keepfleet/ipvs';
 import { GenericNetlink, type LinuxError, isLinuxError } from '@keepfleet/linux';
 import type { Result } from '@keepfleet/wire';
-import { loadModule } from './kernel-modules.ts';
+import { type Loaded, loadModule } from './kernel-modules.ts';
 import { isAboutService, optionRefusalText, refusalText } from './refusal-text.ts';
 
 /** An operation that the kernel did not carry out. */
@@ -57,6 +57,8 @@ export interface TableOptions {
   readonly batch: number;
 }
 
+export const MODULE = 'ip_vs';
+
 /** The kernel's IPVS tables of this network namespace. All calls are synchronous and throw LinuxError. */
 export class KernelTable {
   readonly info: IpvsInfo;
@@ -71,11 +73,14 @@ export class KernelTable {
     this.info = decoded(decodeInfo(this.#send(encodeInfoRequest(), 'read the version of IPVS')), 'the version of IPVS');
   }
 
-  /** Loads ip_vs where it is missing; throws NoIpvs when the kernel has none, LinuxError when it may not be used. */
-  static open(options: TableOptions): KernelTable {
+  /**
+   * Loads ip_vs where it is missing, unless that was `tried` just now; throws NoIpvs when the kernel has none, LinuxError when
+   * it may not be used.
+   */
+  static open(options: TableOptions, tried?: Loaded): KernelTable {
     const found = openFamily(options);
     if (found !== undefined) return new KernelTable(found, options);
-    const loaded = loadModule('ip_vs');
+    const loaded = tried ?? loadModule(MODULE);
     const second = openFamily(options);
     if (second !== undefined) return new KernelTable(second, options);
     throw new NoIpvs(`this kernel has no IPVS (${loaded.ok ? 'the module ip_vs was loaded in vain' : loaded.reason})`);

@@ -28,7 +28,8 @@ import { tellOfEnd, tellOfNew, tellOfRemoved } from './begin-and-end.ts';
 import { AddressMarks } from './address-marks.ts';
 import { BfdSessions } from './bfd-sessions.ts';
 import { HealthChecks } from './health-checks.ts';
-import { KernelTable, NoIpvs, type Refusal } from './kernel-table.ts';
+import { type Loaded, loadModuleMeanwhile } from './kernel-modules.ts';
+import { KernelTable, MODULE, NoIpvs, type Refusal } from './kernel-table.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Notifier } from './notifier.ts';
 import { withFilesRead } from './files-at-start.ts';
@@ -83,9 +84,11 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   /** Only while a service has ha_suspend. */
   #addresses: LocalAddresses | undefined;
   #unavailableBecause: string | undefined;
+  #lacksIpvs = false;
   /** As told last. */
   #problems = '[]';
   #stopped = false;
+  readonly #ending = new AbortController();
   #reading = false;
 
   constructor(ownership: Ownership, log: Log) {
@@ -192,6 +195,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   stop(mode: StopMode): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#ending.abort();
     clearTimeout(this.#timer);
     this.#health.stop();
     this.#addresses?.close();
@@ -249,8 +253,8 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     };
   }
 
-  #tick(): void {
-    if (this.#table === undefined) this.#open();
+  #tick(tried?: Loaded): void {
+    if (this.#table === undefined) this.#open(tried);
     else this.#read();
     this.#tellProblems();
     this.#listener.changed();
@@ -268,12 +272,11 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#listener.problems(problems);
   }
 
-  #open(): void {
+  #open(tried?: Loaded): void {
     try {
-      this.#table = KernelTable.open({
-        receiveBuffer: this.#settings?.kernel.receiveBuffer ?? null,
-        batch: this.#batch,
-      });
+      const receiveBuffer = this.#settings?.kernel.receiveBuffer ?? null;
+      this.#table = KernelTable.open({ receiveBuffer, batch: this.#batch }, tried);
+      this.#lacksIpvs = false;
       this.#nextTickMs = READ_EVERY_MS;
       this.#unavailableBecause = undefined;
       this.#tellProblems();
@@ -316,13 +319,20 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    if (!this.#stopped) this.#timer = setTimeout(() => this.#tick(), this.#nextTickMs);
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#nextTick(), this.#nextTickMs);
+  }
+
+  /** A kernel without IPVS is asked for it again and again, and checks go on meanwhile. */
+  async #nextTick(): Promise<void> {
+    const tried = this.#lacksIpvs ? await loadModuleMeanwhile(MODULE, this.#ending.signal) : undefined;
+    if (!this.#stopped) this.#tick(tried);
   }
 
   #unavailable(error: unknown): void {
     if (!(error instanceof Error)) throw error;
     // A kernel does not grow IPVS soon; every other failure may be over at the next reading.
-    this.#nextTickMs = error instanceof NoIpvs ? RETRY_EVERY_MS : READ_EVERY_MS;
+    this.#lacksIpvs = error instanceof NoIpvs;
+    this.#nextTickMs = this.#lacksIpvs ? RETRY_EVERY_MS : READ_EVERY_MS;
     const reason = `${error.message}; no virtual server is looked after on this node (VRRP goes on): ${remedy(error)}. Tried again every ${this.#nextTickMs / 1_000} s.`;
     this.#unavailableBecause = reason;
     this.#tellProblems();
