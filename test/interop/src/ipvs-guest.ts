@@ -1,5 +1,6 @@
 import { faultSteps, killSteps, syncSteps } from './ipvs-death.ts';
 import { changeSteps } from './ipvs-changes.ts';
+import { policySteps } from './ipvs-policy.ts';
 import { refusalSteps } from './ipvs-refusals.ts';
 import { tableSteps } from './ipvs-tables.ts';
 import { trafficSteps } from './ipvs-traffic.ts';
@@ -13,7 +14,7 @@ export interface GuestStep {
 /** In two guests that take about as long as each other, for the two CPUs of a small machine. */
 export const ipvsGuests: readonly (readonly GuestStep[])[] = [
   [...tableSteps, ...changeSteps, ...refusalSteps, ...syncSteps],
-  [...trafficSteps, ...killSteps],
+  [...trafficSteps, ...policySteps, ...killSteps],
 ];
 
 /** Longer than every check can wait. */

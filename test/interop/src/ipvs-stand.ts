@@ -26,7 +26,7 @@ export class IpvsStand {
 
   constructor(virtualAddresses: readonly string[]) {
     // Devices of tunnels are in the namespaces that are made after their modules.
-    for (const module of ['ipip', 'ip6_tunnel', 'ip_gre', 'fou', 'nf_conntrack', 'sctp'])
+    for (const module of ['ipip', 'ip6_tunnel', 'sit', 'ip_gre', 'fou', 'nf_conntrack', 'sctp'])
       execFileSync('modprobe', ['-d', '/run/modules', module]);
     mkdirSync(ROOT, { recursive: true });
     for (const bridge of [FRONT, BACK]) {
@@ -158,7 +158,10 @@ export class IpvsStand {
       for (const setting of ['arp_ignore=1', 'arp_announce=2'])
         execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', `net.ipv4.conf.all.${setting}`]);
       // What comes out of a tunnel and belongs here; the devices are there once their modules are.
-      for (const device of ['tunl0', 'ip6tnl0', 'gre0']) ip('-n', namespace, 'link', 'set', device, 'up');
+      for (const device of ['tunl0', 'ip6tnl0', 'sit0', 'gre0']) ip('-n', namespace, 'link', 'set', device, 'up');
+      // Of both families: the one that is there by itself takes IPv6 alone.
+      ip('-n', namespace, 'link', 'add', 'tun46', 'type', 'ip6tnl', 'mode', 'any', 'local', `fd00::${number}`);
+      ip('-n', namespace, 'link', 'set', 'tun46', 'up');
       execFileSync('ip', ['netns', 'exec', namespace, 'ip', 'fou', 'add', 'port', '6080', 'gue']);
       for (const address of virtualAddresses)
         ip('-n', namespace, 'address', 'add', `${address}/${address.includes(':') ? 128 : 32}`, 'dev', 'lo');

@@ -67,8 +67,8 @@ const servers = (port: number, weights: readonly number[], extra = '') =>
   weights
     .map((weight, i) => `  real_server 192.168.1.${i + 1} ${port} {\n    weight ${weight}\n${extra}  }`)
     .join('\n');
-const direct = (family: 4 | 6, extra = '') =>
-  [3, 4].map((last) => `  real_server ${family === 4 ? '192.168.1.' : 'fd00::'}${last} 80 {\n${extra}  }`).join('\n');
+const direct = (family: 4 | 6) =>
+  [3, 4].map((last) => `  real_server ${family === 4 ? '192.168.1.' : 'fd00::'}${last} 80 {\n  }`).join('\n');
 const service = (target: string, lines: string, pool: string) =>
   `virtual_server ${target} {\n  delay_loop 1\n  protocol TCP\n  ${lines}\n${pool}\n}\n`;
 
@@ -111,9 +111,10 @@ const configuration = [
   ),
 ].join('\n');
 
-/** Tunnels of each kind, to the addresses that direct routing had. */
-const tunnels: readonly { readonly method: string; readonly families: readonly (4 | 6)[] }[] = [
+/** Tunnels of each kind, to the addresses that direct routing had; `across`: each family in packets of the other one. */
+const tunnels: readonly { readonly method: string; readonly families: readonly (4 | 6)[]; readonly across?: true }[] = [
   { method: 'TUN', families: [4, 6] },
+  { method: 'TUN', families: [4, 6], across: true },
   { method: 'TUN type gre', families: [4] },
   { method: 'TUN type gue port 6080', families: [4] },
 ];
@@ -273,19 +274,24 @@ async function sorryServer(stand: IpvsStand, node: OurNode): Promise<void> {
 }
 
 async function throughTunnels(stand: IpvsStand, node: OurNode): Promise<void> {
-  for (const { method, families } of tunnels) {
+  for (const { method, families, across = false } of tunnels) {
     const text = families.map((family) =>
-      service(`${DIRECT[family === 4 ? 0 : 1] ?? ''} 80`, `lvs_sched rr\n  lvs_method ${method}`, direct(family)),
+      service(
+        `${DIRECT[family === 4 ? 0 : 1] ?? ''} 80`,
+        `lvs_sched rr\n  lvs_method ${method}`,
+        direct((family === 4) === across ? 6 : 4),
+      ),
     );
     node.reload(text.join('\n'));
     const lines = families.length * 3;
+    const isAcross = (line: string) => line.includes('-t [') !== line.includes('-r [');
     await waitFor(
       () =>
         node.table().length === lines &&
-        node.table().filter((line) => / -i /.test(line)).length === families.length * 2,
+        node.table().filter((line) => / -i /.test(line) && isAcross(line) === across).length === families.length * 2,
       {
         deadline: 240_000,
-        what: `the table of ${method}`,
+        what: `the table of ${method}${across ? ' to the other family' : ''}`,
         every: 300,
       },
     );

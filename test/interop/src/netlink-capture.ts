@@ -37,6 +37,14 @@ export class NetlinkCapture {
   }
 }
 
+/** IPVS_CMD_GET_SERVICE, _DEST, _DAEMON, _CONFIG and _INFO of linux/ip_vs.h. */
+const reads: ReadonlySet<number> = new Set([4, 8, 11, 13, 15]);
+
+/** Whether a command of IPVS changes nothing. */
+export function isReading(command: number): boolean {
+  return reads.has(command);
+}
+
 const FILE_HEADER = 24;
 const PACKET_HEADER = 16;
 /** Before the messages: of what kind the packet is, and at its end the protocol of netlink. */
