@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
  */
 interface Order {
   readonly id: number;
-  readonly kind: 'open' | 'again' | 'close' | 'load' | 'datagrams';
+  readonly kind: 'open' | 'again' | 'close' | 'load' | 'lost' | 'datagrams';
   /** For `open`: one connection for each source, in order. */
   readonly sources?: readonly (string | null)[];
   readonly host?: string;
@@ -21,10 +21,21 @@ interface Order {
   readonly on?: boolean;
 }
 
+/** A request of the load that was not answered as it should. */
+export interface LostRequest {
+  readonly error: string;
+  /** Of the client, by which the director's table of connections has it. */
+  readonly port: number;
+  readonly connected: boolean;
+  readonly seconds: number;
+}
+
 const PATIENCE_MS = 20_000;
+const LOOK_MS = 500;
 const open: { socket: Socket; host: string }[] = [];
 let loading = false;
-const counts = { good: 0, bad: [] as string[] };
+/** `slowest` in seconds. */
+const counts = { good: 0, slowest: 0, bad: [] as LostRequest[] };
 
 for await (const line of createInterface(process.stdin)) {
   const order = JSON.parse(line) as Order;
@@ -57,20 +68,28 @@ async function carryOut(order: Order): Promise<unknown> {
       loading = on === true;
       if (loading) {
         counts.good = 0;
+        counts.slowest = 0;
         counts.bad = [];
         void load(host, port);
       }
       return counts;
+    case 'lost':
+      return counts.bad.splice(0);
   }
 }
 
 async function load(host: string, port: number): Promise<void> {
   while (loading) {
     const socket = connect({ host, port });
+    const at = performance.now();
+    let own = 0;
+    socket.once('connect', () => (own = socket.localPort ?? 0));
     const answer = await ask(socket, host, false);
-    socket.destroy();
+    const seconds = Math.round(performance.now() - at) / 1_000;
+    counts.slowest = Math.max(counts.slowest, seconds);
     if (/^s\d$/.test(answer)) counts.good++;
-    else counts.bad.push(answer);
+    else counts.bad.push({ error: answer, port: own || (socket.localPort ?? 0), connected: own > 0, seconds });
+    socket.destroy();
   }
 }
 
@@ -96,12 +115,16 @@ function ask(socket: Socket, host: string, keep: boolean): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
     const end = (result: string) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       socket.removeAllListeners();
       socket.on('error', () => socket.destroy());
       resolve(result);
     };
-    const timer = setTimeout(() => end('ETIMEDOUT'), PATIENCE_MS);
+    // A client that was held up itself has not waited: its timers run before it reads what has come in the meantime.
+    let patience = PATIENCE_MS / LOOK_MS;
+    const timer = setInterval(() => {
+      if (--patience === 0) end('ETIMEDOUT');
+    }, LOOK_MS);
     socket.on('data', (bytes) => {
       answer += bytes.toString('latin1');
       const body = /\r\n\r\n(.+)\n/.exec(answer);

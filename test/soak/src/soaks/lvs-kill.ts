@@ -14,10 +14,10 @@ export const soak: Soak = {
       timeout: MS_TO_START + count * MS_FOR_A_KILL,
       megabytes: 768,
     });
-    const [, requests] = /"requests":(\d+)/.exec(output) ?? [];
+    const [, requests, slowest] = /"requests":(\d+),"slowest":([\d.]+)/.exec(output) ?? [];
     if (code !== 0 || requests === undefined)
       throw new Error(`seed ${seed}: the guest ended with ${code}:\n${output.slice(-4_000)}`);
     progress(count);
-    return { 'requests answered': Number(requests), 'requests lost': 0 };
+    return { 'requests answered': Number(requests), 'requests lost': 0, 'slowest (s)': Number(slowest) };
   },
 };
