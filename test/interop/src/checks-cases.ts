@@ -1,4 +1,15 @@
-import { FAR, FWMARK, type Case, NOBODY, SERVER, ports, sequences } from './checks-plan.ts';
+import {
+  FAR,
+  FWMARK,
+  type Case,
+  LYING_ECHO,
+  NOBODY,
+  SERVER,
+  SLOW_ECHO,
+  UNREACHABLE,
+  ports,
+  sequences,
+} from './checks-plan.ts';
 
 const schedule = 'delay_loop 1\n retry 1\n delay_before_retry 1\n warmup 0\n connect_timeout 2';
 const misc = 'delay_loop 2\n retry 0\n warmup 0\n misc_timeout 5';
@@ -47,12 +58,15 @@ export function cases(directory: string): readonly Case[] {
     },
     { name: 'http-slow', cell: ['HTTP_GET', 'slow'], checker: http(ports.slow, url('/')), expected: 5 },
     { name: 'http-hung', cell: ['HTTP_GET', 'hung'], checker: http(ports.hung, url('/')), expected: 'out' },
+    { name: 'http-half', checker: http(ports.half, url('/')), expected: 'out' },
+    { name: 'http-short', checker: http(ports.short, url('/')), theirs: 5, expected: 'out' },
     { name: 'http-mute', checker: http(ports.mute, url('/')), expected: 'out' },
     { name: 'http-reset', cell: ['HTTP_GET', 'resetting'], checker: http(ports.reset, url('/')), expected: 'out' },
     { name: 'http-lying', cell: ['HTTP_GET', 'lying'], checker: http(ports.lying, url('/')), expected: 'out' },
     { name: 'http-bodyless', checker: http(ports.bodyless, url('/')), expected: 5 },
     { name: 'ssl', cell: ['SSL_GET', 'healthy'], checker: ssl(ports.https, url('/', `digest ${HELLO}`)), expected: 5 },
     { name: 'ssl-none', checker: ssl(ports.http, url('/')), expected: 'out' },
+    { name: 'ssl-half-handshake', checker: ssl(ports.halfTls, url('/')), expected: 'out' },
     { name: 'ssl-mute', checker: ssl(ports.mute, url('/')), expected: 'out' },
     {
       name: 'smtp',
@@ -61,6 +75,8 @@ export function cases(directory: string): readonly Case[] {
       expected: 5,
     },
     { name: 'smtp-busy', checker: `SMTP_CHECK {\n ${at(ports.busySmtp)}\n }`, expected: 'out' },
+    { name: 'smtp-half', checker: `SMTP_CHECK {\n ${at(ports.halfSmtp)}\n }`, expected: 'out' },
+    { name: 'smtp-mute-at-quit', checker: `SMTP_CHECK {\n ${at(ports.mutedSmtp)}\n }`, expected: 'out' },
     {
       name: 'smtp-hung',
       cell: ['SMTP_CHECK', 'hung'],
@@ -89,6 +105,7 @@ export function cases(directory: string): readonly Case[] {
       checker: `DNS_CHECK {\n ${at(ports.silent)}\n type A\n name www.example\n }`,
       expected: 'out',
     },
+    { name: 'dns-cut', checker: dns(ports.cutDns), theirs: 5, expected: 'out' },
     {
       name: 'udp',
       cell: ['UDP_CHECK', 'healthy'],
@@ -124,6 +141,25 @@ export function cases(directory: string): readonly Case[] {
       name: 'ping-nobody',
       cell: ['PING_CHECK', 'hung'],
       checker: `PING_CHECK {\n connect_ip ${NOBODY}\n ${schedule}\n }`,
+      expected: 'out',
+    },
+    {
+      name: 'ping-slow',
+      cell: ['PING_CHECK', 'slow'],
+      checker: `PING_CHECK {\n connect_ip ${SLOW_ECHO}\n ${schedule}\n }`,
+      expected: 5,
+    },
+    {
+      name: 'ping-unreachable',
+      cell: ['PING_CHECK', 'resetting'],
+      checker: `PING_CHECK {\n connect_ip ${UNREACHABLE}\n ${schedule}\n }`,
+      expected: 'out',
+    },
+    {
+      name: 'ping-lying',
+      cell: ['PING_CHECK', 'lying'],
+      checker: `PING_CHECK {\n connect_ip ${LYING_ECHO}\n ${schedule}\n }`,
+      theirs: 5,
       expected: 'out',
     },
     {
@@ -168,6 +204,13 @@ export function cases(directory: string): readonly Case[] {
       hostOnly: true,
       checker: `TCP_CHECK {\n ${at(ports.dropped)}\n }`,
       expected: 'out',
+    },
+    {
+      name: 'tcp-slow',
+      cell: ['TCP_CHECK', 'slow'],
+      hostOnly: true,
+      checker: `TCP_CHECK {\n ${at(ports.slowTcp)}\n }`,
+      expected: 5,
     },
     { name: 'ssl-slow', cell: ['SSL_GET', 'slow'], checker: ssl(ports.slowTls, url('/')), expected: 5 },
     { name: 'ssl-hung', cell: ['SSL_GET', 'hung'], checker: ssl(ports.hungTls, url('/')), expected: 'out' },
@@ -273,6 +316,10 @@ export function cases(directory: string): readonly Case[] {
       checker: ssl(ports.https, 'tls_verify', authority, 'tls_name www.example', url('/')),
       expected: 5,
     },
+    ...verified('slow', ports.slowTls, authority, 5),
+    ...verified('hung', ports.hungTls, authority, 'out'),
+    ...verified('resetting', ports.resetTls, authority, 'out'),
+    ...verified('lying', ports.lyingTls, authority, 'out'),
     {
       name: 'ssl-other-name',
       own: true,
@@ -329,7 +376,46 @@ export function cases(directory: string): readonly Case[] {
       name: 'grpc-expired',
       cell: ['GRPC_CHECK', 'bad certificate'],
       own: true,
-      checker: `GRPC_CHECK {\n ${at(ports.expired)}\n tls\n tls_verify\n tls_ca ${directory}/expired\n tls_name www.example\n }`,
+      checker: `GRPC_CHECK {\n ${at(ports.grpcExpired)}\n connect_timeout 6\n tls\n tls_verify\n tls_ca ${directory}/expired\n tls_name www.example\n }`,
+      expected: 'out',
+    },
+    // The same two servers, with another certificate and without looking at it.
+    {
+      name: 'grpc-verified',
+      own: true,
+      checker: `GRPC_CHECK {\n ${at(ports.grpcTls)}\n connect_timeout 6\n tls\n tls_verify\n ${authority}\n tls_name www.example\n }`,
+      expected: 5,
+    },
+    {
+      name: 'grpc-any',
+      own: true,
+      checker: `GRPC_CHECK {\n ${at(ports.grpcExpired)}\n connect_timeout 6\n tls\n }`,
+      expected: 5,
+    },
+    {
+      name: 'http2-verified',
+      own: true,
+      checker: ssl(ports.https, 'http_protocol 2', 'tls_verify', authority, 'tls_name www.example', url('/')),
+      expected: 5,
+    },
+    {
+      name: 'http2-any',
+      own: true,
+      checker: ssl(ports.expired, 'http_protocol 2', url('/')),
+      expected: 5,
+    },
+    {
+      name: 'http2-expired',
+      cell: ['HTTP_GET of HTTP/2', 'bad certificate'],
+      own: true,
+      checker: ssl(
+        ports.expired,
+        'http_protocol 2',
+        'tls_verify',
+        `tls_ca ${directory}/expired`,
+        'tls_name www.example',
+        url('/'),
+      ),
       expected: 'out',
     },
     {
@@ -383,6 +469,24 @@ export function cases(directory: string): readonly Case[] {
       expected: 5,
     })),
     { name: 'latency', own: true, checker: http(ports.slow, 'latency_weight 100 least 20', url('/')), expected: 1 },
+  ];
+}
+
+/** A certificate that is looked at says nothing of what its server does. */
+function verified(
+  condition: 'slow' | 'hung' | 'resetting' | 'lying',
+  port: number,
+  authority: string,
+  expected: Case['expected'],
+): readonly Case[] {
+  return [
+    {
+      name: `ssl-verified-${condition}`,
+      cell: ['SSL_GET with tls_verify', condition],
+      own: true,
+      checker: ssl(port, 'tls_verify', authority, 'tls_name www.example', url('/')),
+      expected,
+    },
   ];
 }
 

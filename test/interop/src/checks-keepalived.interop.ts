@@ -1,7 +1,7 @@
 import { runInGuest } from '@keepfleet/test-lab';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cases } from './checks-cases.ts';
-import type { Program } from './checks-plan.ts';
+import { type Case, type Program, wantedOf } from './checks-plan.ts';
 import type { Outcome } from './checks-run.ts';
 
 const all = cases('/nowhere').filter(({ hostOnly, suspended }) => hostOnly !== true && suspended !== true);
@@ -29,12 +29,13 @@ describe('what the checkers make of the table of a kernel with IPVS, beside keep
 
   const weight = (who: Program, name: string) => outcomes.get(who)?.pool[name];
 
-  it.each(all.filter(({ own }) => own !== true).map(({ name, expected }) => [name, expected] as const))(
-    '%s: keepalived and the agent give it weight %s',
-    (name, expected) => {
+  const row = (one: Case) => [one.name, wantedOf(one, 'keepalived'), wantedOf(one, 'keepfleet')] as const;
+  it.each(all.filter(({ own }) => own !== true).map(row))(
+    '%s: keepalived gives it weight %s and the agent %s',
+    (name, keepalived, agent) => {
       expect({ keepalived: weight('keepalived', name), agent: weight('keepfleet', name) }).toEqual({
-        keepalived: expected,
-        agent: expected,
+        keepalived,
+        agent,
       });
     },
   );

@@ -9,13 +9,17 @@ export const ports = {
   mute: 8103,
   reset: 8104,
   lying: 8105,
+  half: 8107,
+  short: 8108,
   bodyless: 8106,
   slowTls: 8111,
   hungTls: 8112,
   resetTls: 8114,
   lyingTls: 8115,
+  halfTls: 8116,
   badHttp2: 8122,
   dropped: 8130,
+  slowTcp: 8131,
   closed: 8199,
   smtp: 2525,
   busySmtp: 2526,
@@ -23,12 +27,17 @@ export const ports = {
   slowSmtp: 2528,
   resetSmtp: 2529,
   lyingSmtp: 2530,
+  halfSmtp: 2531,
+  mutedSmtp: 2532,
   dns: 5353,
   slowDns: 5354,
+  cutDns: 5355,
   silent: 7001,
   echo: 7007,
   slowEcho: 7008,
   grpc: 50051,
+  grpcTls: 50052,
+  grpcExpired: 50053,
   suspended: 8300,
 } as const;
 
@@ -62,6 +71,11 @@ export const NOBODY = '192.168.77.99';
 export const FAR = '192.168.79.10';
 /** Of the servers, and no BFD is spoken there. */
 export const WITHOUT_BFD = '192.168.77.11';
+/** These answer an echo request late, or with something else. */
+export const SLOW_ECHO = '192.168.77.12';
+export const LYING_ECHO = '192.168.77.13';
+/** The router to it says that it cannot be reached. */
+export const UNREACHABLE = '192.168.80.10';
 export const FWMARK = 5;
 export const VIP = '198.51.100.15';
 /** Comes late. */
@@ -94,7 +108,7 @@ export interface Case {
   /** What is told when the servers speak BFD no longer, the number in the file is 0, and the late address has come. */
   readonly later?: 'UP' | 'DOWN';
   /** What keepalived makes of it, where that is another thing; in docs/differences.md. */
-  readonly theirs?: 'out';
+  readonly theirs?: number | 'out';
   /** Its address is not there, and with ha_suspend nothing is told before it comes. */
   readonly suspended?: true;
 }
@@ -104,6 +118,10 @@ const FIRST_PORT = 20_001;
 /** The port of the virtual server that stands for a case. */
 export function portOf(index: number): number {
   return FIRST_PORT + index;
+}
+
+export function wantedOf({ expected, theirs }: Case, who: Program): number | 'out' {
+  return who === 'keepalived' ? (theirs ?? expected) : expected;
 }
 
 export function configuration(all: readonly Case[], directory: string, who: Program): string {
@@ -116,10 +134,11 @@ export function configuration(all: readonly Case[], directory: string, who: Prog
     `track_file three-unweighted {\n file ${directory}/three\n weight 0\n}`,
     bfd('neighbour', SERVER),
     bfd('stranger', WITHOUT_BFD),
-    ...all.flatMap(({ name, own, expected, told, suspended, silent, checker }, i) => {
+    ...all.flatMap((one, i) => {
+      const { name, own, told, suspended, silent, checker } = one;
       if (own === true && who === 'keepalived') return [];
       // So that there is a first word about those that are well, too.
-      const alpha = silent === true || expected === 'out' || told?.[0] === 'DOWN' ? '' : 'alpha';
+      const alpha = silent === true || wantedOf(one, who) === 'out' || told?.[0] === 'DOWN' ? '' : 'alpha';
       const [vip, rest] = suspended === true ? [LATE_VIP, 'ha_suspend'] : [VIP, ''];
       return [
         `# ${name}\nvirtual_server ${vip} ${portOf(i)} {\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n ${rest}\n real_server ${SERVER} ${portOf(i)} {\n weight 5\n ${alpha}\n ${checker.replaceAll('SECOND', second)}\n }\n}`,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { waitFor } from '@keepfleet/testkit';
 import { cases } from './checks-cases.ts';
 import { PipeReader } from './checks-pipe.ts';
-import { type Case, type Program, VIP, configuration, portOf, programs } from './checks-plan.ts';
+import { type Case, type Program, VIP, configuration, portOf, programs, wantedOf } from './checks-plan.ts';
 import { ChecksStand } from './checks-stand.ts';
 
 /** What came of the cases under a program. */
@@ -56,12 +56,12 @@ class Course {
 
   /** Cases of which not all is told yet that has to be. */
   open(): readonly string[] {
-    const open = this.cases.filter(({ one: { told, expected, silent, suspended, theirs }, port }) => {
+    const open = this.cases.filter(({ one, port }) => {
+      const { told, silent, suspended } = one;
       const words = this.told(port);
       if (told !== undefined) return words.length < told.length;
       if (silent === true || suspended === true) return false;
-      const wanted = this.who === 'keepalived' ? (theirs ?? expected) : expected;
-      return words.at(-1) !== (wanted === 'out' ? 'DOWN' : 'UP');
+      return words.at(-1) !== (wantedOf(one, this.who) === 'out' ? 'DOWN' : 'UP');
     });
     return open.map(({ one }) => one.name);
   }
@@ -131,7 +131,7 @@ export async function runChecks(onHost: boolean, environment: NodeJS.ProcessEnv 
       if (onHost) return [];
       const now = pool(who);
       return own
-        .filter(({ one: { suspended, name, expected } }) => suspended !== true && now[name] !== expected)
+        .filter(({ one }) => one.suspended !== true && now[one.name] !== wantedOf(one, who))
         .map(({ one }) => `weight of ${one.name}`);
     };
     await Promise.all(

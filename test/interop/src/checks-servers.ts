@@ -22,6 +22,8 @@ const hold = (socket: Socket) => socket.on('error', () => socket.destroy());
 /** Longer than any answer of a healthy server, and shorter than any time limit. */
 const SLOW_MS = 1_000;
 
+const LONGER = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n';
+
 /** Says something at once, or when asked, and then what `then` says. */
 function badServer(port: number, behave: (socket: Socket) => void): Promise<void> {
   return new Promise((resolve) => {
@@ -69,7 +71,7 @@ function nginx(): void {
        client_body_temp_path ${directory}; proxy_temp_path ${directory}; fastcgi_temp_path ${directory};
        uwsgi_temp_path ${directory}; scgi_temp_path ${directory};
        server {
-         listen ${ports.http}; listen ${ports.suspended}; listen ${ports.https} ssl; listen ${ports.http2} http2;
+         listen ${ports.http}; listen ${ports.suspended}; listen ${ports.https} ssl http2; listen ${ports.http2} http2;
          ssl_certificate ${file('certificate')}; ssl_certificate_key ${file('key')};
          location = / { return 200 "hello\\n"; }
          location = /host { return 200 "$host\\n"; }
@@ -92,7 +94,7 @@ function nginx(): void {
 }
 
 /** grpc.health.v1.Health; the status of a service is the second octet of its message. */
-function grpcHealth(): Promise<void> {
+function grpcHealth(): Promise<unknown> {
   const SERVING = Buffer.from('0801', 'hex');
   const NOT_SERVING = Buffer.from('0802', 'hex');
   const check: handleUnaryCall<Buffer, Buffer> = ({ request }, answer) => {
@@ -115,11 +117,19 @@ function grpcHealth(): Promise<void> {
     responseDeserialize: same,
   };
   server.addService({ check: method }, { check });
-  return new Promise((resolve, reject) => {
-    server.bindAsync(`0.0.0.0:${ports.grpc}`, ServerCredentials.createInsecure(), (error) =>
-      error === null ? resolve() : reject(error),
-    );
-  });
+  const secure = (certificate: string) =>
+    ServerCredentials.createSsl(null, [
+      { private_key: readFileSync(file('key')), cert_chain: readFileSync(file(certificate)) },
+    ]);
+  const listen = (port: number, credentials: ServerCredentials) =>
+    new Promise<void>((resolve, reject) => {
+      server.bindAsync(`0.0.0.0:${port}`, credentials, (error) => (error === null ? resolve() : reject(error)));
+    });
+  return Promise.all([
+    listen(ports.grpc, ServerCredentials.createInsecure()),
+    listen(ports.grpcTls, secure('certificate')),
+    listen(ports.grpcExpired, secure('expired')),
+  ]);
 }
 
 function badHttp2(): Promise<void> {
@@ -193,16 +203,26 @@ await Promise.all([
   datagrams(ports.slowEcho, (bytes, answer) => setTimeout(() => answer(bytes), SLOW_MS)),
   datagrams(ports.silent),
   slowDns(),
+  // A header without its last two octets.
+  datagrams(ports.cutDns, (bytes, answer) => answer(Buffer.concat([bytes.subarray(0, 2), Buffer.alloc(8, 0x80)]))),
   smtp(ports.smtp),
   smtp(ports.slowSmtp, { onConnect: (_, callback) => void setTimeout(callback, SLOW_MS) }),
   badServer(ports.busySmtp, (socket) => socket.end('421 too busy\r\n')),
   badServer(ports.hungSmtp, (socket) => socket.write('220 mail\r\n')),
+  badServer(ports.halfSmtp, (socket) => socket.write('220-mail\r\n22')),
+  badServer(ports.mutedSmtp, (socket) => {
+    socket.write('220 mail\r\n');
+    socket.once('data', () => socket.write('250 well\r\n'));
+  }),
   badServer(ports.resetSmtp, (socket) => {
     socket.write('220 mail\r\n');
     socket.once('data', () => socket.resetAndDestroy());
   }),
   badServer(ports.lyingSmtp, (socket) => socket.write('SSH-2.0-mail\r\n')),
   badServer(ports.hung, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-')),
+  badServer(ports.half, (socket) => socket.once('data', () => socket.write(`${LONGER}hel`))),
+  badServer(ports.short, (socket) => socket.once('data', () => socket.end(`${LONGER}hel`))),
+  badServer(ports.slowTcp, (socket) => socket.resume()),
   badServer(ports.mute, (socket) => socket.resume()),
   badServer(ports.reset, (socket) => socket.once('data', () => socket.resetAndDestroy())),
   badServer(ports.lying, (socket) => socket.once('data', () => socket.end('220 this is not HTTP\r\n'))),
@@ -210,6 +230,10 @@ await Promise.all([
     socket.once('data', () => setTimeout(() => socket.end('HTTP/1.0 200 OK\r\n\r\nhello\n'), SLOW_MS)),
   ),
   badServer(ports.bodyless, (socket) => socket.once('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\n'))),
+  // A record is announced, and the beginning of a ServerHello is all that comes of it.
+  badServer(ports.halfTls, (socket) =>
+    socket.once('data', () => socket.write(Buffer.from('160303007a020000760303', 'hex'))),
+  ),
   badTls(ports.slowTls, (socket) => setTimeout(() => socket.end('HTTP/1.0 200 OK\r\n\r\nhello\n'), SLOW_MS)),
   badTls(ports.hungTls, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-')),
   badTls(ports.resetTls, (_, below) => below.resetAndDestroy()),

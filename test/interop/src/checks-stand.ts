@@ -8,8 +8,11 @@ import {
   FAR,
   FWMARK,
   LATE_VIP,
+  LYING_ECHO,
   type Program,
   SERVER,
+  SLOW_ECHO,
+  UNREACHABLE,
   VIP,
   WITHOUT_BFD,
   clients,
@@ -20,6 +23,7 @@ import {
 
 const AGENT = join(import.meta.dirname, '../../../apps/node-agent/dist/main.js');
 const SERVERS = join(import.meta.dirname, 'checks-servers.ts');
+const ECHOES = join(import.meta.dirname, 'checks-echoes.ts');
 const DEADLINE = 60_000;
 /** Of routes to FAR, for what is marked and for what is bound to the second address. */
 const TABLE = '5';
@@ -31,6 +35,7 @@ export class ChecksStand {
   readonly #prefix = `kf-checks-${process.pid}`;
   readonly #words: string[] = [];
   #servers: ChildProcess | undefined;
+  #echoes: ChildProcess | undefined;
 
   /** `onHost`: with all that the kernel of the host has, and not the guest's. */
   constructor(directory: string, onHost: boolean) {
@@ -50,7 +55,15 @@ export class ChecksStand {
     for (const address of [SERVER, WITHOUT_BFD]) ip(`-n ${servers} address add ${address}/24 dev br0`);
     ip(`-n ${servers} address add ${FAR}/32 dev lo`);
     // Every closed port is told of, however many ask.
-    this.#within('servers', 'sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0');
+    this.#within('servers', 'sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0', 'net.ipv4.ip_forward=1');
+    ip(`-n ${servers} route add unreachable ${UNREACHABLE}`);
+    const echoes = this.#namespace('echoes');
+    ip(`netns add ${echoes}`);
+    ip(`-n ${echoes} link add eth0 type veth peer name echoes netns ${servers}`);
+    ip(`-n ${servers} link set echoes master br0 up`);
+    ip(`-n ${echoes} link set eth0 up`);
+    for (const address of [SLOW_ECHO, LYING_ECHO]) ip(`-n ${echoes} address add ${address}/24 dev eth0`);
+    this.#within('echoes', 'sysctl', '-qw', 'net.ipv4.icmp_echo_ignore_all=1');
     for (const who of programs) {
       const space = this.#namespace(who);
       ip(`netns add ${space}`);
@@ -60,6 +73,7 @@ export class ChecksStand {
       ip(`-n ${space} link set eth0 up`);
       for (const address of Object.values(clients[who])) ip(`-n ${space} address add ${address}/24 dev eth0`);
       ip(`-n ${space} address add ${VIP}/32 dev lo`);
+      ip(`-n ${space} route add ${UNREACHABLE} via ${SERVER}`);
       if (!this.#onHost) continue;
       ip(`-n ${space} route add ${FAR} via ${SERVER} table ${TABLE}`);
       ip(`-n ${space} rule add fwmark ${FWMARK} table ${TABLE}`);
@@ -69,8 +83,18 @@ export class ChecksStand {
       this.#within(
         'servers',
         ...['nft', 'add table ip t; add chain ip t in { type filter hook input priority 0; };'],
-        `add rule ip t in tcp dport ${ports.dropped} drop`,
+        `add rule ip t in tcp dport ${ports.dropped} drop;`,
+        // A connection is made when it is asked for once more, a second later.
+        'add set ip t asked { type ipv4_addr . inet_service; flags dynamic,timeout; timeout 60s; };',
+        `add rule ip t in tcp dport ${ports.slowTcp} tcp flags syn ip saddr . tcp sport @asked accept;`,
+        `add rule ip t in tcp dport ${ports.slowTcp} tcp flags syn add @asked { ip saddr . tcp sport } drop`,
       );
+    const index = JSON.parse(this.#within('echoes', 'ip', '-j', 'link', 'show', 'eth0')) as [{ ifindex: number }];
+    this.#echoes = spawn('ip', ['netns', 'exec', echoes, process.execPath, ECHOES, String(index[0].ifindex)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    if (this.#echoes.stdout) createInterface(this.#echoes.stdout).on('line', (line) => this.#words.push(line));
+    await this.#said('echoes');
     const child = spawn('ip', ['netns', 'exec', servers, process.execPath, SERVERS, this.directory], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -128,7 +152,8 @@ export class ChecksStand {
       this.#servers.stdin?.end();
       await once(this.#servers, 'exit');
     }
-    for (const name of ['servers', ...programs] as const) {
+    this.#echoes?.kill('SIGKILL');
+    for (const name of ['servers', 'echoes', ...programs] as const) {
       const space = this.#namespace(name);
       const pids = execFileSync('ip', ['netns', 'pids', space], { encoding: 'utf8' }).split('\n').filter(Boolean);
       for (const pid of pids) process.kill(Number(pid), 'SIGKILL');

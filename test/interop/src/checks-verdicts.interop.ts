@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { withoutIpvs } from '@keepfleet/test-lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cases } from './checks-cases.ts';
-import { type Program, conditions } from './checks-plan.ts';
+import { type Program, conditions, wantedOf } from './checks-plan.ts';
 import { type Outcome, runChecks } from './checks-run.ts';
 
 const all = cases('/nowhere');
@@ -34,10 +34,12 @@ describe('every checker against real servers, well and not, beside keepalived', 
   });
 
   const rest = all.filter(({ own, theirs }) => own === true || theirs !== undefined);
-  it.each(rest.map(({ name, expected }) => [name, expected] as const))(
-    '%s: ours gives it weight %s',
-    (name, expected) => {
-      expect(told('keepfleet', name)?.at(-1)).toBe(expected === 'out' ? 'DOWN' : 'UP');
+  const word = (wanted: number | 'out') => (wanted === 'out' ? 'DOWN' : 'UP');
+  it.each(rest.map((one) => [one.name, word(one.expected), one] as const))(
+    '%s: the last word of ours is %s',
+    (name, expected, one) => {
+      expect(told('keepfleet', name)?.at(-1)).toBe(expected);
+      if (one.own !== true) expect(told('keepalived', name)?.at(-1)).toBe(word(wantedOf(one, 'keepalived')));
     },
   );
 
