@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { waitFor } from '@keepfleet/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readExposition } from './exposition.ts';
+import { trapdListens } from './snmp-receiver.ts';
 import { SnmpdStand } from './snmpd.ts';
 
 // The whole agent with snmpd, snmptrapd and a keepalived beside it that sends what it must refuse.
@@ -124,13 +125,14 @@ beforeAll(async () => {
     path('trapd.conf'),
     '-Lf',
     path('traps'),
+    '-X',
     '-On',
     '-F',
     '%v\\n',
     'udp:127.0.0.1:1162',
   ];
   start(stand.namespace, 'trapd.log', 'snmptrapd', ...words);
-  await eventually('snmptrapd listens', () => logged('traps').includes('NET-SNMP version'));
+  await eventually('snmptrapd listens', () => trapdListens(logged('traps')));
   writeFileSync(path('keepalived.conf'), configuration(stand.socket));
   writeFileSync(path('agent.yaml'), 'node: L1\nmetrics: {}\n');
   const files = ['--config', path('keepalived.conf'), '--agent-config', path('agent.yaml')];

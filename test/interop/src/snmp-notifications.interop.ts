@@ -13,6 +13,7 @@ import {
   receivedBy,
   snmpdSinks,
   trapdConf,
+  trapdListens,
 } from './snmp-receiver.ts';
 import { AgentProcess, SnmpdStand, until } from './snmpd.ts';
 
@@ -126,7 +127,7 @@ describe('the eight notifications', () => {
   it('come once, in order and with their variables, by snmpd and by ourselves, as traps and informs of v2c and v3', async () => {
     startTrapd();
     await until('snmptrapd listens', async () =>
-      existsSync(log) && readFileSync(log, 'utf8').includes('NET-SNMP version') ? true : undefined,
+      existsSync(log) && trapdListens(readFileSync(log, 'utf8')) ? true : undefined,
     );
     for (const { told } of NOTIFICATIONS) agent.notify(told);
     await arrived(NOTIFICATIONS.length);

@@ -8,6 +8,8 @@ const KEY = 'correct horse';
 /** Of snmpd, for its traps of version 3. */
 const ENGINE = '0x80002572050102030405';
 export const SINK = '127.0.0.1:1162';
+/** Seconds until an inform is sent again. One that is answered late by a busy machine comes twice, and rightly so. */
+const PATIENCE = 10;
 export const KEEPALIVED_MIB = '1.3.6.1.4.1.9586.100.5';
 export const INFORMS = 'INFORM, SNMP v2c, community snmpd-informs';
 
@@ -32,9 +34,10 @@ export function snmpdSinks(): string[] {
     `-v 3 -u ${user} -l authPriv -a ${hash} -A "${KEY}" -x ${cipher} -X "${KEY}" ${SINK}`;
   return [
     `trap2sink ${SINK} snmpd-traps`,
-    `informsink ${SINK} snmpd-informs`,
+    `trapsess -Ci -t ${PATIENCE} -v 2c -c snmpd-informs ${SINK}`,
     `trapsess -e ${ENGINE} ${v3('snmpd-trap', 'SHA', 'AES')}`,
-    `trapsess -Ci ${v3('snmpd-inform', 'SHA-256', 'AES')}`,
+    // It asks for the receiver's engine when it starts, and waits for as long as it would for an answer.
+    `trapsess -Ci -t 4 -r 1 ${v3('snmpd-inform', 'SHA-256', 'AES')}`,
   ];
 }
 
@@ -49,9 +52,9 @@ snmp:
     burst: 1000
     receivers:
       - { address: "${SINK}", community: traps }
-      - { address: "${SINK}", community: informs, inform: true, timeout: 0.5 }
+      - { address: "${SINK}", community: informs, inform: true, timeout: ${PATIENCE} }
       - { address: "${SINK}", user: both }
-      - { address: "${SINK}", user: strong, inform: true, timeout: 0.5 }
+      - { address: "${SINK}", user: strong, inform: true, timeout: ${PATIENCE} }
 `;
 
 /** snmptrapd.conf for an agent with this engine id, in hexadecimal digits. */
@@ -68,9 +71,20 @@ export function trapdConf(engineId: string): string {
 }
 
 /** What makes it write the lines that are read below; its configuration and log come before. */
-export const TRAPD_WORDS = ['-On', '-F', '%P | %v\\n', `udp:${SINK}`];
+export const TRAPD_WORDS = ['-X', '-On', '-F', '%P | %v\\n', `udp:${SINK}`];
 
-/** What came by each way: the notification and its variables, without sysUpTime. */
+/**
+ * By its log, snmptrapd has its socket: only then it names its version. That it is a sub-agent of snmpd it would say with the
+ * same words, and earlier (-X: it is none).
+ */
+export function trapdListens(log: string): boolean {
+  return /^NET-SNMP version [\d.]+$/m.test(log);
+}
+
+/** snmpd tells that it has started, and repeats it as an inform for some seconds. */
+const OF_SNMPD = /^1\.3\.6\.1\.6\.3\.1\.1\.4\.1\.0 = \.1\.3\.6\.1\.(6\.3\.1\.1\.5|4\.1\.8072)\./;
+
+/** What came of us by each way: the notification and its variables, without sysUpTime. */
 export function receivedBy(log: string): Map<string, string[][]> {
   const found = new Map<string, string[][]>(WAYS.map((way) => [way, []]));
   for (const line of readFileSync(log, 'utf8').split('\n')) {
@@ -81,7 +95,8 @@ export function receivedBy(log: string): Map<string, string[][]> {
       const [, name = '', value = ''] = /^\.([\d.]+) = \S+: (.*?) *$/.exec(one) ?? [];
       return `${name.replace(`${KEEPALIVED_MIB}.`, '')} = ${value}`;
     });
-    found.get(way)?.push(shown.filter((one) => !one.startsWith('1.3.6.1.2.1.1.3.0 ')));
+    const told = shown.filter((one) => !one.startsWith('1.3.6.1.2.1.1.3.0 '));
+    if (!OF_SNMPD.test(told[0] ?? '')) found.get(way)?.push(told);
   }
   return found;
 }

@@ -5,7 +5,16 @@ import { waitFor } from '@keepfleet/testkit';
 import { internetChecksum, ip } from '@keepfleet/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentStand } from './agent-stand.ts';
-import { KEEPALIVED_MIB, RECEIVERS, TRAPD_WORDS, WAYS, receivedBy, snmpdSinks, trapdConf } from './snmp-receiver.ts';
+import {
+  KEEPALIVED_MIB,
+  RECEIVERS,
+  TRAPD_WORDS,
+  WAYS,
+  receivedBy,
+  snmpdSinks,
+  trapdConf,
+  trapdListens,
+} from './snmp-receiver.ts';
 
 // The six notifications of VRRP by what really happens: one router of the whole agent, a keepalived that takes over and goes
 // away, two adverts that are to be refused, a link that is lost. snmptrapd tells what came, by each of the eight ways.
@@ -132,7 +141,7 @@ beforeAll(async () => {
   ({ ifIndex } = stand);
   const conf = stand.file('trapd.conf', trapdConf(ENGINE_ID));
   stand.launch('trapd', ['snmptrapd', '-f', '-C', '-c', conf, '-Lf', stand.path('traps'), ...TRAPD_WORDS]);
-  await stand.eventually('snmptrapd listens', () => stand.logged('traps').includes('NET-SNMP version'));
+  await stand.eventually('snmptrapd listens', () => trapdListens(stand.logged('traps')));
   mkdirSync(stand.path('state'));
   stand.file('state/snmp-engine.json', JSON.stringify({ version: 1, engineId: ENGINE_ID, boots: 1 }));
   stand.file('keepalived.conf', CONFIGURATION);
