@@ -4,7 +4,9 @@ import {
   type Case,
   LYING_ECHO,
   NOBODY,
+  NOBODY6,
   SERVER,
+  SERVER6,
   SLOW_ECHO,
   UNREACHABLE,
   ports,
@@ -285,6 +287,7 @@ export function cases(directory: string): readonly Case[] {
       expected: 5,
     },
     ...everywhere(),
+    ...overIpv6(),
     // What keepalived does not have.
     {
       name: 'grpc',
@@ -488,6 +491,27 @@ function verified(
       expected,
     },
   ];
+}
+
+function overIpv6(): readonly Case[] {
+  const checkers: Readonly<Record<string, (port?: number) => string>> = {
+    tcp: (port = ports.http) => `TCP_CHECK {\n ${at(port)}\n connect_ip ${SERVER6}\n }`,
+    http: (port = ports.http) => http(port, `connect_ip ${SERVER6}`, url('/')),
+    ssl: (port = ports.https) => ssl(port, `connect_ip ${SERVER6}`, url('/')),
+    smtp: (port = ports.smtp) => `SMTP_CHECK {\n ${at(port)}\n connect_ip ${SERVER6}\n }`,
+    dns: (port = ports.dns) => dns(port, `connect_ip ${SERVER6}`),
+    udp: (port = ports.echo) =>
+      `UDP_CHECK {\n ${at(port)}\n payload 48656c6c6f\n require_reply 4865XX\n connect_ip ${SERVER6}\n }`,
+    ping: (port) => `PING_CHECK {\n connect_ip ${port === undefined ? SERVER6 : NOBODY6}\n ${schedule}\n }`,
+    grpc: (port = ports.grpc) => `GRPC_CHECK {\n ${at(port)}\n connect_ip ${SERVER6}\n }`,
+  };
+  return Object.entries(checkers).flatMap(([checker, make]) => {
+    const own = checker === 'grpc' ? { own: true as const } : {};
+    return [
+      { name: `${checker}-over-ipv6`, checker: make(), ...own, expected: 5 as const },
+      { name: `${checker}-over-ipv6-nobody`, checker: make(ports.closed), ...own, expected: 'out' as const },
+    ];
+  });
 }
 
 /** By an address, an interface and a mark to the server that is not found without. */

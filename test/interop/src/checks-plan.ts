@@ -65,8 +65,10 @@ export const programs = ['keepalived', 'keepfleet'] as const;
 export type Program = (typeof programs)[number];
 
 export const SERVER = '192.168.77.10';
-/** Nobody has it. */
+export const SERVER6 = 'fd00:77::10';
+/** Nobody has them. */
 export const NOBODY = '192.168.77.99';
+export const NOBODY6 = 'fd00:77::99';
 /** Of the servers, too, and the way to it is known to those who bind to an address or an interface, or mark what they send. */
 export const FAR = '192.168.79.10';
 /** Of the servers, and no BFD is spoken there. */
@@ -81,9 +83,9 @@ export const VIP = '198.51.100.15';
 /** Comes late. */
 export const LATE_VIP = '198.51.100.16';
 /** Where each program is. */
-export const clients: Readonly<Record<Program, { readonly address: string; readonly second: string }>> = {
-  keepalived: { address: '192.168.77.1', second: '192.168.77.101' },
-  keepfleet: { address: '192.168.77.2', second: '192.168.77.102' },
+export const clients: Readonly<Record<Program, Readonly<Record<'address' | 'second' | 'ipv6', string>>>> = {
+  keepalived: { address: '192.168.77.1', second: '192.168.77.101', ipv6: 'fd00:77::1' },
+  keepfleet: { address: '192.168.77.2', second: '192.168.77.102', ipv6: 'fd00:77::2' },
 };
 export const BFD_TIMES = 'min_rx 200\n min_tx 200\n multiplier 5';
 

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp2 } from 'node:http2';
-import { type Socket, createServer } from 'node:net';
+import { type Socket, createServer, isIP } from 'node:net';
 import { type Socket as Datagrams, createSocket } from 'node:dgram';
 import { join } from 'node:path';
 import { TLSSocket, createSecureContext } from 'node:tls';
 import { Server as GrpcServer, ServerCredentials, type handleUnaryCall, status } from '@grpc/grpc-js';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
-import { BFD_TIMES, FAR, SERVER, clients, ports, programs, sequences } from './checks-plan.ts';
+import { BFD_TIMES, FAR, SERVER, SERVER6, clients, ports, programs, sequences } from './checks-plan.ts';
 
 // The servers that are checked, in a namespace of their own: real ones, and some that behave badly on purpose. Prints
 // `ready` when all of them listen, `answered PORT ADDRESS` when a sequence has been given to its end and more, and `ended` when
@@ -71,7 +71,7 @@ function nginx(): void {
        client_body_temp_path ${directory}; proxy_temp_path ${directory}; fastcgi_temp_path ${directory};
        uwsgi_temp_path ${directory}; scgi_temp_path ${directory};
        server {
-         listen ${ports.http}; listen ${ports.suspended}; listen ${ports.https} ssl http2; listen ${ports.http2} http2;
+         listen ${ports.http}; listen [::]:${ports.http}; listen ${ports.suspended}; listen ${ports.https} ssl http2; listen [::]:${ports.https} ssl http2; listen ${ports.http2} http2;
          ssl_certificate ${file('certificate')}; ssl_certificate_key ${file('key')};
          location = / { return 200 "hello\\n"; }
          location = /host { return 200 "$host\\n"; }
@@ -123,7 +123,7 @@ function grpcHealth(): Promise<unknown> {
     ]);
   const listen = (port: number, credentials: ServerCredentials) =>
     new Promise<void>((resolve, reject) => {
-      server.bindAsync(`0.0.0.0:${port}`, credentials, (error) => (error === null ? resolve() : reject(error)));
+      server.bindAsync(`[::]:${port}`, credentials, (error) => (error === null ? resolve() : reject(error)));
     });
   return Promise.all([
     listen(ports.grpc, ServerCredentials.createInsecure()),
@@ -153,7 +153,7 @@ function smtp(port: number, more: SMTPServerOptions = {}): Promise<void> {
     ...more,
   });
   server.on('error', () => undefined);
-  return new Promise((resolve) => server.listen(port, '0.0.0.0', resolve));
+  return new Promise((resolve) => server.listen(port, '::', resolve));
 }
 
 function datagrams(
@@ -161,7 +161,7 @@ function datagrams(
   behave?: (bytes: Buffer, answer: (bytes: Buffer) => void) => void,
   address = '0.0.0.0',
 ): Promise<Datagrams> {
-  const socket = createSocket('udp4');
+  const socket = createSocket(isIP(address) === 6 ? 'udp6' : 'udp4');
   socket.on('message', (bytes, from) => behave?.(bytes, (reply) => socket.send(reply, from.port, from.address)));
   return new Promise((resolve) => socket.bind(port, address, () => resolve(socket)));
 }
@@ -199,7 +199,7 @@ spawn(
 const neighbour = bfd();
 await Promise.all([
   // From the address that was asked, which one on any address would not answer from.
-  ...[SERVER, FAR].map((address) => datagrams(ports.echo, (bytes, answer) => answer(bytes), address)),
+  ...[SERVER, FAR, SERVER6].map((address) => datagrams(ports.echo, (bytes, answer) => answer(bytes), address)),
   datagrams(ports.slowEcho, (bytes, answer) => setTimeout(() => answer(bytes), SLOW_MS)),
   datagrams(ports.silent),
   slowDns(),

@@ -11,6 +11,7 @@ import {
   LYING_ECHO,
   type Program,
   SERVER,
+  SERVER6,
   SLOW_ECHO,
   UNREACHABLE,
   VIP,
@@ -53,9 +54,17 @@ export class ChecksStand {
     ip(`-n ${servers} link add br0 type bridge`);
     ip(`-n ${servers} link set br0 up`);
     for (const address of [SERVER, WITHOUT_BFD]) ip(`-n ${servers} address add ${address}/24 dev br0`);
+    ip(`-n ${servers} address add ${SERVER6}/64 dev br0 nodad`);
     ip(`-n ${servers} address add ${FAR}/32 dev lo`);
     // Every closed port is told of, however many ask.
-    this.#within('servers', 'sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0', 'net.ipv4.ip_forward=1');
+    this.#within(
+      'servers',
+      'sysctl',
+      '-qw',
+      'net.ipv4.icmp_ratelimit=0',
+      'net.ipv6.icmp.ratelimit=0',
+      'net.ipv4.ip_forward=1',
+    );
     ip(`-n ${servers} route add unreachable ${UNREACHABLE}`);
     const echoes = this.#namespace('echoes');
     ip(`netns add ${echoes}`);
@@ -71,7 +80,9 @@ export class ChecksStand {
       ip(`-n ${space} link add eth0 type veth peer name ${who} netns ${servers}`);
       ip(`-n ${servers} link set ${who} master br0 up`);
       ip(`-n ${space} link set eth0 up`);
-      for (const address of Object.values(clients[who])) ip(`-n ${space} address add ${address}/24 dev eth0`);
+      const { address, second, ipv6 } = clients[who];
+      for (const one of [address, second]) ip(`-n ${space} address add ${one}/24 dev eth0`);
+      ip(`-n ${space} address add ${ipv6}/64 dev eth0 nodad`);
       ip(`-n ${space} address add ${VIP}/32 dev lo`);
       ip(`-n ${space} route add ${UNREACHABLE} via ${SERVER}`);
       if (!this.#onHost) continue;
