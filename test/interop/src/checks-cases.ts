@@ -60,15 +60,21 @@ export function cases(directory: string): readonly Case[] {
     },
     { name: 'http-slow', cell: ['HTTP_GET', 'slow'], checker: http(ports.slow, url('/')), expected: 5 },
     { name: 'http-hung', cell: ['HTTP_GET', 'hung'], checker: http(ports.hung, url('/')), expected: 'out' },
-    { name: 'http-half', checker: http(ports.half, url('/')), expected: 'out' },
+    { name: 'http-half', hostOnly: true, checker: http(ports.half, url('/')), expected: 'out' },
     { name: 'http-short', checker: http(ports.short, url('/')), theirs: 5, expected: 'out' },
     { name: 'http-mute', checker: http(ports.mute, url('/')), expected: 'out' },
     { name: 'http-reset', cell: ['HTTP_GET', 'resetting'], checker: http(ports.reset, url('/')), expected: 'out' },
     { name: 'http-lying', cell: ['HTTP_GET', 'lying'], checker: http(ports.lying, url('/')), expected: 'out' },
     { name: 'http-bodyless', checker: http(ports.bodyless, url('/')), expected: 5 },
     { name: 'ssl', cell: ['SSL_GET', 'healthy'], checker: ssl(ports.https, url('/', `digest ${HELLO}`)), expected: 5 },
+    ...['enable_sni', ''].map((line) => ({
+      name: `ssl-${line === '' ? 'without' : 'by'}-name`,
+      hostOnly: true as const,
+      checker: ssl(ports.https, 'virtualhost v.example', line, url('/name', 'regex "v.example"')),
+      expected: line === '' ? ('out' as const) : 5,
+    })),
     { name: 'ssl-none', checker: ssl(ports.http, url('/')), expected: 'out' },
-    { name: 'ssl-half-handshake', checker: ssl(ports.halfTls, url('/')), expected: 'out' },
+    { name: 'ssl-half-handshake', hostOnly: true, checker: ssl(ports.halfTls, url('/')), expected: 'out' },
     { name: 'ssl-mute', checker: ssl(ports.mute, url('/')), expected: 'out' },
     {
       name: 'smtp',
@@ -77,8 +83,13 @@ export function cases(directory: string): readonly Case[] {
       expected: 5,
     },
     { name: 'smtp-busy', checker: `SMTP_CHECK {\n ${at(ports.busySmtp)}\n }`, expected: 'out' },
-    { name: 'smtp-half', checker: `SMTP_CHECK {\n ${at(ports.halfSmtp)}\n }`, expected: 'out' },
-    { name: 'smtp-mute-at-quit', checker: `SMTP_CHECK {\n ${at(ports.mutedSmtp)}\n }`, expected: 'out' },
+    { name: 'smtp-half', hostOnly: true, checker: `SMTP_CHECK {\n ${at(ports.halfSmtp)}\n }`, expected: 'out' },
+    {
+      name: 'smtp-mute-at-quit',
+      hostOnly: true,
+      checker: `SMTP_CHECK {\n ${at(ports.mutedSmtp)}\n }`,
+      expected: 'out',
+    },
     {
       name: 'smtp-hung',
       cell: ['SMTP_CHECK', 'hung'],
@@ -239,7 +250,8 @@ export function cases(directory: string): readonly Case[] {
     },
     { name: 'dns-slow', cell: ['DNS_CHECK', 'slow'], checker: dns(ports.slowDns), expected: 5 },
     { name: 'dns-closed', cell: ['DNS_CHECK', 'resetting'], checker: dns(ports.closed), expected: 'out' },
-    { name: 'dns-lying', cell: ['DNS_CHECK', 'lying'], checker: dns(ports.echo), expected: 'out' },
+    // keepalived waits for ever when it is held up beyond its time limit and finds what is no answer; guests are.
+    { name: 'dns-lying', hostOnly: true, cell: ['DNS_CHECK', 'lying'], checker: dns(ports.echo), expected: 'out' },
     {
       name: 'udp-slow',
       cell: ['UDP_CHECK', 'slow'],
@@ -386,24 +398,28 @@ export function cases(directory: string): readonly Case[] {
     {
       name: 'grpc-verified',
       own: true,
+      hostOnly: true,
       checker: `GRPC_CHECK {\n ${at(ports.grpcTls)}\n connect_timeout 6\n tls\n tls_verify\n ${authority}\n tls_name www.example\n }`,
       expected: 5,
     },
     {
       name: 'grpc-any',
       own: true,
+      hostOnly: true,
       checker: `GRPC_CHECK {\n ${at(ports.grpcExpired)}\n connect_timeout 6\n tls\n }`,
       expected: 5,
     },
     {
       name: 'http2-verified',
       own: true,
+      hostOnly: true,
       checker: ssl(ports.https, 'http_protocol 2', 'tls_verify', authority, 'tls_name www.example', url('/')),
       expected: 5,
     },
     {
       name: 'http2-any',
       own: true,
+      hostOnly: true,
       checker: ssl(ports.expired, 'http_protocol 2', url('/')),
       expected: 5,
     },
@@ -411,6 +427,7 @@ export function cases(directory: string): readonly Case[] {
       name: 'http2-expired',
       cell: ['HTTP_GET of HTTP/2', 'bad certificate'],
       own: true,
+      hostOnly: true,
       checker: ssl(
         ports.expired,
         'http_protocol 2',
@@ -487,6 +504,7 @@ function verified(
       name: `ssl-verified-${condition}`,
       cell: ['SSL_GET with tls_verify', condition],
       own: true,
+      hostOnly: true,
       checker: ssl(port, 'tls_verify', authority, 'tls_name www.example', url('/')),
       expected,
     },
@@ -506,10 +524,10 @@ function overIpv6(): readonly Case[] {
     grpc: (port = ports.grpc) => `GRPC_CHECK {\n ${at(port)}\n connect_ip ${SERVER6}\n }`,
   };
   return Object.entries(checkers).flatMap(([checker, make]) => {
-    const own = checker === 'grpc' ? { own: true as const } : {};
+    const host = { hostOnly: true as const, ...(checker === 'grpc' ? { own: true as const } : {}) };
     return [
-      { name: `${checker}-over-ipv6`, checker: make(), ...own, expected: 5 as const },
-      { name: `${checker}-over-ipv6-nobody`, checker: make(ports.closed), ...own, expected: 'out' as const },
+      { name: `${checker}-over-ipv6`, checker: make(), ...host, expected: 5 as const },
+      { name: `${checker}-over-ipv6-nobody`, checker: make(ports.closed), ...host, expected: 'out' as const },
     ];
   });
 }

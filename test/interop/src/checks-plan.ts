@@ -99,7 +99,10 @@ export interface Case {
   readonly expected: number | 'out';
   /** keepalived does not know it. */
   readonly own?: true;
-  /** Needs more of the kernel than the guest's has: nftables and rules of routing. */
+  /**
+   * Needs more of the kernel than the guest's has, nftables and rules of routing, or shows nothing more in its table: a guest
+   * can bear only so many checks a second.
+   */
   readonly hostOnly?: true;
   /** Its line and column in the table of times. */
   readonly cell?: readonly [checker: string, condition: (typeof conditions)[number]];

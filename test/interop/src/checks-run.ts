@@ -29,7 +29,7 @@ export interface Outcome {
 const LOOK_MS = 50;
 /** For each of two waits; a guest on a busy machine needs minutes until its programs run. */
 const HOST_DEADLINE = 90_000;
-const GUEST_DEADLINE = 180_000;
+const GUEST_DEADLINE = 300_000;
 const LINE = /^RS .* \[[\d.]+\]:tcp:(\d+) (UP|DOWN)$/;
 
 /** What a program says of its servers, with the time. */

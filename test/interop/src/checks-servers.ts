@@ -74,6 +74,7 @@ function nginx(): void {
          listen ${ports.http}; listen [::]:${ports.http}; listen ${ports.suspended}; listen ${ports.https} ssl http2; listen [::]:${ports.https} ssl http2; listen ${ports.http2} http2;
          ssl_certificate ${file('certificate')}; ssl_certificate_key ${file('key')};
          location = / { return 200 "hello\\n"; }
+         location = /name { return 200 "$ssl_server_name\\n"; }
          location = /host { return 200 "$host\\n"; }
          location = /sick { return 503; }
          location = /post {
