@@ -20,6 +20,18 @@ export function tryNft(script: string): Promise<NftFailure | undefined> {
   });
 }
 
+/** The tables there are, `ip NAME`; undefined where nft cannot tell. Nothing waits for it meanwhile. */
+export function nftTables(): Promise<ReadonlySet<string> | undefined> {
+  return new Promise((resolve) => {
+    const child = execFile('nft', ['list', 'tables'], { timeout: NFT_TIMEOUT_MS }, (error, output) => {
+      if (error !== null) return resolve(undefined);
+      resolve(new Set(output.split('\n').map((line) => line.replace(/^table /, '').trim())));
+    });
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end();
+  });
+}
+
 /** The same, waited for, but no longer than so many milliseconds. */
 export function runNftNow(script: string, timeout = NFT_TIMEOUT_MS): string | undefined {
   return tryNftNow(script, timeout)?.reason;

@@ -161,7 +161,7 @@ async function marksInOrder(node: OurNode): Promise<void> {
   const nft = join(node.directory, 'nft');
   writeFileSync(
     nft,
-    `#!/bin/sh\nscript=$(cat)\ncase $script in *"ip marks"*) cp /proc/net/ip_vs ${calls}/$(date +%s%N);; esac\n`,
+    `#!/bin/sh\n[ "$1" = list ] && exec echo 'table ip marks'\nscript=$(cat)\ncase $script in *"ip marks"*) cp /proc/net/ip_vs ${calls}/$(date +%s%N);; esac\n`,
     { mode: 0o755 },
   );
   node.environment = { ...process.env, PATH: `${node.directory}:${process.env['PATH'] ?? ''}` };

@@ -143,6 +143,11 @@ class Stand {
     sh('ip', 'netns', 'del', this.#namespace);
   }
 
+  /** As whoever loads rules of his own does first. */
+  flush(): void {
+    sh('ip', 'netns', 'exec', this.#namespace, 'nft', 'flush', 'ruleset');
+  }
+
   /** In the order of their words, without what counts. */
   rules(): readonly string[] {
     const { nftables } = JSON.parse(sh('ip', 'netns', 'exec', this.#namespace, 'nft', '-j', 'list', 'ruleset')) as {
@@ -224,6 +229,21 @@ describe('marks of the agent', () => {
       await stand.settled((rules) => markOf(rules, '2001:db8::99', 80) === 1000, 'a mark that is free for SIX');
       const rules = stand.rules();
       expect([markOf(rules, '198.51.100.40', 53), markOf(rules, '198.51.100.70', 80)]).toEqual([1001, 1002]);
+    } finally {
+      await stand.close();
+    }
+  });
+
+  it('are put back when somebody flushes the ruleset', async () => {
+    const stand = new Stand('keepfleet', 'nftables_ipvs');
+    try {
+      stand.write([web, six]);
+      stand.start();
+      await stand.settled((rules) => markOf(rules, '2001:db8::99', 80) === 1001, 'marks of both families');
+      const rules = stand.rules();
+      stand.flush();
+      expect(stand.rules()).toEqual([]);
+      await stand.settled((now) => same(now, rules), 'the same rules as before');
     } finally {
       await stand.close();
     }

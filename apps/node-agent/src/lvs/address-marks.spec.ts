@@ -8,7 +8,8 @@ import { AddressMarks, noMarks } from './address-marks.ts';
 // What nftables is told is compared with keepalived's in test/interop.
 
 const log = createLog('lvs', 'silent');
-const fresh = () => new AddressMarks(log, () => undefined);
+const nothing = () => undefined;
+const fresh = () => new AddressMarks(log, nothing, nothing);
 
 function settings(globals: string, ...groups: readonly (readonly [name: string, protocol: string, members: string])[]) {
   const text = [
@@ -86,10 +87,14 @@ describe('what the next process has to know', () => {
   let left = noMarks;
   let scripts: { readonly script: string; readonly tables: readonly string[] }[] = [];
   let answer: NftFailure | undefined;
+  let tables: ReadonlySet<string> | undefined;
+  let repaired: string[] = [];
 
   beforeEach(() => {
     left = noMarks;
     answer = undefined;
+    tables = new Set(['ip one', 'inet filter']);
+    repaired = [];
   });
 
   /** A process, which goes on from what the one before left. */
@@ -97,10 +102,15 @@ describe('what the next process has to know', () => {
     const marks = new AddressMarks(
       log,
       (kept) => (left = kept),
-      (script) => {
-        scripts.push({ script, tables: left.tables });
-        return answer;
+      (what) => repaired.push(what),
+      {
+        run: (script) => {
+          scripts.push({ script, tables: left.tables });
+          return answer;
+        },
+        tables: () => Promise.resolve(tables),
       },
+      0,
     );
     marks.seed(left);
     return marks;
@@ -161,6 +171,46 @@ describe('what the next process has to know', () => {
     expect(configure(marks, '', a)).toEqual([removes('one')]);
     expect(left.tables).toEqual([]);
     expect(configure(marks, '', a)).toEqual([]);
+  });
+
+  it('is put back when somebody has removed it, and told once it is there', async () => {
+    const marks = started();
+    await marks.look();
+    const [script] = configure(marks, 'nftables_ipvs one', a);
+    scripts = [];
+    await marks.look();
+    expect(scripts).toEqual([]);
+    tables = new Set(['inet filter']);
+    answer = { reason: 'no', refused: true };
+    await marks.look();
+    expect([scripts.length, repaired, marks.problem]).toEqual([1, [], expect.stringContaining('no')]);
+    answer = undefined;
+    await marks.look();
+    expect([scripts.length, marks.problem]).toEqual([2, undefined]);
+    await marks.look();
+    expect(scripts.map((one) => one.script)).toEqual([script, script, script]);
+    expect(repaired).toEqual(['add the table ip one of nftables_ipvs']);
+    // nft cannot tell.
+    tables = undefined;
+    await marks.look();
+    expect(scripts).toHaveLength(3);
+  });
+
+  it('is not looked for while nft hangs, nor put back when it is no longer wanted', async () => {
+    const marks = started();
+    answer = { reason: 'too late', refused: false };
+    configure(marks, 'nftables_ipvs one', a);
+    await marks.look();
+    expect(scripts).toHaveLength(1);
+    answer = undefined;
+    configure(marks, 'nftables_ipvs one', a);
+    tables = new Set();
+    const look = marks.look();
+    marks.remove();
+    scripts = [];
+    await look;
+    await marks.look();
+    expect([scripts, repaired]).toEqual([[], []]);
   });
 
   it('is every table that may be there when nft was cut short', () => {

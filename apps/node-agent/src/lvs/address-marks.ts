@@ -8,10 +8,19 @@ import type {
 } from '@keepfleet/ipvs';
 import { type IpAddress, familyOf, ipBytes } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { type NftFailure, tryNftNow } from '../nft.ts';
+import { type NftFailure, nftTables, tryNftNow } from '../nft.ts';
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 const FAMILIES = ['ipv4', 'ipv6'] as const;
+
+/** Between two looks at whether what was given to nftables is still there. */
+const LOOK_EVERY_MS = 10_000;
+
+/** nftables as it is asked. */
+export interface Nft {
+  readonly run: (script: string) => NftFailure | undefined;
+  readonly tables: () => Promise<ReadonlySet<string> | undefined>;
+}
 
 /** What a run leaves to the next one. */
 export interface MarksLeft {
@@ -32,7 +41,9 @@ export const noMarks: MarksLeft = { first: null, given: {}, tables: [] };
 export class AddressMarks {
   readonly #log: Log;
   readonly #keep: (left: MarksLeft) => void;
-  readonly #nft: (script: string) => NftFailure | undefined;
+  readonly #nft: Nft;
+  readonly #repaired: (what: string) => void;
+  readonly #lookEveryMs: number;
   readonly #marks = new Map<string, number>();
   #first: number | null = null;
   #tables: readonly string[] = [];
@@ -41,12 +52,28 @@ export class AddressMarks {
   /** Of what is in the kernel; undefined while that is not known. */
   #script: string | undefined;
   #problem: string | undefined;
+  /** As applied last. */
+  #wanted: Parameters<AddressMarks['apply']> | undefined;
+  /** nft answered, and would again: it is not what hangs. */
+  #refused = false;
+  #lookAt = 0;
 
-  /** `keep` is told what the next process has to know, before the kernel is. */
-  constructor(log: Log, keep: (left: MarksLeft) => void, nft: (script: string) => NftFailure | undefined = tryNftNow) {
+  /**
+   * `keep` is told what the next process has to know, before the kernel is; `repaired`, that somebody had removed what is
+   * there again.
+   */
+  constructor(
+    log: Log,
+    keep: (left: MarksLeft) => void,
+    repaired: (what: string) => void,
+    nft: Nft = { run: tryNftNow, tables: nftTables },
+    lookEveryMs = LOOK_EVERY_MS,
+  ) {
     this.#log = log;
     this.#keep = keep;
+    this.#repaired = repaired;
     this.#nft = nft;
+    this.#lookEveryMs = lookEveryMs;
   }
 
   get problem(): string | undefined {
@@ -102,6 +129,7 @@ export class AddressMarks {
 
   /** Has the kernel mark what the groups say; everything at once, so that no packet meets half of it. */
   apply(settings: AddressMarkSettings | undefined, groups: readonly VirtualServerGroupSettings[]): void {
+    this.#wanted = [settings, groups];
     const script =
       settings === undefined ? '' : FAMILIES.map((family) => familyTable(family, settings, groups)).join('');
     const configured = settings === undefined ? [] : [settings.table];
@@ -110,12 +138,34 @@ export class AddressMarks {
     if (script === this.#script && this.#tables.join() === wanted.join()) return;
     const before = this.#tables;
     this.#hold(old);
-    const failure = old.length === 0 ? undefined : this.#nft(`${old.flatMap(removal).join('\n')}\n${script}`);
+    const failure = old.length === 0 ? undefined : this.#nft.run(`${old.flatMap(removal).join('\n')}\n${script}`);
     if (failure === undefined) this.#hold(wanted);
     else if (failure.refused) this.#hold(before);
-    // Asked again with the next settings.
+    // Asked again with the next settings, or by a look.
     this.#script = failure === undefined ? script : undefined;
+    this.#refused = failure?.refused === true;
     this.#tell(failure?.reason, old, script !== '');
+  }
+
+  /**
+   * To be called often, and done now and then: what nft refused is asked for again, and what somebody else has removed is put
+   * back. Whoever loads rules of his own begins with `flush ruleset`, and without marks IPVS gets no packet.
+   */
+  async look(): Promise<void> {
+    const script = this.#script;
+    const wanted = this.#wanted;
+    const now = performance.now();
+    if (wanted === undefined || now < this.#lookAt || (script === undefined ? !this.#refused : script === '')) return;
+    this.#lookAt = now + this.#lookEveryMs;
+    if (script === undefined) return this.apply(...wanted);
+    const there = await this.#nft.tables();
+    const missing = tablesOf(script).filter((table) => there?.has(table) === false);
+    // Meanwhile there may be other settings, or the end.
+    if (missing.length === 0 || this.#script !== script) return;
+    this.#script = undefined;
+    this.apply(...wanted);
+    // With a failure that has been told.
+    if (this.#problem === undefined) this.#repaired(`add the table ${missing.join(' and ')} of nftables_ipvs`);
   }
 
   /** For the end of a process whose services are removed with it. */
@@ -143,8 +193,9 @@ export class AddressMarks {
     const what = marking
       ? 'the addresses of groups are not marked as configured, and IPVS does not get their packets'
       : `what is no longer configured is still marked, by the table ${tables.join(', ')}`;
+    const before = this.#problem;
     this.#problem = reason === undefined ? undefined : `nftables_ipvs: ${what}: ${reason}`;
-    if (this.#problem !== undefined) this.#log.error({ tables, reason }, this.#problem);
+    if (this.#problem !== undefined && this.#problem !== before) this.#log.error({ tables, reason }, this.#problem);
   }
 }
 
@@ -170,6 +221,11 @@ function configuredMarks<T>({ virtualServers, groups }: LvsSettings<T>): readonl
     ...virtualServers.flatMap(({ target }) => (target.kind === 'fwmark' ? [target.fwmark] : [])),
     ...groups.flatMap(({ members }) => members.flatMap((member) => (member.kind === 'fwmark' ? [member.fwmark] : []))),
   ];
+}
+
+/** As nft lists them. */
+function tablesOf(script: string): string[] {
+  return [...script.matchAll(/^table (ip6? \S+) \{$/gm)].flatMap(([, table]) => table ?? []);
 }
 
 /** It may not be there. */

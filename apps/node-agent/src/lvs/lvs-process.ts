@@ -95,7 +95,11 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     this.#ownership = ownership;
     this.#log = log;
     this.#notifier = new Notifier(log);
-    this.#marks = new AddressMarks(log, (marks) => this.#own({ ...this.#owned, marks }));
+    this.#marks = new AddressMarks(
+      log,
+      (marks) => this.#own({ ...this.#owned, marks }),
+      (what) => this.#listener.event({ kind: 'drift-repaired', service: 'ipvs', what }),
+    );
     this.#health = new HealthChecks(
       {
         health: (service, server, up, reason) => this.#feed({ kind: 'health', service, server, up, reason }),
@@ -256,6 +260,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #tick(tried?: Loaded): void {
     if (this.#table === undefined) this.#open(tried);
     else this.#read();
+    void this.#marks.look();
     this.#tellProblems();
     this.#listener.changed();
     this.#schedule();
