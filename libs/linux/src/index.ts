@@ -27,6 +27,7 @@ export {
   lockProgramMemory,
   missingCapabilities,
   nameProcess,
+  raiseRealTime,
   runOnCpus,
   runRealTime,
   setNice,

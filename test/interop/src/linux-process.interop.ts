@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +23,34 @@ describe('a time slice', () => {
     };
     expect(policy()).toBe('0');
     expect(policy('chrt', '--rr', '10')).toBe('2');
+  });
+});
+
+describe('an agent that was started in real time on one CPU', () => {
+  const agent = (file: string) => fileURLToPath(new URL(`../../../apps/node-agent/src/${file}`, import.meta.url));
+  const script = `import { readFileSync } from 'node:fs';
+    const { ProcessScheduling } = await import(${JSON.stringify(agent('scheduling.ts'))});
+    const { roleCommand } = await import(${JSON.stringify(agent('control/supervise.ts'))});
+    const log = { warn: (_, text) => console.error(text) };
+    const priorities = ['beginTimely', 'beginPrompt'].map((begin) => {
+      new ProcessScheduling('test', log)[begin]();
+      return Number(readFileSync('/proc/self/stat', 'latin1').split(') ')[1].split(' ')[37]);
+    });
+    const command = roleCommand('lvs', { runDirectory: '', stateDirectory: '' });
+    console.log(JSON.stringify([...priorities, command.includes('--single-threaded-gc')]));`;
+  const outcome = (...prefix: readonly string[]): unknown => {
+    const [program = '', ...args] = [...prefix, process.execPath, '--input-type=module', '--eval', script];
+    return JSON.parse(run(program, ...args));
+  };
+
+  it('has its checks and adverts ahead of its control process, and no threads that they wait for', () => {
+    expect(outcome('taskset', '-c', '0', 'chrt', '--rr', '10')).toEqual([11, 13, true]);
+    expect(outcome('taskset', '-c', '0', 'chrt', '--rr', '98')).toEqual([99, 99, true]);
+    expect(outcome('taskset', '-c', '0')).toEqual([0, 0, true]);
+  });
+
+  it.runIf(availableParallelism() > 1)('is as it was started on several', () => {
+    expect(outcome('chrt', '--rr', '10')).toEqual([10, 10, false]);
   });
 });
 

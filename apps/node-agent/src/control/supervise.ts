@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Hello, LinkClient, type LinkClientOptions, type Role, type StopMode } from '../link/index.ts';
 import { LOG_FILE_LIMIT } from '../line-sink.ts';
@@ -231,6 +232,11 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
  * little processor time it uses. bin/keepfleet-agent gives the control process the same.
  */
 const NODE_OPTIONS = ['--max-semi-space-size=4'];
+/**
+ * Where there is one CPU, threads that collect garbage beside the process only take it from the process, which then waits for
+ * them: at 10,000 checks for up to 100 ms.
+ */
+const ONE_CPU_OPTIONS = ['--single-threaded-gc'];
 
 /** The command that runs a role out of the program that runs now. */
 export function roleCommand(role: Role, options: RoleOptions): readonly [string, ...string[]] {
@@ -238,6 +244,7 @@ export function roleCommand(role: Role, options: RoleOptions): readonly [string,
   return [
     process.execPath,
     ...NODE_OPTIONS,
+    ...(availableParallelism() === 1 ? ONE_CPU_OPTIONS : []),
     program,
     '--role',
     role,

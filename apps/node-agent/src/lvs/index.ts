@@ -4,6 +4,7 @@ import type { LvsCommand, LvsEvent, LvsSettings, LvsSnapshot } from '@keepfleet/
 import { trackingSessions } from '../bfd/session-tracking.ts';
 import { LinkServer } from '../link/index.ts';
 import type { RoleOptions } from '../options.ts';
+import { ProcessScheduling } from '../scheduling.ts';
 import { LvsProcess } from './lvs-process.ts';
 import { Ownership } from './ownership.ts';
 
@@ -14,6 +15,7 @@ import { Ownership } from './ownership.ts';
 export async function runLvs(options: Pick<RoleOptions, 'runDirectory' | 'version' | 'log'>): Promise<void> {
   const { log } = options;
   nameProcess('keepfleet-lvs');
+  new ProcessScheduling('lvs', log).beginTimely();
   const lvs = new LvsProcess(new Ownership(options.runDirectory, log), log);
   const tracking = trackingSessions<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot>(lvs, {
     ...options,
