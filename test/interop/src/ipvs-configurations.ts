@@ -62,6 +62,31 @@ export function generated(): Configuration {
   return { name: `every two options (${rows.length} virtual servers)`, text: `global_defs {\n}\n${text}` };
 }
 
+/** Servers in tunnels may be of the other family, and tell that of a mark where it is not written. */
+export function mixed(): Configuration {
+  const [four, six] = ['192.168.1.1', 'fd00::1'];
+  const group = (name: string, mark: number) => `virtual_server_group ${name} {\n  fwmark ${mark}\n}\n`;
+  const one = (target: string, lines: string, ...servers: readonly string[]) =>
+    `virtual_server ${target} {\n  delay_loop 3000\n  protocol TCP\n  ${lines}\n${servers.map((server) => `  real_server ${server.replace(' ', ' 80 {\n    ')}\n  }\n`).join('')}}\n`;
+  const plain = (address: string) => `${address} weight 1`;
+  const direct = (address: string) => `${address} lvs_method DR`;
+  const text = [
+    group('tunnels', 16),
+    group('routed', 17),
+    one('198.51.100.15 80', `lvs_method TUN\n  sorry_server ${six} 81`, plain(six), plain(four)),
+    one('2001:db8::15 80', 'lvs_method TUN', plain(four), plain(six)),
+    one('198.51.100.16 80', 'lvs_method TUN type gue port 6080', plain(six)),
+    one('198.51.100.17 80', 'lvs_method TUN type gre', plain(six)),
+    one('fwmark 1', 'lvs_method TUN', plain(six)),
+    one('fwmark 2', 'lvs_method TUN', plain(six), plain(four)),
+    one('fwmark 3', 'lvs_method TUN', plain(four), direct(six)),
+    one('fwmark 4', 'lvs_method TUN\n  ip_family inet', plain(six)),
+    one('group tunnels', 'lvs_method TUN', plain(six)),
+    one('group routed', 'lvs_method DR', plain(six)),
+  ];
+  return { name: 'servers of both families', text: text.join('') };
+}
+
 type Row = ReturnType<typeof pairwise<Readonly<Record<string, readonly (string | boolean)[]>>>>[number];
 
 function service(row: Row, i: number): string {

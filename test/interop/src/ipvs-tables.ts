@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { waitFor } from '@keepfleet/testkit';
-import { type Configuration, generated, samples } from './ipvs-configurations.ts';
+import { type Configuration, generated, mixed, samples } from './ipvs-configurations.ts';
 import type { GuestStep } from './ipvs-guest.ts';
 import { type IpvsNode, KeepalivedNode, OurNode } from './ipvs-node.ts';
 
@@ -129,7 +129,7 @@ export const tableSteps: readonly GuestStep[] = [
   {
     name: "has keepalived's table for each of its samples and for every two options together, by reloads of one agent",
     run: async () => {
-      const configurations = [...samples(), generated()];
+      const configurations = [...samples(), generated(), mixed()];
       assert.ok(configurations.length > 10, `${configurations.length} samples`);
 
       const tables = await underKeepalived(configurations);

@@ -45,7 +45,8 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
     groups: config.virtualServerGroups.map(({ name, members }) => ({
       name,
       members: members.map((member): GroupMember => {
-        if (member.kind === 'fwmark') return { kind: 'fwmark', fwmark: member.mark, family: member.family ?? 'ipv4' };
+        if (member.kind === 'fwmark')
+          return { kind: 'fwmark', fwmark: member.mark, family: member.family ?? familyOfGroup(name, config) };
         const { first, last, port } = member;
         return first === last ? { kind: 'address', address: first, port } : { kind: 'range', first, last, port };
       }),
@@ -70,6 +71,12 @@ function allVirtualServers(config: KeepalivedConfig): readonly VirtualServerSett
     settingsBefore.set(server, { settings, defaults });
     return settings;
   });
+}
+
+/** Of its marks, which have the family of the servers behind them. */
+function familyOfGroup(name: string, { virtualServers }: KeepalivedConfig): 'ipv4' | 'ipv6' {
+  const server = virtualServers.find(({ target }) => target.kind === 'group' && target.name === name);
+  return server?.family ?? 'ipv4';
 }
 
 function optionPlaces({ places }: KeepalivedConfig['globalDefs']): Pick<KernelOptionSettings, 'places'> {

@@ -276,6 +276,13 @@ describe('settings of the lvs process', () => {
     expect(places(router('A', 1))).toBeUndefined();
   });
 
+  it('carry the family of the servers with the marks of their group', () => {
+    const group = (name: string, mark: number, server: string) =>
+      `virtual_server_group ${name} {\n fwmark ${mark}\n}\nvirtual_server group ${name} {\n lvs_method DR\n real_server ${server} 80 {\n }\n}\n`;
+    const { lvs } = settingsOf(group('six', 5, '2001:db8::1') + group('four', 6, '192.0.2.1'));
+    expect(lvs.groups).toMatchObject([{ members: [{ family: 'ipv6' }] }, { members: [{ family: 'ipv4' }] }]);
+  });
+
   it('carry groups and tunnels', () => {
     const { lvs } = settingsOf(
       `virtual_server_group g {\n 192.0.2.1 80\n 192.0.2.8-9 80\n fwmark 5\n}\n${service('lb_kind TUN type gue port 5555').replace('198.51.100.15 80', 'group g')}`,

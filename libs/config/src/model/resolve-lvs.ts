@@ -392,8 +392,21 @@ function serverFamily({ target, set }: ServerDraft, groups: readonly VirtualServ
     if (member.kind === 'addresses') return familyOf(member.first);
     if (member.family !== undefined) return member.family;
   }
-  const first = set.realServers?.[0];
-  return set.family ?? (first === undefined ? undefined : familyOf(first.address));
+  return set.family ?? familyOfServers(set, target.kind);
+}
+
+/**
+ * Of what has no address of its own, as keepalived takes it: that of the first server that is not in a tunnel, which carries
+ * any family. Where all are, a mark has the one that they have in common; where there is none, and for groups, it is IPv4.
+ */
+function familyOfServers(set: VirtualServerDraft['set'], target: 'fwmark' | 'group'): Family | undefined {
+  const servers = (set.realServers ?? []).map(({ address, set: own }) => ({
+    family: familyOf(address),
+    forwarding: own.forwarding ?? set.forwarding ?? NAT,
+  }));
+  const plain = servers.find(({ forwarding }) => forwarding.method !== 'tun');
+  if (plain !== undefined || servers.length === 0) return plain?.family;
+  return target === 'fwmark' && servers.every(({ family }) => family === 'ipv6') ? 'ipv6' : 'ipv4';
 }
 
 function serverKey(target: TargetDraft, protocol: Protocol, family: Family | undefined): string {

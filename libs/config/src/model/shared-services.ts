@@ -56,8 +56,8 @@ function addressesOf({ target }: VirtualServer, { virtualServerGroups }: Keepali
   return members.filter((member) => member.kind === 'addresses');
 }
 
-function marksOf({ target }: VirtualServer, { virtualServerGroups }: KeepalivedConfig): readonly string[] {
-  const text = (mark: number, family = 'ipv4') => `fwmark ${mark}${family === 'ipv6' ? ' (IPv6)' : ''}`;
+function marksOf({ target, family }: VirtualServer, { virtualServerGroups }: KeepalivedConfig): readonly string[] {
+  const text = (mark: number, own = family) => `fwmark ${mark}${own === 'ipv6' ? ' (IPv6)' : ''}`;
   if (target.kind === 'address') return [];
   if (target.kind === 'fwmark') return [text(target.mark, target.family)];
   const { members = [] } = virtualServerGroups.find(({ name }) => name === target.name) ?? {};

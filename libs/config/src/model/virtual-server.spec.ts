@@ -76,6 +76,43 @@ describe('what a virtual server is for', () => {
     });
   });
 
+  // Each as keepalived 2.2.7 makes of it.
+  it.each([
+    [
+      'fwmark 7',
+      'TUN',
+      [
+        ['2001:db8::10', ''],
+        ['2001:db8::11', ''],
+      ],
+      'ipv6',
+    ],
+    [
+      'fwmark 7',
+      'TUN',
+      [
+        ['2001:db8::10', ''],
+        ['192.0.2.11', ''],
+      ],
+      'ipv4',
+    ],
+    [
+      'fwmark 7',
+      'TUN',
+      [
+        ['192.0.2.11', ''],
+        ['2001:db8::10', 'lvs_method DR'],
+      ],
+      'ipv6',
+    ],
+    ['group g', 'TUN', [['2001:db8::10', '']], 'ipv4'],
+    ['group g', 'DR', [['2001:db8::10', '']], 'ipv6'],
+  ] as const)('is of a family that its servers tell: %s, %s, %j', (target, method, servers, family) => {
+    const real = servers.map(([address, more]) => ` real_server ${address} 80 {\n ${more}\n }\n`).join('');
+    const text = `virtual_server_group g {\n fwmark 8\n}\nvirtual_server ${target} {\n lvs_method ${method}\n${real}}\n`;
+    expect(parse(text)).toMatchObject({ server: { family, realServers: servers.map(() => ({})) }, kinds: [] });
+  });
+
   it('may be a group, over several protocols', () => {
     const group =
       'virtual_server_group dns {\n 192.0.2.1 53\n 192.0.2.8-11 53\n 192.0.2.16/30 53\n 192.0.2.30-192.0.2.32 53\n fwmark 3\n fwmark 4 inet6\n}\n';
