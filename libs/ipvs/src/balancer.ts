@@ -78,6 +78,12 @@ const nothing: LvsSettings<CheckerTraits> = {
   virtualServers: [],
 };
 
+/** Operations, and what they lead to: nothing where they are a part of what leads there. */
+interface Plan {
+  readonly operations: readonly Operation[];
+  readonly desired: readonly DesiredService[];
+}
+
 /**
  * Keeps the kernel's table as the settings and the health of the real servers want it. It holds the table as last read,
  * corrected by the operations it gave out; what differs from that at the next reading is drift and is repaired.
@@ -277,7 +283,8 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     this.#table = new Map(services.map((service) => [serviceKey(service.id), service]));
     this.#readAt = now;
     if (!this.#configured) return outputs;
-    const operations = this.#plan();
+    const plan = this.#plan();
+    const { operations } = plan;
     const described = operations.map((operation) => ({
       service: serviceOf(operation),
       what: describeOperation(operation),
@@ -289,7 +296,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
       for (const { service, what } of byOthers) outputs.push(...this.#tellOnce(this.#virtualServerOf(service), what));
       this.#forgetTold();
       const retries = operations.filter((operation) => this.#refusals.has(describeOperation(operation)));
-      return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(retries)];
+      return [...outputs, ...this.#foreignEvents(), ...this.#giveOut({ operations: retries, desired: [] })];
     }
     this.#drift = [];
     this.#forgetTold();
@@ -300,7 +307,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
         event: { kind: 'drift-repaired', service: this.#virtualServerOf(service), what },
       });
     }
-    return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(operations)];
+    return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(plan)];
   }
 
   #refuse({ operation, reason, isGone }: Extract<BalancerInput, { kind: 'refused' }>): BalancerOutput[] {
@@ -319,31 +326,31 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   /** Of tens of thousands of servers one has changed: only its own services are looked at. */
   #reconcileOne(state: VirtualServerState): BalancerOutput[] {
     if (this.#table === undefined) return [];
-    return this.#giveOut(
-      planOperations(this.#desiredOf(state), this.#shown(state.services.map(serviceKey)), new Set()),
-    );
+    const desired = this.#desiredOf(state);
+    const operations = planOperations(desired, this.#shown(state.services.map(serviceKey)), new Set());
+    return this.#giveOut({ operations, desired });
   }
 
-  #plan(): Operation[] {
+  #plan(): Plan {
     return this.#planFor([...this.#states.values()]);
   }
 
   /** For these virtual servers, and for what no virtual server wants any more. */
-  #planFor(states: readonly VirtualServerState[]): Operation[] {
+  #planFor(states: readonly VirtualServerState[]): Plan {
     const desired = states.flatMap((state) => this.#desiredOf(state));
     const removable = this.#settings.policy.foreign === 'remove' ? (this.#table?.keys() ?? []) : this.#owned;
     const unwanted = [...removable].filter((key) => !this.#owners.has(key));
     const keys = [...desired.map(({ id }) => serviceKey(id)), ...unwanted];
-    return planOperations(desired, this.#shown(keys), new Set(unwanted));
+    return { operations: planOperations(desired, this.#shown(keys), new Set(unwanted)), desired };
   }
 
   #shown(keys: readonly string[]): KernelService[] {
     return keys.flatMap((key) => this.#table?.get(key) ?? []);
   }
 
-  #giveOut(operations: readonly Operation[]): BalancerOutput[] {
+  #giveOut({ operations, desired }: Plan): BalancerOutput[] {
     const outputs: BalancerOutput[] = [];
-    const table = tableAfter(this.#table ?? new Map(), operations);
+    const table = tableAfter(this.#table ?? new Map(), operations, desired);
     // A service stays ours until the kernel is seen without it.
     const owned = new Set([...this.#owners.keys(), ...[...this.#owned].filter((key) => this.#table?.has(key))]);
     this.#table = table;

@@ -58,6 +58,7 @@ export function serviceOptions(traits: VirtualServerTraits, family: Family): Ser
 /** A server as a destination of one service, or undefined where the two cannot be joined. */
 export function destinationOf(
   server: {
+    readonly key: string;
     readonly address: IpAddress;
     readonly port: number;
     readonly forwarding: Forwarding;
@@ -73,7 +74,8 @@ export function destinationOf(
   const servicePort = service.kind === 'fwmark' ? 0 : service.port;
   const port = server.forwarding.kind === 'nat' ? server.port : servicePort;
   return {
-    key: endpointText(server.address, port),
+    // The text that the key of a server is, which is at hand.
+    key: port === server.port ? server.key : endpointText(server.address, port),
     address: server.address,
     port,
     forwarding: server.forwarding,

@@ -169,6 +169,7 @@ describe('the plan', () => {
         const owned = new Set(actual.keys());
         const operations: Operation[] = planOperations(desired, [...actual.values()], owned);
         const after = tableAfter(actual, operations);
+        expect(tableAfter(actual, operations, desired)).toEqual(after);
         expect(planOperations(desired, [...after.values()], owned)).toEqual([]);
         expect([...after.keys()].sort()).toEqual(desired.map((each) => serviceKey(each.id)).sort());
       }),

@@ -82,16 +82,21 @@ export function serviceOf(operation: Operation): string {
 }
 
 function planDestinations(service: DesiredService, existing: readonly Destination[], operations: Operation[]): void {
+  const { id, destinations } = service;
+  if (existing.length === 0) {
+    for (const destination of destinations.values())
+      operations.push({ kind: 'create-destination', service: id, destination });
+    return;
+  }
   const present = destinationsByKey(existing);
-  for (const [key, destination] of service.destinations) {
+  for (const [key, destination] of destinations) {
     const now = present.get(key);
-    if (now === undefined) operations.push({ kind: 'create-destination', service: service.id, destination });
-    else if (!sameDestination(destination, now))
-      operations.push({ kind: 'set-destination', service: service.id, destination });
+    if (now === undefined) operations.push({ kind: 'create-destination', service: id, destination });
+    else if (!sameDestination(destination, now)) operations.push({ kind: 'set-destination', service: id, destination });
   }
   for (const [key, { address, port }] of present) {
-    if (!service.destinations.has(key))
-      operations.push({ kind: 'delete-destination', service: service.id, destination: { address, port } });
+    if (!destinations.has(key))
+      operations.push({ kind: 'delete-destination', service: id, destination: { address, port } });
   }
 }
 

@@ -1,10 +1,13 @@
 import {
+  type DesiredService,
   type Destination,
   type DestinationId,
   type KernelDestination,
   type KernelService,
+  type ServiceId,
   destinationKey,
   noTraffic,
+  serviceKey,
 } from './model.ts';
 import { type Operation, serviceOf } from './plan.ts';
 
@@ -27,45 +30,67 @@ export function findDestination(
   return service && id && destinationsByKey(service.destinations).get(destinationKey(id));
 }
 
-/** The kernel's table as it is expected to be once the operations are carried out. */
+/**
+ * The kernel's table as it is expected to be once the operations are carried out. `desired` is what they are the whole way
+ * to, if they are: a service that is made has the servers that are desired then, and nobody need look at each.
+ */
 export function tableAfter(
   before: ReadonlyMap<string, KernelService>,
   operations: readonly Operation[],
+  desired: readonly DesiredService[] = [],
 ): ReadonlyMap<string, KernelService> {
   if (operations.length === 0) return before;
   const table = new Map(before);
   const pools = new Map<string, Map<string, KernelDestination>>();
-  const poolOf = (key: string): Map<string, KernelDestination> => {
-    const known = pools.get(key);
-    if (known !== undefined) return known;
-    const pool = new Map(destinationsByKey(table.get(key)?.destinations ?? []));
+  const wanted = new Map(desired.map((service) => [service.id, service.destinations]));
+  let filled: ServiceId | undefined;
+  let lastService: ServiceId | undefined;
+  let lastPool = new Map<string, KernelDestination>();
+  // Asked for at each of thousands of servers, one after the other of the same service.
+  const poolOf = (service: ServiceId): Map<string, KernelDestination> => {
+    if (service === lastService) return lastPool;
+    const key = serviceKey(service);
+    const pool = pools.get(key) ?? new Map(destinationsByKey(table.get(key)?.destinations ?? []));
     pools.set(key, pool);
+    lastService = service;
+    lastPool = pool;
     return pool;
   };
   for (const operation of operations) {
-    const key = serviceOf(operation);
-    const service = table.get(key);
     switch (operation.kind) {
-      case 'create-service':
-        table.set(key, { ...operation.service, traffic: noTraffic, destinations: [] });
+      case 'create-service': {
+        const pool = wanted.get(operation.service.id);
+        const destinations = [...(pool?.values() ?? [])];
+        if (pool !== undefined) {
+          indexes.set(destinations, pool);
+          filled = operation.service.id;
+        }
+        table.set(serviceOf(operation), { ...operation.service, traffic: noTraffic, destinations });
         break;
-      case 'set-service':
+      }
+      case 'set-service': {
+        const key = serviceOf(operation);
+        const service = table.get(key);
         if (service) table.set(key, { ...service, ...operation.service });
         break;
+      }
       case 'delete-service':
-        table.delete(key);
-        pools.delete(key);
+        table.delete(serviceOf(operation));
+        pools.delete(serviceOf(operation));
+        lastService = undefined;
         break;
       case 'create-destination':
+        if (operation.service !== filled)
+          poolOf(operation.service).set(destinationKey(operation.destination), operation.destination);
+        break;
       case 'set-destination': {
-        const pool = poolOf(key);
+        const pool = poolOf(operation.service);
         const server = destinationKey(operation.destination);
-        const known = pool.get(server);
-        pool.set(server, known === undefined ? operation.destination : { ...known, ...operation.destination });
+        pool.set(server, { ...pool.get(server), ...operation.destination });
         break;
       }
       case 'delete-destination':
-        poolOf(key).delete(destinationKey(operation.destination));
+        poolOf(operation.service).delete(destinationKey(operation.destination));
         break;
     }
   }

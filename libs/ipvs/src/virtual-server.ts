@@ -133,21 +133,22 @@ export function desiredServices(state: VirtualServerState): DesiredService[] {
 
 function desiredDestinations(state: VirtualServerState, service: ServiceId): ReadonlyMap<string, Destination> {
   const destinations = new Map<string, Destination>();
-  const put = (destination: Destination | undefined, replace: boolean) => {
-    if (destination === undefined) return;
-    const key = destinationKey(destination);
-    if (replace || !destinations.has(key)) destinations.set(key, destination);
-  };
   for (const server of state.servers.values()) {
     const weight = poolWeight(state, server);
-    if (weight !== undefined) put(destinationOf(server.settings, weight, service), false);
+    if (weight === undefined) continue;
+    const destination = destinationOf(server.settings, weight, service);
+    if (destination === undefined) continue;
+    const key = destinationKey(destination);
+    if (!destinations.has(key)) destinations.set(key, destination);
   }
   const sorry = state.settings.sorryServer;
-  if (sorry !== null) {
-    // The sorry server may be one of the real servers too; in use it wins.
-    if (sorryInUse(state)) put(destinationOf(sorry, SORRY_WEIGHT, service), true);
-    else if (sorry.inhibit) put(destinationOf(sorry, 0, service), false);
-  }
+  const inUse = sorryInUse(state);
+  if (sorry === null || !(inUse || sorry.inhibit)) return destinations;
+  const destination = destinationOf(sorry, inUse ? SORRY_WEIGHT : 0, service);
+  if (destination === undefined) return destinations;
+  const key = destinationKey(destination);
+  // The sorry server may be one of the real servers too; in use it wins.
+  if (inUse || !destinations.has(key)) destinations.set(key, destination);
   return destinations;
 }
 

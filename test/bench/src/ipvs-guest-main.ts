@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { AttributeWriter, Attributes, GenericNetlink, type GenericRequest } from '@keepfleet/linux';
 import { connect } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { waitFor } from '@keepfleet/testkit';
@@ -14,7 +15,10 @@ import { percentile } from './table.ts';
 const AGENT = join(import.meta.dirname, '../../../apps/node-agent/dist/main.js');
 const ROOT = '/run/kf-bench';
 /** Options of Node that the control process starts its processes with. */
-const AS_CONTROL_DOES = ['--max-semi-space-size=4'];
+const AS_CONTROL_DOES = [
+  '--max-semi-space-size=4',
+  ...(availableParallelism() === 1 ? ['--single-threaded', '--min-semi-space-size=4'] : []),
+];
 const DEADLINE = 300_000;
 /** Changes to a system call, as the lvs process sends them. */
 const MESSAGES = 400;
@@ -39,6 +43,8 @@ interface Times {
   readonly dump: number;
 }
 
+// Else who is first waits for the kernel to load it.
+execFileSync('modprobe', ['-d', '/run/modules', 'ip_vs_wrr']);
 for (const words of process.argv.slice(2)) {
   const [services = 0, servers = 0] = words.split('x').map(Number);
   const size: Size = { services, servers };

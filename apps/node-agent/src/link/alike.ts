@@ -75,6 +75,22 @@ export function alikeItems<Shape extends Readonly<Record<string, z.ZodType>>>(
     }
     return (read ?? raw) as Item;
   };
+  // By itself, so that V8 compiles it without all the rest while thousands of servers wait.
+  const readLike = (before: Item, like: Like['like']): Item | BadField => {
+    const changed: Record<string, unknown> = { ...before };
+    for (const name in like) {
+      const field = fields.get(name);
+      const value = like[name];
+      if (field === undefined) continue;
+      if (field.isPlain(value)) changed[name] = value;
+      else {
+        const parsed = field.schema.safeParse(value);
+        if (!parsed.success) return new BadField(name, parsed.error);
+        changed[name] = parsed.data;
+      }
+    }
+    return changed as Item;
+  };
   return z.array(z.unknown()).transform((items, context) => {
     const fail = (error: z.ZodError, path: readonly PropertyKey[]) => {
       for (const { message, path: inner } of error.issues)
@@ -95,24 +111,23 @@ export function alikeItems<Shape extends Readonly<Record<string, z.ZodType>>>(
         read.push(before);
         continue;
       }
-      const changed: Record<string, unknown> = { ...before };
-      const { like } = raw;
-      for (const name in like) {
-        const field = fields.get(name);
-        const value = like[name];
-        if (field === undefined) continue;
-        if (field.isPlain(value)) changed[name] = value;
-        else {
-          const parsed = field.schema.safeParse(value);
-          if (!parsed.success) return fail(parsed.error, [i, name]);
-          changed[name] = parsed.data;
-        }
-      }
-      before = changed as Item;
+      const changed = readLike(before, raw.like);
+      if (changed instanceof BadField) return fail(changed.error, [i, changed.name]);
+      before = changed;
       read.push(before);
     }
     return read;
   });
+}
+
+class BadField {
+  readonly name: string;
+  readonly error: z.ZodError;
+
+  constructor(name: string, error: z.ZodError) {
+    this.name = name;
+    this.error = error;
+  }
 }
 
 const never: Plain = () => false;
