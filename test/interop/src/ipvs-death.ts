@@ -287,10 +287,6 @@ export const syncSteps: readonly GuestStep[] = [
 
 export const killSteps: readonly GuestStep[] = [
   {
-    name: 'sick: connections of a server that is taken out rest until it is back, and of one that is inhibited go on',
-    run: () => inStand(connectionsOfTheSick),
-  },
-  {
     name: 'kill: lvs killed under load loses no request, no server, and learns the verdicts again',
     run: async () => {
       await killUnderLoad(4, seeded(7), () => undefined);
@@ -299,6 +295,10 @@ export const killSteps: readonly GuestStep[] = [
 ];
 
 export const faultSteps: readonly GuestStep[] = [
+  {
+    name: 'sick: connections of a server that is taken out rest until it is back, and of one that is inhibited go on',
+    run: () => inStand(connectionsOfTheSick),
+  },
   { name: 'faults: the module unloaded is reported and recovered from', run: () => inStand(moduleGone) },
   { name: 'faults: a receive buffer that overruns is reported and recovered from', run: () => inStand(overrun) },
 ];
