@@ -9,27 +9,41 @@ export async function runNft(script: string): Promise<string | undefined> {
 
 export function tryNft(script: string): Promise<NftFailure | undefined> {
   return new Promise((resolve) => {
-    const child = execFile('nft', ['-f', '-'], { timeout: NFT_TIMEOUT_MS }, (error, _output, complaint) => {
+    start(['-f', '-'], script, (error, _output, complaint) => {
       if (error === null) return resolve(undefined);
       if (isMissing(error)) return resolve({ reason: MISSING, refused: true });
-      resolve({ reason: complaint.trim() || error.message, refused: typeof error.code === 'number' });
+      resolve({
+        reason: complaint.trim() || error.message,
+        refused: 'code' in error && typeof error.code === 'number',
+      });
     });
-    // A program that is not there breaks its pipe; the callback tells.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(script);
   });
 }
 
 /** The tables there are, `ip NAME`; undefined where nft cannot tell. Nothing waits for it meanwhile. */
 export function nftTables(): Promise<ReadonlySet<string> | undefined> {
   return new Promise((resolve) => {
-    const child = execFile('nft', ['list', 'tables'], { timeout: NFT_TIMEOUT_MS }, (error, output) => {
+    start(['list', 'tables'], '', (error, output) => {
       if (error !== null) return resolve(undefined);
       resolve(new Set(output.split('\n').map((line) => line.replace(/^table /, '').trim())));
     });
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end();
   });
+}
+
+function start(
+  args: readonly string[],
+  input: string,
+  end: (error: Error | null, output: string, complaint: string) => void,
+): void {
+  try {
+    const child = execFile('nft', args, { timeout: NFT_TIMEOUT_MS }, end);
+    // A program that is not there breaks its pipe; the callback tells.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+  } catch (error) {
+    // Node throws some failures to start a program (ENOMEM) instead of telling the callback.
+    end(error instanceof Error ? error : new Error(String(error)), '', '');
+  }
 }
 
 /** The same, waited for, but no longer than so many milliseconds. */

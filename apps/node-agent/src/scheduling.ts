@@ -51,6 +51,8 @@ export class ProcessScheduling {
   #applied: Scheduling = {};
   /** SCHED_RR, 0 = ordinary. */
   #realTime = 0;
+  /** It comes from the start of the agent; what the keywords say of real time is still to be done. */
+  #isInherited = false;
   /** The nice value where the configuration gives none. */
   #usual = 0;
 
@@ -82,7 +84,7 @@ export class ProcessScheduling {
       this.#try(`CPU ${wanted.cpus.join(', ')}`, () => runOnCpus(wanted.cpus ?? []));
     if (wanted.nice !== before.nice) this.#nice(wanted.nice ?? this.#usual);
     if (wanted.noSwap === true && before.noSwap !== true) this.#try('its program in memory', lockProgramMemory);
-    if (wanted.realTime !== undefined && wanted.realTime !== this.#realTime)
+    if (wanted.realTime !== undefined && (wanted.realTime !== this.#realTime || this.#isInherited))
       this.#raise(wanted.realTime, wanted.realTimeLimit);
   }
 
@@ -100,13 +102,21 @@ export class ProcessScheduling {
   #goAhead(steps: number): void {
     if (availableParallelism() > 1) return;
     // A container may not allow it, and then all take turns.
-    this.#try('a higher real-time priority', () => (this.#realTime = raiseRealTime(steps)), 'warn');
+    this.#try(
+      'a higher real-time priority',
+      () => {
+        this.#realTime = raiseRealTime(steps);
+        this.#isInherited = this.#realTime > 0;
+      },
+      'warn',
+    );
   }
 
   #raise(priority: number, limit: number | undefined): void {
     this.#try(`real-time priority ${priority}`, () => {
       runRealTime(priority, limit === undefined ? undefined : Math.max(limit, LEAST_LIMIT_MICROS));
       this.#realTime = priority;
+      this.#isInherited = false;
     });
   }
 

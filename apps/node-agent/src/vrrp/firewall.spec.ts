@@ -9,6 +9,7 @@ import { Firewall } from './firewall.ts';
 
 const log = createLog('vrrp', 'silent');
 const refused: NftFailure = { reason: 'no', refused: true };
+const cutShort: NftFailure = { reason: 'too late', refused: false };
 
 function settings(address: string | undefined, globals = '') {
   const accept = address === undefined ? '' : 'no_accept';
@@ -90,9 +91,36 @@ describe('the filter of unaccepted addresses', () => {
     expect(await told()).toEqual([]);
   });
 
-  it('leaves no table behind that may be there: a refused new name keeps the old one in mind', async () => {
+  it('of before that is wanted again while another is put in place is put in place after it', async () => {
+    apply('now', '192.0.2.1');
+    apply('soon', '192.0.2.2');
+    apply('soon', '192.0.2.1');
+    expect(await told()).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.1'].map(filters));
+  });
+
+  it('is told once more where one told at once came between: which of them nft did last is not known', async () => {
+    apply('soon', '192.0.2.1', 'nftables one');
+    apply('now', '192.0.2.2', 'nftables two');
+    apply('soon', '192.0.2.1', 'nftables one');
+    const scripts = await told();
+    expect(scripts).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.1'].map(filters));
+    expect(scripts.at(-1)).toEqual(removes('two'));
+  });
+
+  it('was never there where nft refused it: nothing is removed, and nothing told of as left behind', async () => {
+    answers = [refused, refused];
+    apply('now', '192.0.2.1');
+    apply('soon', undefined);
+    expect(await told()).toEqual([filters('192.0.2.1'), removes('keepfleet')]);
+    apply('soon', undefined);
+    expect(await told()).toEqual([]);
+    await firewall.remove();
+    expect(scripts).toEqual([]);
+  });
+
+  it('leaves no table behind that may be there: a new name that nft may have taken keeps the old one in mind', async () => {
     apply('now', '192.0.2.1', 'nftables one');
-    answers = [refused];
+    answers = [cutShort];
     apply('now', '192.0.2.1', 'nftables two');
     await told();
     apply('now', '192.0.2.1', 'nftables three');

@@ -35,8 +35,10 @@ export class Firewall {
   /** What the kernel has; undefined while that is not known. */
   #applied: Plan | undefined;
   /** Every one of ours that may be in the kernel. */
-  readonly #tables = new Set<string>();
+  #tables = new Set<string>();
   #work: Promise<void> | undefined;
+  /** Something was told at once while `#work` was under way: which of the two nft did last is not known. */
+  #overtaken = false;
   #retry: NodeJS.Timeout | undefined;
   /** As told last. */
   #problem: string | undefined;
@@ -67,19 +69,26 @@ export class Firewall {
         }),
       ),
     };
-    if (isSame(plan, this.#applied) || (isSame(plan, this.#wanted) && this.#work !== undefined)) return;
+    // What is under way is not what will be in force, if another one is wanted after it.
+    if (isSame(plan, this.#work === undefined ? this.#applied : this.#wanted)) return;
     this.#wanted = plan;
     // Nothing to filter: what a crash left is removed where it can be, and there is no hurry.
-    if (when === 'now' && plan.text !== '') this.#settle(plan, this.#nft.now(this.#script(plan)));
-    else this.#work ??= this.#carryOut();
+    if (when === 'soon' || plan.text === '') this.#work ??= this.#carryOut();
+    else {
+      this.#overtaken = this.#work !== undefined;
+      const before = new Set(this.#tables);
+      this.#settle(plan, before, this.#nft.now(this.#script(plan)));
+    }
   }
 
   /** For the end of the process. Resolves when nothing of it is under way any more. */
   async remove(): Promise<void> {
     clearTimeout(this.#retry);
     this.#wanted = undefined;
+    const work = this.#work;
     this.#removeTables();
-    await this.#work;
+    if (work === undefined) return;
+    await work;
     // What was under way has put its table back.
     this.#removeTables();
   }
@@ -87,9 +96,11 @@ export class Firewall {
   /** One script after the other, until the kernel has what is wanted or refuses it. */
   async #carryOut(): Promise<void> {
     for (let plan = this.#wanted; plan !== undefined;) {
+      this.#overtaken = false;
+      const before = new Set(this.#tables);
       const failure = await this.#nft.soon(this.#script(plan));
-      this.#settle(plan, failure);
-      plan = isSame(plan, this.#wanted) ? undefined : this.#wanted;
+      this.#settle(plan, before, failure);
+      plan = isSame(plan, this.#wanted) && !this.#overtaken ? undefined : this.#wanted;
     }
     this.#work = undefined;
   }
@@ -100,11 +111,13 @@ export class Firewall {
     return `${[...old].flatMap(removal).join('\n')}\n${text}`;
   }
 
-  #settle(plan: Plan, failure: NftFailure | undefined): void {
+  /** `before`: the tables there may have been when nft was asked. */
+  #settle(plan: Plan, before: Set<string>, failure: NftFailure | undefined): void {
     clearTimeout(this.#retry);
-    if (failure === undefined) {
-      this.#tables.clear();
-      if (plan.text !== '') this.#tables.add(plan.table);
+    // Where two were told at the same time, the tables of both may be there.
+    if (!this.#overtaken) {
+      if (failure === undefined) this.#tables = new Set(plan.text === '' ? [] : [plan.table]);
+      else if (failure.refused) this.#tables = before;
     }
     // Without a filter, and without one of before, nothing is missed where there is no nft.
     const isDone = failure === undefined || (plan.text === '' && this.#tables.size === 0);
