@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killGroup, startGuest } from './guest.ts';
@@ -46,6 +46,12 @@ export async function runInGuest(script: string, options: GuestOptions = {}): Pr
       taps: [],
       script: '/run/lab/script',
     });
+    // Whoever is interrupted twice ends at once, and takes the guest along.
+    const leave = () => {
+      void killGroup(child);
+      rmSync(directory, { recursive: true, force: true });
+    };
+    process.once('exit', leave);
     let console = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (console += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (console += text));
@@ -62,6 +68,7 @@ export async function runInGuest(script: string, options: GuestOptions = {}): Pr
     } finally {
       clearTimeout(timer);
       await killGroup(child);
+      process.off('exit', leave);
     }
     const read = async (name: string) =>
       existsSync(join(directory, name)) ? readFile(join(directory, name), 'utf8') : '';
