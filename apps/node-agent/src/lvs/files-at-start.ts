@@ -18,6 +18,11 @@ export function withFilesRead(settings: LvsSettings<CheckerSettings>): LvsSettin
     return known;
   };
   const virtualServers = settings.virtualServers.map((service) => {
+    if (withoutFiles.has(service)) return service;
+    if (!service.realServers.some(({ checkers }) => checkers.some(({ kind }) => kind === 'file'))) {
+      withoutFiles.add(service);
+      return service;
+    }
     if (!service.realServers.some(({ checkers }) => checkers.some(isDown))) return service;
     const realServers = service.realServers.map((server) =>
       server.checkers.some(isDown) ? { ...server, checkers: server.checkers.map(pessimistic) } : server,
@@ -26,6 +31,9 @@ export function withFilesRead(settings: LvsSettings<CheckerSettings>): LvsSettin
   });
   return { ...settings, virtualServers };
 }
+
+/** Of thousands of services a reload changes a few; the others were looked through before. */
+const withoutFiles = new WeakSet<object>();
 
 function saysDown(checker: Extract<CheckerSettings, { kind: 'file' }>): boolean {
   const now = instant(0);

@@ -125,7 +125,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   }
 
   configure(settings: LvsSettings<CheckerSettings>): { refused: string } | undefined {
-    const refused = mistakeIn(settings);
+    const refused = mistakeIn(settings, new Set(this.#settings?.virtualServers));
     if (refused !== undefined) return { refused };
     if ((this.#settings?.kernel.receiveBuffer ?? null) !== settings.kernel.receiveBuffer) {
       this.#settings = settings;
