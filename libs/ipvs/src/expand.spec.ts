@@ -1,6 +1,7 @@
 import { ip } from '@keepfleet/wire';
 import { describe, expect, it } from 'vitest';
 import { expandTarget } from './expand.ts';
+import { serviceKey } from './model.ts';
 import type { VirtualServerGroupSettings } from './settings.ts';
 
 const group: VirtualServerGroupSettings = {
@@ -12,7 +13,7 @@ const group: VirtualServerGroupSettings = {
   ],
 };
 const target = { kind: 'group', name: 'D' } as const;
-const mark = { kind: 'fwmark', fwmark: 5, family: 'ipv4' };
+const mark = { kind: 'fwmark', fwmark: 5, family: 'ipv4' } as const;
 
 describe('the services of a group', () => {
   it('are one of each address and of each mark', () => {
@@ -22,6 +23,15 @@ describe('the services of a group', () => {
       { kind: 'address', protocol: 'tcp', address: '2001:db8::1', port: 443 },
       mark,
     ]);
+  });
+
+  it('are of the family of the virtual server where a mark has none of its own', () => {
+    const marks = [{ name: 'D', members: [{ kind: 'fwmark', fwmark: 7 } as const, mark] }];
+    const familiesOf = (family?: 'ipv4' | 'ipv6') =>
+      expandTarget({ ...target, ...(family && { family }) }, 'tcp', marks).map(serviceKey);
+    expect(familiesOf('ipv6')).toEqual(['fwmark/7/ipv6', 'fwmark/5']);
+    expect(familiesOf('ipv4')).toEqual(['fwmark/7', 'fwmark/5']);
+    expect(familiesOf()).toEqual(['fwmark/7', 'fwmark/5']);
   });
 
   it('are one of each family where its addresses have a mark for the protocol', () => {

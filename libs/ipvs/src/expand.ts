@@ -29,9 +29,10 @@ export function expandTarget(
       return [{ kind: 'fwmark', fwmark: target.fwmark, family: target.family }];
     case 'group': {
       const { members = [], marks } = groups.find((group) => group.name === target.name) ?? {};
+      const context = { protocol, mark: marks?.[protocol], family: target.family ?? 'ipv4' };
       const services = new Map<string, ServiceId>();
       for (const member of members) {
-        for (const id of expandMember(member, protocol, marks?.[protocol])) {
+        for (const id of expandMember(member, context)) {
           if (services.size < MAX_GROUP_SERVICES) services.set(serviceKey(id), id);
         }
       }
@@ -85,15 +86,22 @@ export function destinationOf(
   };
 }
 
-/** `mark`: what is sent to addresses comes with it. */
-function expandMember(member: GroupMember, protocol: Protocol, mark: number | undefined): ServiceId[] {
+interface MemberContext {
+  readonly protocol: Protocol;
+  /** What is sent to addresses comes with it. */
+  readonly mark: number | undefined;
+  /** Of marks that have none of their own. */
+  readonly family: Family;
+}
+
+function expandMember(member: GroupMember, { protocol, mark, family }: MemberContext): ServiceId[] {
   if (mark !== undefined && member.kind !== 'fwmark') {
     const address = member.kind === 'range' ? member.first : member.address;
     return [{ kind: 'fwmark', fwmark: mark, family: familyOf(address) }];
   }
   switch (member.kind) {
     case 'fwmark':
-      return [{ kind: 'fwmark', fwmark: member.fwmark, family: member.family }];
+      return [{ kind: 'fwmark', fwmark: member.fwmark, family: member.family ?? family }];
     case 'address':
       return [{ kind: 'address', protocol, address: member.address, port: member.port }];
     case 'range':

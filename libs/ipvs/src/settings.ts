@@ -15,17 +15,20 @@ export type Tunnel =
 export type Forwarding =
   { readonly kind: 'nat' } | { readonly kind: 'dr' } | { readonly kind: 'tun'; readonly tunnel: Tunnel };
 
-/** What a virtual server listens on; a group stands for one kernel service per address or mark of its members. */
+/**
+ * What a virtual server listens on; a group stands for one kernel service per address or mark of its members. Its family is
+ * that of marks which have none of their own: two virtual servers can share a group, one for each.
+ */
 export type VirtualServerTarget =
   | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
   | { readonly kind: 'fwmark'; readonly fwmark: number; readonly family: Family }
-  | { readonly kind: 'group'; readonly name: string };
+  | { readonly kind: 'group'; readonly name: string; readonly family?: Family };
 
 /** One line of a virtual_server_group. A prefix (ADDR/len) is a range from its first to its last address. */
 export type GroupMember =
   | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
   | { readonly kind: 'range'; readonly first: IpAddress; readonly last: IpAddress; readonly port: number }
-  | { readonly kind: 'fwmark'; readonly fwmark: number; readonly family: Family };
+  | { readonly kind: 'fwmark'; readonly fwmark: number; readonly family?: Family };
 
 /** The mark that nftables gives to what is sent to the addresses of a group, of each protocol that has one. */
 export type GroupMarks = Readonly<Partial<Record<Protocol, number>>>;

@@ -41,7 +41,7 @@ const group = z.object({
     z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('address'), address: ip, port }),
       z.object({ kind: z.literal('range'), first: ip, last: ip, port }),
-      z.object({ kind: z.literal('fwmark'), fwmark: mark, family }),
+      z.object({ kind: z.literal('fwmark'), fwmark: mark, family: optional(family) }),
     ]),
   ),
   marks: optional(z.object({ tcp: optional(mark), udp: optional(mark), sctp: optional(mark) })),
@@ -52,7 +52,7 @@ const virtualServerTraits = z.object({
   target: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('address'), address: ip, port }),
     z.object({ kind: z.literal('fwmark'), fwmark: mark, family }),
-    z.object({ kind: z.literal('group'), name: z.string() }),
+    z.object({ kind: z.literal('group'), name: z.string(), family: optional(family) }),
   ]),
   protocol: z.enum(['tcp', 'udp', 'sctp']),
   // The kernel's names are shorter than 16 octets.

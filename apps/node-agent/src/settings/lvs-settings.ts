@@ -17,7 +17,7 @@ import {
   untouchedOptions,
 } from '@keepfleet/ipvs';
 import { type Duration, micros } from '@keepfleet/machine';
-import { ip } from '@keepfleet/wire';
+import { type Family, ip } from '@keepfleet/wire';
 import { type CheckerDefaults, checkerDefaults, checkerSettings } from './checker-settings.ts';
 
 const SECOND = 1_000_000;
@@ -45,8 +45,7 @@ export function lvsSettings(config: KeepalivedConfig): LvsSettings<CheckerSettin
     groups: config.virtualServerGroups.map(({ name, members }) => ({
       name,
       members: members.map((member): GroupMember => {
-        if (member.kind === 'fwmark')
-          return { kind: 'fwmark', fwmark: member.mark, family: member.family ?? familyOfGroup(name, config) };
+        if (member.kind === 'fwmark') return { kind: 'fwmark', fwmark: member.mark, ...familyWhere(member.family) };
         const { first, last, port } = member;
         return first === last ? { kind: 'address', address: first, port } : { kind: 'range', first, last, port };
       }),
@@ -73,10 +72,8 @@ function allVirtualServers(config: KeepalivedConfig): readonly VirtualServerSett
   });
 }
 
-/** Of its marks, which have the family of the servers behind them. */
-function familyOfGroup(name: string, { virtualServers }: KeepalivedConfig): 'ipv4' | 'ipv6' {
-  const server = virtualServers.find(({ target }) => target.kind === 'group' && target.name === name);
-  return server?.family ?? 'ipv4';
+function familyWhere(family: Family | undefined): { readonly family?: Family } {
+  return family === undefined ? {} : { family };
 }
 
 function optionPlaces({ places }: KeepalivedConfig['globalDefs']): Pick<KernelOptionSettings, 'places'> {
@@ -131,7 +128,7 @@ function virtualServerSettings(
   const hasFlag = (...names: readonly string[]) => schedulerFlags.some((flag) => names.includes(flag));
   return {
     key: server.key,
-    target: targetSettings(server.target),
+    target: targetSettings(server),
     protocol: server.protocol,
     scheduler: server.scheduler,
     flags: {
@@ -211,9 +208,15 @@ function realServerSettings(server: RealServer, defaults: CheckerDefaults): Real
   };
 }
 
-function targetSettings(target: VirtualServer['target']): VirtualServerTarget {
-  if (target.kind === 'fwmark') return { kind: 'fwmark', fwmark: target.mark, family: target.family };
-  return target;
+function targetSettings({ target, family }: VirtualServer): VirtualServerTarget {
+  switch (target.kind) {
+    case 'address':
+      return target;
+    case 'fwmark':
+      return { kind: 'fwmark', fwmark: target.mark, family: target.family };
+    case 'group':
+      return { ...target, ...familyWhere(family) };
+  }
 }
 
 function forwardingSettings({ method, tunnel }: Forwarding): ForwardingSettings {

@@ -1,4 +1,6 @@
 import { parseKeepalivedConfig } from '@keepfleet/config';
+import { Balancer, destinationKey } from '@keepfleet/ipvs';
+import { instant } from '@keepfleet/machine';
 import { checkSettings } from '@keepfleet/vrrp';
 import { describe, expect, it } from 'vitest';
 import { type Override, type OverrideChange, applyOverrides, nodeSettings } from './index.ts';
@@ -276,11 +278,31 @@ describe('settings of the lvs process', () => {
     expect(places(router('A', 1))).toBeUndefined();
   });
 
-  it('carry the family of the servers with the marks of their group', () => {
-    const group = (name: string, mark: number, server: string) =>
-      `virtual_server_group ${name} {\n fwmark ${mark}\n}\nvirtual_server group ${name} {\n lvs_method DR\n real_server ${server} 80 {\n }\n}\n`;
-    const { lvs } = settingsOf(group('six', 5, '2001:db8::1') + group('four', 6, '192.0.2.1'));
-    expect(lvs.groups).toMatchObject([{ members: [{ family: 'ipv6' }] }, { members: [{ family: 'ipv4' }] }]);
+  it('have marks of a group for the family of each of its virtual servers', () => {
+    const group = (name: string, ...members: readonly string[]) =>
+      `virtual_server_group ${name} {\n ${members.join('\n ')}\n}\n`;
+    const one = (name: string, server: string) =>
+      `virtual_server group ${name} {\n lvs_method DR\n real_server ${server} 80 {\n }\n}\n`;
+    const { lvs } = settingsOf(
+      group('both', 'fwmark 5') +
+        one('both', '192.0.2.1') +
+        one('both', '2001:db8::1') +
+        group('six', 'fwmark 6', 'fwmark 7 inet6') +
+        one('six', '2001:db8::2'),
+    );
+    const balancer = new Balancer();
+    balancer.handle({ kind: 'table', services: [] }, instant(0));
+    balancer.handle({ kind: 'configure', settings: lvs }, instant(0));
+    const table = [...(balancer.table ?? [])].map(([key, { destinations }]) => [
+      key,
+      ...destinations.map(destinationKey),
+    ]);
+    expect(table).toEqual([
+      ['fwmark/5', '192.0.2.1:0'],
+      ['fwmark/5/ipv6', '[2001:db8::1]:0'],
+      ['fwmark/6/ipv6', '[2001:db8::2]:0'],
+      ['fwmark/7/ipv6', '[2001:db8::2]:0'],
+    ]);
   });
 
   it('carry groups and tunnels', () => {
@@ -293,13 +315,13 @@ describe('settings of the lvs process', () => {
         members: [
           { kind: 'address', address: '192.0.2.1', port: 80 },
           { kind: 'range', first: '192.0.2.8', last: '192.0.2.9', port: 80 },
-          { kind: 'fwmark', fwmark: 5, family: 'ipv4' },
+          { kind: 'fwmark', fwmark: 5 },
         ],
       },
     ]);
     expect(lvs.virtualServers[0]).toMatchObject({
       key: 'group/g',
-      target: { kind: 'group', name: 'g' },
+      target: { kind: 'group', name: 'g', family: 'ipv4' },
       forwarding: { kind: 'tun', tunnel: { type: 'gue', port: 5555, checksum: 'nocsum' } },
     });
   });

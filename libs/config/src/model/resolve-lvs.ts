@@ -66,10 +66,9 @@ export function resolveVirtualServers(
     if (resolved === undefined) return [];
     if (before === undefined && draft.block !== undefined && diagnostics.count === count)
       serversBefore.set(draft.block, { server: resolved, around });
-    // One group may be served over several protocols, as name servers are.
-    const ofGroup = resolved.target.kind === 'group' ? known.get(resolved.key) : undefined;
-    const server = ofGroup ? { ...resolved, key: `${resolved.key}/${resolved.protocol}` } : resolved;
-    const first = ofGroup?.protocol === server.protocol ? ofGroup : known.get(server.key);
+    const key = resolved.target.kind === 'group' ? groupKey(resolved, known) : resolved.key;
+    const server = key === resolved.key ? resolved : { ...resolved, key };
+    const first = known.get(key);
     if (first !== undefined) {
       diagnostics.error(
         'duplicate',
@@ -82,6 +81,17 @@ export function resolveVirtualServers(
     known.set(server.key, server);
     return [server];
   });
+}
+
+/**
+ * One group may be served over several protocols, as name servers are, and its marks for both families: those of two virtual
+ * servers are services of their own then. A key that is taken is that of a virtual server that wants the same.
+ */
+function groupKey({ key, protocol, family }: VirtualServer, known: ReadonlyMap<string, VirtualServer>): string {
+  const ofGroup = known.get(key);
+  const ofProtocol = ofGroup === undefined || ofGroup.protocol === protocol ? key : `${key}/${protocol}`;
+  const first = known.get(ofProtocol);
+  return first === undefined || first.family === family ? ofProtocol : `${ofProtocol}/${family}`;
 }
 
 /** What the block of a service came to at an earlier reading, if there was nothing to say of it, and with what around it. */

@@ -138,6 +138,42 @@ describe('what a virtual server is for', () => {
     expect(twice.config.virtualServers.map(({ key }) => key)).toEqual(['group/g', 'group/g/udp']);
   });
 
+  const four = (protocol: string) => service(`protocol ${protocol}`, '', 'group g');
+  const six = (protocol: string) => service(`protocol ${protocol}`, '', 'group g', '2001:db8::10 80');
+  const named = service('protocol TCP\n ip_family inet6\n lvs_method TUN', '', 'group g');
+
+  it.each([
+    ['for IPv6 behind IPv4', four('TCP') + six('TCP'), ['group/g', 'group/g/ipv6']],
+    ['for IPv4 behind IPv6', six('TCP') + four('TCP'), ['group/g', 'group/g/ipv4']],
+    ['as ip_family tells', four('TCP') + named, ['group/g', 'group/g/ipv6']],
+    ['over another protocol', four('TCP') + six('UDP'), ['group/g', 'group/g/udp']],
+    [
+      'over several protocols',
+      four('TCP') + six('UDP') + six('TCP') + four('UDP'),
+      ['group/g', 'group/g/udp', 'group/g/ipv6', 'group/g/udp/ipv4'],
+    ],
+  ])('is a group of marks once for each family, too: %s', (_, servers, keys) => {
+    const { config, kinds } = parse(`virtual_server_group g {\n fwmark 7\n}\n${servers}`);
+    expect(config.virtualServers.map(({ key }) => key)).toEqual(keys);
+    expect(kinds).toEqual([]);
+  });
+
+  it('is a group of marks no more than once for each family', () => {
+    const { config, kinds } = parse(
+      `virtual_server_group g {\n fwmark 7\n}\n${four('TCP')}${six('TCP')}${six('TCP')}${four('TCP')}`,
+    );
+    expect(config.virtualServers.map(({ key }) => key)).toEqual(['group/g', 'group/g/ipv6']);
+    expect(kinds).toEqual(['duplicate', 'duplicate']);
+  });
+
+  it('has the family of its group where that has one', () => {
+    const { config, kinds } = parse(
+      `virtual_server_group g {\n fwmark 7\n 192.0.2.1 80\n}\n${four('TCP')}${service('protocol TCP\n ip_family inet6', '', 'group g')}`,
+    );
+    expect(config.virtualServers.map(({ key }) => key)).toEqual(['group/g']);
+    expect(kinds).toEqual(['ignored', 'duplicate']);
+  });
+
   it.each([
     ['an address', '', '192.0.2.1 80', '192.0.2.1 80'],
     ['an address in a range', '', '192.0.2.9 80', '192.0.2.8-11 80'],

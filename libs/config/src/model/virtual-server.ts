@@ -48,7 +48,8 @@ export interface VirtualServerGroup {
 export interface VirtualServer {
   /**
    * `tcp/192.0.2.1:80`, `tcp/[2001:db8::1]:80`, `fwmark/7`, `fwmark/7/ipv6`, `group/web`: the same service before and after a
-   * change of the file. Further services of one group have their protocol behind it, `group/web/udp`.
+   * change of the file. Further services of one group have their protocol behind it, `group/web/udp`, and where that is there
+   * already for the other family, theirs: `group/web/ipv6`.
    */
   readonly key: string;
   readonly at: Position;
