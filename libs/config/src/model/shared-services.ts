@@ -19,8 +19,41 @@ interface Wanted extends Addresses {
 export function checkSharedServices(config: KeepalivedConfig, diagnostics: Diagnostics): void {
   const { virtualServers, globalDefs } = config;
   if (!virtualServers.some(({ target }) => target.kind === 'group')) return;
-  checkMarks(config, diagnostics);
-  if (globalDefs.nftablesIpvs.table !== undefined) return;
+  const shared = new SharedServices();
+  addMarks(config, shared);
+  if (globalDefs.nftablesIpvs.table === undefined) addAddresses(config, shared);
+  shared.report(diagnostics);
+}
+
+/** Groups can share thousands of members: of two virtual servers there is one thing to say. */
+class SharedServices {
+  readonly #pairs = new Map<VirtualServer, Map<VirtualServer, { readonly first: string; more: number }>>();
+
+  add(owner: VirtualServer, server: VirtualServer, what: string): void {
+    const ofServer = this.#pairs.get(server) ?? new Map<VirtualServer, { readonly first: string; more: number }>();
+    this.#pairs.set(server, ofServer);
+    const pair = ofServer.get(owner);
+    if (pair === undefined) ofServer.set(owner, { first: what, more: 0 });
+    else pair.more++;
+  }
+
+  report(diagnostics: Diagnostics): void {
+    for (const [server, owners] of this.#pairs) {
+      for (const [owner, { first, more }] of owners) {
+        const what = more === 0 ? `${first} is that` : `${first} and ${more} more are those`;
+        diagnostics.warning(
+          'duplicate',
+          server.at,
+          `${server.key}: ${what} of ${owner.key} already, at ${place(owner.at)}; what is sent there goes to its servers alone`,
+          'name all of them in one virtual_server, or give it other addresses',
+        );
+      }
+    }
+  }
+}
+
+function addAddresses(config: KeepalivedConfig, shared: SharedServices): void {
+  const { virtualServers } = config;
   for (const protocol of ['tcp', 'udp', 'sctp'] as const) {
     const wanted = virtualServers.flatMap((server, index): Wanted[] =>
       server.protocol === protocol ? addressesOf(server, config).map((one) => ({ ...one, server, index })) : [],
@@ -30,21 +63,21 @@ export function checkSharedServices(config: KeepalivedConfig, diagnostics: Diagn
       const isApart = widest?.port !== one.port || compareIp(one.first, widest.last) > 0;
       if (widest !== undefined && !isApart && widest.index !== one.index) {
         const [earlier, later] = widest.index < one.index ? [widest.server, one.server] : [one.server, widest.server];
-        report(earlier, later, `${one.first} port ${one.port}`, diagnostics);
+        shared.add(earlier, later, `${one.first} port ${one.port}`);
       }
       if (widest === undefined || isApart || compareIp(one.last, widest.last) > 0) widest = one;
     }
   }
 }
 
-function checkMarks(config: KeepalivedConfig, diagnostics: Diagnostics): void {
+function addMarks(config: KeepalivedConfig, shared: SharedServices): void {
   const owners = new Map<string, VirtualServer>();
   for (const server of config.virtualServers) {
     for (const mark of marksOf(server, config)) {
       const owner = owners.get(mark);
       if (owner === undefined) owners.set(mark, server);
       // As of name servers, whose TCP and UDP are of one group.
-      else if (owner !== server && !haveSameServers(owner, server)) report(owner, server, mark, diagnostics);
+      else if (owner !== server && !haveSameServers(owner, server)) shared.add(owner, server, mark);
     }
   }
 }
@@ -71,13 +104,4 @@ function haveSameServers(a: VirtualServer, b: VirtualServer): boolean {
       .sort()
       .join();
   return keys(a) === keys(b);
-}
-
-function report(owner: VirtualServer, server: VirtualServer, what: string, diagnostics: Diagnostics): void {
-  diagnostics.warning(
-    'duplicate',
-    server.at,
-    `${server.key}: ${what} is that of ${owner.key} already, at ${place(owner.at)}; what is sent there goes to its servers alone`,
-    'name all of them in one virtual_server, or give it other addresses',
-  );
 }

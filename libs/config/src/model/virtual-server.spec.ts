@@ -174,6 +174,18 @@ describe('what a virtual server is for', () => {
     expect(kinds).toEqual(['ignored', 'duplicate']);
   });
 
+  it('by groups that share members is told of once for each of the others', () => {
+    const members = Array.from({ length: 200 }, (_, i) => ` 192.0.2.${i} 80\n`).join('');
+    const group = (name: string) =>
+      `virtual_server_group ${name} {\n fwmark 7\n${members}}\n${service('', '', `group ${name}`, `192.0.2.99 80${name}`)}`;
+    const text = ['1', '2'].map(group).join('');
+    const { diagnostics } = parseKeepalivedConfig({ file: 'k.conf', text: text + service('', '', '192.0.2.5 80') });
+    expect(diagnostics.map(({ message }) => message)).toEqual([
+      'group/2: fwmark 7 and 200 more are those of group/1 already, at k.conf:204:1; what is sent there goes to its servers alone',
+      'tcp/192.0.2.5:80: 192.0.2.5 port 80 is that of group/1 already, at k.conf:204:1; what is sent there goes to its servers alone',
+    ]);
+  });
+
   it.each([
     ['an address', '', '192.0.2.1 80', '192.0.2.1 80'],
     ['an address in a range', '', '192.0.2.9 80', '192.0.2.8-11 80'],
