@@ -11,7 +11,10 @@ import { ip, ipBytes } from '@keepfleet/wire';
 import { type Size, type Table, changeOf, lastOf, servicesOf, tableOf } from './ipvs-sizes.ts';
 import { percentile } from './table.ts';
 
-/** Runs in a guest whose kernel has IPVS; a line of JSON about each size. */
+/**
+ * Runs in a guest whose kernel has IPVS: a size, such as 50x100, and who makes its table; a line of JSON. Each in a guest of its
+ * own, for the kernel keeps removed servers for a minute and looks through them all at each new one.
+ */
 const AGENT = join(import.meta.dirname, '../../../apps/node-agent/dist/main.js');
 const ROOT = '/run/kf-bench';
 /** Options of Node that the control process starts its processes with. */
@@ -45,20 +48,15 @@ interface Times {
 
 // Else who is first waits for the kernel to load it.
 execFileSync('modprobe', ['-d', '/run/modules', 'ip_vs_wrr']);
-for (const words of process.argv.slice(2)) {
-  const [services = 0, servers = 0] = words.split('x').map(Number);
-  const size: Size = { services, servers };
-  const table = tableOf(size);
-  const result = {
-    size,
-    ours: await ours(table),
-    ipvsadm: ipvsadm(table),
-    kernel: kernelAlone(table),
-    // Last: of a large table it may leave something behind.
-    keepalived: await keepalived(table),
-  };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-}
+const [size = '', program = ''] = process.argv.slice(2);
+const [services = 0, servers = 0] = size.split('x').map(Number);
+const programs: Readonly<Record<string, (table: Table) => Times | Promise<Times>>> = {
+  ours,
+  ipvsadm,
+  kernel: kernelAlone,
+  keepalived,
+};
+process.stdout.write(`${JSON.stringify(await programs[program]?.(tableOf({ services, servers })))}\n`);
 process.exit();
 
 async function ours(table: Table): Promise<Times & { readonly fromStart: number }> {
@@ -128,6 +126,7 @@ function ipvsadm(table: Table): Times {
 
 /** From its start, or the signal, until the kernel has it. A dump is not to be had from it. */
 async function keepalived(table: Table): Promise<Times> {
+  mkdirSync(ROOT, { recursive: true });
   const file = join(ROOT, 'keepalived.conf');
   writeFileSync(file, table.keepalivedConf);
   const pid = (name: string) => join(ROOT, `${name}.pid`);

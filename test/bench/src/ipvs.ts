@@ -2,7 +2,8 @@ import { runInGuest } from '@keepfleet/test-lab';
 import type { Measure } from './table.ts';
 
 const SIZES = ['50x100', '2300x16'];
-const GUEST_MS = 6 * 60_000;
+const PROGRAMS = ['ours', 'ipvsadm', 'kernel', 'keepalived'] as const;
+const GUEST_MS = 3 * 60_000;
 
 interface Times {
   readonly program: number;
@@ -11,7 +12,8 @@ interface Times {
 }
 
 interface Result {
-  readonly size: { readonly services: number; readonly servers: number };
+  /** Services, and servers of each. */
+  readonly size: string;
   /** `program` from the settings, sent to a process that waits for them, until it says that they are in force. */
   readonly ours: Times & { readonly fromStart: number };
   readonly ipvsadm: Times;
@@ -28,16 +30,18 @@ const cells = ({ program, change, dump }: Times) => [program, change, dump].map(
  * `ipvsadm -R`, `-e` and `-Sn`, and beside keepalived, from its start or signal until the kernel has it.
  */
 export async function measureIpvs(progress: (text: string) => void): Promise<Measure[]> {
-  progress('ipvs: a guest with one CPU, several minutes');
-  const { output, code } = await runInGuest(`exec node test/bench/src/ipvs-guest-main.ts ${SIZES.join(' ')}`, {
-    timeout: GUEST_MS,
-    megabytes: 1_024,
-  });
-  const results = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Result] : []));
-  if (results.length < SIZES.length) throw new Error(`the guest ended with ${code}: ${output.slice(-2_000)}`);
+  const results: Result[] = [];
+  for (const size of SIZES) {
+    const times: Record<string, Times> = {};
+    for (const program of PROGRAMS) {
+      progress(`ipvs: ${size} servers by ${program}, in a guest with one CPU`);
+      times[program] = await timesOf(size, program);
+    }
+    results.push({ size, ...(times as unknown as Omit<Result, 'size'>) });
+  }
   return results.flatMap(({ size, ours, ipvsadm, keepalived, kernel }) => {
-    const servers = size.services * size.servers;
-    const what = `ipvs: ${servers} servers in ${size.services} services, ms`;
+    const [services = 0, servers = 0] = size.split('x').map(Number);
+    const what = `ipvs: ${services * servers} servers in ${services} services, ms`;
     const withKeepalived = ['program', 'one change'];
     return [
       { what, columns: COLUMNS, ours: cells(ours), theirs: cells(ipvsadm), peer: 'ipvsadm' },
@@ -62,4 +66,15 @@ export async function measureIpvs(progress: (text: string) => void): Promise<Mea
       },
     ];
   });
+}
+
+async function timesOf(size: string, program: string): Promise<Times> {
+  const { output, code } = await runInGuest(`exec node test/bench/src/ipvs-guest-main.ts ${size} ${program}`, {
+    timeout: GUEST_MS,
+    megabytes: 1_024,
+  });
+  const line = output.split('\n').find((each) => each.startsWith('{'));
+  if (line === undefined)
+    throw new Error(`${size} by ${program}: the guest ended with ${code}: ${output.slice(-2_000)}`);
+  return JSON.parse(line) as Times;
 }
