@@ -106,7 +106,7 @@ async function run({ role, paths }: Run): Promise<void> {
 
 /**
  * One processor does what V8's last compiler does and all else too, one after the other: it takes 25 ms for a function that
- * thousands of servers wait for and will not need again. What the checks need for ever is still compiled, some minutes later.
+ * thousands of servers wait for and will not need again. What is called for ever is still compiled, by its 100,000th call.
  */
 function optimiseLate(): void {
   setFlagsFromString('--invocation-count-for-turbofan=100000');
