@@ -22,7 +22,32 @@ describe('a report of vitest', () => {
     const report = read(json(['a', 'passed', 'passed', 'skipped'], ['b', 'failed', 'passed', 'failed', 'failed']));
     expect(count(report)).toEqual({ passed: 2, failed: 2 });
     expect(failedFiles(report)).toEqual(['b']);
-    expect(report.get('b')?.failed).toEqual(['b 1', 'b 2']);
+    expect(report.get('b')?.failed.map(({ name }) => name)).toEqual(['b 1', 'b 2']);
+  });
+
+  it('tells why a test failed, or a file did not load, in one line', () => {
+    const text = JSON.stringify({
+      testResults: [
+        {
+          name: 'a',
+          status: 'failed',
+          assertionResults: [
+            {
+              status: 'failed',
+              fullName: 'long',
+              failureMessages: [`\u001b[31mError: ${'x'.repeat(400)}\u001b[39m\n    at f`],
+            },
+            { status: 'failed', fullName: 'silent', failureMessages: [] },
+          ],
+        },
+        { name: 'b', status: 'failed', message: 'cannot find module\nat', assertionResults: [] },
+      ],
+    });
+    expect(read(text).get('a')?.failed).toEqual([
+      { name: 'long', why: `Error: ${'x'.repeat(293)}…` },
+      { name: 'silent', why: '' },
+    ]);
+    expect(read(text).get('b')?.failed).toEqual([{ name: '(the file itself)', why: 'cannot find module' }]);
   });
 
   it('counts a file that does not load as a failed test', () => {

@@ -1,8 +1,19 @@
-/** Of one test file: how many tests passed, and the names of those that did not. */
+import { stripVTControlCharacters } from 'node:util';
+
+export interface FailedTest {
+  name: string;
+  /** The first line of its first error, cut; empty when the report has none. */
+  why: string;
+}
+
+/** Of one test file: how many tests passed, and those that did not. */
 export interface FileReport {
   passed: number;
-  failed: string[];
+  failed: FailedTest[];
 }
+
+/** More of an error than this is for the run's own output. */
+const WHY_LENGTH = 300;
 
 /** By the path of the test file. */
 export type Report = ReadonlyMap<string, FileReport>;
@@ -18,11 +29,22 @@ export function readReport(text: string): Report | undefined {
   for (const result of testResults.map(asRecord)) {
     if (result === undefined || typeof result['name'] !== 'string') return undefined;
     const tests = (Array.isArray(result['assertionResults']) ? result['assertionResults'] : []).map(asRecord);
-    const failed = tests.filter((test) => test?.['status'] === 'failed').map((test) => String(test?.['fullName']));
-    if (failed.length === 0 && result['status'] === 'failed') failed.push('(the file itself)');
+    const failed = tests.filter((test) => test?.['status'] === 'failed').map(failedTest);
+    if (failed.length === 0 && result['status'] === 'failed')
+      failed.push({ name: '(the file itself)', why: firstLine(result['message']) });
     report.set(result['name'], { passed: tests.filter((test) => test?.['status'] === 'passed').length, failed });
   }
   return report;
+}
+
+function failedTest(test: Record<string, unknown> | undefined): FailedTest {
+  const messages = test?.['failureMessages'];
+  return { name: String(test?.['fullName']), why: firstLine(Array.isArray(messages) ? messages[0] : undefined) };
+}
+
+function firstLine(text: unknown): string {
+  const [line = ''] = typeof text === 'string' ? stripVTControlCharacters(text).trim().split('\n') : [];
+  return line.length > WHY_LENGTH ? `${line.slice(0, WHY_LENGTH)}…` : line;
 }
 
 /** The paths of the files with a failed test. */

@@ -106,7 +106,8 @@ function verdict(report: Report, ok: boolean): Count {
 }
 
 function tell(report: Report, path: string, what: string): void {
-  for (const test of report.get(path)?.failed ?? []) summary.push(`  ${what}: ${relative(root, path)} > ${test}`);
+  for (const { name, why } of report.get(path)?.failed ?? [])
+    summary.push(`  ${what}: ${relative(root, path)} > ${name}${why === '' ? '' : `\n    ${why}`}`);
 }
 
 npmRun('format', 'format');

@@ -18,10 +18,26 @@ async function owned(by: string): Promise<void> {
     `${by} has every virtual address and nobody else has`,
     async () => {
       const { owners } = await lab.status();
-      return ALL_VIPS.every((address) => owners.some((each) => each.address === address && each.owners.join() === by));
+      const has = (address: string) =>
+        owners.find((each) => each.address === address)?.owners.join(' and ') ?? 'nobody';
+      if (ALL_VIPS.every((address) => has(address) === by)) return true;
+      const now = ALL_VIPS.map((address) => `${address} at ${has(address)}`).join(', ');
+      throw new Error(`${now}; states ${await statesAtController()}`);
     },
     TAKEOVER,
   );
+}
+
+/** What the controller knows of every node's state, for the message of a test that failed. */
+async function statesAtController(): Promise<string> {
+  try {
+    const { candidates } = await rest.router();
+    return candidates
+      .map(({ node, freshness, router }) => `${node} ${router?.state} ${router?.effectivePriority} (${freshness})`)
+      .join(', ');
+  } catch (error) {
+    return `unknown: ${String(error)}`;
+  }
 }
 
 async function served(url: string): Promise<void> {
@@ -34,20 +50,24 @@ async function settled(): Promise<void> {
   await lab.waitFor('every node is current and L1 owns', async () => {
     const router = await rest.router();
     const nodes = await rest.nodes();
-    return (
+    if (
       router.health === 'ok' &&
       router.owner === 'L1' &&
       nodes.length === 3 &&
       nodes.every((node) => node.freshness === 'current')
-    );
+    )
+      return true;
+    const fresh = nodes.map(({ name, freshness }) => `${name} ${freshness}`).join(', ');
+    throw new Error(`owner ${router.owner}, ${router.health}: ${router.reason}; ${fresh}`);
   });
-  await lab.waitFor('every real server is up everywhere', async () =>
-    (await rest.services()).every(
-      (service) =>
-        service.realServers.length === 4 &&
-        service.realServers.every((one) => one.up === 3 && one.weights.join() === '1'),
-    ),
-  );
+  await lab.waitFor('every real server is up everywhere', async () => {
+    const servers = (await rest.services()).flatMap(({ key, realServers }) =>
+      realServers.map((one) => ({ service: key, ...one })),
+    );
+    const wrong = servers.filter(({ up, weights }) => up !== 3 || weights.join() !== '1');
+    if (servers.length === 2 * WEB.length && wrong.length === 0) return true;
+    throw new Error(`${servers.length} servers, not up: ${JSON.stringify(wrong)}`);
+  });
 }
 
 beforeAll(async () => {
