@@ -1,5 +1,5 @@
 import { Lab, serviceUrls } from '@keepfleet/test-lab';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Rest, keepfleet } from './fleet.ts';
 
 const VIP = '198.51.100.15';
@@ -70,11 +70,23 @@ async function settled(): Promise<void> {
   });
 }
 
-beforeAll(async () => {
+async function begin(): Promise<void> {
   lab = await Lab.up({ delayLoop: 2 }, (line) => console.log(line));
   rest = await Rest.of(lab);
   await settled();
-});
+}
+
+beforeAll(begin);
+
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  // What a failed test leaves behind would fail all that come after it.
+  console.log(
+    `the agent of L1 at the end of the failed test:\n${lab.log('L1', 'agent').split('\n').slice(-40).join('\n')}`,
+  );
+  await lab.down();
+  await begin();
+}, 600_000);
 
 afterAll(async () => {
   // Absent when it did not come up.
@@ -389,6 +401,8 @@ describe('gossip', () => {
       `-encrypt=${key}`,
       '-log-level=warn',
     ]);
+    // The lab may end before it, if this fails.
+    agent.ended.catch(() => undefined);
     await lab.waitFor('serf sees L1, L2 and L3 alive', async () => {
       const members = await lab.output('controller', ['serf', 'members']);
       return ['L1', 'L2', 'L3'].every((name) => new RegExp(`^${name}\\s.*alive`, 'm').test(members));
