@@ -102,7 +102,10 @@ export class VrrpNode implements Machine<VrrpInput, VrrpOutput> {
   timeout(now: Instant): readonly VrrpOutput[] {
     const outputs = [...this.#statics.due(now), ...this.#tellStatics(now)];
     outputs.push(...this.#delays.due(now).flatMap((state) => this.#interface(state, now)));
-    for (const router of this.#routers.values())
+    // A late wake-up finds several: who was due first acts first, as with one that is in time.
+    const due = [...this.#routers.values()].filter((router) => router.dueAt <= now);
+    for (const router of due.sort((one, other) => one.dueAt - other.dueAt))
+      // What one did may have left another nothing to do.
       if (router.dueAt <= now) outputs.push(...this.#drive(router, () => router.timeout(now), now));
     return [...outputs, ...this.#endIfHandedOver()];
   }

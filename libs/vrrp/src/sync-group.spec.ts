@@ -87,6 +87,13 @@ class Bench {
     return this;
   }
 
+  /** Serves whatever is due after so many seconds, and nothing before. */
+  oversleep(duration: number): this {
+    this.now = after(this.now, seconds(duration));
+    this.#take(this.node.timeout(this.now));
+    return this;
+  }
+
   /** Addresses that were taken off, and so many microseconds after 20 s. */
   get removed(): [number, string][] {
     return this.#removed.map(([at, address]) => [at - seconds(20), address]);
@@ -132,6 +139,13 @@ describe('a sync group', () => {
     bench.pass(2);
     expect(bench.told()).toEqual(['VI_1 STOP', 'G STOP']);
     expect(bench.node.isStopped).toBe(true);
+  });
+
+  it('leads in the same order when one late wake-up finds the time of all members over', () => {
+    const bench = new Bench(member(1), member(2, { priority: 110 }));
+    bench.told();
+    bench.oversleep(3.7);
+    expect(bench.told()).toEqual(['VI_1 MASTER', 'VI_2 MASTER', 'G MASTER']);
   });
 
   it('does not lead while another router is master for one member', () => {
