@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -105,6 +105,8 @@ async function start(): Promise<void> {
     deadline,
     what: `a start; it said: ${said}`,
   });
+  // It is kept a little after it is in force.
+  await waitFor(() => existsSync(place('state/last-good.json')), { deadline, what: `what is kept: ${said}` });
 }
 
 /** What the log said last of what is in force. */
