@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type RequestListener, createServer } from 'node:http';
+import { createServer as createHttp2 } from 'node:http2';
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, type Server, createServer as createPlainServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -235,6 +236,27 @@ describe('a checker on real sockets', () => {
     expect(await firstRun(http(port, { urls: [{ ...url, pattern }] }))).toBe('answered 200, the pattern fits');
     const slow = { ...pattern, source: '^(a+)+$' };
     expect(await firstRun(http(port, { urls: [{ ...url, pattern: slow }] }))).toMatch(/write a simpler regex/);
+  });
+
+  it('gives up a pattern that runs out of room on its way', async () => {
+    const port = await web((_, response) => response.end('a'.repeat(1_000_000)));
+    const pattern = { source: '^(?:((((((((a))))))))|b)*x', flags: '', negate: false, from: 0, before: null };
+    expect(await firstRun(http(port, { urls: [{ ...url, pattern }] }))).toMatch(/write a simpler regex/);
+  });
+
+  it('that breaks is one that could not be made, and comes again', async () => {
+    const port = await web((_, response) => response.end('a'));
+    const pattern = { source: '(', flags: '', negate: false, from: 0, before: null };
+    expect(await firstRun(http(port, { urls: [{ ...url, pattern }] }))).toMatch(/^not run: it breaks on what/);
+  });
+
+  it.each([
+    ['Connection', 'close'],
+    ['TE', 'gzip'],
+  ])('is not made where HTTP/2 has no field %s: %s', async (name, value) => {
+    const port = await listening(createHttp2());
+    const urls = [{ ...url, headers: [{ name, value }] }];
+    expect(await firstRun(http(port, { protocol: '2', urls }))).toMatch(/^not run: it cannot be made: HTTP\/1/);
   });
 
   it('says that a server does not speak TLS', async () => {

@@ -10,6 +10,7 @@ import {
 import { monotonicMicros } from '@keepfleet/linux';
 import { instant } from '@keepfleet/machine';
 import { unhex } from '@keepfleet/wire';
+import { errorText } from '../error-text.ts';
 import { type RunningScript, startScript } from '../scripts/index.ts';
 import { type Connection, openConnection } from './connections/index.ts';
 import { search } from './pattern-search.ts';
@@ -34,6 +35,7 @@ export class CheckerDriver {
   #timer: NodeJS.Timeout | undefined;
   #armedFor: number | undefined;
   #connection: Connection | undefined;
+  #attempt = 0;
   #script: { readonly attempt: number; readonly running: RunningScript } | undefined;
 
   /** `before` is the verdict to begin with, or the driver of the same question at other times. */
@@ -69,27 +71,49 @@ export class CheckerDriver {
   }
 
   #handle(input: CheckerInput): void {
-    this.#carryOut(this.#machine.handle(input, now()));
+    this.#advance(() => this.#machine.handle(input, now()));
+  }
+
+  /** No check ends the process, and with it all the others: a run that breaks is one that could not be made. */
+  #advance(step: () => readonly CheckerOutput[]): void {
+    let outputs: readonly CheckerOutput[];
+    try {
+      outputs = step();
+    } catch (error) {
+      const reason = `it breaks on what it is answered: ${errorText(error)}`;
+      outputs = this.#machine.handle({ kind: 'unable', attempt: this.#attempt, reason }, now());
+    }
+    this.#carryOut(outputs);
+  }
+
+  #ask(attempt: number, how: () => void): void {
+    this.#attempt = attempt;
+    try {
+      how();
+    } catch (error) {
+      // The outputs that came with this one are carried out first.
+      setImmediate(() => this.#handle({ kind: 'unable', attempt, reason: `it cannot be made: ${errorText(error)}` }));
+    }
   }
 
   #carryOut(outputs: readonly CheckerOutput[]): void {
     for (const output of outputs) {
       switch (output.kind) {
         case 'connect':
-          this.#connect(output.attempt);
+          this.#ask(output.attempt, () => this.#connect(output.attempt));
           break;
         case 'send':
-          this.#connection?.send(unhex(output.hex));
+          this.#ask(output.attempt, () => this.#connection?.send(unhex(output.hex)));
           break;
         case 'request':
-          this.#connection?.request(output.fields, unhex(output.body));
+          this.#ask(output.attempt, () => this.#connection?.request(output.fields, unhex(output.body)));
           break;
         case 'close':
           this.#connection?.close();
           this.#connection = undefined;
           break;
         case 'run':
-          this.#run(output.attempt);
+          this.#ask(output.attempt, () => this.#run(output.attempt));
           break;
         case 'kill':
           if (this.#script?.attempt === output.attempt) this.#script.running.kill(output.signal);
@@ -123,7 +147,7 @@ export class CheckerDriver {
     const wait = Math.ceil((deadline - monotonicMicros()) / 1_000);
     const expire = () => {
       this.#armedFor = undefined;
-      this.#carryOut(this.#machine.timeout(now()));
+      this.#advance(() => this.#machine.timeout(now()));
     };
     // What has arrived is read first, should this process have been held up; a connection is told in an immediate of its own.
     this.#timer = setTimeout(

@@ -26,12 +26,14 @@ export const search: PatternSearch = ({ source, flags }, text, from) => {
   }
 };
 
-function searchWithin(timeout: number): number | undefined {
+function searchWithin(timeout: number): number | 'too-slow' | undefined {
   try {
     const at: unknown = script.runInContext(context, { timeout });
     return typeof at === 'number' ? at : -1;
   } catch (error) {
     if (isTimeout(error)) return undefined;
+    // Out of room to go back in: that is of the other context's own RangeError.
+    if (isNamed(error, 'RangeError')) return 'too-slow';
     throw error;
   }
 }
@@ -41,4 +43,8 @@ function isTimeout(error: unknown): boolean {
   return (
     typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
   );
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === name;
 }

@@ -1,7 +1,8 @@
 import type { IpAddress } from '@keepfleet/wire';
-import type { DnsCheck, HttpUrl } from '../model/check.ts';
+import type { DnsCheck } from '../model/check.ts';
 import type { Arguments } from './context.ts';
 import { syntax } from './form.ts';
+import type { WrittenUrl } from './http-check.ts';
 import {
   type Account,
   type Command,
@@ -46,7 +47,7 @@ export interface CheckSettings extends TimingSettings {
   tlsVerify: boolean;
   tlsAuthorities: string;
   tlsName: string;
-  urls: readonly HttpUrl[];
+  urls: readonly WrittenUrl[];
   command: Command;
   timeout: number;
   dynamic: boolean;

@@ -1,3 +1,4 @@
+import type { Position } from '../diagnostics.ts';
 import type { HttpUrl, UrlPattern } from '../model/check.ts';
 import { type CheckDraft, connection, tls } from './check-settings.ts';
 import type { Arguments } from './context.ts';
@@ -41,8 +42,19 @@ interface UrlSettings {
   regexFrom: number;
   regexBefore: number;
   method: string;
-  headers: readonly { readonly name: string; readonly value: string }[];
+  headers: readonly WrittenHeader[];
   body: string;
+}
+
+interface WrittenHeader {
+  readonly name: string;
+  readonly value: string;
+  readonly at: Position;
+}
+
+/** What of it depends on the protocol, which may be named after it, with where it is said. */
+export interface WrittenUrl extends HttpUrl {
+  readonly written: { readonly headers: readonly WrittenHeader[]; readonly methodAt: Position };
 }
 
 /** RFC 9110 section 5.6.2. */
@@ -53,7 +65,7 @@ const header = syntax('"NAME: VALUE"', '"X-Check: yes"', (args: Arguments) => {
   if (found === undefined) return undefined;
   const [, name = '', value = ''] = /^([^:]*):[ \t]*(.*)$/.exec(found.text) ?? [];
   return TOKEN.test(name) && /^[\x20-\x7e\t]*$/.test(value)
-    ? { name, value }
+    ? { name, value, at: args.at }
     : args.bad(found, 'a field such as "X-Check: yes"');
 });
 
@@ -133,8 +145,8 @@ export const http: Table<CheckDraft> = {
 
 const SUCCESS = [{ first: 200, last: 299 }];
 
-function resolveUrl(settings: Draft<UrlSettings>, args: Arguments): HttpUrl {
-  const { path, digest, statusCodes: codes, virtualHost, method, headers, body } = settings.set;
+function resolveUrl(settings: Draft<UrlSettings>, args: Arguments): WrittenUrl {
+  const { path, digest, statusCodes: codes, virtualHost, method, headers = [], body } = settings.set;
   if (path === undefined) {
     args.diagnostics.warning('missing-setting', args.at, 'the url has no path, "/" is taken', 'write path /');
   }
@@ -146,10 +158,30 @@ function resolveUrl(settings: Draft<UrlSettings>, args: Arguments): HttpUrl {
     ...(virtualHost === undefined ? {} : { virtualHost }),
     ...(pattern === undefined ? {} : { pattern }),
     method: method ?? 'GET',
-    headers: headers ?? [],
+    headers: headers.map(({ name, value }) => ({ name, value })),
     ...(body === undefined ? {} : { body }),
     at: args.at,
+    written: { headers, methodAt: settings.places.method ?? args.at },
   };
+}
+
+/** RFC 9113 section 8.2.2, with what Node refuses beside it. */
+const OF_HTTP1 = [
+  ...['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'http2-settings'],
+];
+
+/** What cannot be asked over HTTP/2. */
+export function http2Mistakes({ method, written }: WrittenUrl): readonly { at: Position; text: string }[] {
+  const mistakes = written.headers.flatMap(({ name, value, at }) => {
+    const field = name.toLowerCase();
+    if (OF_HTTP1.includes(field)) return { at, text: `HTTP/2 has no header field ${name}` };
+    return field === 'te' && value.trim() !== 'trailers'
+      ? { at, text: `HTTP/2 has no other TE than "trailers", this is "${value}"` }
+      : [];
+  });
+  return method === 'CONNECT'
+    ? [...mistakes, { at: written.methodAt, text: 'CONNECT asks for a tunnel and not for a page' }]
+    : mistakes;
 }
 
 function resolvePattern({ set, places, at }: Draft<UrlSettings>, args: Arguments): UrlPattern | undefined {

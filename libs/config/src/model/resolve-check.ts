@@ -1,6 +1,7 @@
 import { familyOf } from '@keepfleet/wire';
 import type { Diagnostics } from '../diagnostics.ts';
 import { CHECKERS, type CheckSettings } from '../grammar/checks.ts';
+import { http2Mistakes } from '../grammar/http-check.ts';
 import { type RealServerDraft, type VirtualServerSettings, ownPlace } from '../grammar/virtual-server.ts';
 import type { Check, CheckBase, CheckTls, Connection } from './check.ts';
 import type { Mutable } from './parts.ts';
@@ -95,6 +96,9 @@ function resolveCheck(
         );
         return undefined;
       }
+      if (set.protocol === '2')
+        for (const { at: place, text } of set.urls.flatMap(http2Mistakes))
+          diagnostics.error('bad-value', ownPlace(server, place), text, 'take it out, or another http_protocol');
       return {
         ...base,
         kind: 'http',
@@ -103,7 +107,7 @@ function resolveCheck(
         protocol: set.protocol ?? '1.0',
         fastRecovery: set.fastRecovery ?? false,
         ...(virtualHost === undefined ? {} : { virtualHost }),
-        urls: set.urls.map((url) => ({ ...url, at: ownPlace(server, url.at) })),
+        urls: set.urls.map(({ written: _, ...url }) => ({ ...url, at: ownPlace(server, url.at) })),
       };
     }
     case 'misc':

@@ -369,6 +369,13 @@ describe('a checker', () => {
     ['UDP_CHECK {\n min_reply_length 256\n }', ['adjusted']],
     ['FILE_CHECK {\n track_file nowhere\n }', ['missing-setting']],
     ['HTTP_GET {\n url {\n path /\n regex "("\n }\n }', ['bad-value']],
+    ['HTTP_GET {\n url {\n path /\n header "Connection: close"\n }\n http_protocol 2\n }', ['bad-value']],
+    [
+      'HTTP_GET {\n http_protocol 2\n url {\n header "TE: gzip"\n path /\n method CONNECT\n }\n }',
+      ['bad-value', 'bad-value'],
+    ],
+    ['HTTP_GET {\n http_protocol 2\n url {\n header "te: trailers"\n path /\n }\n }', []],
+    ['HTTP_GET {\n http_protocol 1.1\n url {\n header "Upgrade: x"\n path /\n }\n }', []],
     ['TCP_CHECK {\n connect_timeout 0\n }', ['out-of-range']],
     ['TCP_CHECK {\n connect_port 99999\n }', ['out-of-range']],
   ])('%j is reported', (text, kinds) => {

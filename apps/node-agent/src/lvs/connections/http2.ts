@@ -37,6 +37,9 @@ export function openHttp2(
     send: () => undefined,
     request(fields, body) {
       if (session === undefined) return;
+      // It was ended by the server before it could be asked.
+      if (session.closed || session.destroyed) return void setImmediate(() => tell(() => listener.closed()));
+      // Throws for fields that HTTP/2 does not have.
       stream = session.request({ ...fields }, { endStream: body.length === 0 });
       stream.on('response', (headers) => tell(() => listener.head(Number(headers[':status']), plainFields(headers))));
       stream.on('trailers', (headers: IncomingHttpHeaders) => tell(() => listener.trailers(plainFields(headers))));
