@@ -60,6 +60,9 @@ function quick(at: BfdStand, family: Family, ms: number, changes: object = {}): 
   return ourSession(at, family, { name: family, ...interval, ...changes });
 }
 
+/** A busy machine may lose a session of 50 ms by itself just when it is to be cut: then all is up again before the next cut. */
+const CUTS = 10;
+
 /** Up at the agreed intervals, down after the detection time of a cut, and up again. */
 async function seesACut(
   at: BfdStand,
@@ -67,32 +70,44 @@ async function seesACut(
   pace: Pace,
   theirs: (family: Family, up: boolean) => Promise<unknown>,
 ) {
-  for (const family of families) {
-    const interval = pace[family] * MS;
-    const agreed = await here.becomes(
-      'agreed',
-      ({ state, transmitInterval, detectionTime, polling }) =>
-        state === 'up' && !polling && transmitInterval === interval && detectionTime === interval * MULTIPLIER,
-      family,
-    );
-    expect(agreed.counters.discarded).toMatchObject({ ttl: 0, version: 0, truncated: 0, authentication: 0 });
-    await theirs(family, true);
+  for (let left = CUTS; ; left--) {
+    for (const family of families) await agreed(here, family, pace, theirs);
+    at.cut();
+    const downs = await Promise.all(families.map((family) => here.lastChange('down', family)));
+    const isByCut = downs.every(({ from, reason }) => from === 'up' && reason === 'detection-time');
+    if (isByCut || left === 1) {
+      for (const [i, family] of families.entries()) {
+        const [down, detectionTime] = [downs[i], pace[family] * MULTIPLIER * MS];
+        expect(down).toMatchObject({ from: 'up', reason: 'detection-time', diagnostic: EXPIRED });
+        expect(down?.silence).toBeGreaterThanOrEqual(detectionTime);
+        expect(down?.silence).toBeLessThan(detectionTime + LATENESS);
+        await theirs(family, false);
+      }
+    }
+    at.heal();
+    for (const family of families) {
+      await here.lastChange('up', family);
+      await theirs(family, true);
+    }
+    if (isByCut) return;
   }
-  const before = here.events.length;
-  at.cut();
-  for (const family of families) {
-    const detectionTime = pace[family] * MULTIPLIER * MS;
-    const down = await here.change('down', before, family);
-    expect(down).toMatchObject({ from: 'up', reason: 'detection-time', diagnostic: EXPIRED });
-    expect(down.silence).toBeGreaterThanOrEqual(detectionTime);
-    expect(down.silence).toBeLessThan(detectionTime + LATENESS);
-    await theirs(family, false);
-  }
-  at.heal();
-  for (const family of families) {
-    await here.change('up', before + 1, family);
-    await theirs(family, true);
-  }
+}
+
+async function agreed(
+  here: OurBfd,
+  family: Family,
+  pace: Pace,
+  theirs: (family: Family, up: boolean) => Promise<unknown>,
+): Promise<void> {
+  const interval = pace[family] * MS;
+  const { counters } = await here.becomes(
+    'agreed',
+    ({ state, transmitInterval, detectionTime, polling }) =>
+      state === 'up' && !polling && transmitInterval === interval && detectionTime === interval * MULTIPLIER,
+    family,
+  );
+  expect(counters.discarded).toMatchObject({ ttl: 0, version: 0, truncated: 0, authentication: 0 });
+  await theirs(family, true);
 }
 
 describe.each<[Hops, Pace]>([

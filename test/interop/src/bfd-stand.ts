@@ -251,6 +251,17 @@ export class OurBfd {
     );
   }
 
+  /** The last change of state of all, once it is one to that state. */
+  lastChange(to: string, session: string): Promise<OurEvent> {
+    return waitFor(
+      () => {
+        const last = this.events.findLast((event) => event.kind === 'state-changed' && event.session === session);
+        return last?.to === to && last;
+      },
+      { deadline: 90_000, what: `our session ${session} ${to} at last; ${this.log.slice(-2_000)}`, every: 5 },
+    );
+  }
+
   /** The snapshot comes to say so. */
   becomes(what: string, wanted: (session: OurSession) => boolean, session = 'peer'): Promise<OurSession> {
     return waitFor(
