@@ -113,6 +113,44 @@ describe('checks of several services', () => {
     expect(told).toEqual([]);
   });
 
+  it.each([
+    ['with', () => tcp()],
+    ['without', () => ''],
+  ])('%s any, it does so where slow_start is new with its weight', (_, checks) => {
+    const weighed = (weight: number, more: string) => settings([1, 2], `${checks()}\n weight ${weight}`, more);
+    health.configure(weighed(0, ''), () => true);
+    told.length = 0;
+    const back = weighed(5, 'slow_start 3600');
+    health.beginReturns(back);
+    expect(told).toEqual([1, 2].map((vip) => `${key(vip)} 127.0.0.1:80 0.1`));
+    health.configure(back, () => true);
+    expect(told).toHaveLength(2);
+    health.configure(weighed(5, ''), () => true);
+    health.beginReturns(weighed(6, ''));
+    expect(told.slice(2).filter((line) => line.endsWith(' 0.1'))).toEqual([]);
+  });
+
+  it('that give a server a weight in spite of a configured 0 have it not drained, and it does not come back', async () => {
+    const script = 'MISC_CHECK {\n misc_path "/bin/sh -c \'exit 9\'"\n misc_dynamic\n warmup 0\n delay_loop 600\n }';
+    const weighed = (weight: number) => settings([1], `${script}\n weight ${weight}`, 'slow_start 3600');
+    health.configure(weighed(0), () => true);
+    await waitFor(() => results(1)[0] === 'exited with status 9, weight 7', { deadline: DEADLINE, what: 'a weight' });
+    told.length = 0;
+    health.beginReturns(weighed(5));
+    expect(told).toEqual([]);
+    const drained = ({ virtualServers, ...others }: ReturnType<typeof settings>) => ({
+      ...others,
+      virtualServers: virtualServers.map(({ realServers, ...service }) => ({
+        ...service,
+        realServers: realServers.map((server) => ({ ...server, weight: 0 })),
+      })),
+    });
+    health.configure(drained(weighed(5)), () => true);
+    told.length = 0;
+    health.beginReturns(weighed(5));
+    expect(told).toEqual([`${key(1)} 127.0.0.1:80 0.1`]);
+  });
+
   it('rest when all of them do, and keep what they know', async () => {
     const both = settings([1, 2], tcp());
     health.configure(both, () => true);

@@ -1,5 +1,5 @@
 import { type CheckerSettings, type CheckerStatus, describeChecker, isWatched, questionOf } from '@keepfleet/health';
-import type { LvsSettings, VirtualServerSettings, WeightEffect } from '@keepfleet/ipvs';
+import { type LvsSettings, type VirtualServerSettings, type WeightEffect, noEffect, weightOf } from '@keepfleet/ipvs';
 import type { Log } from '../log.ts';
 import type { BfdSessions } from './bfd-sessions.ts';
 import { CheckerDriver, type CheckerListener } from './checker-driver.ts';
@@ -37,7 +37,7 @@ export class HealthChecks {
   readonly #log: Log;
   readonly #sessions: BfdSessions;
   /** By the key of their virtual server, then by their own. */
-  #patients = new Map<string, ReadonlyMap<string, Patient>>();
+  #patients = new Map<string, Map<string, Patient>>();
   #services = new Map<string, VirtualServerSettings<CheckerSettings>>();
   #checks = new Map<string, SharedCheck>();
   readonly #leftOut: LeftOut;
@@ -59,15 +59,31 @@ export class HealthChecks {
     return this.#leftOut.problem;
   }
 
-  /** Before anybody else knows the settings: a server that was drained comes back by slow_start like one that was down. */
+  /**
+   * Before anybody else knows the settings: a server that they bring back from weight 0 comes by slow_start like one that was
+   * down. One that a script gives a weight in spite of a configured 0 was not away.
+   */
   beginReturns({ virtualServers }: LvsSettings<CheckerSettings>): void {
     for (const service of virtualServers) {
       const before = this.#services.get(service.key);
       if (before === undefined || before === service) continue;
-      const drained = new Set(before.realServers.flatMap(({ key, weight }) => (weight === 0 ? [key] : [])));
-      if (drained.size === 0) continue;
-      for (const { key, weight, slowStart } of service.realServers)
-        if (weight > 0 && drained.has(key)) this.#patients.get(service.key)?.get(key)?.comeBack(slowStart);
+      const patients = this.#patients.get(service.key);
+      const serversBefore = new Map(before.realServers.map((server) => [server.key, server]));
+      for (const server of service.realServers) {
+        if (server.slowStart === 0) continue;
+        const settings = serversBefore.get(server.key);
+        const known = patients?.get(server.key);
+        const effect = known?.effect ?? noEffect;
+        if (
+          settings === undefined ||
+          weightOf({ settings, effect }) > 0 ||
+          weightOf({ settings: server, effect }) === 0
+        )
+          continue;
+        const patient = known ?? new Patient(service.key, server.key, this.#listener);
+        patients?.set(server.key, patient);
+        patient.comeBack(server.slowStart);
+      }
     }
   }
 

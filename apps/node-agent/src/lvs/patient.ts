@@ -23,6 +23,11 @@ export class Patient {
     this.#listener = listener;
   }
 
+  /** What its checks and its way back make of its weight, as told last. */
+  get effect(): WeightEffect {
+    return this.#effect;
+  }
+
   /** How long the server takes to its whole weight when it comes back. */
   set slowStart(time: Duration) {
     if (time === this.#slowStartTime) return;
