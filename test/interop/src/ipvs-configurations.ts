@@ -7,6 +7,8 @@ const SAMPLES = '/usr/share/doc/keepalived/samples';
 export interface Configuration {
   readonly name: string;
   readonly text: string;
+  /** What keepalived is given instead, to do the same: docs/differences.md. */
+  readonly forKeepalived?: string;
 }
 
 /**
@@ -70,21 +72,25 @@ export function mixed(): Configuration {
     `virtual_server ${target} {\n  delay_loop 3000\n  protocol TCP\n  ${lines}\n${servers.map((server) => `  real_server ${server.replace(' ', ' 80 {\n    ')}\n  }\n`).join('')}}\n`;
   const plain = (address: string) => `${address} weight 1`;
   const direct = (address: string) => `${address} lvs_method DR`;
-  const text = [
-    group('tunnels', 16),
-    group('routed', 17),
-    one('198.51.100.15 80', `lvs_method TUN\n  sorry_server ${six} 81`, plain(six), plain(four)),
-    one('2001:db8::15 80', 'lvs_method TUN', plain(four), plain(six)),
-    one('198.51.100.16 80', 'lvs_method TUN type gue port 6080', plain(six)),
-    one('198.51.100.17 80', 'lvs_method TUN type gre', plain(six)),
-    one('fwmark 1', 'lvs_method TUN', plain(six)),
-    one('fwmark 2', 'lvs_method TUN', plain(six), plain(four)),
-    one('fwmark 3', 'lvs_method TUN', plain(four), direct(six)),
-    one('fwmark 4', 'lvs_method TUN\n  ip_family inet', plain(six)),
-    one('group tunnels', 'lvs_method TUN', plain(six)),
-    one('group routed', 'lvs_method DR', plain(six)),
-  ];
-  return { name: 'servers of both families', text: text.join('') };
+  const both = [four, six].map((address) => one('group both', 'lvs_method DR', plain(address)));
+  const text = (services: readonly string[]) =>
+    [
+      group('tunnels', 16),
+      group('routed', 17),
+      group('both', 18),
+      one('198.51.100.15 80', `lvs_method TUN\n  sorry_server ${six} 81`, plain(six), plain(four)),
+      one('2001:db8::15 80', 'lvs_method TUN', plain(four), plain(six)),
+      one('198.51.100.16 80', 'lvs_method TUN type gue port 6080', plain(six)),
+      one('198.51.100.17 80', 'lvs_method TUN type gre', plain(six)),
+      one('fwmark 1', 'lvs_method TUN', plain(six)),
+      one('fwmark 2', 'lvs_method TUN', plain(six), plain(four)),
+      one('fwmark 3', 'lvs_method TUN', plain(four), direct(six)),
+      one('fwmark 4', 'lvs_method TUN\n  ip_family inet', plain(six)),
+      one('group tunnels', 'lvs_method TUN', plain(six)),
+      one('group routed', 'lvs_method DR', plain(six)),
+      ...services,
+    ].join('');
+  return { name: 'servers of both families', text: text(both), forKeepalived: text([...both].reverse()) };
 }
 
 type Row = ReturnType<typeof pairwise<Readonly<Record<string, readonly (string | boolean)[]>>>>[number];

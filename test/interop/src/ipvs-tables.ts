@@ -23,10 +23,10 @@ async function underKeepalived(
   configurations: readonly Configuration[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const tables = new Map<string, readonly string[]>();
-  for (const [i, { name, text }] of configurations.entries()) {
+  for (const [i, { name, text, forKeepalived = text }] of configurations.entries()) {
     const node = new KeepalivedNode(`kf-k${i}`);
     try {
-      await node.start(text);
+      await node.start(forKeepalived);
       let before = '';
       const standsStill = () => {
         const [last, now] = [before, node.shown()];
