@@ -26,7 +26,7 @@ export class IpvsStand {
 
   constructor(virtualAddresses: readonly string[]) {
     // Devices of tunnels are in the namespaces that are made after their modules.
-    for (const module of ['ipip', 'ip6_tunnel', 'sit', 'ip_gre', 'fou', 'nf_conntrack', 'sctp'])
+    for (const module of ['ipip', 'ip6_tunnel', 'sit', 'ip_gre', 'ip6_gre', 'fou', 'nf_conntrack', 'sctp'])
       execFileSync('modprobe', ['-d', '/run/modules', module]);
     mkdirSync(ROOT, { recursive: true });
     for (const bridge of [FRONT, BACK]) {
@@ -133,6 +133,25 @@ export class IpvsStand {
     else rmSync(file, { force: true });
   }
 
+  /** Whether s3 and s4 take out of GRE what has a checksum, or what has none. */
+  takeGreChecksums(wanted: boolean): void {
+    for (const number of [3, 4]) {
+      const there = ['-n', `kf-s${number}`, 'link'];
+      for (const [name, type, local] of [
+        ['gre4sum', 'gre', `192.168.1.${number}`],
+        ['gre6sum', 'ip6gre', `fd00::${number}`],
+      ] as const) {
+        const has = execFileSync('ip', [...there, 'show'], { encoding: 'utf8' }).includes(name);
+        if (has === wanted) continue;
+        if (!wanted) ip(...there, 'del', name);
+        else {
+          ip(...there, 'add', name, 'type', type, 'local', local, 'icsum');
+          ip(...there, 'set', name, 'up');
+        }
+      }
+    }
+  }
+
   async down(): Promise<void> {
     this.#client?.kill('SIGKILL');
     for (const name of [...this.#servers.keys()]) this.stopServer(Number(name.slice(1)));
@@ -158,11 +177,13 @@ export class IpvsStand {
       for (const setting of ['arp_ignore=1', 'arp_announce=2'])
         execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', `net.ipv4.conf.all.${setting}`]);
       // What comes out of a tunnel and belongs here; the devices are there once their modules are.
-      for (const device of ['tunl0', 'ip6tnl0', 'sit0', 'gre0']) ip('-n', namespace, 'link', 'set', device, 'up');
+      for (const device of ['tunl0', 'ip6tnl0', 'sit0', 'gre0', 'ip6gre0'])
+        ip('-n', namespace, 'link', 'set', device, 'up');
       // Of both families: the one that is there by itself takes IPv6 alone.
       ip('-n', namespace, 'link', 'add', 'tun46', 'type', 'ip6tnl', 'mode', 'any', 'local', `fd00::${number}`);
       ip('-n', namespace, 'link', 'set', 'tun46', 'up');
-      execFileSync('ip', ['netns', 'exec', namespace, 'ip', 'fou', 'add', 'port', '6080', 'gue']);
+      for (const family of ['-4', '-6'])
+        execFileSync('ip', ['netns', 'exec', namespace, 'ip', family, 'fou', 'add', 'port', '6080', 'gue']);
       for (const address of virtualAddresses)
         ip('-n', namespace, 'address', 'add', `${address}/${address.includes(':') ? 128 : 32}`, 'dev', 'lo');
     }

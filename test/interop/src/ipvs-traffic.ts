@@ -111,12 +111,25 @@ const configuration = [
   ),
 ].join('\n');
 
+interface Tunnel {
+  /** As configured, and as ipvsadm has it. */
+  readonly method: string;
+  readonly shown: string;
+  readonly across?: true;
+}
+
 /** Tunnels of each kind, to the addresses that direct routing had; `across`: each family in packets of the other one. */
-const tunnels: readonly { readonly method: string; readonly families: readonly (4 | 6)[]; readonly across?: true }[] = [
-  { method: 'TUN', families: [4, 6] },
-  { method: 'TUN', families: [4, 6], across: true },
-  { method: 'TUN type gre', families: [4] },
-  { method: 'TUN type gue port 6080', families: [4] },
+const tunnels: readonly Tunnel[] = [
+  ...[
+    { method: 'TUN', shown: '--tun-type ipip' },
+    { method: 'TUN type gre', shown: '--tun-type gre --tun-nocsum' },
+    { method: 'TUN type gue port 6080', shown: '--tun-type gue --tun-port 6080 --tun-nocsum' },
+  ].flatMap((tunnel) => [tunnel, { ...tunnel, across: true as const }]),
+  { method: 'TUN type gre csum', shown: '--tun-type gre --tun-csum' },
+  ...['csum', 'remcsum'].map((kind) => ({
+    method: `TUN type gue port 6080 ${kind}`,
+    shown: `--tun-type gue --tun-port 6080 --tun-${kind}`,
+  })),
 ];
 
 async function director(stand: IpvsStand): Promise<OurNode> {
@@ -274,7 +287,10 @@ async function sorryServer(stand: IpvsStand, node: OurNode): Promise<void> {
 }
 
 async function throughTunnels(stand: IpvsStand, node: OurNode): Promise<void> {
-  for (const { method, families, across = false } of tunnels) {
+  const families = [4, 6] as const;
+  for (const { method, shown, across = false } of tunnels) {
+    // A device of GRE takes either packets with a checksum or those without one.
+    stand.takeGreChecksums(method.includes('gre csum'));
     const text = families.map((family) =>
       service(
         `${DIRECT[family === 4 ? 0 : 1] ?? ''} 80`,
@@ -283,18 +299,13 @@ async function throughTunnels(stand: IpvsStand, node: OurNode): Promise<void> {
       ),
     );
     node.reload(text.join('\n'));
-    const lines = families.length * 3;
     const isAcross = (line: string) => line.includes('-t [') !== line.includes('-r [');
-    await waitFor(
-      () =>
-        node.table().length === lines &&
-        node.table().filter((line) => / -i /.test(line) && isAcross(line) === across).length === families.length * 2,
-      {
-        deadline: 240_000,
-        what: `the table of ${method}${across ? ' to the other family' : ''}`,
-        every: 300,
-      },
-    );
+    const isWanted = (line: string) => line.endsWith(` -i -w 1 ${shown}`) && isAcross(line) === across;
+    await waitFor(() => node.table().length === 6 && node.table().filter(isWanted).length === 4, {
+      deadline: 240_000,
+      what: `the table of ${method}${across ? ' to the other family' : ''}`,
+      every: 300,
+    });
     for (const family of families) await answersOfBoth(stand, DIRECT[family === 4 ? 0 : 1] ?? '', ['s3', 's4']);
   }
 }
