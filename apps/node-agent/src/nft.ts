@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { LinuxError, countNftRules } from '@keepfleet/linux';
 
 const NFT_TIMEOUT_MS = 2_000;
 
@@ -9,7 +10,7 @@ export async function runNft(script: string): Promise<string | undefined> {
 
 export function tryNft(script: string): Promise<NftFailure | undefined> {
   return new Promise((resolve) => {
-    start(['-f', '-'], script, (error, _output, complaint) => {
+    start(script, (error, complaint) => {
       if (error === null) return resolve(undefined);
       if (isMissing(error)) return resolve({ reason: MISSING, refused: true });
       resolve({
@@ -20,29 +21,50 @@ export function tryNft(script: string): Promise<NftFailure | undefined> {
   });
 }
 
-/** The tables there are, `ip NAME`; undefined where nft cannot tell. Nothing waits for it meanwhile. */
-export function nftTables(): Promise<ReadonlySet<string> | undefined> {
-  return new Promise((resolve) => {
-    start(['list', 'tables'], '', (error, output) => {
-      if (error !== null) return resolve(undefined);
-      resolve(new Set(output.split('\n').map((line) => line.replace(/^table /, '').trim())));
-    });
-  });
+/** How many rules the kernel has of a table, `ip NAME`; undefined where it cannot tell. */
+export function nftRules(table: string): number | undefined {
+  const [family, name] = table.split(' ');
+  if (name === undefined || (family !== 'ip' && family !== 'ip6')) throw new Error(`no table of nftables: ${table}`);
+  try {
+    return countNftRules(family, name);
+  } catch (error) {
+    if (error instanceof LinuxError) return undefined;
+    throw error;
+  }
 }
 
-function start(
-  args: readonly string[],
-  input: string,
-  end: (error: Error | null, output: string, complaint: string) => void,
-): void {
+/** How many rules each table of a script of ours has, `ip NAME`. */
+export function rulesOf(script: string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  let [table, inChain] = ['', false];
+  for (const line of script.split('\n')) {
+    const [, opened] = /^table (ip6? \S+) \{$/.exec(line) ?? [];
+    if (opened !== undefined) {
+      table = opened;
+      counts.set(table, 0);
+    } else if (line.startsWith(' chain ')) inChain = true;
+    else if (line === ' }') inChain = false;
+    else if (inChain && !line.startsWith('  type ')) counts.set(table, (counts.get(table) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The tables of a script that have lost rules since it was run, or are gone. */
+export function tablesWithout(script: string, rules: (table: string) => number | undefined): readonly string[] {
+  return [...rulesOf(script)].flatMap(([table, count]) => ((rules(table) ?? count) < count ? [table] : []));
+}
+
+function start(script: string, end: (error: Error | null, complaint: string) => void): void {
   try {
-    const child = execFile('nft', args, { timeout: NFT_TIMEOUT_MS }, end);
+    const child = execFile('nft', ['-f', '-'], { timeout: NFT_TIMEOUT_MS }, (error, _, complaint) =>
+      end(error, complaint),
+    );
     // A program that is not there breaks its pipe; the callback tells.
     child.stdin?.on('error', () => undefined);
-    child.stdin?.end(input);
+    child.stdin?.end(script);
   } catch (error) {
     // Node throws some failures to start a program (ENOMEM) instead of telling the callback.
-    end(error instanceof Error ? error : new Error(String(error)), '', '');
+    end(error instanceof Error ? error : new Error(String(error)), '');
   }
 }
 

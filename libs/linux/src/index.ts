@@ -14,6 +14,7 @@ export type { NewLink } from './netlink/link-request.ts';
 export { NLM_F } from './netlink/message.ts';
 export { RtnetlinkMonitor, type RtnetlinkEvent } from './netlink/monitor.ts';
 export { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from './netlink/netlink-socket.ts';
+export { countNftRules } from './netlink/nftables.ts';
 export type { NetlinkReply, NetlinkRequest } from './netlink/netlink-socket.ts';
 export type { RouteHop, RouteIdentity, RouteMetric, RouteRequest } from './netlink/route.ts';
 export type { RuleIdentity, RuleRequest } from './netlink/rule.ts';

@@ -143,9 +143,8 @@ class Stand {
     sh('ip', 'netns', 'del', this.#namespace);
   }
 
-  /** As whoever loads rules of his own does first. */
-  flush(): void {
-    sh('ip', 'netns', 'exec', this.#namespace, 'nft', 'flush', 'ruleset');
+  nft(words: string): void {
+    sh('ip', 'netns', 'exec', this.#namespace, 'nft', words);
   }
 
   /** In the order of their words, without what counts. */
@@ -234,15 +233,19 @@ describe('marks of the agent', () => {
     }
   });
 
-  it('are put back when somebody flushes the ruleset', async () => {
+  it.each([
+    // As whoever loads rules of his own does first.
+    ['the ruleset', 'flush ruleset'],
+    ['a table of it', 'flush table ip6 keepalived_ipvs'],
+  ])('are put back when somebody flushes %s', async (_, words) => {
     const stand = new Stand('keepfleet', 'nftables_ipvs');
     try {
       stand.write([web, six]);
       stand.start();
       await stand.settled((rules) => markOf(rules, '2001:db8::99', 80) === 1001, 'marks of both families');
       const rules = stand.rules();
-      stand.flush();
-      expect(stand.rules()).toEqual([]);
+      stand.nft(words);
+      expect(stand.rules()).not.toEqual(rules);
       await stand.settled((now) => same(now, rules), 'the same rules as before');
     } finally {
       await stand.close();

@@ -210,6 +210,15 @@ describe('the kernel after our vrrp process', () => {
     assert.match(rules(), /oifname "vrrp\.51" ip protocol igmp dup to/);
     assert.match(rules(), /ip daddr 192\.0\.2\.100 drop|ip daddr \{ 192\.0\.2\.100 \} drop/);
 
+    const filter = rules();
+    assert.doesNotMatch(own.lab.log('router.log'), /somebody removed/);
+    for (const flush of ['flush ruleset', 'flush table ip keepfleet', 'flush chain ip6 keepfleet out']) {
+      sh('ip', 'netns', 'exec', own.lab.namespace('ours'), 'nft', flush);
+      assert.notEqual(rules(), filter);
+      await waitFor(() => rules() === filter, { deadline: DEADLINE, what: `the filter after ${flush}` });
+    }
+    assert.equal(own.lab.log('router.log').split('somebody removed').length, 4);
+
     const died = once(running, 'exit');
     running.kill('SIGKILL');
     await died;

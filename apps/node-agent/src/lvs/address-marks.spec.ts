@@ -87,13 +87,13 @@ describe('what the next process has to know', () => {
   let left = noMarks;
   let scripts: { readonly script: string; readonly tables: readonly string[] }[] = [];
   let answer: NftFailure | undefined;
-  let tables: ReadonlySet<string> | undefined;
+  let rules: number | undefined;
   let repaired: string[] = [];
 
   beforeEach(() => {
     left = noMarks;
     answer = undefined;
-    tables = new Set(['ip one', 'inet filter']);
+    rules = 1;
     repaired = [];
   });
 
@@ -108,7 +108,7 @@ describe('what the next process has to know', () => {
           scripts.push({ script, tables: left.tables });
           return answer;
         },
-        tables: () => Promise.resolve(tables),
+        rules: () => rules,
       },
       0,
     );
@@ -173,43 +173,41 @@ describe('what the next process has to know', () => {
     expect(configure(marks, '', a)).toEqual([]);
   });
 
-  it('is put back when somebody has removed it, and told once it is there', async () => {
+  it('is put back when somebody has removed or emptied it, and told once it is there', () => {
     const marks = started();
-    await marks.look();
+    marks.look();
     const [script] = configure(marks, 'nftables_ipvs one', a);
     scripts = [];
-    await marks.look();
+    marks.look();
     expect(scripts).toEqual([]);
-    tables = new Set(['inet filter']);
+    rules = 0;
     answer = { reason: 'no', refused: true };
-    await marks.look();
+    marks.look();
     expect([scripts.length, repaired, marks.problem]).toEqual([1, [], expect.stringContaining('no')]);
     answer = undefined;
-    await marks.look();
+    marks.look();
     expect([scripts.length, marks.problem]).toEqual([2, undefined]);
-    await marks.look();
+    marks.look();
     expect(scripts.map((one) => one.script)).toEqual([script, script, script]);
     expect(repaired).toEqual(['add the table ip one of nftables_ipvs']);
-    // nft cannot tell.
-    tables = undefined;
-    await marks.look();
+    // The kernel cannot tell.
+    rules = undefined;
+    marks.look();
     expect(scripts).toHaveLength(3);
   });
 
-  it('is not looked for while nft hangs, nor put back when it is no longer wanted', async () => {
+  it('is not looked for while nft hangs, nor put back when it is no longer wanted', () => {
     const marks = started();
     answer = { reason: 'too late', refused: false };
     configure(marks, 'nftables_ipvs one', a);
-    await marks.look();
+    marks.look();
     expect(scripts).toHaveLength(1);
     answer = undefined;
     configure(marks, 'nftables_ipvs one', a);
-    tables = new Set();
-    const look = marks.look();
+    rules = 0;
     marks.remove();
     scripts = [];
-    await look;
-    await marks.look();
+    marks.look();
     expect([scripts, repaired]).toEqual([[], []]);
   });
 

@@ -8,7 +8,7 @@ import type {
 } from '@keepfleet/ipvs';
 import { type IpAddress, familyOf, ipBytes } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { type NftFailure, nftTables, tryNftNow } from '../nft.ts';
+import { type NftFailure, nftRules, tablesWithout, tryNftNow } from '../nft.ts';
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 const FAMILIES = ['ipv4', 'ipv6'] as const;
@@ -19,7 +19,7 @@ const LOOK_EVERY_MS = 10_000;
 /** nftables as it is asked. */
 export interface Nft {
   readonly run: (script: string) => NftFailure | undefined;
-  readonly tables: () => Promise<ReadonlySet<string> | undefined>;
+  readonly rules: (table: string) => number | undefined;
 }
 
 /** What a run leaves to the next one. */
@@ -66,7 +66,7 @@ export class AddressMarks {
     log: Log,
     keep: (left: MarksLeft) => void,
     repaired: (what: string) => void,
-    nft: Nft = { run: tryNftNow, tables: nftTables },
+    nft: Nft = { run: tryNftNow, rules: nftRules },
     lookEveryMs = LOOK_EVERY_MS,
   ) {
     this.#log = log;
@@ -151,17 +151,15 @@ export class AddressMarks {
    * To be called often, and done now and then: what nft refused is asked for again, and what somebody else has removed is put
    * back. Whoever loads rules of his own begins with `flush ruleset`, and without marks IPVS gets no packet.
    */
-  async look(): Promise<void> {
+  look(): void {
     const script = this.#script;
     const wanted = this.#wanted;
     const now = performance.now();
     if (wanted === undefined || now < this.#lookAt || (script === undefined ? !this.#refused : script === '')) return;
     this.#lookAt = now + this.#lookEveryMs;
     if (script === undefined) return this.apply(...wanted);
-    const there = await this.#nft.tables();
-    const missing = tablesOf(script).filter((table) => there?.has(table) === false);
-    // Meanwhile there may be other settings, or the end.
-    if (missing.length === 0 || this.#script !== script) return;
+    const missing = tablesWithout(script, this.#nft.rules);
+    if (missing.length === 0) return;
     this.#script = undefined;
     this.apply(...wanted);
     // With a failure that has been told.
@@ -221,11 +219,6 @@ function configuredMarks<T>({ virtualServers, groups }: LvsSettings<T>): readonl
     ...virtualServers.flatMap(({ target }) => (target.kind === 'fwmark' ? [target.fwmark] : [])),
     ...groups.flatMap(({ members }) => members.flatMap((member) => (member.kind === 'fwmark' ? [member.fwmark] : []))),
   ];
-}
-
-/** As nft lists them. */
-function tablesOf(script: string): string[] {
-  return [...script.matchAll(/^table (ip6? \S+) \{$/gm)].flatMap(([, table]) => table ?? []);
 }
 
 /** It may not be there. */

@@ -260,7 +260,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #tick(tried?: Loaded): void {
     if (this.#table === undefined) this.#open(tried);
     else this.#read();
-    void this.#marks.look();
+    this.#marks.look();
     this.#tellProblems();
     this.#listener.changed();
     this.#schedule();

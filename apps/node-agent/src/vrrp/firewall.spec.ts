@@ -22,6 +22,8 @@ describe('the filter of unaccepted addresses', () => {
   let answers: (NftFailure | undefined)[] = [];
   let firewall = new Firewall(log);
   let ends: (() => void)[] = [];
+  /** Of each table. */
+  let rules: number | undefined;
 
   const tell = (script: string) => {
     scripts.push(script);
@@ -32,13 +34,18 @@ describe('the filter of unaccepted addresses', () => {
     scripts = [];
     answers = [];
     ends = [];
+    rules = undefined;
+    firewall = made();
+  });
+
+  const made = (lookEveryMs?: number) => {
     const soon = async (script: string) => {
       const answer = tell(script);
       await new Promise<void>((resolve) => ends.push(resolve));
       return answer;
     };
-    firewall = new Firewall(log, { now: tell, soon }, 5);
-  });
+    return new Firewall(log, { now: tell, soon, rules: () => rules }, 5, lookEveryMs);
+  };
 
   const apply = (when: 'now' | 'soon', ...to: Parameters<typeof settings>) =>
     firewall.apply(settings(...to), [], () => undefined, when);
@@ -151,6 +158,39 @@ describe('the filter of unaccepted addresses', () => {
     expect(await told()).toEqual([]);
     await firewall.remove();
     expect(scripts).toEqual([]);
+  });
+
+  it.each([
+    ['removed', 0],
+    ['emptied', 1],
+  ])('that somebody %s is put back, and only once', async (_, left) => {
+    firewall = made(5);
+    apply('now', '192.0.2.1');
+    expect(await told()).toEqual([filters('192.0.2.1')]);
+    rules = 2;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(await told()).toEqual([]);
+    rules = left;
+    await expect.poll(() => scripts.length).toBe(1);
+    rules = 2;
+    expect(await told()).toEqual([filters('192.0.2.1')]);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(await told()).toEqual([]);
+    rules = left;
+    await firewall.remove();
+    expect(scripts.splice(0)).toEqual([removes('keepfleet')]);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(scripts).toEqual([]);
+  });
+
+  it('that is none is not looked for', async () => {
+    firewall = made(5);
+    rules = 0;
+    apply('now', '192.0.2.1');
+    apply('soon', undefined);
+    await told();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(await told()).toEqual([]);
   });
 
   it('is removed at the end also where it was just being put in place', async () => {

@@ -1,7 +1,7 @@
 import type { VirtualAddress, VrrpSettings, WantedInterface } from '@keepfleet/vrrp';
 import { familyOf } from '@keepfleet/wire';
 import type { Log } from '../log.ts';
-import { type NftFailure, tryNft, tryNftNow } from '../nft.ts';
+import { type NftFailure, nftRules, tablesWithout, tryNft, tryNftNow } from '../nft.ts';
 
 const DEFAULT_TABLE = 'keepfleet';
 const DEFAULT_PRIORITY = -1;
@@ -17,10 +17,15 @@ interface Plan {
 export interface Nft {
   readonly now: (script: string) => NftFailure | undefined;
   readonly soon: (script: string) => Promise<NftFailure | undefined>;
+  /** How many rules there are of a table, `ip NAME`; undefined where the kernel cannot tell. */
+  readonly rules: (table: string) => number | undefined;
 }
 
 /** Until what failed is tried again by itself; a change of the settings or of an interface tries at once. */
 const RETRY_MS = 30_000;
+
+/** Between two looks at whether what is filtered is still in the kernel. */
+const LOOK_EVERY_MS = 10_000;
 
 /**
  * Drops what is sent to addresses that a master has without being their owner (no_accept, strict mode), and keeps group
@@ -31,6 +36,7 @@ export class Firewall {
   readonly #log: Log;
   readonly #nft: Nft;
   readonly #retryMs: number;
+  readonly #lookEveryMs: number;
   #wanted: Plan | undefined;
   /** What the kernel has; undefined while that is not known. */
   #applied: Plan | undefined;
@@ -39,14 +45,21 @@ export class Firewall {
   #work: Promise<void> | undefined;
   /** Something was told at once while `#work` was under way: which of the two nft did last is not known. */
   #overtaken = false;
-  #retry: NodeJS.Timeout | undefined;
+  /** Of the next try, or of the next look. */
+  #timer: NodeJS.Timeout | undefined;
   /** As told last. */
   #problem: string | undefined;
 
-  constructor(log: Log, nft: Nft = { now: tryNftNow, soon: tryNft }, retryMs = RETRY_MS) {
+  constructor(
+    log: Log,
+    nft: Nft = { now: tryNftNow, soon: tryNft, rules: nftRules },
+    retryMs = RETRY_MS,
+    lookEveryMs = LOOK_EVERY_MS,
+  ) {
     this.#log = log;
     this.#nft = nft;
     this.#retryMs = retryMs;
+    this.#lookEveryMs = lookEveryMs;
   }
 
   /**
@@ -83,7 +96,7 @@ export class Firewall {
 
   /** For the end of the process. Resolves when nothing of it is under way any more. */
   async remove(): Promise<void> {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#timer);
     this.#wanted = undefined;
     const work = this.#work;
     this.#removeTables();
@@ -113,7 +126,7 @@ export class Firewall {
 
   /** `before`: the tables there may have been when nft was asked. */
   #settle(plan: Plan, before: Set<string>, failure: NftFailure | undefined): void {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#timer);
     // Where two were told at the same time, the tables of both may be there.
     if (!this.#overtaken) {
       if (failure === undefined) this.#tables = new Set(plan.text === '' ? [] : [plan.table]);
@@ -123,8 +136,24 @@ export class Firewall {
     const isDone = failure === undefined || (plan.text === '' && this.#tables.size === 0);
     this.#applied = isDone ? plan : undefined;
     this.#report(plan, isDone ? undefined : failure.reason);
-    if (isDone || this.#wanted === undefined) return;
-    this.#retry = setTimeout(() => (this.#work ??= this.#carryOut()), this.#retryMs).unref();
+    if (this.#wanted === undefined) return;
+    if (!isDone) this.#timer = setTimeout(() => (this.#work ??= this.#carryOut()), this.#retryMs).unref();
+    else if (plan.text !== '') this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#timer = setTimeout(() => this.#look(), this.#lookEveryMs).unref();
+  }
+
+  /** Whoever loads rules of his own begins with `flush ruleset`. */
+  #look(): void {
+    const plan = this.#applied;
+    const missing = plan === undefined || this.#work !== undefined ? [] : tablesWithout(plan.text, this.#nft.rules);
+    if (missing.length === 0) return this.#lookLater();
+    const tables = missing.join(' and ');
+    this.#log.warn({ tables }, `somebody removed what is filtered by ${tables}: it is put back`);
+    this.#applied = undefined;
+    this.#work ??= this.#carryOut();
   }
 
   #report({ table, text }: Plan, reason: string | undefined): void {

@@ -24,6 +24,7 @@ import {
 } from './message.ts';
 
 export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 export const NETLINK_GENERIC = 16;
 
 const NETLINK_CAP_ACK = 10;
