@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { realServerName, virtualServerName } from './names.ts';
+import { groupRanks, realServerName, virtualServerName } from './names.ts';
 import { ip } from './values.ts';
 
 const address = ip.parse('192.168.1.99');
@@ -21,5 +21,12 @@ describe("keepalived's names", () => {
 
   it('of further services of a group are told apart', () => {
     expect(virtualServerName({ target: { kind: 'group', name: 'g106' }, protocol: 'udp' }, 1)).toBe('[g106]:1');
+    const of = (key: string, name: string) => ({ key, target: { kind: 'group', name } as const });
+    const services = [of('g', 'g'), of('h', 'h'), { key: '7', target: { kind: 'fwmark' } as const }, of('g/udp', 'g')];
+    expect([...groupRanks(services)]).toEqual([
+      ['g', 0],
+      ['h', 0],
+      ['g/udp', 1],
+    ]);
   });
 });

@@ -3,7 +3,7 @@ import type { LvsEvent, LvsNotifySettings, LvsSettings, ScriptSettings, VirtualS
 import type { Log } from '../log.ts';
 import { Fifo, type FifoSettings } from '../notify/fifo.ts';
 import { type ScriptCommand, startScript } from '../scripts/index.ts';
-import { realServerName, virtualServerName } from './names.ts';
+import { groupRanks, realServerName, virtualServerName } from './names.ts';
 
 type Service = VirtualServerSettings<CheckerSettings>;
 
@@ -14,8 +14,8 @@ const MOST_SCRIPTS = 256;
 export class Notifier {
   readonly #log: Log;
   #services = new Map<string, Service>();
-  /** Of services of groups, which of its group's each is. */
-  #ranks = new Map<string, number>();
+  /** By the key of a service. */
+  #ranks: ReadonlyMap<string, number> = new Map();
   #notify: LvsNotifySettings | undefined;
   #fifo: Fifo | undefined;
   #running = 0;
@@ -26,7 +26,7 @@ export class Notifier {
 
   configure({ virtualServers, notify }: LvsSettings<CheckerSettings>): void {
     this.#services = new Map(virtualServers.map((service) => [service.key, service]));
-    this.#rank(virtualServers);
+    this.#ranks = groupRanks(virtualServers);
     this.#notify = notify;
     const wanted = notify?.fifo === undefined || notify.fifo === null ? undefined : this.#fifoOf(notify.fifo);
     if (JSON.stringify(wanted) === JSON.stringify(this.#fifo?.settings)) return;
@@ -65,17 +65,6 @@ export class Notifier {
   close(): void {
     this.#fifo?.close();
     this.#fifo = undefined;
-  }
-
-  #rank(services: readonly Service[]): void {
-    this.#ranks = new Map();
-    const counts = new Map<string, number>();
-    for (const { key, target } of services) {
-      if (target.kind !== 'group') continue;
-      const rank = counts.get(target.name) ?? 0;
-      counts.set(target.name, rank + 1);
-      this.#ranks.set(key, rank);
-    }
   }
 
   #nameOf(service: Service): string {

@@ -4,6 +4,7 @@ import type { LvsEvent } from '@keepfleet/ipvs';
 import type { StateOfInstance } from '@keepfleet/mib';
 import type { VrrpEvent } from '@keepfleet/vrrp';
 import { type GroupChange, stateAfter } from '../control/group-states.ts';
+import { groupRanks } from '../lvs/names.ts';
 
 /** A mail before it is addressed. */
 export interface Alert {
@@ -102,9 +103,7 @@ function serverOf(
 function virtualServerName({ key, target, protocol }: VirtualServer, { virtualServers }: KeepalivedConfig): string {
   if (target.kind === 'address') return `[${target.address}]:${protocol}:${target.port}`;
   if (target.kind === 'fwmark') return `FWM ${target.mark}`;
-  const { name } = target;
-  const ofGroup = virtualServers.filter((other) => other.target.kind === 'group' && other.target.name === name);
-  return `[${name}]:${ofGroup.findIndex((other) => other.key === key)}`;
+  return `[${target.name}]:${groupRanks(virtualServers).get(key) ?? 0}`;
 }
 
 function realServerName({ target, protocol }: VirtualServer, { address, port }: RealServer): string {
