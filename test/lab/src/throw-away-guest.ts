@@ -1,9 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killGroup, startGuest } from './guest.ts';
 import { memoryDirectory, usableCpus } from './kernel.ts';
+
+const PROGRESS_EVERY_MS = 1_000;
 
 export interface GuestOptions {
   /** Milliseconds from its start; then the guest is killed and this rejects. Default: 180 s. */
@@ -14,6 +16,8 @@ export interface GuestOptions {
   cpu?: number;
   /** Files that the script finds in /run/lab, by name. */
   files?: Record<string, string>;
+  /** Told every second what the script has printed until then. */
+  progress?: (output: string) => void;
 }
 
 export interface GuestRun {
@@ -31,7 +35,7 @@ export interface GuestRun {
  * first in PATH, and has no network but its loopback; it may make namespaces and links as it likes.
  */
 export async function runInGuest(script: string, options: GuestOptions = {}): Promise<GuestRun> {
-  const { timeout = 180_000, megabytes = 512, cpu = usableCpus().at(-1) ?? 0, files = {} } = options;
+  const { timeout = 180_000, megabytes = 512, cpu = usableCpus().at(-1) ?? 0, files = {}, progress } = options;
   const directory = await mkdtemp(join(tmpdir(), 'kf-guest-'));
   try {
     await writeFile(join(directory, 'script'), script);
@@ -55,6 +59,11 @@ export async function runInGuest(script: string, options: GuestOptions = {}): Pr
     let console = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (console += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (console += text));
+    const printed = () => {
+      const file = join(directory, 'output');
+      progress?.(existsSync(file) ? readFileSync(file, 'utf8') : '');
+    };
+    const ticks = progress === undefined ? undefined : setInterval(printed, PROGRESS_EVERY_MS);
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -67,6 +76,7 @@ export async function runInGuest(script: string, options: GuestOptions = {}): Pr
       });
     } finally {
       clearTimeout(timer);
+      clearInterval(ticks);
       await killGroup(child);
       process.off('exit', leave);
     }

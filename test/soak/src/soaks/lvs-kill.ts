@@ -10,9 +10,14 @@ export const soak: Soak = {
   count: 200,
   unit: 'kills',
   run: async ({ count, seed, progress }) => {
+    let done = 0;
     const { code, output } = await runInGuest(`exec node test/interop/src/ipvs-kill-main.ts ${count} ${seed}`, {
       timeout: MS_TO_START + count * MS_FOR_A_KILL,
       megabytes: 768,
+      progress: (printed) => {
+        const now = printed.match(/^\{"killed":\d+\}$/gm)?.length ?? 0;
+        if (now > done) progress((done = now));
+      },
     });
     const [, requests, slowest] = /"requests":(\d+),"slowest":([\d.]+)/.exec(output) ?? [];
     if (code !== 0 || requests === undefined)
