@@ -614,8 +614,18 @@ describe('HTTP_GET', () => {
       { kind: 'request', fields: { ':method': 'GET', ':path': '/', ':authority': '192.168.1.10:80' }, body: '' },
     ]);
     bench.handle({ kind: 'head', attempt: 1, status: 200, fields: {} });
-    bench.handle({ kind: 'closed', attempt: 1 });
+    bench.handle({ kind: 'ended', attempt: 1 });
     expect(bench.checker.status.lastResult).toBe('answered 200');
+  });
+
+  it('over HTTP/2 fails by an answer that is cut off', () => {
+    const bench = new Bench({ ...http, protocol: '2' });
+    bench.expire();
+    bench.handle({ kind: 'connected', attempt: 1 });
+    bench.handle({ kind: 'head', attempt: 1, status: 200, fields: {} });
+    bench.handle({ kind: 'data', attempt: 1, hex: '41' });
+    bench.handle({ kind: 'closed', attempt: 1 });
+    expect(bench.checker.status.lastResult).toBe('closed the connection before its answer was complete');
   });
 
   it('fails by an answer that stops', () => {

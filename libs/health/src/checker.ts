@@ -10,7 +10,14 @@ import {
   toSeconds,
 } from '@keepfleet/machine';
 import { err, hex, ok, unhex } from '@keepfleet/wire';
-import { type CheckerEnvironment, type Conversation, type Judgement, type Step, closedEarly } from './conversation.ts';
+import {
+  type CheckerEnvironment,
+  type Conversation,
+  type Judgement,
+  type Step,
+  closedEarly,
+  judged,
+} from './conversation.ts';
 import { conversationOf } from './conversations.ts';
 import { Latency } from './latency.ts';
 import {
@@ -129,6 +136,11 @@ export class Checker implements Machine<CheckerInput, CheckerOutput> {
         return this.#talk(input.attempt, now, ({ conversation }) => conversation.head?.(input.status, input.fields));
       case 'trailers':
         return this.#talk(input.attempt, now, ({ conversation }) => conversation.trailers?.(input.fields));
+      case 'ended':
+        return this.#talk(input.attempt, now, ({ conversation }) => {
+          const judgement = conversation.ended?.();
+          return judgement && judged(judgement);
+        });
       case 'closed': {
         const state = this.#talking(input.attempt);
         return state === undefined ? [] : this.#judged(state.conversation.closed(), now);

@@ -29,12 +29,14 @@ export function failed(failure: CheckFailure): Step {
 export interface Conversation {
   begin(): Step;
   data(bytes: Uint8Array): Step;
-  /** The other side has sent all it has to send. */
+  /** The other side sends no more. */
   closed(): Judgement;
   /** HTTP/2 only. */
   head?(status: number, fields: HeaderFields): Step;
   /** HTTP/2 only. */
   trailers?(fields: HeaderFields): Step;
+  /** HTTP/2 only: the answer is complete. */
+  ended?(): Judgement;
   /** What it comes to when no answer comes in time; without this, that is a failure. */
   silence?(): Judgement;
 }

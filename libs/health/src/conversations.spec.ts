@@ -240,6 +240,7 @@ describe('any bytes', () => {
       conversation.head?.(200, { 'content-type': 'application/grpc' });
       conversation.data(bytes);
       conversation.trailers?.({ 'grpc-status': '0' });
+      conversation.ended?.();
       return conversation.closed();
     };
     expect(fuzz({ vectors, decode, count: 2_000, seed: 1 }).inputs).toBe(2_000);

@@ -1,5 +1,5 @@
 import { asciiBytes, err, ok } from '@keepfleet/wire';
-import { type Conversation, type Judgement, type Step, failed, judged, wait } from './conversation.ts';
+import { type Conversation, type Judgement, type Step, closedEarly, failed, judged, wait } from './conversation.ts';
 import { USER_AGENT } from './http-request.ts';
 import type { HeaderFields } from './messages.ts';
 import { type GrpcCheckSettings, endpoint } from './settings.ts';
@@ -70,10 +70,12 @@ export class GrpcHealthCall implements Conversation {
     return judged(this.#judge());
   }
 
+  ended(): Judgement {
+    return this.#answered ? err({ kind: 'not-grpc', reason: 'it ended without a status' }) : closedEarly;
+  }
+
   closed(): Judgement {
-    return this.#answered
-      ? err({ kind: 'not-grpc', reason: 'it ended without a status' })
-      : err({ kind: 'broken-answer', error: { kind: 'closed-early' } });
+    return closedEarly;
   }
 
   #judge(): Judgement {

@@ -12,7 +12,9 @@ export type CheckerInput =
   | { readonly kind: 'head'; readonly attempt: number; readonly status: number; readonly fields: HeaderFields }
   /** HTTP/2: what follows the body. */
   | { readonly kind: 'trailers'; readonly attempt: number; readonly fields: HeaderFields }
-  /** The other side has sent all it has to send. */
+  /** HTTP/2: the answer is complete. */
+  | { readonly kind: 'ended'; readonly attempt: number }
+  /** The other side sends no more. */
   | { readonly kind: 'closed'; readonly attempt: number }
   /** The connection could not be made, or broke. */
   | { readonly kind: 'error'; readonly attempt: number; readonly reason: string }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer as createHttp2 } from 'node:http2';
+import { constants, createServer as createHttp2 } from 'node:http2';
 import { type Socket, createServer, isIP } from 'node:net';
 import { type Socket as Datagrams, createSocket } from 'node:dgram';
 import { join } from 'node:path';
@@ -140,7 +140,11 @@ function badHttp2(): Promise<void> {
     stream.on('error', () => stream.destroy());
     if (path === '/reset') return stream.session?.socket.destroy();
     if (path === '/slow') return setTimeout(() => stream.end('hello\n'), SLOW_MS);
-    return stream.respond({ ':status': 200 });
+    stream.respond({ ':status': 200, ...(path === '/cut' ? { 'content-length': 6 } : {}) });
+    if (path === '/cancelled') stream.write('hel', () => stream.close(constants.NGHTTP2_CANCEL));
+    // After what was written has gone.
+    if (path === '/cut') stream.write('hel', () => setTimeout(() => stream.session?.socket.destroy(), SLOW_MS));
+    return;
   });
   return new Promise((resolve) => server.listen(ports.badHttp2, '0.0.0.0', resolve));
 }

@@ -94,6 +94,16 @@ function holdUp(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
+const CUT = 'closed the connection before its answer was complete';
+
+/** RFC 9113 section 4.1. */
+function frame(type: number, flags: number, payload = '', stream = 1): Buffer {
+  return Buffer.concat([
+    Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream]),
+    Buffer.from(payload, 'latin1'),
+  ]);
+}
+
 /** How the first run ends. */
 function firstRun(settings: ScheduledCheckSettings): Promise<string> {
   return new Promise((resolve) => {
@@ -257,6 +267,38 @@ describe('a checker on real sockets', () => {
     const port = await listening(createHttp2());
     const urls = [{ ...url, headers: [{ name, value }] }];
     expect(await firstRun(http(port, { protocol: '2', urls }))).toMatch(/^not run: it cannot be made: HTTP\/1/);
+  });
+
+  it.each([
+    ['passes', 'END_STREAM', [frame(0, 1, 'all')], 'answered 200'],
+    ['passes', 'an empty frame with END_STREAM', [frame(0, 0, 'all'), frame(0, 1)], 'answered 200'],
+    ['passes', 'END_STREAM, and the connection with it', [frame(0, 1, 'all'), 'end'], 'answered 200'],
+    ['fails', 'RST_STREAM(NO_ERROR)', [frame(0, 0, 'half'), frame(3, 0, '\0\0\0\0')], CUT],
+    ['fails', 'RST_STREAM(CANCEL)', [frame(0, 0, 'half'), frame(3, 0, '\0\0\0\b')], CUT],
+    ['fails', 'RST_STREAM(CANCEL) behind its head', [frame(3, 0, '\0\0\0\b')], CUT],
+    ['fails', 'RST_STREAM(INTERNAL_ERROR)', [frame(0, 0, 'half'), frame(3, 0, '\0\0\0\x02')], CUT],
+    ['fails', 'the end of the connection', [frame(0, 0, 'half'), 'end'], CUT],
+    ['fails', 'GOAWAY and that', [frame(0, 0, 'half'), frame(7, 0, '\0\0\0\x01\0\0\0\0', 0), 'end'], CUT],
+  ] as const)('%s by an HTTP/2 answer that ends by %s', async (_, __, frames, result) => {
+    const port = await listening(
+      createPlainServer((socket) => {
+        socket.on('error', () => socket.destroy());
+        // Of a client: a preface of 24 octets and frames, HEADERS among them.
+        socket.write(Buffer.concat([frame(4, 0, '', 0), frame(4, 1, '', 0)]));
+        let heard = Buffer.alloc(0);
+        let answered = false;
+        socket.on('data', (bytes: Buffer) => {
+          heard = Buffer.concat([heard, bytes]);
+          if (answered || !heard.includes(Buffer.from([1, 5, 0, 0, 0, 1]))) return;
+          answered = true;
+          // 0x88 is `:status: 200` of the static table (RFC 7541 appendix A).
+          const answer = [frame(1, 4, '\x88'), ...frames.flatMap((one) => (one === 'end' ? [] : [one]))];
+          if (frames.some((one) => one === 'end')) socket.end(Buffer.concat(answer));
+          else socket.write(Buffer.concat(answer));
+        });
+      }),
+    );
+    expect(await firstRun(http(port, { protocol: '2' }))).toBe(result);
   });
 
   it('says that a server does not speak TLS', async () => {

@@ -163,6 +163,7 @@ export class CheckerDriver {
       data: (bytes) => this.#handle({ kind: 'data', attempt, hex: Buffer.from(bytes).toString('hex') }),
       head: (status, fields) => this.#handle({ kind: 'head', attempt, status, fields }),
       trailers: (fields) => this.#handle({ kind: 'trailers', attempt, fields }),
+      ended: () => this.#handle({ kind: 'ended', attempt }),
       closed: () => this.#handle({ kind: 'closed', attempt }),
       error: (reason) => this.#handle({ kind: 'error', attempt, reason }),
       unable: (reason) => this.#handle({ kind: 'unable', attempt, reason }),

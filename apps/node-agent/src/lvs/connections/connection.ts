@@ -6,7 +6,9 @@ export interface ConnectionListener {
   data(bytes: Uint8Array): void;
   head(status: number, fields: HeaderFields): void;
   trailers(fields: HeaderFields): void;
-  /** The other side has sent all it has to send. */
+  /** HTTP/2 only: the answer is complete. */
+  ended(): void;
+  /** The other side sends no more. */
   closed(): void;
   /** Words, to follow the name of what was asked. */
   error(reason: string): void;

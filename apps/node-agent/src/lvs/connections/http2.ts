@@ -44,7 +44,8 @@ export function openHttp2(
       stream.on('response', (headers) => tell(() => listener.head(Number(headers[':status']), plainFields(headers))));
       stream.on('trailers', (headers: IncomingHttpHeaders) => tell(() => listener.trailers(plainFields(headers))));
       stream.on('data', (bytes: Buffer) => tell(() => listener.data(bytes)));
-      stream.on('end', () => tell(() => listener.closed()));
+      const complete = watchEnd(stream);
+      stream.on('end', () => tell(() => (complete() ? listener.ended() : listener.closed())));
       stream.on('error', (error) => tell(() => listener.error(connectFailure(error))));
       if (body.length > 0) stream.end(body);
     },
@@ -55,6 +56,20 @@ export function openHttp2(
       opening.close();
     },
   };
+}
+
+/**
+ * Whether the stream ended by END_STREAM. Node ends what is read of it by RST_STREAM too, and by the end of the connection,
+ * and tells nobody which it was: but then only, the stream is closed before it ends.
+ */
+function watchEnd(stream: ClientHttp2Stream): () => boolean {
+  let complete = false;
+  const push = stream.push.bind(stream);
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk === null && !stream.closed) complete = true;
+    return push(chunk, encoding);
+  };
+  return () => complete;
 }
 
 function plainFields(headers: object): HeaderFields {
