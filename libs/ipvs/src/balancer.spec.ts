@@ -34,6 +34,7 @@ function realServer(
     port: 80,
     weight: 1,
     configuredWeight: 1,
+    weightIsSet: false,
     forwarding: { kind: 'nat' },
     inhibitOnFailure: false,
     slowStart: seconds(0),

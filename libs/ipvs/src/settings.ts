@@ -134,6 +134,8 @@ export interface RealServerTraits {
   readonly weight: number;
   /** The weight of the configuration. */
   readonly configuredWeight: number;
+  /** `weight` is an operator's, which may be that of the configuration. */
+  readonly weightIsSet: boolean;
   readonly forwarding: Forwarding;
   readonly inhibitOnFailure: boolean;
   /** How long it takes to its whole weight when it comes back; 0 = none. */

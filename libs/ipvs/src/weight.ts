@@ -17,13 +17,13 @@ export const noEffect: WeightEffect = { replaced: null, added: 0, share: 1 };
  * over everything.
  */
 export function weightOf(server: {
-  readonly settings: Pick<RealServerTraits, 'weight' | 'configuredWeight'>;
+  readonly settings: Pick<RealServerTraits, 'weight' | 'weightIsSet'>;
   readonly effect: WeightEffect;
 }): number {
-  const { weight, configuredWeight } = server.settings;
+  const { weight, weightIsSet } = server.settings;
   const { replaced, added, share } = server.effect;
-  if (weight === 0 && configuredWeight !== 0) return 0;
-  const base = weight === configuredWeight ? (replaced ?? weight) : weight;
+  if (weightIsSet && weight === 0) return 0;
+  const base = weightIsSet ? weight : (replaced ?? weight);
   const whole = Math.min(MAX_WEIGHT, Math.max(0, base + added));
   return whole === 0 ? 0 : Math.max(1, Math.round(whole * share));
 }

@@ -93,7 +93,15 @@ function likeFirst(address: string, realServers: readonly object[]): object {
 
 function realServer(address: string, weight: number): object {
   return {
-    ...{ key: `${address}:80`, address, port: 80, weight, configuredWeight: weight, forwarding: nat },
+    ...{
+      key: `${address}:80`,
+      address,
+      port: 80,
+      weight,
+      configuredWeight: weight,
+      weightIsSet: false,
+      forwarding: nat,
+    },
     ...{ inhibitOnFailure: false, slowStart: 0, upperThreshold: 0, lowerThreshold: 0, alpha: false, retry: null },
     ...{ delayBeforeRetry: null, warmup: null, delayLoop: null, connectTimeout: null, virtualHost: null },
     ...{ notifyUp: null, notifyDown: null, smtpAlert: false, snmpName: null, place: null, checkers: [] },

@@ -67,6 +67,7 @@ export function realServer(address: string, options: ServerOptions = {}, port = 
     port,
     weight: 1,
     configuredWeight: 1,
+    weightIsSet: false,
     forwarding: { kind: 'nat' },
     inhibitOnFailure: false,
     slowStart: 0,

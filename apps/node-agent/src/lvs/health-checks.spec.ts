@@ -142,7 +142,7 @@ describe('checks of several services', () => {
       ...others,
       virtualServers: virtualServers.map(({ realServers, ...service }) => ({
         ...service,
-        realServers: realServers.map((server) => ({ ...server, weight: 0 })),
+        realServers: realServers.map((server) => ({ ...server, weight: 0, weightIsSet: true })),
       })),
     });
     health.configure(drained(weighed(5)), () => true);

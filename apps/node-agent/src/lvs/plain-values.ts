@@ -40,6 +40,7 @@ export const plainRealServer = {
   port: isPort,
   weight: isWeight,
   configuredWeight: isWeight,
+  weightIsSet: isBoolean,
   forwarding: isForwarding,
   inhibitOnFailure: isBoolean,
   slowStart: isCount,

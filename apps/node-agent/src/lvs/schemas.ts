@@ -99,6 +99,7 @@ const realServerTraits = z.object({
   port,
   weight,
   configuredWeight: weight,
+  weightIsSet: z.boolean(),
   forwarding,
   inhibitOnFailure: z.boolean(),
   slowStart: duration,

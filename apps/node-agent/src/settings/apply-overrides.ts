@@ -112,7 +112,7 @@ function withWeight(
     if (!service.realServers.some((server) => matches(service.key, server))) return service;
     found = true;
     const realServers = service.realServers.map((server) =>
-      matches(service.key, server) ? { ...server, weight } : server,
+      matches(service.key, server) ? { ...server, weight, weightIsSet: true } : server,
     );
     return { ...service, realServers };
   });

@@ -187,6 +187,7 @@ function realServerSettings(server: RealServer, defaults: CheckerDefaults): Real
     port: server.port,
     weight: server.weight,
     configuredWeight: server.weight,
+    weightIsSet: false,
     forwarding: forwardingSettings(server.forwarding),
     inhibitOnFailure: server.inhibitOnFailure,
     slowStart: micros(server.slowStart),

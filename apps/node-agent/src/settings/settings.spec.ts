@@ -361,7 +361,10 @@ describe('overrides', () => {
     expect(priorities(result)).toEqual(['1 normal', '100 normal']);
     expect(result.settings.vrrp.instances.map(({ preempt }) => preempt)).toEqual([true, false]);
     expect(weights(result)).toEqual([0, 1]);
-    expect(result.settings.lvs.virtualServers[0]?.realServers[0]?.configuredWeight).toBe(1);
+    expect(result.settings.lvs.virtualServers[0]?.realServers).toMatchObject([
+      { configuredWeight: 1, weightIsSet: true },
+      { configuredWeight: 1, weightIsSet: false },
+    ]);
     expect(result.withoutEffect).toEqual([]);
   });
 
