@@ -1,5 +1,6 @@
 import { faultSteps, killSteps, syncSteps } from './ipvs-death.ts';
 import { changeSteps } from './ipvs-changes.ts';
+import { drainSteps } from './ipvs-drain.ts';
 import { policySteps } from './ipvs-policy.ts';
 import { refusalSteps } from './ipvs-refusals.ts';
 import { tableSteps } from './ipvs-tables.ts';
@@ -18,4 +19,4 @@ export const ipvsGuests: readonly (readonly GuestStep[])[] = [
 ];
 
 /** Longer than every check can wait. */
-export const ipvsFaults: readonly GuestStep[] = faultSteps;
+export const ipvsFaults: readonly GuestStep[] = [...faultSteps, ...drainSteps];

@@ -141,10 +141,11 @@ export class KeepalivedNode extends IpvsNode {
 
 /** The whole agent. */
 export class OurNode extends IpvsNode {
-  override async start(text: string): Promise<void> {
+  /** `more`: for its agent.yaml. */
+  override async start(text: string, more = ''): Promise<void> {
     writeFileSync(this.config, text);
     const directory = (name: string) => join(this.directory, name);
-    writeFileSync(directory('agent.yaml'), `node: ${this.name}\n`);
+    writeFileSync(directory('agent.yaml'), `node: ${this.name}\n${more}`);
     this.spawn(process.execPath, [
       ...[MAIN, '--config', this.config, '--agent-config', directory('agent.yaml')],
       ...['--run-dir', directory('run'), '--state-dir', directory('state')],

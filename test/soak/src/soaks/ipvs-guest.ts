@@ -4,7 +4,7 @@ import type { Soak } from '../soak.ts';
 const MS_FOR_ALL = 1_800_000;
 
 export const soak: Soak = {
-  about: 'IPVS in a guest: tables beside keepalived, traffic, connection synchronisation, kills, faults',
+  about: 'IPVS in a guest: tables beside keepalived, traffic, connection synchronisation, kills, faults, a drain',
   count: 1,
   unit: 'times three guests',
   run: async ({ count, progress }) => {
@@ -12,7 +12,7 @@ export const soak: Soak = {
     for (let done = 1; done <= count; done++) {
       const cpus = usableCpus();
       const runs = await Promise.all(
-        // Tables and synchronisation, traffic and kills, faults: three guests.
+        // Tables and synchronisation, traffic and kills, faults and a drain: three guests.
         [0, 1, 2].map((guest) =>
           runInGuest(`exec node test/interop/src/ipvs-guest-main.ts ${guest}`, {
             timeout: MS_FOR_ALL,
