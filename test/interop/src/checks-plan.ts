@@ -18,6 +18,7 @@ export const ports = {
   lyingTls: 8115,
   halfTls: 8116,
   badHttp2: 8122,
+  cutHttp2: 8123,
   dropped: 8130,
   slowTcp: 8131,
   closed: 8199,

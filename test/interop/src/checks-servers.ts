@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { constants, createServer as createHttp2 } from 'node:http2';
+import { createServer as createHttp2 } from 'node:http2';
 import { type Socket, createServer, isIP } from 'node:net';
 import { type Socket as Datagrams, createSocket } from 'node:dgram';
 import { join } from 'node:path';
@@ -141,12 +141,28 @@ function badHttp2(): Promise<void> {
     if (path === '/reset') return stream.session?.socket.destroy();
     if (path === '/slow') return setTimeout(() => stream.end('hello\n'), SLOW_MS);
     stream.respond({ ':status': 200, ...(path === '/cut' ? { 'content-length': 6 } : {}) });
-    if (path === '/cancelled') stream.write('hel', () => stream.close(constants.NGHTTP2_CANCEL));
     // After what was written has gone.
     if (path === '/cut') stream.write('hel', () => setTimeout(() => stream.session?.socket.destroy(), SLOW_MS));
     return;
   });
   return new Promise((resolve) => server.listen(ports.badHttp2, '0.0.0.0', resolve));
+}
+
+/** Half an answer, and RST_STREAM(CANCEL): Node would end the stream in order first. */
+function cutHttp2(): Promise<void> {
+  const settings = '000000040000000000' + '000000040100000000';
+  const answer = '00000101040000000188' + '000003000000000001' + '68656c' + '000004030000000001' + '00000008';
+  return badServer(ports.cutHttp2, (socket) => {
+    socket.write(Buffer.from(settings, 'hex'));
+    let heard = Buffer.alloc(0);
+    socket.on('data', (bytes: Buffer) => {
+      const before = heard;
+      heard = Buffer.concat([heard, bytes]);
+      // HEADERS, with the end of its stream.
+      const asked = Buffer.from('010500000001', 'hex');
+      if (heard.includes(asked) && !before.includes(asked)) socket.write(Buffer.from(answer, 'hex'));
+    });
+  });
 }
 
 function smtp(port: number, more: SMTPServerOptions = {}): Promise<void> {
@@ -246,6 +262,7 @@ await Promise.all([
   ...Object.values(sequences).map(({ port, answers }) => sequence(port, answers)),
   grpcHealth(),
   badHttp2(),
+  cutHttp2(),
 ]);
 process.stdout.write('ready\n');
 process.stdin
