@@ -122,6 +122,27 @@ describe('the checks of the lvs process', () => {
     expect(node.events.filter(({ kind }) => kind === 'real-server-down')).toEqual([]);
   });
 
+  it('that cannot be made for want of a file of tls_ca take no server out', async () => {
+    await tell('open 8006', 'listening 8006');
+    const node = await start();
+    const authorities = join(directory, 'nowhere.pem');
+    const names = { serverName: null, verifyName: null, certificate: null, key: null, passphrase: null };
+    const check = {
+      ...tcpCheck(SERVER, 8006),
+      kind: 'grpc',
+      tls: { ...names, verify: true, authorities, compliant: false },
+      service: '',
+      authority: null,
+    };
+    await node.configure({ groups: [], virtualServers: [service('198.51.100.6', 8006, { checkers: [check] })] });
+    await waitFor(() => node.log.some((line) => line.includes('checks cannot be made') && line.includes(authorities)), {
+      deadline: DEADLINE,
+      what: 'a word about the file',
+    });
+    await hear('connection 8006', 2);
+    expect(node.events.filter(({ kind }) => kind === 'real-server-down')).toEqual([]);
+  });
+
   it('by a script that a reload makes superfluous let it put its things in order', async () => {
     const [running, ended] = [join(directory, 'running'), join(directory, 'ended')];
     const path = join(directory, 'script');

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type RequestListener, createServer } from 'node:http';
 import { createServer as createHttp2 } from 'node:http2';
 import { createServer as createSecureServer } from 'node:https';
@@ -218,6 +218,15 @@ describe('a checker on real sockets', () => {
         'answered 503, want 200-299',
       );
       expect(names).toEqual(['w1.example']);
+      writeFileSync(file('empty'), 'nothing\n');
+      const first = (more: Partial<TlsSettings>) => firstRun(http(port, { tls: { ...tls, ...more } }));
+      const known = { serverName: 'w1.example', verify: true, authorities: file('certificate') };
+      expect(await first(known)).toBe('answered 503, want 200-299');
+      const missing = { authorities: file('missing') };
+      expect(await first(missing)).toMatch(/^not run: the file .*missing cannot be read: /);
+      expect(await first({ authorities: file('empty') })).toMatch(/^not run: the file .*empty of tls_ca holds no cert/);
+      const mixed = { certificate: file('certificate'), key: file('empty') };
+      expect(await first(mixed)).toMatch(/^not run: its own TLS files do not fit/);
     } finally {
       rmSync(directory, { recursive: true });
     }

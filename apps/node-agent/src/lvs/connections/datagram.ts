@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { ConnectionSettings } from '@keepfleet/health';
 import { DatagramSocket, isLinuxError } from '@keepfleet/linux';
+import { errorText } from '../../error-text.ts';
 import type { Connection, ConnectionListener } from './connection.ts';
-import { tellFailure } from './failure.ts';
+import { OwnFault, tellFailure } from './failure.ts';
 import { endsOf } from './source.ts';
 
 const PING_RANGE = '/proc/sys/net/ipv4/ping_group_range';
@@ -62,7 +63,14 @@ function open(
 /** The kernel gives echo sockets to the groups of a range only, and to none by default; keepalived widens it too. */
 function allowPings(): void {
   const group = process.getgid?.() ?? 0;
-  const [low = 1, high = 0] = readFileSync(PING_RANGE, 'utf8').trim().split(/\s+/).map(Number);
-  const range = low > high ? [group, group] : [Math.min(low, group), Math.max(high, group)];
-  writeFileSync(PING_RANGE, range.join(' '));
+  try {
+    const [low = 1, high = 0] = readFileSync(PING_RANGE, 'utf8').trim().split(/\s+/).map(Number);
+    const range = low > high ? [group, group] : [Math.min(low, group), Math.max(high, group)];
+    writeFileSync(PING_RANGE, range.join(' '));
+  } catch (error) {
+    throw new OwnFault(
+      `this process may not send echo requests, and cannot allow itself to; put its group, ${group}, into net.ipv4.ping_group_range: ${errorText(error)}`,
+      { cause: error },
+    );
+  }
 }

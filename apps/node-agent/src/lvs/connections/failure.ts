@@ -31,8 +31,12 @@ const shortages: Readonly<Record<string, string>> = {
 const NO_PORT =
   'this node has no free port or no address to connect from; widen net.ipv4.ip_local_port_range, and see with `ss -tan` what takes them';
 
-/** What this node is out of, where that is why; undefined for every other error. */
-function shortage(error: unknown): string | undefined {
+/** Something on this node is not as a check needs it, whatever the server does. */
+export class OwnFault extends Error {}
+
+/** What this node is out of or has wrong, where that is why; undefined for every other error. */
+function ownFault(error: unknown): string | undefined {
+  if (error instanceof OwnFault) return error.message;
   const code = codeOf(error);
   // A bindto address that is not there is refused by bind(2); ip(7) has both for connect(2) out of ports.
   const ofPorts = isLinuxError(error, 'EADDRNOTAVAIL', 'EAGAIN') && error.call === 'connect';
@@ -41,7 +45,7 @@ function shortage(error: unknown): string | undefined {
 
 /** Tells why a server could not be asked. */
 export function tellFailure(listener: Pick<ConnectionListener, 'error' | 'unable'>, error: unknown): void {
-  const lacking = shortage(error);
+  const lacking = ownFault(error);
   if (lacking === undefined) listener.error(connectFailure(error));
   else listener.unable(lacking);
 }
