@@ -154,14 +154,22 @@ const group = (name: string, address: string) =>
   `virtual_server_group ${name} {\n  ${address} 80\n}\nvirtual_server group ${name} {\n  protocol TCP\n  lvs_sched rr\n  lvs_method NAT\n  real_server 192.168.1.1 80 {\n  }\n}\n`;
 const marking = 'global_defs {\n  nftables_ipvs marks\n}\n';
 
-/** The guest's kernel has no nf_tables: what is called instead keeps what IPVS has at the moment of the call. */
+/**
+ * The guest's nf_tables has no family ip: what is called instead keeps what IPVS has at the moment of the call. The agent finds
+ * its rules missing, and calls again with the same.
+ */
 async function marksInOrder(node: OurNode): Promise<void> {
   const calls = join(node.directory, 'calls');
   mkdirSync(calls);
   const nft = join(node.directory, 'nft');
   writeFileSync(
     nft,
-    `#!/bin/sh\n[ "$1" = list ] && exec echo 'table ip marks'\nscript=$(cat)\ncase $script in *"ip marks"*) cp /proc/net/ip_vs ${calls}/$(date +%s%N);; esac\n`,
+    `#!/bin/sh
+script=$(cat)
+[ "$script" = "$(cat ${nft}.last)" ] && exit
+echo "$script" >${nft}.last
+case $script in *"ip marks"*) cp /proc/net/ip_vs ${calls}/$(date +%s%N);; esac
+`,
     { mode: 0o755 },
   );
   node.environment = { ...process.env, PATH: `${node.directory}:${process.env['PATH'] ?? ''}` };
