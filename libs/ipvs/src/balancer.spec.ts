@@ -395,6 +395,44 @@ describe('the quorum', () => {
     expect(node.pool).toEqual([VIP, `  ${A} w0`, '  192.168.1.99:80 w1']);
   });
 
+  it('of a drained server whose check fails keeps it with weight 0 until the drain ends', () => {
+    const node = new Node();
+    const weighed = (weight: number) =>
+      virtualServer([realServer(10, { weight, weightIsSet: weight === 0 }), realServer(11)]);
+    node.configure(weighed(1));
+    node.configure(weighed(0));
+    node.health(A, false);
+    expect(node.pool).toEqual([VIP, `  ${A} w0`, `  ${B} w1`]);
+    const after = new Node(node.kernel, node.owned);
+    after.configure(weighed(0));
+    after.health(A, false);
+    expect(after.operations).toEqual([]);
+    node.configure(weighed(1));
+    expect(node.pool).toEqual([VIP, `  ${B} w1`]);
+    node.health(A, true);
+    expect(node.pool).toEqual([VIP, `  ${B} w1`, `  ${A} w1`]);
+  });
+
+  it('of a server that is drained while it is down does not bring it back', () => {
+    const node = new Node();
+    const weighed = (weight: number) =>
+      virtualServer([realServer(10, { weight, weightIsSet: weight === 0 }), realServer(11)]);
+    node.configure(weighed(1));
+    node.health(A, false);
+    node.configure(weighed(0));
+    expect(node.pool).toEqual([VIP, `  ${B} w1`]);
+    node.health(A, true);
+    node.health(A, false);
+    expect(node.pool).toEqual([VIP, `  ${B} w1`, `  ${A} w0`]);
+  });
+
+  it('with the configured weight 0 is taken out, as keepalived does', () => {
+    const node = new Node();
+    node.configure(virtualServer([realServer(10, { weight: 0, configuredWeight: 0 }), realServer(11)]));
+    node.health(A, false);
+    expect(node.pool).toEqual([VIP, `  ${B} w1`]);
+  });
+
   it('lets the sorry server be one of the real servers', () => {
     const node = new Node();
     const same = { ...sorryServer, key: A, address: ip('192.168.1.10') };

@@ -28,6 +28,8 @@ export interface RealServerState {
   /** What the checkers make of its weight. */
   readonly effect: WeightEffect;
   readonly since: Instant;
+  /** Drained while it had connections, which it keeps until the drain ends: its checks may find an application that is closing. */
+  readonly lingers: boolean;
 }
 
 /** A virtual server with the state of its real servers and its quorum. */
@@ -50,7 +52,8 @@ export function firstState(
   const servers = new Map<string, RealServerState>();
   for (const server of settings.realServers) {
     const up = adopted.length === 0 ? startsUp(server) : shownUp(server, adopted);
-    servers.set(server.key, { settings: server, since: now, effect: noEffect, up });
+    const lingers = isDrained(server) && (up || adopted.some((service) => shownIn(service, server) !== undefined));
+    servers.set(server.key, { settings: server, since: now, effect: noEffect, up, lingers });
   }
   const state = { settings, services, servers, quorumUp: true };
   const weight = liveWeight(state);
@@ -69,13 +72,13 @@ export function reconfigured(
 ): VirtualServerState {
   const servers = new Map(
     settings.realServers.map((server) => {
-      const known = before.servers.get(server.key);
-      return [
-        server.key,
-        known
-          ? { ...known, settings: server }
-          : { settings: server, up: startsUp(server), since: now, effect: noEffect },
-      ];
+      const { up, since, effect, lingers } = before.servers.get(server.key) ?? {
+        up: startsUp(server),
+        since: now,
+        effect: noEffect,
+        lingers: false,
+      };
+      return [server.key, { settings: server, up, since, effect, lingers: isDrained(server) && (up || lingers) }];
     }),
   );
   const state = { ...before, settings, servers, services: expandTarget(settings.target, settings.protocol, groups) };
@@ -85,7 +88,8 @@ export function reconfigured(
 export function withHealth(before: VirtualServerState, server: string, up: boolean, now: Instant): VirtualServerState {
   const known = before.servers.get(server);
   if (known === undefined || known.up === up) return before;
-  const state = { ...before, servers: new Map(before.servers).set(server, { ...known, up, since: now }) };
+  const lingers = isDrained(known.settings) && (up || known.lingers);
+  const state = { ...before, servers: new Map(before.servers).set(server, { ...known, up, since: now, lingers }) };
   return { ...state, quorumUp: judgeQuorum(state.settings, liveWeight(state), before.quorumUp) };
 }
 
@@ -119,7 +123,7 @@ export function poolWeight(state: VirtualServerState, server: RealServerState): 
   const takesNew = server.up && !sorryInUse(state);
   if (takesNew) return weightOf(server);
   // A server drained by its operator keeps its connections also while the sorry server takes the new ones.
-  if (inhibitOnFailure || (server.up && weight === 0)) return 0;
+  if (inhibitOnFailure || server.lingers || (server.up && weight === 0)) return 0;
   return undefined;
 }
 
@@ -160,10 +164,19 @@ function startsUp(server: RealServerSettings<CheckerTraits>): boolean {
 function shownUp(server: RealServerSettings<CheckerTraits>, adopted: readonly KernelService[]): boolean {
   if (server.checkers.length === 0) return true;
   return adopted.some((service) => {
-    const shown = findDestination(service, destinationOf(server, 0, service.id));
+    const shown = shownIn(service, server);
     if (shown === undefined) return false;
     return shown.weight > 0 || server.weight === 0 || !server.inhibitOnFailure;
   });
+}
+
+/** By its operator, who waits for the connections that it has. */
+function isDrained({ weight, weightIsSet }: RealServerSettings<CheckerTraits>): boolean {
+  return weightIsSet && weight === 0;
+}
+
+function shownIn(service: KernelService, server: RealServerSettings<CheckerTraits>): Destination | undefined {
+  return findDestination(service, destinationOf(server, 0, service.id));
 }
 
 function hasWeight(service: KernelService, sorry: SorryServerSettings | null): boolean {

@@ -1,3 +1,4 @@
+import { adoptionSteps } from './ipvs-adoption.ts';
 import { faultSteps, killSteps, syncSteps } from './ipvs-death.ts';
 import { changeSteps } from './ipvs-changes.ts';
 import { drainSteps } from './ipvs-drain.ts';
@@ -15,7 +16,7 @@ export interface GuestStep {
 /** In two guests that take about as long as each other, for the two CPUs of a small machine. */
 export const ipvsGuests: readonly (readonly GuestStep[])[] = [
   [...tableSteps, ...changeSteps, ...refusalSteps, ...syncSteps],
-  [...trafficSteps, ...policySteps, ...killSteps],
+  [...trafficSteps, ...policySteps, ...killSteps, ...adoptionSteps],
 ];
 
 /** Longer than every check can wait. */

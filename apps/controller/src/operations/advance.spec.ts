@@ -92,6 +92,17 @@ describe('an operation', () => {
     );
   });
 
+  it('says where a drained server was out of the pool, for nothing is counted there', () => {
+    const services = [service([realServer(10), realServer(11, { up: false, weight: -1 })])];
+    const l1 = record('L1', { services, overrides: [override(drainW2)] }, 10);
+    const early = new Picture(at(20), [l1], done);
+    const waiting = advance(begun(drainW2, early), early).operation;
+    const sampled = statisticsRecord(l1, statistics(services, at(30)), at(30));
+    const { phase, result } = advance(waiting, new Picture(at(40), [sampled], done)).operation;
+    expect(phase).toBe(SUCCEEDED);
+    expect(result).toContain('not counted where it is out of the pool (L1: tcp/198.51.100.15:80)');
+  });
+
   it('waits for a node of which nothing is known, unless force leaves it out', () => {
     const l1 = record('L1', { services: [service([realServer(10), realServer(11)])] });
     const never = { ...disconnectedRecord(record('L2', {})), state: undefined };

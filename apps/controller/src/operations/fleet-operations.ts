@@ -136,6 +136,7 @@ function connections(run: Run, change: ChangeOf<'drain-server'>): void {
   const key = 'connections';
   const counts: string[] = [];
   const unknown: string[] = [];
+  const outOfPool = new Set<string>();
   let away = false;
   let open = 0;
   for (const step of nodeSteps(run)) {
@@ -152,6 +153,7 @@ function connections(run: Run, change: ChangeOf<'drain-server'>): void {
     const servers = targets(change, record);
     const since = step.endedAt?.getTime() ?? 0;
     if (servers.some(({ countedAt }) => countedAt === undefined || countedAt.getTime() < since)) unknown.push(node);
+    for (const { service, server } of servers) if (server.weight < 0) outOfPool.add(`${node}: ${service.key}`);
     const sum = (pick: (server: (typeof servers)[number]['server']) => number) =>
       servers.reduce((total, { server }) => total + pick(server), 0);
     const active = sum((server) => server.activeConnections);
@@ -162,13 +164,16 @@ function connections(run: Run, change: ChangeOf<'drain-server'>): void {
   }
   if (counts.length > 0 && !away) run.waiting(key, counts.join('; '));
   if (!nodeSteps(run).every((step) => run.isDone(step.key)) || away || unknown.length > 0 || open > 0) return;
-  run.done(key, 'none left');
+  // A server that its checks had taken out before the drain has nothing left to count: the kernel cuts what it had.
+  const uncounted =
+    outOfPool.size === 0 ? '' : `; not counted where it is out of the pool (${[...outOfPool].join(', ')})`;
+  run.done(key, `none left${uncounted}`);
   const on = nodeSteps(run)
     .map((step) => step.key.slice(nodeKey('').length))
     .filter((node) => counts.some((text) => text.startsWith(`${node}: `)));
   const out = nodeSteps(run).filter((step) => step.detail.startsWith('left out'));
   const note = out.length > 0 ? `; ${out.map((step) => step.detail).join('; ')}` : '';
-  run.succeed(`${serverText(change)} is drained on ${list(on) || 'no node'}: no connections left${note}`);
+  run.succeed(`${serverText(change)} is drained on ${list(on) || 'no node'}: no connections left${uncounted}${note}`);
 }
 
 /** So long a weight is waited for; a check may give the server another one, which is then told as it is. */

@@ -173,7 +173,9 @@ export class Commands {
       persistentConnections: one.persistent,
       statistics: undefined,
     }));
-    return { done: true, detail: '', connections };
+    const outOf = outcome.services.filter(({ weight }) => weight === null).map(({ service }) => service);
+    const detail = outOf.length === 0 ? '' : `not in the pool of ${outOf.join(', ')}, where nothing is counted`;
+    return { done: true, detail, connections };
   }
 
   async #facts(names: agent.GatherFacts): Promise<model.HostFacts> {
