@@ -1,7 +1,7 @@
 import { asciiBytes, latin1Text } from '@keepfleet/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_HEAD, type ResponseError, ResponseReader } from './index.ts';
+import { MAX_HEAD, MAX_INTERIM, type ResponseError, ResponseReader } from './index.ts';
 
 interface Outcome {
   readonly status: number | undefined;
@@ -42,6 +42,12 @@ const answers: readonly (readonly [name: string, answer: string, status: number,
   ['without a body', 'HTTP/1.1 204 No Content\r\n\r\n', 204, ''],
   ['with an empty body', 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n', 503, ''],
   ['after an interim answer', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx', 200, 'x'],
+  [
+    'after as many interim answers as may be',
+    `${'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(MAX_INTERIM)}HTTP/1.1 200 OK\r\n\r\n`,
+    200,
+    '',
+  ],
   ['with bare line feeds', 'HTTP/1.0 301 Moved\nContent-Length: 2\n\nab', 301, 'ab'],
   ['without a reason phrase', 'HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n', 404, ''],
 ];
@@ -51,6 +57,7 @@ const broken: readonly (readonly [name: string, answer: string, kind: ResponseEr
   ['HTTP/2', 'HTTP/2 200\r\n\r\n', 'not-http'],
   ['a status that is no number', 'HTTP/1.1 abc\r\n\r\n', 'not-http'],
   ['a header without end', `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(MAX_HEAD)}`, 'head-too-long'],
+  ['interim answers without end', 'HTTP/1.1 100\r\n\r\n'.repeat(MAX_INTERIM + 1), 'too-many-interim'],
   ['a length that is no number', 'HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n', 'bad-content-length'],
   ['a chunk size that is no number', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 'bad-chunk'],
   ['a chunk longer than its size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n', 'bad-chunk'],

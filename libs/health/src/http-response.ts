@@ -3,6 +3,8 @@ import type { ResponseError } from './messages.ts';
 
 /** Status line and header fields together. */
 export const MAX_HEAD = 16_384;
+/** Interim answers before the final one; most servers send none. */
+export const MAX_INTERIM = 16;
 /** A chunk's size line, with its extensions. */
 const MAX_CHUNK_LINE = 1_024;
 
@@ -30,6 +32,7 @@ export class ResponseReader {
   readonly #headOnly: boolean;
   #state: State = { kind: 'head', text: '' };
   #status: number | undefined;
+  #interim = 0;
 
   /** `headOnly`: the answer is to a HEAD request and has no body, whatever its fields say. */
   constructor(onBody: (bytes: Uint8Array) => void, headOnly = false) {
@@ -106,6 +109,8 @@ export class ResponseReader {
     const after = bytes.subarray(from + end.index + end[0].length - before.length);
     // RFC 9110 section 15.2: an interim answer is followed by the final one.
     if (head.status < 200) {
+      this.#interim++;
+      if (this.#interim > MAX_INTERIM) return err({ kind: 'too-many-interim' });
       this.#state = { kind: 'head', text: '' };
       return ok(after);
     }

@@ -13,7 +13,7 @@ export * from './conversation.ts';
 export { conversationOf } from './conversations.ts';
 export { DNS_TYPES, type DnsRecord, decodeAnswers, decodeHeader, encodeQuery, isDnsName } from './dns-message.ts';
 export { MAX_BODY, MAX_SEARCHED } from './exchange.ts';
-export { MAX_HEAD, ResponseReader } from './http-response.ts';
+export { MAX_HEAD, MAX_INTERIM, ResponseReader } from './http-response.ts';
 export * from './messages.ts';
 export * from './settings.ts';
 export { SlowStart } from './slow-start.ts';

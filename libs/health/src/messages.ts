@@ -100,6 +100,7 @@ export type CheckFailure =
 export type ResponseError =
   | { readonly kind: 'not-http' }
   | { readonly kind: 'head-too-long' }
+  | { readonly kind: 'too-many-interim' }
   | { readonly kind: 'bad-content-length' }
   | { readonly kind: 'bad-chunk' }
   | { readonly kind: 'closed-early' };
@@ -162,6 +163,7 @@ export function describeFailure(failure: CheckFailure): string {
 const responseErrorText: Readonly<Record<ResponseError['kind'], string>> = {
   'not-http': 'answered something that is not HTTP',
   'head-too-long': 'answered with a header longer than any sensible one',
+  'too-many-interim': 'answered with one interim answer (1xx) after the other, and no final one',
   'bad-content-length': 'answered with a Content-Length that is not a number',
   'bad-chunk': 'answered with a broken chunked body',
   'closed-early': 'closed the connection before its answer was complete',

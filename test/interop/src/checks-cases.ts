@@ -62,6 +62,7 @@ export function cases(directory: string): readonly Case[] {
     { name: 'http-hung', cell: ['HTTP_GET', 'hung'], checker: http(ports.hung, url('/')), expected: 'out' },
     { name: 'http-half', hostOnly: true, checker: http(ports.half, url('/')), expected: 'out' },
     { name: 'http-short', checker: http(ports.short, url('/')), theirs: 5, expected: 'out' },
+    { name: 'http-interim', checker: http(ports.interim, url('/')), expected: 'out' },
     { name: 'http-mute', checker: http(ports.mute, url('/')), expected: 'out' },
     { name: 'http-reset', cell: ['HTTP_GET', 'resetting'], checker: http(ports.reset, url('/')), expected: 'out' },
     { name: 'http-lying', cell: ['HTTP_GET', 'lying'], checker: http(ports.lying, url('/')), expected: 'out' },

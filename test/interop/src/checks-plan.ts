@@ -11,6 +11,7 @@ export const ports = {
   lying: 8105,
   half: 8107,
   short: 8108,
+  interim: 8109,
   bodyless: 8106,
   slowTls: 8111,
   hungTls: 8112,

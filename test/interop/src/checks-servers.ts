@@ -243,6 +243,9 @@ await Promise.all([
   badServer(ports.hung, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-')),
   badServer(ports.half, (socket) => socket.once('data', () => socket.write(`${LONGER}hel`))),
   badServer(ports.short, (socket) => socket.once('data', () => socket.end(`${LONGER}hel`))),
+  badServer(ports.interim, (socket) =>
+    socket.once('data', () => socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(4_096))),
+  ),
   badServer(ports.slowTcp, (socket) => socket.resume()),
   badServer(ports.mute, (socket) => socket.resume()),
   badServer(ports.reset, (socket) => socket.once('data', () => socket.resetAndDestroy())),
