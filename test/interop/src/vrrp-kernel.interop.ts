@@ -212,12 +212,11 @@ describe('the kernel after our vrrp process', () => {
 
     const filter = rules();
     assert.doesNotMatch(own.lab.log('router.log'), /somebody removed/);
-    for (const flush of ['flush ruleset', 'flush table ip keepfleet', 'flush chain ip6 keepfleet out']) {
-      sh('ip', 'netns', 'exec', own.lab.namespace('ours'), 'nft', flush);
-      assert.notEqual(rules(), filter);
-      await waitFor(() => rules() === filter, { deadline: DEADLINE, what: `the filter after ${flush}` });
-    }
-    assert.equal(own.lab.log('router.log').split('somebody removed').length, 4);
+    const flush = 'delete table ip keepfleet; flush chain ip6 keepfleet out';
+    sh('ip', 'netns', 'exec', own.lab.namespace('ours'), 'nft', flush);
+    assert.notEqual(rules(), filter);
+    await waitFor(() => rules() === filter, { deadline: DEADLINE, what: 'the filter again' });
+    assert.match(own.lab.log('router.log'), /somebody removed what is filtered by ip keepfleet and ip6 keepfleet:/);
 
     const died = once(running, 'exit');
     running.kill('SIGKILL');
