@@ -67,11 +67,12 @@ export class Expectation {
   /** What is wrong; undefined when all is well. */
   #search(pattern: BodyPattern): Judgement | undefined {
     if (this.#searched.length > MAX_SEARCHED) return err({ kind: 'body-too-long', limit: MAX_SEARCHED });
+    const written = pattern.written ?? pattern.source;
     const at = this.#environment.search(pattern, this.#searched, pattern.from);
-    if (at === 'too-slow') return err({ kind: 'pattern-too-slow', pattern: pattern.source });
+    if (at === 'too-slow') return err({ kind: 'pattern-too-slow', pattern: written });
     const found = at >= 0 && (pattern.before === null || at < pattern.before);
     if (found === !pattern.negate) return undefined;
-    return err({ kind: found ? 'pattern-found' : 'pattern-missing', pattern: pattern.source });
+    return err({ kind: found ? 'pattern-found' : 'pattern-missing', pattern: written });
   }
 }
 

@@ -74,6 +74,8 @@ export interface StatusRange {
 
 /** What a body must contain, or with `negate` must not. */
 export interface BodyPattern {
+  /** As its author wrote it, for words about it. */
+  readonly written?: string | undefined;
   readonly source: string;
   /** Flags of a JavaScript regular expression. */
   readonly flags: string;

@@ -52,6 +52,12 @@ export function cases(directory: string): readonly Case[] {
     { name: 'http-302', checker: http(ports.http, url('/moved')), expected: 'out' },
     { name: 'http-regex', checker: http(ports.http, url('/', 'regex "hel+o"')), expected: 5 },
     { name: 'http-regex-missing', checker: http(ports.http, url('/', 'regex "bye"')), expected: 'out' },
+    ...['\\x{68}el\\x{6c}o', '[[:lower:]_]+o', '\\Qhello\\E', 'h\\Kello', 'hel\\Nlo|\\p{Ll}o\\R'].map((regex, i) => ({
+      name: `http-regex-pcre-${i + 1}`,
+      checker: http(ports.http, url('/', `regex "${regex.replaceAll('\\', '\\\\')}"`)),
+      expected: 5,
+    })),
+    { name: 'http-regex-anchored', checker: http(ports.http, url('/', 'regex "^hello$"')), theirs: 'out', expected: 5 },
     { name: 'http-regex-no-match', checker: http(ports.http, url('/', 'regex "bye"\n regex_no_match')), expected: 5 },
     {
       name: 'http-host',

@@ -230,7 +230,7 @@ function httpLines({ tls, protocol, urls, fastRecovery }: HttpCheck): readonly s
       ...(url.digest === undefined ? [] : [`digest = ${url.digest}`]),
       ...url.statusCodes.map(range),
       ...(url.virtualHost === undefined ? [] : [`Virtual host = ${url.virtualHost}`]),
-      ...(url.pattern === undefined ? [] : [`Regex = "${url.pattern.source}"`]),
+      ...(url.pattern === undefined ? [] : [`Regex = "${url.pattern.written}"`]),
     ]),
   ];
 }

@@ -40,7 +40,14 @@ const tls = z
 const status = z.int().min(100).max(599);
 const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a word of HTTP');
 const pattern = z
-  .object({ source: z.string(), flags: z.string(), negate: z.boolean(), from: count, before: count.nullable() })
+  .object({
+    written: z.string().optional(),
+    source: z.string(),
+    flags: z.string(),
+    negate: z.boolean(),
+    from: count,
+    before: count.nullable(),
+  })
   .superRefine(({ source, flags }, context) => {
     try {
       new RegExp(source, flags);

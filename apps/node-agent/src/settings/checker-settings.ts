@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
-import type { Check, CheckTls, Connection, HttpUrl, KeepalivedConfig } from '@keepfleet/config';
+import type { Check, CheckTls, Connection, HttpUrl, KeepalivedConfig, UrlPattern } from '@keepfleet/config';
 import {
+  type BodyPattern,
   type CheckerSettings,
   type ConnectionSettings,
   DNS_TYPES,
@@ -138,14 +139,17 @@ function tlsSettings(tls: CheckTls | undefined, { ssl }: CheckerDefaults): TlsSe
   };
 }
 
+function patternSettings({ written, source, flags, negate, from, before }: UrlPattern): BodyPattern {
+  return { written, source, flags, negate, from, before: before ?? null };
+}
+
 function urlSettings(url: HttpUrl): UrlSettings {
-  const { pattern } = url;
   return {
     path: url.path,
     virtualHost: url.virtualHost ?? null,
     statusCodes: url.statusCodes.map(({ first, last }) => ({ first, last })),
     digest: url.digest ?? null,
-    pattern: pattern === undefined ? null : { ...pattern, before: pattern.before ?? null },
+    pattern: url.pattern === undefined ? null : patternSettings(url.pattern),
     method: url.method,
     headers: url.headers,
     body: url.body ?? null,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commandWords } from './command-words.ts';
+import { commandWords, lostEscapes, patternLine, patternText } from './command-words.ts';
 
 describe('the words of a command line', () => {
   // What a script got that keepalived 2.2.7 ran from the same line.
@@ -68,5 +68,22 @@ describe('the words of a command line', () => {
 
   it('takes half a surrogate pair for a character that is not known', () => {
     expect(commandWords('r \ud800')).toEqual({ words: ['r', '\ufffd'], cut: false });
+  });
+});
+
+describe('a regular expression in a line', () => {
+  it.each([
+    ['O\\\\x{4B}', 'O\\x{4B}'],
+    ['a\\.b\\n', 'a.b\n'],
+    ['\\\\d+', '\\d+'],
+    ['\\d', 'd'],
+    ['\\xe4', '\\x{e4}'],
+  ])('%j is %j after escapes', (text, pattern) => {
+    expect(patternText(text)).toBe(pattern);
+    expect(patternText(patternLine(pattern))).toBe(pattern);
+  });
+
+  it('loses what only PCRE knows', () => {
+    expect(lostEscapes('\\d\\\\d\\n\\.\\w')).toEqual(['\\d', '\\w']);
   });
 });

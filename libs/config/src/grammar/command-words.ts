@@ -76,6 +76,28 @@ export function commandLine(argv: readonly string[]): string {
   return argv.map(word).join(' ').replace(/["\\]/g, '\\$&');
 }
 
+/** A regular expression after keepalived's escapes, of which it has its own besides PCRE's; one beyond ASCII becomes PCRE's. */
+export function patternText(text: string): string {
+  return text.replace(EVERY_ESCAPE, (_whole, escape: string) => {
+    const code = codeOf(escape);
+    return code === undefined || code <= 0x7f ? byteOf(escape) : `\\x{${code.toString(16)}}`;
+  });
+}
+
+/** Escapes of PCRE that are none of keepalived's, which takes the letter alone. */
+export function lostEscapes(text: string): readonly string[] {
+  return [...text.matchAll(EVERY_ESCAPE)].flatMap(([whole, escape = '']) =>
+    /^[A-Za-z]$/.test(escape) && NAMED[escape] === undefined ? [whole] : [],
+  );
+}
+
+/** What stands in double quotes for a pattern that is to be this one. */
+export function patternLine(pattern: string): string {
+  return pattern
+    .replaceAll('\\', '\\\\')
+    .replace(/["\x00-\x1f\x7f]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
+}
+
 function byteOf(escape: string): string {
   const code = codeOf(escape);
   return code === undefined ? (NAMED[escape] ?? escape) : String.fromCharCode(code);

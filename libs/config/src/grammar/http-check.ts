@@ -1,8 +1,9 @@
 import type { Position } from '../diagnostics.ts';
 import type { HttpUrl, UrlPattern } from '../model/check.ts';
 import { type CheckDraft, connection, tls } from './check-settings.ts';
+import { lostEscapes, patternText } from './command-words.ts';
 import type { Arguments } from './context.ts';
-import { syntax } from './form.ts';
+import { described, syntax } from './form.ts';
 import { PATTERN_OPTIONS, compiledPattern } from './pattern.ts';
 import { boolean, integer, oneOf, wholeNumber, word } from './readers.ts';
 import { type Draft, type Table, assign, deprecated, draft, fixes, own, pending, readBlock, sets } from './rows.ts';
@@ -79,6 +80,19 @@ const options = syntax(`${PATTERN_OPTIONS.join('|')} …`, 'caseless multiline',
   return found.length === 0 ? undefined : found;
 });
 
+const regularExpression = described({ kind: 'text', what: 'a regular expression' }, (args: Arguments) => {
+  const found = args.need('a regular expression');
+  if (found === undefined) return undefined;
+  for (const escape of lostEscapes(found.text))
+    args.diagnostics.warning(
+      'adjusted',
+      found.at,
+      `${escape} is "${escape.slice(1)}" here, as keepalived has it`,
+      `write \\${escape} for PCRE's`,
+    );
+  return patternText(found.text);
+});
+
 export const url: Table<Draft<UrlSettings>> = {
   path: sets('path', word('a path')),
   digest: sets(
@@ -91,7 +105,7 @@ export const url: Table<Draft<UrlSettings>> = {
   ),
   status_code: sets('statusCodes', statusCodes),
   virtualhost: sets('virtualHost', word('a host name')),
-  regex: sets('regex', word('a regular expression')),
+  regex: sets('regex', regularExpression),
   regex_no_match: fixes('regexNegated', true),
   regex_options: sets('regexOptions', options),
   regex_min_offset: sets('regexFrom', integer(0, MANY)),
@@ -187,7 +201,7 @@ export function http2Mistakes({ method, written }: WrittenUrl): readonly { at: P
 function resolvePattern({ set, places, at }: Draft<UrlSettings>, args: Arguments): UrlPattern | undefined {
   const { regex, regexOptions = [], regexNegated = false, regexFrom = 0, regexBefore } = set;
   if (regex === undefined) return undefined;
-  const compiled = compiledPattern(regex, regexOptions);
+  const compiled = compiledPattern(regex, regexOptions, regexFrom > 0 || regexBefore !== undefined);
   if ('reason' in compiled) {
     args.diagnostics.error('bad-value', places.regex ?? at, `the regex "${regex}" cannot be used: ${compiled.reason}`);
     return undefined;
@@ -200,6 +214,8 @@ function resolvePattern({ set, places, at }: Draft<UrlSettings>, args: Arguments
       'regex_max_offset is not above regex_min_offset, and both are left out',
     );
   return {
+    written: regex,
+    options: regexOptions,
     ...compiled,
     negate: regexNegated,
     from: regexBefore !== undefined && before === undefined ? 0 : regexFrom,

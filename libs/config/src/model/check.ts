@@ -57,6 +57,9 @@ export interface TcpCheck extends CheckBase {
 
 /** What a body must have in it, or must not. */
 export interface UrlPattern {
+  /** PCRE, with keepalived's names of its options. */
+  readonly written: string;
+  readonly options: readonly string[];
   /** A regular expression of JavaScript, with its flags. */
   readonly source: string;
   readonly flags: string;

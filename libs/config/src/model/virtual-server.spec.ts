@@ -307,7 +307,21 @@ describe('a checker', () => {
     ['SSL_GET {\n sni_name b.example\n url {\n path /\n }\n }', { tls: { serverName: 'b.example' } }],
     [
       'HTTP_GET {\n url {\n path /\n regex "(?i)ok"\n regex_options dotall\n regex_max_offset 9\n }\n }',
-      { urls: [{ pattern: { source: 'ok', flags: 'is', from: 0, before: 10, negate: false } }] },
+      {
+        urls: [
+          {
+            pattern: {
+              written: '(?i)ok',
+              options: ['dotall'],
+              source: 'ok',
+              flags: 'i',
+              from: 0,
+              before: 10,
+              negate: false,
+            },
+          },
+        ],
+      },
     ],
   ])('%j has the defaults of its kind', (text, expected) => {
     expect(parse(service('', text)).check).toMatchObject(expected);
@@ -370,6 +384,8 @@ describe('a checker', () => {
     ['FILE_CHECK {\n track_file nowhere\n }', ['missing-setting']],
     ['HTTP_GET {\n url {\n path /\n regex "("\n }\n }', ['bad-value']],
     ['HTTP_GET {\n url {\n path /\n header "Connection: close"\n }\n http_protocol 2\n }', ['bad-value']],
+    ['HTTP_GET {\n url {\n path /\n regex "\\d"\n }\n }', ['adjusted']],
+    ['HTTP_GET {\n url {\n path /\n regex "\\\\d\\.\\n"\n }\n }', []],
     [
       'HTTP_GET {\n http_protocol 2\n url {\n header "TE: gzip"\n path /\n method CONNECT\n }\n }',
       ['bad-value', 'bad-value'],

@@ -1,3 +1,4 @@
+import { patternLine } from '../grammar/command-words.ts';
 import type { Check, CheckTls, Connection, HttpUrl, UrlPattern } from '../model/check.ts';
 import type { RealServer, VirtualServer } from '../model/virtual-server.ts';
 import { type Line, accountText, commandText, onOff, optional, secondsText, when, wordText } from './text.ts';
@@ -146,18 +147,10 @@ function urlLines({ path, statusCodes, digest, virtualHost, pattern, method, hea
   ];
 }
 
-const OPTIONS: Readonly<Record<string, string>> = {
-  i: 'caseless',
-  m: 'multiline',
-  s: 'dotall',
-  u: 'utf',
-  y: 'anchored',
-};
-
-function patternLines({ source, flags, negate, from, before }: UrlPattern): readonly Line[] {
+function patternLines({ written, options, negate, from, before }: UrlPattern): readonly Line[] {
   return [
-    `regex ${wordText(source)}`,
-    ...when(flags !== '', `regex_options ${[...flags].map((flag) => OPTIONS[flag] ?? '').join(' ')}`),
+    `regex "${patternLine(written)}"`,
+    ...when(options.length > 0, `regex_options ${options.join(' ')}`),
     ...when(negate, 'regex_no_match'),
     ...when(from > 0, `regex_min_offset ${from}`),
     ...optional('regex_max_offset', before, (offset) => String(offset - 1)),
