@@ -178,6 +178,13 @@ export interface LvsNotifySettings {
     readonly owner: { readonly user: string; readonly group: string | null } | null;
     readonly script: ScriptSettings | null;
   } | null;
+  /** `notify_fifo`, which is for everything on the node; its reader is started by the vrrp process. */
+  readonly commonFifo?:
+    | {
+        readonly path: string;
+        readonly owner: { readonly user: string; readonly group: string | null } | null;
+      }
+    | undefined;
   /** `rs_init_notifies`: servers that begin as up are told of, too. */
   readonly initial: boolean;
   /** `script_user`. */

@@ -56,6 +56,19 @@ describe('what happens to servers and services', () => {
     closeSync(fd);
   });
 
+  it('is written to the pipe for everything too, once where both are one', () => {
+    const fd = openSync(path('fifo'), constants.O_RDWR | constants.O_NONBLOCK);
+    notifier.configure(settings(`notify_fifo ${path('fifo')}`));
+    notifier.server(service, server, true);
+    notifier.quorum(service, true);
+    const lines = 'RS [192.0.2.10]:tcp:80 [198.51.100.1]:tcp:80 UP\nVS [198.51.100.1]:tcp:80 UP\n';
+    expect(readPipe(fd)).toBe(lines);
+    notifier.configure(settings(`notify_fifo ${path('fifo')}\n lvs_notify_fifo ${path('fifo')}`));
+    notifier.quorum(service, false);
+    expect(readPipe(fd)).toBe('VS [198.51.100.1]:tcp:80 DOWN\n');
+    closeSync(fd);
+  });
+
   it('tells services of one group apart as keepalived does, by their number', () => {
     const fd = openSync(path('fifo'), constants.O_RDWR | constants.O_NONBLOCK);
     const group = (protocol: string) =>

@@ -10,14 +10,14 @@ type Service = VirtualServerSettings<CheckerSettings>;
 /** Scripts that may run at the same time; more are lost, and told. */
 const MOST_SCRIPTS = 256;
 
-/** notify_up, notify_down, quorum_up, quorum_down and lvs_notify_fifo: tells others what happens, and waits for nobody. */
+/** notify_up, notify_down, quorum_up, quorum_down, lvs_notify_fifo and notify_fifo: tells others what happens, and waits for nobody. */
 export class Notifier {
   readonly #log: Log;
   #services = new Map<string, Service>();
   /** By the key of a service. */
   #ranks: ReadonlyMap<string, number> = new Map();
   #notify: LvsNotifySettings | undefined;
-  #fifo: Fifo | undefined;
+  #fifos: readonly Fifo[] = [];
   #running = 0;
 
   constructor(log: Log) {
@@ -28,11 +28,14 @@ export class Notifier {
     this.#services = new Map(virtualServers.map((service) => [service.key, service]));
     this.#ranks = groupRanks(virtualServers);
     this.#notify = notify;
-    const wanted = notify?.fifo === undefined || notify.fifo === null ? undefined : this.#fifoOf(notify.fifo);
-    if (JSON.stringify(wanted) === JSON.stringify(this.#fifo?.settings)) return;
-    this.#fifo?.close();
-    this.#fifo = wanted === undefined ? undefined : new Fifo(wanted, this.#log);
-    this.#fifo?.open();
+    const before = this.#fifos;
+    const key = (settings: FifoSettings) => JSON.stringify(settings);
+    const wanted = this.#wantedFifos();
+    const keys = new Set(wanted.map(key));
+    for (const fifo of before) if (!keys.has(key(fifo.settings))) fifo.close();
+    this.#fifos = wanted.map(
+      (settings) => before.find((fifo) => key(fifo.settings) === key(settings)) ?? this.#open(settings),
+    );
   }
 
   event(event: LvsEvent): void {
@@ -52,19 +55,19 @@ export class Notifier {
     if (settings === undefined || real === undefined) return;
     this.#run(up ? real.notifyUp : real.notifyDown);
     const name = realServerName(settings, real);
-    this.#fifo?.write(`RS ${name} ${this.#nameOf(settings)} ${up ? 'UP' : 'DOWN'}\n`);
+    this.#write(`RS ${name} ${this.#nameOf(settings)} ${up ? 'UP' : 'DOWN'}\n`);
   }
 
   quorum(service: string, up: boolean): void {
     const settings = this.#services.get(service);
     if (settings === undefined) return;
     this.#run(up ? settings.quorumUp : settings.quorumDown);
-    this.#fifo?.write(`VS ${this.#nameOf(settings)} ${up ? 'UP' : 'DOWN'}\n`);
+    this.#write(`VS ${this.#nameOf(settings)} ${up ? 'UP' : 'DOWN'}\n`);
   }
 
   close(): void {
-    this.#fifo?.close();
-    this.#fifo = undefined;
+    for (const fifo of this.#fifos) fifo.close();
+    this.#fifos = [];
   }
 
   #nameOf(service: Service): string {
@@ -91,7 +94,22 @@ export class Notifier {
     return { argv, user: named?.user ?? null, group: named?.group ?? null, secure: this.#notify?.secure ?? false };
   }
 
-  #fifoOf({ path, owner, script }: NonNullable<LvsNotifySettings['fifo']>): FifoSettings {
-    return { path, owner, script: script === null ? null : this.#commandOf(script) };
+  #write(line: string): void {
+    for (const fifo of this.#fifos) fifo.write(line);
+  }
+
+  #wantedFifos(): FifoSettings[] {
+    const { fifo, commonFifo } = this.#notify ?? {};
+    const common = commonFifo === undefined ? [] : [{ ...commonFifo, script: null }];
+    if (fifo === undefined || fifo === null) return common;
+    const { path, owner, script } = fifo;
+    const own = { path, owner, script: script === null ? null : this.#commandOf(script) };
+    return [...common.filter((one) => one.path !== path), own];
+  }
+
+  #open(settings: FifoSettings): Fifo {
+    const fifo = new Fifo(settings, this.#log);
+    fifo.open();
+    return fifo;
   }
 }

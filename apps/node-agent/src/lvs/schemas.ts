@@ -122,6 +122,7 @@ const realServerTraits = z.object({
 const account = z.object({ user: z.string(), group: text }).nullable();
 const notify = z.object({
   fifo: z.object({ path: z.string(), owner: account, script }).nullable(),
+  commonFifo: z.object({ path: z.string(), owner: account }).optional(),
   initial: z.boolean(),
   user: account,
   secure: z.boolean(),

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { chownSync, closeSync, constants, existsSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { isLinuxError, makeFifo } from '@keepfleet/linux';
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import { type RunningScript, type ScriptCommand, accounts, startScript } from '../scripts/index.ts';
@@ -13,6 +13,7 @@ export interface FifoSettings {
   readonly script: ScriptCommand | null;
 }
 
+const MODE = 0o600;
 /** A program that ends again and again is not started more often. */
 const AGAIN_MS = 1_000;
 
@@ -40,11 +41,9 @@ export class Fifo {
   open(): void {
     const { path, owner } = this.settings;
     try {
-      if (!existsSync(path)) {
-        execFileSync('mkfifo', ['-m', '600', path], { stdio: 'ignore', timeout: 2_000 });
-        this.#made = true;
-        if (owner !== null) void this.#give(owner.user, owner.group);
-      } else if (!statSync(path).isFIFO()) {
+      this.#made = this.#make();
+      if (this.#made && owner !== null) void this.#give(owner.user, owner.group);
+      if (!statSync(path).isFIFO()) {
         this.#log.error({ path }, `${path} is no pipe, and no events are written to it: remove it`);
         return;
       }
@@ -83,6 +82,17 @@ export class Fifo {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
     if (this.#made && existsSync(this.settings.path)) unlinkSync(this.settings.path);
+  }
+
+  /** Whether there was none; another process may make the same one at this moment. */
+  #make(): boolean {
+    try {
+      makeFifo(this.settings.path, MODE);
+      return true;
+    } catch (error) {
+      if (isLinuxError(error, 'EEXIST')) return false;
+      throw error;
+    }
   }
 
   async #give(user: string, group: string | null): Promise<void> {

@@ -106,7 +106,7 @@ function addressMarkSettings({ globalDefs }: KeepalivedConfig): Pick<LvsSettings
 }
 
 function notifySettings({ globalDefs }: KeepalivedConfig): LvsNotifySettings {
-  const { lvsNotifyFifo, scriptUser, enableScriptSecurity, realServerInitNotifies } = globalDefs;
+  const { notifyFifo, lvsNotifyFifo, scriptUser, enableScriptSecurity, realServerInitNotifies } = globalDefs;
   const account = (who: Account | undefined) =>
     who === undefined ? null : { user: who.user, group: who.group ?? null };
   return {
@@ -114,6 +114,7 @@ function notifySettings({ globalDefs }: KeepalivedConfig): LvsNotifySettings {
       lvsNotifyFifo === undefined
         ? null
         : { path: lvsNotifyFifo.path, owner: account(lvsNotifyFifo.owner), script: script(lvsNotifyFifo.script) },
+    ...(notifyFifo === undefined ? {} : { commonFifo: { path: notifyFifo.path, owner: account(notifyFifo.owner) } }),
     initial: realServerInitNotifies,
     user: account(scriptUser),
     secure: enableScriptSecurity,
