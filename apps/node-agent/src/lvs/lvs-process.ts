@@ -268,9 +268,12 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
 
   /** With each reading of the table, not with each check that is left out: there may be thousands of those a second. */
   #tellProblems(): void {
-    const problems = [this.#unavailableBecause, this.#health.problem, this.#marks.problem].filter(
-      (each) => each !== undefined,
-    );
+    const problems = [
+      this.#unavailableBecause,
+      this.#health.problem,
+      this.#marks.problem,
+      ...this.#notifier.problems,
+    ].filter((each) => each !== undefined);
     const text = JSON.stringify(problems);
     if (text === this.#problems) return;
     this.#problems = text;

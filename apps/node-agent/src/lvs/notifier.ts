@@ -2,26 +2,25 @@ import type { CheckerSettings } from '@keepfleet/health';
 import type { LvsEvent, LvsNotifySettings, LvsSettings, ScriptSettings, VirtualServerSettings } from '@keepfleet/ipvs';
 import type { Log } from '../log.ts';
 import { Fifo, type FifoSettings } from '../notify/fifo.ts';
-import { type ScriptCommand, startScript } from '../scripts/index.ts';
+import type { ScriptCommand } from '../scripts/index.ts';
 import { groupRanks, realServerName, virtualServerName } from './names.ts';
+import { NotifyScripts } from './notify-scripts.ts';
 
 type Service = VirtualServerSettings<CheckerSettings>;
-
-/** Scripts that may run at the same time; more are lost, and told. */
-const MOST_SCRIPTS = 256;
 
 /** notify_up, notify_down, quorum_up, quorum_down, lvs_notify_fifo and notify_fifo: tells others what happens, and waits for nobody. */
 export class Notifier {
   readonly #log: Log;
+  readonly #scripts: NotifyScripts;
   #services = new Map<string, Service>();
   /** By the key of a service. */
   #ranks: ReadonlyMap<string, number> = new Map();
   #notify: LvsNotifySettings | undefined;
   #fifos: readonly Fifo[] = [];
-  #running = 0;
 
   constructor(log: Log) {
     this.#log = log;
+    this.#scripts = new NotifyScripts(log);
   }
 
   configure({ virtualServers, notify }: LvsSettings<CheckerSettings>): void {
@@ -36,6 +35,15 @@ export class Notifier {
     this.#fifos = wanted.map(
       (settings) => before.find((fifo) => key(fifo.settings) === key(settings)) ?? this.#open(settings),
     );
+  }
+
+  /** What stands in the way of scripts; empty when nothing does. */
+  get problems(): readonly string[] {
+    const { waiting, lost } = this.#scripts;
+    return [
+      ...(waiting === 0 ? [] : [`${waiting} notify scripts wait for others to end`]),
+      ...(lost === 0 ? [] : [`${lost} notify scripts were not run since the start: too many ran and waited`]),
+    ];
   }
 
   event(event: LvsEvent): void {
@@ -65,7 +73,9 @@ export class Notifier {
     this.#write(`VS ${this.#nameOf(settings)} ${up ? 'UP' : 'DOWN'}\n`);
   }
 
+  /** Stands in the way of nobody: scripts that run are waited for a moment, and go on by themselves. */
   close(): void {
+    this.#scripts.end();
     for (const fifo of this.#fifos) fifo.close();
     this.#fifos = [];
   }
@@ -75,18 +85,7 @@ export class Notifier {
   }
 
   #run(script: ScriptSettings | null): void {
-    if (script === null) return;
-    if (this.#running >= MOST_SCRIPTS) {
-      this.#log.error({ script: script.command }, `not run: ${MOST_SCRIPTS} notify scripts run already; do they end?`);
-      return;
-    }
-    this.#running++;
-    startScript(this.#commandOf(script), (end) => {
-      this.#running--;
-      if ('reason' in end) this.#log.error({ script: script.command }, `the notify script ${end.reason}`);
-      else if (end.status !== 0)
-        this.#log.warn({ script: script.command, ...end }, 'a notify script ended with an error');
-    });
+    if (script !== null) this.#scripts.run(this.#commandOf(script));
   }
 
   #commandOf({ argv, user, group }: ScriptSettings): ScriptCommand {

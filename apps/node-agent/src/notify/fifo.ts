@@ -2,7 +2,14 @@ import { chownSync, closeSync, constants, existsSync, openSync, statSync, unlink
 import { isLinuxError, makeFifo } from '@keepfleet/linux';
 import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
-import { type RunningScript, type ScriptCommand, accounts, startScript } from '../scripts/index.ts';
+import {
+  type RunningScript,
+  type ScriptCommand,
+  type ScriptEnd,
+  type ScriptRefusal,
+  accounts,
+  startScript,
+} from '../scripts/index.ts';
 
 /** A pipe that events are written to. */
 export interface FifoSettings {
@@ -110,12 +117,14 @@ export class Fifo {
     const { script, path } = this.settings;
     if (script === null) return;
     const started = performance.now();
-    this.#script = startScript({ ...script, argv: [...script.argv, path] }, (end) => {
+    const ended = (end: ScriptEnd | ScriptRefusal) => {
       if (this.#closed) return;
       const how = 'reason' in end ? end.reason : `ended (${end.signal ?? end.status ?? ''})`;
       this.#log.warn({ path, script: script.argv[0] }, `the reader of ${path} ${how}; it is started again`);
       const wait = Math.max(0, AGAIN_MS - (performance.now() - started));
       this.#timer = setTimeout(() => this.#startScript(), wait);
-    });
+    };
+    // One that takes no notice of SIGTERM holds no stop up.
+    this.#script = startScript({ ...script, argv: [...script.argv, path] }, ended, { awaited: false });
   }
 }
