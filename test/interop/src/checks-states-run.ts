@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -28,6 +28,10 @@ interface Step {
   /** Empty without IPVS. */
   readonly table: string;
   readonly lines: readonly string[];
+  /** Lines of servers and services in the pipe for everything. */
+  readonly common: readonly string[];
+  /** Calls of scripts with their arguments. */
+  readonly calls: readonly string[];
   /** Subjects. */
   readonly mails: readonly string[];
 }
@@ -48,6 +52,7 @@ async function run(
   // The mail server runs in this process, and keepalived gives a mail up whose server is slow.
   const look = async () => (atOnce ? '' : await table());
   const pipe = new PipeReader(path('fifo'));
+  const commonPipe = new PipeReader(path('common'));
   const steps: Step[] = [];
   const lines: string[] = [];
   const settled = async (
@@ -66,9 +71,16 @@ async function run(
       last = now;
       await pause(LOOK_MS);
     }
-    steps.push({ name, table: await look(), lines: lines.splice(0).sort(), mails: mails.splice(0).sort() });
+    const calls = existsSync(path('calls')) ? readFileSync(path('calls'), 'utf8').split(/(?<=\n)/) : [];
+    rmSync(path('calls'), { force: true });
+    const common = commonPipe.take().filter((line) => /^[RV]S /.test(line));
+    steps.push({
+      ...{ name, table: await look(), lines: lines.splice(0).sort(), common: common.sort(), calls: calls.sort() },
+      mails: mails.splice(0).sort(),
+    });
   };
   makeWell(directory, walk[0] ?? []);
+  writeFileSync(path('note'), `#!/bin/sh\necho "$*" >>${path('calls')}\n`, { mode: 0o755 });
   const write = (without?: 'the last server' | 'the last service') =>
     writeFileSync(path('conf'), statesConfiguration(directory, mailPort, without));
   write();
@@ -87,6 +99,7 @@ async function run(
   await once(child, 'exit');
   await settled('stopped', () => true);
   pipe.close();
+  commonPipe.close();
   server.close();
   process.stdout.write(`${JSON.stringify({ who, steps })}\n`);
 }

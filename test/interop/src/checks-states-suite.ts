@@ -5,6 +5,8 @@ interface Step {
   readonly name: string;
   readonly table: string;
   readonly lines: readonly string[];
+  readonly common: readonly string[];
+  readonly calls: readonly string[];
   readonly mails: readonly string[];
 }
 
@@ -40,12 +42,20 @@ export function compareStates(title: string, run: () => Promise<string>): void {
         const [theirs, ours] = ['keepalived', 'keepfleet'].map((who) => runs.get(who)?.[i]);
         if (theirs === undefined) throw new Error(`keepalived did not get so far: ${output.slice(-2_000)}`);
         expect(theirs.name).toBe(name);
-        // It compares with the quorum of before, which is one of more servers than there are now, and goes on with the new one.
-        const besides = name === 'reloaded without the last server' ? ['VS [198.51.100.16]:tcp:9 DOWN\n'] : [];
-        const lines = theirs.lines.filter((line) => !besides.includes(line));
-        expect({ table: ours?.table, lines: ours?.lines }).toEqual({ table: theirs.table, lines });
+        const besides = theirsOnly(name);
+        const [lines, common] = [theirs.lines, theirs.common].map((all) =>
+          all.filter((line) => !besides.includes(line)),
+        );
+        const { table } = theirs;
+        expect({ table: ours?.table, lines: ours?.lines, common: ours?.common }).toEqual({ table, lines, common });
       },
     );
+
+    it.each(names.map((name, i) => [name, i] as const))('%s: the same scripts run', (name, i) => {
+      const [theirs, ours] = ['keepalived', 'keepfleet'].map((who) => runs.get(who)?.[i]?.calls);
+      expect(theirs).toBeDefined();
+      expect(ours).toEqual(theirs?.filter((call) => !theirsOnly(name).includes(call)));
+    });
 
     it('on the way the mails are the same, sooner or later', () => {
       const of = (who: string) =>
@@ -67,4 +77,9 @@ export function compareStates(title: string, run: () => Promise<string>): void {
       ]);
     });
   });
+}
+
+/** Keepalived compares with the quorum of before, which is one of more servers than there are now, and goes on with the new one. */
+function theirsOnly(step: string): readonly string[] {
+  return step === 'reloaded without the last server' ? ['VS [198.51.100.16]:tcp:9 DOWN\n', 'quorum_down 9\n'] : [];
 }

@@ -65,16 +65,20 @@ export function statesConfiguration(
 ): string {
   const kept = without === 'the last service' ? services.slice(0, -1) : services;
   return [
-    `global_defs {\n router_id L1\n lvs_notify_fifo ${directory}/fifo\n script_user root\n ${mail(mailPort)}\n}`,
+    `global_defs {\n router_id L1\n lvs_notify_fifo ${directory}/fifo\n notify_fifo ${directory}/common\n script_user root\n ${mail(mailPort)}\n}`,
     ...kept.map(({ port, lines, weights, more = '' }) => {
       const servers = without === undefined ? weights : weights.slice(0, -1);
       return [
         `virtual_server ${VIP} ${port} {`,
         ` lvs_sched rr\n lvs_method NAT\n protocol TCP\n ${lines}`,
+        ...['quorum_up', 'quorum_down'].map((word) => ` ${word} "${directory}/note ${word} ${port}"`),
         ...servers.map((weight, i) => {
           const script = `"/usr/bin/test -e ${join(directory, `well-${NAMES[i] ?? ''}`)}"`;
           const check = `MISC_CHECK {\n misc_path ${script}\n delay_loop 2\n retry 0\n warmup 0\n }`;
-          return ` real_server 192.0.2.1${i} 80 {\n weight ${weight}\n ${more}\n ${check}\n }`;
+          const notify = ['notify_up', 'notify_down'].map(
+            (word) => ` ${word} "${directory}/note ${word} ${port} ${i}"\n`,
+          );
+          return ` real_server 192.0.2.1${i} 80 {\n weight ${weight}\n ${more}\n${notify.join('')} ${check}\n }`;
         }),
         '}',
       ].join('\n');
