@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type GlobalDefs, parseKeepalivedConfig } from '@keepfleet/config';
@@ -154,10 +155,47 @@ describe('a mail', () => {
   it('waits in a queue that has an end, and is sent when the server is back', async () => {
     const made = mailer(globals(9));
     for (let i = 0; i <= MOST_WAITING; i++) made.send({ subject: `${i}`, text: '' });
-    expect(made.lost).toBe(1);
+    made.send({ subject: 'one more', text: '' });
+    expect(made.lost).toBe(2);
+    expect(errors).toEqual(['16384 mails wait for the mail server; of more, the oldest are given up']);
     const { port, mails } = await mailServer();
     made.configure(globals(port, 'smtp_tls off'));
     await waitFor(() => mails.length > 3, { deadline: DEADLINE, what: 'mails' });
+    expect(made.problems).toEqual(['mail: 2 given up since the start; the last because 16384 waited already']);
+  });
+
+  it('of a mass failure goes over one connection with all others', async () => {
+    let connections = 0;
+    const { port, mails } = await mailServer({
+      onConnect(_, callback) {
+        connections++;
+        callback();
+      },
+    });
+    const made = mailer(globals(port, 'smtp_tls off'));
+    for (let i = 0; i < 400; i++) made.send({ subject: `n${i}`, text: 'x' });
+    await waitFor(() => mails.length === 400, { deadline: DEADLINE, what: '400 mails' });
+    expect(mails.map(({ text }) => /Subject: n(\d+)/.exec(text)?.[1])).toEqual(
+      Array.from({ length: 400 }, (_, i) => `${i}`),
+    );
+    expect([connections, made.lost, made.problems]).toEqual([1, 0, []]);
+  });
+
+  it('that a server takes for ever without a silence is given up', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', nothing);
+      socket.write('220 slow\r\n');
+      const timer = setInterval(() => socket.write('250-x\r\n'), 200);
+      socket.once('close', () => clearInterval(timer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closers.push(() => server.close());
+    const address = server.address();
+    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    const made = mailer(globals(port, 'smtp_tls off\n smtp_connect_timeout 1'));
+    made.send({ subject: 's', text: 't' });
+    await waitFor(() => made.problems.length > 0, { deadline: DEADLINE, what: 'a problem' });
+    expect(made.problems[0]).toMatch(/: the mail server has not taken it within 3 s; 0 given up/);
   });
 });
 

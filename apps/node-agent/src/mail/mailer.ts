@@ -5,11 +5,15 @@ import { errorText } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import type { Alert } from './alert.ts';
 
-/** Mails that wait; of more, the oldest are given up. */
-export const MOST_WAITING = 256;
+/** Mails that wait; of more, the oldest are given up. Each costs less than 1 KiB. */
+export const MOST_WAITING = 16_384;
 /** Attempts to hand over one mail, and the wait before the second; each further one doubles it. */
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 5_000;
+/** Of one hand-over, in times smtp_connect_timeout, which is for the connection and for each silence of the server. */
+const LONGEST_HAND_OVER = 3;
+
+type Connection = ReturnType<typeof connect>;
 
 interface Waiting {
   readonly alert: Alert;
@@ -28,6 +32,12 @@ export class Mailer {
   #busy = false;
   #lost = 0;
   #failure: string | undefined;
+  /** Why the last one was given up. */
+  #lastLoss = '';
+  /** The queue is too long since the last hand-over. */
+  #overflows = false;
+  /** Goes on for as long as mails wait. */
+  #connection: { readonly to: Connection; readonly settings: GlobalDefs } | undefined;
   #working: Promise<void> = Promise.resolve();
   /** Ends the pause before the next attempt. */
   #wake: (() => void) | undefined;
@@ -42,10 +52,11 @@ export class Mailer {
 
   /** What stands in the way of mails; empty when nothing does. */
   get problems(): readonly string[] {
-    return this.#failure === undefined ? [] : [`mail: ${this.#failure}`];
+    if (this.#failure !== undefined) return [`mail: ${this.#failure}`];
+    return this.#lost === 0 ? [] : [`mail: ${this.#lost} given up since the start; the last because ${this.#lastLoss}`];
   }
 
-  /** Mails given up since the start. */
+  /** Mails given up since the start, or since mails were configured. */
   get lost(): number {
     return this.#lost;
   }
@@ -55,6 +66,7 @@ export class Mailer {
     if (settings.smtpServer === undefined || settings.notificationEmail.length === 0) {
       this.#queue = [];
       this.#failure = undefined;
+      this.#lost = 0;
     }
   }
 
@@ -64,7 +76,7 @@ export class Mailer {
     this.#queue.push({ alert, date: new Date() });
     if (this.#queue.length > MOST_WAITING) {
       this.#queue.shift();
-      this.#giveUp('too many mails wait for the mail server');
+      this.#overflow();
     }
     if (!this.#busy) this.#working = this.#work();
   }
@@ -81,6 +93,7 @@ export class Mailer {
 
   close(): void {
     this.#closed = true;
+    this.#disconnect();
     this.#wake?.();
     this.#queue = [];
   }
@@ -89,11 +102,14 @@ export class Mailer {
     this.#busy = true;
     for (let next = this.#queue[0]; next !== undefined && !this.#closed; next = this.#queue[0]) {
       const reason = await this.#deliver(next);
-      if (reason === undefined) this.#failure = undefined;
-      else if (!this.#closed) this.#giveUp(reason);
+      if (reason === undefined) {
+        this.#failure = undefined;
+        this.#overflows = false;
+      } else if (!this.#closed) this.#giveUp(reason);
       // The oldest may have been given up meanwhile.
       if (this.#queue[0] === next) this.#queue.shift();
     }
+    this.#disconnect();
     this.#busy = false;
   }
 
@@ -119,23 +135,15 @@ export class Mailer {
   async #handOver({ alert, date }: Waiting): Promise<void> {
     const settings = this.#settings;
     if (settings?.smtpServer === undefined) return;
-    const { smtpServer, smtpConnectTimeout, smtpTls, smtpTlsVerify, smtpUser, smtpPassword, smtpHeloName } = settings;
-    const milliseconds = smtpConnectTimeout / 1_000;
-    const transport = createTransport({
-      host: smtpServer.host,
-      port: smtpServer.port,
-      name: smtpHeloName ?? hostname(),
-      secure: smtpTls === 'implicit',
-      requireTLS: smtpTls === 'starttls',
-      ignoreTLS: smtpTls === 'off',
-      tls: { rejectUnauthorized: smtpTlsVerify },
-      connectionTimeout: milliseconds,
-      greetingTimeout: milliseconds,
-      socketTimeout: milliseconds,
-      ...(smtpUser === undefined ? {} : { auth: { user: smtpUser, pass: smtpPassword ?? '' } }),
+    if (this.#connection?.settings !== settings) this.#disconnect();
+    this.#connection ??= { to: connect(settings, settings.smtpServer), settings };
+    const limit = (LONGEST_HAND_OVER * settings.smtpConnectTimeout) / 1_000;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`the mail server has not taken it within ${limit / 1_000} s`)), limit);
     });
     try {
-      await transport.sendMail({
+      const handedOver = this.#connection.to.sendMail({
         from: settings.notificationEmailFrom ?? `${userInfo().username}@${hostname()}`,
         to: [...settings.notificationEmail],
         subject: alert.subject,
@@ -143,9 +151,19 @@ export class Mailer {
         date,
         headers: { 'X-Mailer': 'Keepalived' },
       });
+      await Promise.race([handedOver, late]);
+    } catch (error) {
+      this.#disconnect();
+      throw error;
     } finally {
-      transport.close();
+      clearTimeout(timer);
     }
+  }
+
+  #disconnect(): void {
+    // Also while a mail is on its way: nobody waits for it any more.
+    this.#connection?.to.transporter.close?.({ force: true });
+    this.#connection = undefined;
   }
 
   #wait(milliseconds: number): Promise<void> {
@@ -161,14 +179,51 @@ export class Mailer {
 
   #giveUp(reason: string): void {
     this.#lost++;
+    this.#lastLoss = reason;
     this.#failure = this.#cannot(reason);
     this.#log.error({ lost: this.#lost, reason }, this.#failure);
+  }
+
+  /** Says nothing of the server, which may be well. One line tells of all until mails go again. */
+  #overflow(): void {
+    this.#lost++;
+    this.#lastLoss = `${MOST_WAITING} waited already`;
+    if (this.#overflows) return;
+    this.#overflows = true;
+    this.#log.error(
+      { lost: this.#lost },
+      `${MOST_WAITING} mails wait for the mail server; of more, the oldest are given up`,
+    );
   }
 
   #cannot(reason: string): string {
     const { host, port } = this.#settings?.smtpServer ?? { host: '?', port: 0 };
     return `a mail could not be handed to ${host} port ${port}: ${reason}; ${this.#lost} given up since the start. Is the mail server there, does it take mails from this node, are smtp_tls, smtp_user and smtp_password right?`;
   }
+}
+
+/** One connection for one mail after the other. */
+function connect(settings: GlobalDefs, { host, port }: NonNullable<GlobalDefs['smtpServer']>) {
+  const { smtpConnectTimeout, smtpTls, smtpTlsVerify, smtpUser, smtpPassword, smtpHeloName } = settings;
+  const milliseconds = smtpConnectTimeout / 1_000;
+  return createTransport({
+    pool: true,
+    maxConnections: 1,
+    maxMessages: Infinity,
+    // One that ended while nothing was sent costs a mail no attempt of ours.
+    maxRequeues: 1,
+    host,
+    port,
+    name: smtpHeloName ?? hostname(),
+    secure: smtpTls === 'implicit',
+    requireTLS: smtpTls === 'starttls',
+    ignoreTLS: smtpTls === 'off',
+    tls: { rejectUnauthorized: smtpTlsVerify },
+    connectionTimeout: milliseconds,
+    greetingTimeout: milliseconds,
+    socketTimeout: milliseconds,
+    ...(smtpUser === undefined ? {} : { auth: { user: smtpUser, pass: smtpPassword ?? '' } }),
+  });
 }
 
 function isPermanent(error: unknown): boolean {
