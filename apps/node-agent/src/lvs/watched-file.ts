@@ -1,7 +1,8 @@
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { beginningOf } from '../small-file.ts';
 
-/** A file that can be watched in no other way, or whose directory is not there yet, is looked at this often. */
+/** Besides what a watch tells, a file is looked at this often. */
 const LOOK_MS = 1_000;
 /** Octets of a file that are looked at for its number. */
 const LONGEST = 128;
@@ -12,6 +13,8 @@ export class WatchedFile {
   readonly #changed: (value: number) => void;
   #value: number | undefined;
   #watcher: FSWatcher | undefined;
+  /** The directory that the watcher was made for. */
+  #watched: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(path: string, changed: (value: number) => void) {
@@ -22,34 +25,34 @@ export class WatchedFile {
   start(): void {
     this.#watch();
     this.#look();
+    // A watch sees neither a target of a link that is written, nor a directory above that is another one now.
+    this.#timer = setInterval(() => {
+      if (this.#watched !== directoryOf(this.#path)) this.#watch();
+      this.#look();
+    }, LOOK_MS);
   }
 
   stop(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
   }
 
-  /** The directory is watched, so that a file that is replaced or made anew is seen too. */
+  /** The directory is watched, so that a file that is replaced or made anew is seen at once. */
   #watch(): void {
-    try {
-      this.#watcher = watch(dirname(this.#path), (_, name) => {
-        if (name === null || name === basename(this.#path)) this.#look();
-      });
-      this.#watcher.on('error', () => this.#again());
-    } catch {
-      this.#again();
-    }
-  }
-
-  #again(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#watch();
-      this.#look();
-    }, LOOK_MS);
+    this.#watched = directoryOf(this.#path);
+    if (this.#watched === undefined) return;
+    try {
+      const watcher = watch(dirname(this.#path), (_, name) => {
+        if (name === null || name === basename(this.#path)) this.#look();
+      });
+      watcher.on('error', () => watcher.close());
+      this.#watcher = watcher;
+    } catch {
+      // Nothing is left to watch with, or it is away again: it is looked at all the same.
+    }
   }
 
   #look(): void {
@@ -62,13 +65,14 @@ export class WatchedFile {
 
 /** The number at the beginning of a file, or 0. */
 export function numberIn(path: string): number {
-  let text: string;
-  try {
-    text = readFileSync(path, 'latin1').slice(0, LONGEST);
-  } catch {
-    // A file that is not there, or that we may not read, has no number: keepalived takes 0 for it too.
-    return 0;
-  }
+  // What is not there, is no regular file or not for us to read has no number: keepalived takes 0 for it too.
+  const text = beginningOf(path, LONGEST) ?? '';
   const number = Number(/^\s*([+-]?\d{1,15})/.exec(text)?.[1] ?? 0);
   return number === 0 ? 0 : number;
+}
+
+/** Which directory it is in now. */
+function directoryOf(path: string): string | undefined {
+  const found = statSync(dirname(path), { throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.dev} ${found.ino}`;
 }

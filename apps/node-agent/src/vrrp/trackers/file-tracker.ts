@@ -1,11 +1,14 @@
-import { type FSWatcher, existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { type FSWatcher, existsSync, watch, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type FileTrackerSettings, type TrackerInput, fileReport } from '@keepfleet/vrrp';
 import { errorText } from '../../error-text.ts';
 import type { Log } from '../../log.ts';
+import { beginningOf } from '../../small-file.ts';
 
 /** While the directory is not there, or cannot be watched, it is looked at so often. */
 const RETRY_MS = 1_000;
+/** Octets of a file that are looked at for its number. */
+const LONGEST = 4_096;
 
 /** Watches one track_file by inotify on its directory: a file that is written, replaced, removed or made anew is seen alike. */
 export class FileTracker {
@@ -76,13 +79,7 @@ export class FileTracker {
   #read(): void {
     if (this.#closed) return;
     const { name, path } = this.settings;
-    let text: string | undefined;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch {
-      text = undefined;
-    }
-    const report = fileReport(name, text);
+    const report = fileReport(name, beginningOf(path, LONGEST));
     const key = `${report.state} ${report.value}`;
     if (key === this.#told) return;
     this.#told = key;
