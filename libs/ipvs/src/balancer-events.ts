@@ -1,8 +1,7 @@
 import type { VirtualServerGroupSettings } from './settings.ts';
 import type { LvsEvent } from './messages.ts';
 import { serviceKey } from './model.ts';
-import { type VirtualServerState, liveWeight, realServersUp, sorryInUse } from './virtual-server.ts';
-import { weightOf } from './weight.ts';
+import { type VirtualServerState, currentWeight, liveWeight, realServersUp, sorryInUse } from './virtual-server.ts';
 
 export interface EventOutput {
   readonly kind: 'event';
@@ -29,8 +28,8 @@ export function weightEvents(before: VirtualServerState, after: VirtualServerSta
   const outputs: EventOutput[] = [];
   for (const [server, state] of after.servers) {
     const known = before.servers.get(server);
-    const from = known && weightOf(known);
-    const to = weightOf(state);
+    const from = known && currentWeight(known);
+    const to = currentWeight(state);
     if (from === undefined || from === to) continue;
     outputs.push({ kind: 'event', event: { kind: 'weight-changed', service: after.settings.key, server, from, to } });
   }

@@ -468,6 +468,44 @@ describe('a restart', () => {
     expect(node.pool).toEqual([VIP, `  ${B} w1`, `  ${A} w1`]);
   });
 
+  it.each([
+    ['a script', { checkers: [{ schedule: { alpha: false }, dynamic: true }] }, 9],
+    ['a script, 0', { checkers: [{ schedule: { alpha: false }, dynamic: true }] }, 0],
+    ['a file', { checkers: [{ schedule: { alpha: false }, weight: -1 }] }, 9],
+    ['the time of answers', { checkers: [{ schedule: { alpha: false, latency: {} } }] }, 9],
+    ['slow_start', { slowStart: seconds(60) }, 9],
+  ])('keeps the weight that %s made, until that is told again', (_, options, weight) => {
+    const servers = [realServer(10, { weight: 50, configuredWeight: 50, ...options }), realServer(11)];
+    const before = new Node();
+    before.configure(virtualServer(servers));
+    before.handle({ kind: 'effect', service: VIP, server: A, effect: { replaced: weight, added: 0, share: 1 } });
+    const node = new Node(before.kernel, before.owned);
+    node.configure(virtualServer(servers));
+    node.read();
+    expect(node.operations).toEqual([]);
+    expect(node.events).toEqual([]);
+    expect(node.balancer.adoptedWeight(VIP, A)).toBe(weight);
+    node.handle({ kind: 'effect', service: VIP, server: A, effect: { replaced: weight, added: 0, share: 1 } });
+    expect(node.operations).toEqual([]);
+    node.handle({ kind: 'effect', service: VIP, server: A, effect: { replaced: null, added: 0, share: 1 } });
+    expect(node.pool).toContain(`  ${A} w50`);
+  });
+
+  it.each([
+    ['that nothing but the configuration makes', {}, 50],
+    [
+      'of a server that is drained now',
+      { checkers: [{ schedule: { alpha: false }, dynamic: true }], weight: 0, weightIsSet: true },
+      0,
+    ],
+  ])('puts the weight right at once %s', (_, options, weight) => {
+    const before = new Node();
+    before.configure(virtualServer([realServer(10, { weight: 9, configuredWeight: 9 })]));
+    const node = new Node(before.kernel, before.owned);
+    node.configure(virtualServer([realServer(10, { weight: 50, configuredWeight: 50, ...options })]));
+    expect(node.pool).toEqual([VIP, `  ${A} w${weight}`]);
+  });
+
   it('goes on with the sorry server in use', () => {
     const settings = virtualServer([realServer(10), realServer(11)], { quorum: 2, sorryServer });
     const before = new Node();

@@ -172,6 +172,11 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     return this.#states.get(service)?.servers.get(server)?.up ?? false;
   }
 
+  /** What an adopted server keeps until an effect is told of it. */
+  adoptedWeight(service: string, server: string): number | null {
+    return this.#states.get(service)?.servers.get(server)?.adoptedWeight ?? null;
+  }
+
   problemsOf(service: string): string[] {
     return this.#refusals.problemsOf(service);
   }

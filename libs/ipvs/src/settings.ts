@@ -158,7 +158,11 @@ export interface RealServerTraits {
 
 /** As much as has to be known of a checker here; its whole type belongs to the health library. */
 export interface CheckerTraits {
-  readonly schedule: { readonly alpha: boolean };
+  readonly schedule: { readonly alpha: boolean; readonly latency?: object | null };
+  /** A script that gives the weight. */
+  readonly dynamic?: boolean;
+  /** What the number in a file counts. */
+  readonly weight?: number;
 }
 
 export interface RealServerSettings<Checker> extends RealServerTraits {

@@ -28,6 +28,8 @@ export interface RealServerState {
   /** What the checkers make of its weight. */
   readonly effect: WeightEffect;
   readonly since: Instant;
+  /** What the kernel had at adoption, which holds until the checks have said what they make of the weight. */
+  readonly adoptedWeight: number | null;
   /** Drained while it had connections, which it keeps until the drain ends: its checks may find an application that is closing. */
   readonly lingers: boolean;
 }
@@ -53,7 +55,8 @@ export function firstState(
   for (const server of settings.realServers) {
     const up = adopted.length === 0 ? startsUp(server) : shownUp(server, adopted);
     const lingers = isDrained(server) && (up || adopted.some((service) => shownIn(service, server) !== undefined));
-    servers.set(server.key, { settings: server, since: now, effect: noEffect, up, lingers });
+    const adoptedWeight = weightToKeep(server, adopted);
+    servers.set(server.key, { settings: server, since: now, effect: noEffect, up, lingers, adoptedWeight });
   }
   const state = { settings, services, servers, quorumUp: true };
   const weight = liveWeight(state);
@@ -72,13 +75,13 @@ export function reconfigured(
 ): VirtualServerState {
   const servers = new Map(
     settings.realServers.map((server) => {
-      const { up, since, effect, lingers } = before.servers.get(server.key) ?? {
-        up: startsUp(server),
-        since: now,
-        effect: noEffect,
-        lingers: false,
-      };
-      return [server.key, { settings: server, up, since, effect, lingers: isDrained(server) && (up || lingers) }];
+      const known = before.servers.get(server.key);
+      const { up, since, effect } = known ?? { up: startsUp(server), since: now, effect: noEffect };
+      const lingers = isDrained(server) && (up || known?.lingers === true);
+      const isWeighedAlike =
+        known?.settings.weight === server.weight && known.settings.weightIsSet === server.weightIsSet;
+      const adoptedWeight = isWeighedAlike ? known.adoptedWeight : null;
+      return [server.key, { settings: server, up, since, effect, lingers, adoptedWeight }];
     }),
   );
   const state = { ...before, settings, servers, services: expandTarget(settings.target, settings.protocol, groups) };
@@ -89,22 +92,28 @@ export function withHealth(before: VirtualServerState, server: string, up: boole
   const known = before.servers.get(server);
   if (known === undefined || known.up === up) return before;
   const lingers = isDrained(known.settings) && (up || known.lingers);
-  const state = { ...before, servers: new Map(before.servers).set(server, { ...known, up, since: now, lingers }) };
+  const next = { ...known, up, since: now, lingers, adoptedWeight: null };
+  const state = { ...before, servers: new Map(before.servers).set(server, next) };
   return { ...state, quorumUp: judgeQuorum(state.settings, liveWeight(state), before.quorumUp) };
 }
 
 export function withEffect(before: VirtualServerState, server: string, effect: WeightEffect): VirtualServerState {
   const known = before.servers.get(server);
   if (known === undefined) return before;
-  const state = { ...before, servers: new Map(before.servers).set(server, { ...known, effect }) };
+  const state = { ...before, servers: new Map(before.servers).set(server, { ...known, effect, adoptedWeight: null }) };
   return { ...state, quorumUp: judgeQuorum(state.settings, liveWeight(state), before.quorumUp) };
 }
 
 /** What the quorum is compared with: the weights of the servers that are up. */
 export function liveWeight(state: VirtualServerState): number {
   let sum = 0;
-  for (const server of state.servers.values()) if (server.up) sum += weightOf(server);
+  for (const server of state.servers.values()) if (server.up) sum += currentWeight(server);
   return sum;
+}
+
+/** The weight of a server that is up. */
+export function currentWeight(server: RealServerState): number {
+  return server.adoptedWeight ?? weightOf(server);
 }
 
 export function realServersUp(state: VirtualServerState): number {
@@ -121,7 +130,7 @@ export function sorryInUse(state: VirtualServerState): boolean {
 export function poolWeight(state: VirtualServerState, server: RealServerState): number | undefined {
   const { weight, inhibitOnFailure } = server.settings;
   const takesNew = server.up && !sorryInUse(state);
-  if (takesNew) return weightOf(server);
+  if (takesNew) return currentWeight(server);
   // A server drained by its operator keeps its connections also while the sorry server takes the new ones.
   if (inhibitOnFailure || server.lingers || (server.up && weight === 0)) return 0;
   return undefined;
@@ -173,6 +182,20 @@ function shownUp(server: RealServerSettings<CheckerTraits>, adopted: readonly Ke
 /** By its operator, who waits for the connections that it has. */
 function isDrained({ weight, weightIsSet }: RealServerSettings<CheckerTraits>): boolean {
   return weightIsSet && weight === 0;
+}
+
+/** Where scripts, files, answers or time make the weight, what they made of it before is not to be had but from the kernel. */
+function weightToKeep(server: RealServerSettings<CheckerTraits>, adopted: readonly KernelService[]): number | null {
+  if (isDrained(server)) return null;
+  const isMade = server.checkers.some(
+    ({ schedule, dynamic = false, weight = 0 }) => dynamic || weight !== 0 || (schedule.latency ?? null) !== null,
+  );
+  if (!isMade && server.slowStart === 0) return null;
+  for (const service of adopted) {
+    const shown = shownIn(service, server);
+    if (shown !== undefined) return shown.weight;
+  }
+  return null;
 }
 
 function shownIn(service: KernelService, server: RealServerSettings<CheckerTraits>): Destination | undefined {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '@keepfleet/testkit';
 import type { GuestStep } from './ipvs-guest.ts';
+import { OurNode } from './ipvs-node.ts';
 import { IpvsStand } from './ipvs-stand.ts';
 
 const VIP = '198.51.100.15';
@@ -77,6 +78,66 @@ async function drainedAndSick(stand: IpvsStand): Promise<void> {
   assert.deepEqual(await again(), names);
 }
 
+/** A service each, by what makes the weight of its server, with what that is. */
+const made: readonly (readonly [string, string, number])[] = [
+  ['misc_path "/bin/sh -c \'exit 2\'"\n misc_dynamic', '', 0],
+  ['misc_path "/bin/sh -c \'exit 7\'"\n misc_dynamic', '', 5],
+  ['misc_path "/bin/sh -c \'exit 2\'"\n misc_dynamic', 'inhibit_on_failure', 0],
+  // Within a guest's minutes it does not leave its first step.
+  ['misc_path "/bin/true"', 'slow_start 3600', 5],
+];
+
+const weighed = (directory: string, down: boolean) =>
+  `global_defs {\n script_user root\n}\ntrack_file f {\n file ${directory}/number\n weight 1\n}\n` +
+  [
+    ...made.map(([check, more]) => [`MISC_CHECK {\n ${down ? 'misc_path "/bin/false"' : check}\n }`, more] as const),
+    ['FILE_CHECK {\n track_file f\n }', ''] as const,
+  ]
+    .map(
+      ([check, more], i) =>
+        `virtual_server 198.51.100.${i + 1} 80 {\n delay_loop 2\n retry 0\n lvs_sched wrr\n lvs_method NAT\n protocol TCP\n ${more}\n real_server 192.168.1.1 80 {\n weight 50\n ${check}\n }\n}\n`,
+    )
+    .join('');
+
+/** lvs is killed again and again: whatever made the weights, none is another for a moment, and nothing is told as news. */
+async function weightsStay(): Promise<void> {
+  const node = new OurNode('kf-weights');
+  try {
+    writeFileSync(join(node.directory, 'number'), '-30\n');
+    // What was down comes back by slow_start.
+    await node.start(weighed(node.directory, true));
+    const weights = () =>
+      [...node.shown().matchAll(/-> \S+ +Masq +(\d+)/g)]
+        .map(([, weight]) => Number(weight))
+        .sort((a, b) => a - b)
+        .join();
+    await until('all down but for the inhibited one', () => weights() === '0,20');
+    node.reload(weighed(node.directory, false));
+    const wanted = [...made.map(([, , weight]) => weight), 20].sort((a, b) => a - b).join();
+    await until(`the weights ${wanted}`, () => weights() === wanted);
+    const pid = () => Number(readFileSync(join(node.directory, 'run/lvs.pid'), 'utf8'));
+    for (let count = 1; count <= 3; count++) {
+      const told = node.wholeLog.length;
+      const victim = pid();
+      process.kill(victim, 'SIGKILL');
+      await until('another lvs process', () => pid() !== victim);
+      const seen = new Set<string>();
+      const end = performance.now() + 20_000;
+      await waitFor(() => seen.add(weights()) && performance.now() > end, {
+        deadline: 60_000,
+        what: '20 s',
+        every: 20,
+      });
+      assert.deepEqual([...seen], [wanted]);
+      assert.doesNotMatch(node.wholeLog.slice(told), /quorum-|weight-changed|drift-|changed in the configuration/);
+    }
+    await node.stop();
+    assert.deepEqual(node.table(), []);
+  } finally {
+    await node.remove();
+  }
+}
+
 async function inStand(run: (stand: IpvsStand) => Promise<void>): Promise<void> {
   const stand = new IpvsStand([]);
   try {
@@ -87,6 +148,10 @@ async function inStand(run: (stand: IpvsStand) => Promise<void>): Promise<void> 
 }
 
 export const adoptionSteps: readonly GuestStep[] = [
+  {
+    name: 'adoption: no weight that something makes is another for a killed lvs, and nothing is news',
+    run: weightsStay,
+  },
   {
     name: 'drain: a server whose check fails keeps its connections until the drain ends',
     run: () => inStand(drainedAndSick),

@@ -27,7 +27,7 @@ export interface CheckerReport {
 /** One check, whoever asks for it: services that check the same thing in the same way share it. */
 export interface SharedCheck {
   readonly what: string;
-  readonly driver: CheckerDriver | WatchedDriver;
+  driver: CheckerDriver | WatchedDriver;
   readonly patients: Set<Patient>;
 }
 
@@ -89,15 +89,20 @@ export class HealthChecks {
 
   /**
    * Starts what is new, stops what is gone, and leaves a checker whose settings are equal at its work. `isUp` is the state
-   * that a new real server begins with.
+   * that a new real server begins with, and `adoptedWeight` the kernel's weight that it keeps until its checks have spoken.
    */
-  configure(settings: LvsSettings<CheckerSettings>, isUp: (service: string, server: string) => boolean): void {
+  configure(
+    settings: LvsSettings<CheckerSettings>,
+    isUp: (service: string, server: string) => boolean,
+    adoptedWeight: (service: string, server: string) => number | null = () => null,
+  ): void {
     const before = this.#patients;
     const servicesBefore = this.#services;
     this.#patients = new Map();
     this.#services = new Map(settings.virtualServers.map((service) => [service.key, service]));
     const changed: Patient[] = [];
-    const fresh = new Set<SharedCheck>();
+    /** With how to let each begin as up that was to begin as down. */
+    const fresh = new Map<SharedCheck, (() => void) | undefined>();
     for (const virtualServer of settings.virtualServers) {
       const { key: service, realServers } = virtualServer;
       const knownPatients = before.get(service) ?? new Map<string, Patient>();
@@ -109,7 +114,8 @@ export class HealthChecks {
       const patients = new Map<string, Patient>();
       this.#patients.set(service, patients);
       const serversBefore = lazily(() => new Set(servicesBefore.get(service)?.realServers.map(({ key }) => key)));
-      for (const { key: server, checkers, slowStart } of realServers) {
+      for (const realServer of realServers) {
+        const { key: server, checkers, slowStart } = realServer;
         const known = knownPatients.get(server);
         // Without checks a server is up from the start and stays so; there may be tens of thousands of them.
         if (checkers.length === 0 && slowStart === 0 && known === undefined) continue;
@@ -125,6 +131,8 @@ export class HealthChecks {
           isChanged ||= !patient.checks.has(text);
           const up = isNew ? isUp(service, server) : !checker.schedule.alpha;
           const check = this.#checks.get(text) ?? this.#newCheck(text, checker, asked(patient, checker) ?? up, fresh);
+          // Of services that share a new check one may have the server up, which is then found down as always, not at once.
+          if (isNew && up) fresh.get(check)?.();
           check.patients.add(patient);
           patient.checks.set(text, check);
         }
@@ -132,6 +140,12 @@ export class HealthChecks {
         for (const [text, check] of gone) {
           check.patients.delete(patient);
           patient.checks.delete(text);
+        }
+        if (isNew) {
+          const weight = adoptedWeight(service, server);
+          patient.adopt(isUp(service, server), weight === null ? undefined : { weight, settings: realServer });
+          // Without news it stays as it was found: neither up nor down is anything to tell.
+          isChanged = patient.isInformed;
         }
         if (isChanged || gone.length > 0) changed.push(patient);
         patients.set(server, patient);
@@ -146,7 +160,7 @@ export class HealthChecks {
       this.#checks.delete(text);
       this.#leftOut.delete(text);
     }
-    for (const { driver } of fresh) driver.start();
+    for (const { driver } of fresh.keys()) driver.start();
     for (const patient of changed) patient.settle('its checks were changed in the configuration');
   }
 
@@ -178,7 +192,7 @@ export class HealthChecks {
     text: string,
     settings: CheckerSettings,
     before: boolean | CheckerDriver,
-    fresh: Set<SharedCheck>,
+    fresh: Map<SharedCheck, (() => void) | undefined>,
   ): SharedCheck {
     const what = describeChecker(settings);
     const patients = new Set<Patient>();
@@ -188,6 +202,7 @@ export class HealthChecks {
         if (!success && settings.schedule.logAllFailures)
           for (const { service, server } of patients)
             this.#log.warn({ service, server, check: what, result }, 'a check failed');
+        if (success) for (const patient of patients) patient.passed(check, `${what} ${result}`);
         if (first && !success && settings.schedule.alpha)
           for (const { service, server } of patients)
             this.#listener.confirmedDown(service, server, `${what} ${result}`);
@@ -201,12 +216,17 @@ export class HealthChecks {
         for (const patient of patients) patient.weigh();
       },
     };
-    const driver = isWatched(settings)
-      ? new WatchedDriver(settings, typeof before === 'boolean' ? before : before.status.up, listener, this.#sessions)
-      : new CheckerDriver(settings, before, listener);
-    const check: SharedCheck = { what, driver, patients };
+    const driverThatBegins = (from: boolean | CheckerDriver) =>
+      isWatched(settings)
+        ? new WatchedDriver(settings, typeof from === 'boolean' ? from : from.status.up, listener, this.#sessions)
+        : new CheckerDriver(settings, from, listener);
+    const check: SharedCheck = { what, driver: driverThatBegins(before), patients };
     this.#checks.set(text, check);
-    fresh.add(check);
+    const raise = () => {
+      check.driver = driverThatBegins(true);
+      fresh.set(check, undefined);
+    };
+    fresh.set(check, before === false ? raise : undefined);
     return check;
   }
 }

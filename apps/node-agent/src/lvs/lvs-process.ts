@@ -152,7 +152,11 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     mark();
     tellOfNew(this.#balancer.states, before, settings.notify?.initial === true, this.#notifier);
     this.#feedOptions({ kind: 'configure', settings: settings.kernel });
-    this.#health.configure(settings, (service, server) => this.#balancer.isUp(service, server));
+    this.#health.configure(
+      settings,
+      (service, server) => this.#balancer.isUp(service, server),
+      (service, server) => this.#balancer.adoptedWeight(service, server),
+    );
     this.#watchAddresses();
     this.#rest();
     return undefined;

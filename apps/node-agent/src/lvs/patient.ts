@@ -1,8 +1,17 @@
 import { SlowStart } from '@keepfleet/health';
-import { type WeightEffect, noEffect } from '@keepfleet/ipvs';
+import { type RealServerTraits, type WeightEffect, noEffect, weightOf } from '@keepfleet/ipvs';
 import { monotonicMicros } from '@keepfleet/linux';
 import { type Duration, instant, micros } from '@keepfleet/machine';
 import type { HealthListener, SharedCheck } from './health-checks.ts';
+
+/** What the kernel has of a server that was there before this process. */
+export interface Adopted {
+  readonly weight: number;
+  readonly settings: RealServerTraits;
+}
+
+/** Steps of a slow start. */
+const STEPS = 10;
 
 /** One real server of one service, with its checks. */
 export class Patient {
@@ -16,6 +25,11 @@ export class Patient {
   #timer: NodeJS.Timeout | undefined;
   #up: boolean | undefined;
   #effect = noEffect;
+  /** Checks without a good run yet, while the server is as it was found. */
+  #awaited: Set<SharedCheck> | undefined;
+  #adopted: Adopted | undefined;
+  /** The adopted weight holds until an effect is told, be it none. */
+  #isWeightHeld = false;
 
   constructor(service: string, server: string, listener: HealthListener) {
     this.service = service;
@@ -28,6 +42,11 @@ export class Patient {
     return this.#effect;
   }
 
+  /** Nothing is awaited that would say more than is known. */
+  get isInformed(): boolean {
+    return this.#awaited === undefined || this.#awaited.size < this.checks.size || this.checks.size === 0;
+  }
+
   /** How long the server takes to its whole weight when it comes back. */
   set slowStart(time: Duration) {
     if (time === this.#slowStartTime) return;
@@ -35,45 +54,76 @@ export class Patient {
     this.#slowStart = new SlowStart(time);
   }
 
+  /** It stays as it was found, its weight too, until its checks have spoken: they may make another weight than the configured. */
+  adopt(up: boolean, adopted: Adopted | undefined): void {
+    this.#up = up;
+    this.#adopted = adopted;
+    this.#isWeightHeld = adopted !== undefined;
+    this.#awaited = new Set([...this.checks.values()].filter(({ driver }) => !driver.status.ran));
+  }
+
   /** Says what holds without there being news. */
   settle(reason: string): void {
+    const checks = new Set(this.checks.values());
+    for (const check of this.#awaited ?? []) if (!checks.has(check)) this.#awaited?.delete(check);
+    if (this.#awaited !== undefined) return this.judge(reason);
     this.#up = this.#allUp();
     this.#listener.health(this.service, this.server, this.#up, reason);
     this.weigh();
   }
 
+  /** A check has had a good run. */
+  passed(check: SharedCheck, reason: string): void {
+    if (this.#awaited?.delete(check) === true) this.judge(reason);
+  }
+
   /** A check has another verdict. */
   judge(reason: string): void {
     const up = this.#allUp();
+    if (up && this.#awaited !== undefined && this.#awaited.size > 0) return;
     const back = up && this.#up === false;
     this.#up = up;
+    this.#awaited = undefined;
     if (back) this.#slowStart.begin(instant(monotonicMicros()));
     else if (!up) this.#slowStart.end();
+    else if (this.#adopted !== undefined) this.#goOn(this.#adopted);
+    this.#adopted = undefined;
     // The first weight of a server that comes back is the small one.
     if (back) this.weigh();
     this.#listener.health(this.service, this.server, up, reason);
     if (!back) this.weigh();
   }
 
+  /** With its slow start, which is what makes the weight less than the checks make it. */
+  #goOn({ weight, settings }: Adopted): void {
+    const whole = weightOf({ settings, effect: this.#combined(1) });
+    if (weight <= 0 || weight >= whole) return;
+    const steps = Math.max(1, Math.round((weight / whole) * STEPS));
+    const elapsed = Math.floor((this.#slowStartTime * (steps - 1)) / STEPS);
+    this.#slowStart.begin(instant(monotonicMicros() - elapsed));
+  }
+
   /** It was drained, and is to have connections again. */
   comeBack(slowStart: Duration): void {
     this.slowStart = slowStart;
     if (this.#up === false) return;
+    this.#awaited = undefined;
+    this.#adopted = undefined;
     this.#slowStart.begin(instant(monotonicMicros()));
     this.weigh();
   }
 
   weigh(): void {
+    if (this.#awaited !== undefined) return;
     clearTimeout(this.#timer);
     const now = instant(monotonicMicros());
-    const effect = combined(
-      [...this.checks.values()].map(({ driver }) => driver.effect),
-      this.#slowStart.share(now),
-    );
+    const effect = this.#combined(this.#slowStart.share(now));
     const next = this.#slowStart.nextDeadline(now);
     if (next !== undefined) this.#timer = setTimeout(() => this.weigh(), Math.max(1, Math.ceil((next - now) / 1_000)));
     const { replaced, added, share } = this.#effect;
-    if (effect.replaced === replaced && effect.added === added && effect.share === share) return;
+    const isSame = effect.replaced === replaced && effect.added === added && effect.share === share;
+    if (isSame && !this.#isWeightHeld) return;
+    this.#isWeightHeld = false;
     this.#effect = effect;
     this.#listener.effect(this.service, this.server, effect);
   }
@@ -86,15 +136,16 @@ export class Patient {
   #allUp(): boolean {
     return [...this.checks.values()].every(({ driver }) => driver.status.up);
   }
-}
 
-/** Of several scripts that give a weight, the most careful one counts. */
-function combined(effects: readonly WeightEffect[], slowStart: number): WeightEffect {
-  let { replaced, added, share } = noEffect;
-  for (const effect of effects) {
-    if (effect.replaced !== null) replaced = Math.min(replaced ?? Infinity, effect.replaced);
-    added += effect.added;
-    share *= effect.share;
+  /** Of several scripts that give a weight, the most careful one counts. */
+  #combined(slowStart: number): WeightEffect {
+    let { replaced, added, share } = noEffect;
+    for (const { driver } of this.checks.values()) {
+      const { effect } = driver;
+      if (effect.replaced !== null) replaced = Math.min(replaced ?? Infinity, effect.replaced);
+      added += effect.added;
+      share *= effect.share;
+    }
+    return { replaced, added, share: share * slowStart };
   }
-  return { replaced, added, share: share * slowStart };
 }
