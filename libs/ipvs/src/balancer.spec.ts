@@ -468,6 +468,16 @@ describe('a restart', () => {
     expect(node.pool).toEqual([VIP, `  ${B} w1`, `  ${A} w1`]);
   });
 
+  it('is removed at a stop before any configuration has come', () => {
+    const before = new Node();
+    before.configure(virtualServer([realServer(10)]));
+    const node = new Node(before.kernel, before.owned);
+    node.handle({ kind: 'release' });
+    expect(node.pool).toEqual([]);
+    node.read();
+    expect(node.owned).toEqual([]);
+  });
+
   it.each([
     ['a script', { checkers: [{ schedule: { alpha: false }, dynamic: true }] }, 9],
     ['a script, 0', { checkers: [{ schedule: { alpha: false }, dynamic: true }] }, 0],

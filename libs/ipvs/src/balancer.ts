@@ -249,6 +249,8 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
 
   #release(): BalancerOutput[] {
     const { flushAtStop } = this.#settings.policy;
+    // Also of a process that was never told anything: what it removes is no longer its own.
+    this.#configured = true;
     this.#settings = nothing;
     this.#states.clear();
     this.#owners.clear();

@@ -52,6 +52,8 @@ const GATHER_MS = 20;
 const LAST_MAILS_MS = 5_000;
 /** The first SIGHUP is a reload at once; those of this long after it are one more together, of the file as it is then. */
 const RELOAD_PAUSE_MS = 200;
+/** For another lvs process to start, which removes what a killed one left. */
+const CLEAN_UP_MS = 10_000;
 /** Gossip that could not tell everybody by then that this node leaves goes without: the others will miss it by themselves. */
 const LEAVE_MS = 5_000;
 /** Gossip that could not be started, for example because its port is taken, is tried again after this. */
@@ -175,12 +177,7 @@ class Control {
     this.#node.processes = () => this.#processes.list();
     this.#node.otherProblems = () => this.#problems();
     this.#vrrp = this.#superviseVrrp();
-    this.#lvs = new SupervisedProcess({
-      ...this.#supervision('lvs'),
-      snapshot: lvsSnapshotSchema,
-      event: lvsEventSchema,
-      listener: this.#node.lvsListener,
-    });
+    this.#lvs = this.#superviseLvs();
     this.#node.link(this.#vrrp.link, this.#lvs.link);
     this.#clock = new ReloadClock(() => this.#reloadNow(), options.log);
     this.#reloader = new Reloader({
@@ -253,6 +250,32 @@ class Control {
     this.#node.end();
     const knewNothing = !this.#node.vrrpHasSettings;
     await Promise.all([endProcesses(this.#vrrp, others), this.#bfdStopping]);
+    await Promise.all([this.#cleanUpAfterVrrp(knewNothing), this.#cleanUpAfterLvs()]);
+  }
+
+  /** What a killed lvs process left in the kernel is on its list, from which another one removes it. */
+  async #cleanUpAfterLvs(): Promise<void> {
+    if (!wasKilled(this.#options.runDirectory, 'lvs')) return;
+    this.#node.note({
+      severity: 'error',
+      kind: 'agent.process',
+      subject: 'lvs',
+      message:
+        'the lvs process was killed before it had removed its services: another one removes them, and looks after nothing',
+      attributes: { state: 'down' },
+    });
+    const another = this.#superviseLvs();
+    if (await another.started(CLEAN_UP_MS)) await another.stop('release');
+    else {
+      this.#options.log.error(
+        {},
+        'services of this node may be left in IPVS: no lvs process has started to remove them',
+      );
+      another.detach();
+    }
+  }
+
+  async #cleanUpAfterVrrp(knewNothing: boolean): Promise<void> {
     const killed = wasKilled(this.#options.runDirectory, 'vrrp');
     if (!killed && !knewNothing) return;
     if (killed)
@@ -339,6 +362,15 @@ class Control {
       this.#bfdStopping = undefined;
       // A configuration that came meanwhile may want it again.
       if (this.#node.wantsBfd) this.#apply().catch((error: unknown) => this.#sayReloadFailed(error));
+    });
+  }
+
+  #superviseLvs(): SupervisedProcess<LvsSettings<CheckerSettings>, LvsCommand, LvsSnapshot, LvsEvent> {
+    return new SupervisedProcess({
+      ...this.#supervision('lvs'),
+      snapshot: lvsSnapshotSchema,
+      event: lvsEventSchema,
+      listener: this.#node.lvsListener,
     });
   }
 

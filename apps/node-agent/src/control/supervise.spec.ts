@@ -83,6 +83,13 @@ describe('supervision', () => {
     expect([supervised.state.kind, alive(second.pid)]).toEqual(['stopped', false]);
   });
 
+  it('says whether the process has started in time', async () => {
+    const { supervised } = supervise();
+    expect(await supervised.started(0)).toBe(false);
+    expect(await supervised.started(30_000)).toBe(true);
+    await supervised.stop('leave');
+  });
+
   it('survives kill -9 of control, whose successor adopts it and restarts it as its own', async () => {
     const control = spawn(process.execPath, [join(FIXTURES, 'idle-control.ts'), runDirectory], {
       stdio: ['pipe', 'pipe', 'pipe'],

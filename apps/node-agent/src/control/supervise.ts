@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Hello, LinkClient, type LinkClientOptions, type Role, type StopMode } from '../link/index.ts';
 import { LOG_FILE_LIMIT } from '../line-sink.ts';
 import { logPath } from '../log.ts';
@@ -13,6 +14,7 @@ export const RESTART_LAST_MS = 10_000;
 const HEALTHY_AFTER_MS = 60_000;
 /** Then SIGTERM, and after as long again SIGKILL: for one process less than the 10 s that an operator waits. */
 const STOP_TIMEOUT_MS = 4_000;
+const LOOK_EVERY_MS = 20;
 
 export type ProcessState =
   | { readonly kind: 'running'; readonly pid: number; readonly hello: Hello; readonly adopted: boolean }
@@ -79,6 +81,13 @@ export class SupervisedProcess<Settings extends object, Command, Snapshot, Event
 
   get state(): ProcessState {
     return this.#state;
+  }
+
+  /** Whether it runs before that time is over. */
+  async started(timeoutMs: number): Promise<boolean> {
+    const end = performance.now() + timeoutMs;
+    while (this.#state.kind !== 'running' && performance.now() < end) await pause(LOOK_EVERY_MS);
+    return this.#state.kind === 'running';
   }
 
   /** Asks the process to end, and makes it end when it does not. It is not started again. */

@@ -44,6 +44,8 @@ import { WallClock } from '../wall-clock.ts';
 const READ_ANEW_MS = 200;
 /** Changes that are sent by one system call; a tenth of it each time the receive buffer did not hold the refusals. */
 const BATCH = 400;
+/** Of a stop, to remove what is its own. */
+const RELEASE_ATTEMPTS = 3;
 /** Between two attempts to find IPVS in a kernel that has none. */
 const RETRY_EVERY_MS = 30_000;
 
@@ -210,21 +212,37 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     let told = 0;
     if (mode === 'release') {
       told = tellOfEnd(this.#balancer.states, (event) => this.#listener.event(event), this.#notifier);
-      this.#read();
-      // As at a reload: no mark is without its service.
-      this.#marks.remove();
+      this.#release();
+    }
+    const isUnknown = mode === 'release' && this.#table === undefined && !this.#lacksIpvs;
+    const left = this.#owned.services.filter((key) => this.#balancer.table?.has(key));
+    this.#table?.close();
+    this.#notifier.close();
+    const details = { mode, ...(mode === 'release' ? { serversInUse: told } : {}) };
+    if (mode !== 'release') this.#log.info(details, 'stopped; IPVS is left as it is');
+    else if (isUnknown || left.length > 0) {
+      const which = isUnknown ? this.#owned.services : left;
+      this.#log.error(
+        { ...details, services: which },
+        `stopped; own services may be left in IPVS: ${which.join(', ')}`,
+      );
+    } else this.#log.info(details, `stopped; ${this.#lacksIpvs ? 'there is no IPVS' : 'own services are removed'}`);
+    this.#listener.stopped();
+  }
+
+  /** Also where the socket was lost a moment ago: nobody comes later to remove what is left. */
+  #release(): void {
+    this.#read();
+    // As at a reload: no mark is without its service.
+    this.#marks.remove();
+    for (let attempt = 0; attempt < RELEASE_ATTEMPTS; attempt++) {
+      if (this.#table === undefined && !this.#lacksIpvs) this.#open();
       this.#feed({ kind: 'release' });
       this.#feedOptions({ kind: 'release' });
       // Read once more, so that the list of own services says what is true.
       this.#read();
+      if (this.#table !== undefined || this.#lacksIpvs) return;
     }
-    this.#table?.close();
-    this.#notifier.close();
-    this.#log.info(
-      { mode, ...(mode === 'release' ? { serversInUse: told } : {}) },
-      mode === 'release' ? 'stopped; own services are removed' : 'stopped; IPVS is left as it is',
-    );
-    this.#listener.stopped();
   }
 
   snapshot(): LvsSnapshot {
