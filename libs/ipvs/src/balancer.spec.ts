@@ -123,10 +123,10 @@ class Node {
   operations: string[] = [];
   #now: Instant = instant(0);
 
-  constructor(kernel: ReadonlyMap<string, KernelService> = new Map(), owned: readonly string[] = []) {
+  constructor(kernel: ReadonlyMap<string, KernelService> = new Map(), owned: readonly string[] = [], unread = false) {
     this.kernel = kernel;
     this.handle({ kind: 'owned', services: owned });
-    this.read();
+    if (!unread) this.read();
   }
 
   handle(input: BalancerInput): readonly BalancerOutput[] {
@@ -711,6 +711,34 @@ describe('the kernel', () => {
     flushing.read();
     flushing.configureWith({ policy, virtualServers: [virtualServer([realServer(10)])] });
     expect(flushing.pool).toContain('tcp/203.0.113.1:25');
+  });
+
+  it('that could be read only after the first configuration is flushed and adopted then', () => {
+    const settings = virtualServer([realServer(10), realServer(11), realServer(12)]);
+    const before = new Node();
+    before.configure(settings, virtualServer([realServer(10)], { target: elsewhere }));
+    before.health(A, false);
+    before.health('192.168.1.12:80', false);
+    const node = new Node(before.kernel, [VIP], true);
+    node.configureWith({ policy: { ...defaultPolicy, flushAtStart: true }, virtualServers: [settings] });
+    expect(node.balancer.isUp(VIP, A)).toBe(true);
+    node.health('192.168.1.12:80', true);
+    node.handle({
+      kind: 'effect',
+      service: VIP,
+      server: '192.168.1.12:80',
+      effect: { replaced: 7, added: 0, share: 1 },
+    });
+    expect(node.operations).toEqual([]);
+    node.read();
+    expect(node.balancer.isUp(VIP, A)).toBe(false);
+    // What was found out meanwhile holds.
+    expect(node.pool).toEqual([VIP, `  ${B} w1`, '  192.168.1.12:80 w7']);
+    expect(node.events.map(({ kind }) => kind)).toEqual(['weight-changed']);
+    node.read();
+    node.kernel = new Map([...before.kernel, ...node.kernel]);
+    node.read();
+    expect(node.pool).toContain('tcp/203.0.113.1:25');
   });
 
   it('is emptied at a release that is to flush', () => {

@@ -19,6 +19,7 @@ import { type CheckerTraits, type LvsSettings, defaultPolicy } from './settings.
 import { findDestination, tableAfter } from './table.ts';
 import {
   type VirtualServerState,
+  adoptedLate,
   desiredServices,
   firstState,
   realServersUp,
@@ -95,6 +96,10 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   /** The virtual server that each kernel service belongs to. */
   #owners = new Map<string, string>();
   #owned = new Set<string>();
+  /** Virtual servers that came before the table, with those of their servers that something was said of meanwhile. */
+  readonly #unseen = new Map<string, Set<string>>();
+  /** `lvs_flush` waits for the table. */
+  #flushes = false;
   #table: ReadonlyMap<string, KernelService> | undefined;
   #readAt: Instant | undefined;
   #unavailable: string | undefined;
@@ -228,6 +233,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
         : firstState(server, groups, this.#table ?? new Map(), now);
       states.set(server.key, state);
       changed.add(server.key);
+      if (before === undefined && this.#table === undefined) this.#unseen.set(server.key, new Set());
       if (before) outputs.push(...weightEvents(before, state), ...quorumEvents(before, state));
     }
     const ownersBefore = this.#owners;
@@ -236,15 +242,35 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     this.#owners = ownersOf(states.values());
     // A kernel service that two virtual servers want passes to the other one when the first is gone.
     for (const [key, owner] of this.#owners) if (ownersBefore.get(key) !== owner) changed.add(owner);
-    const first = !this.#configured;
+    if (!this.#configured) this.#flushes = settings.policy.flushAtStart;
     this.#configured = true;
-    // What the configuration has is adopted all the same: no connection is cut only to be made again.
-    if (first && settings.policy.flushAtStart) this.#owned = new Set([...this.#owned, ...(this.#table?.keys() ?? [])]);
+    this.#flush();
     if (this.#table === undefined) return [...outputs, ...this.#foreignEvents()];
     // Drift that is only reported is over with the next configuration.
     const all = settings.policy.drift === 'report';
     const affected = [...states.values()].filter((state) => all || changed.has(state.settings.key));
     return [...outputs, ...this.#foreignEvents(), ...this.#giveOut(this.#planFor(affected))];
+  }
+
+  /** What the configuration has is adopted all the same: no connection is cut only to be made again. */
+  #flush(): void {
+    if (!this.#flushes || this.#table === undefined) return;
+    this.#flushes = false;
+    this.#owned = new Set([...this.#owned, ...this.#table.keys()]);
+  }
+
+  /** What came before the table could be read is adopted with the first one, but for what was found out meanwhile. */
+  #adoptLate(table: ReadonlyMap<string, KernelService>, now: Instant): BalancerOutput[] {
+    const outputs: BalancerOutput[] = [];
+    for (const [key, heard] of this.#unseen) {
+      const before = this.#states.get(key);
+      if (before === undefined) continue;
+      const state = adoptedLate(before, heard, this.#settings.groups, table, now);
+      this.#states.set(key, state);
+      outputs.push(...quorumEvents(before, state));
+    }
+    this.#unseen.clear();
+    return outputs;
   }
 
   #release(): BalancerOutput[] {
@@ -263,6 +289,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   #health(input: Extract<BalancerInput, { kind: 'health' }>, now: Instant): BalancerOutput[] {
     const before = this.#states.get(input.service);
     if (before === undefined) return [];
+    this.#unseen.get(input.service)?.add(input.server);
     const state = withHealth(before, input.server, input.up, now);
     if (state === before) return [];
     this.#states.set(input.service, state);
@@ -275,6 +302,7 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
   #effect({ service, server, effect }: Extract<BalancerInput, { kind: 'effect' }>): BalancerOutput[] {
     const before = this.#states.get(service);
     if (before === undefined) return [];
+    this.#unseen.get(service)?.add(server);
     const state = withEffect(before, server, effect);
     this.#states.set(service, state);
     return [...weightEvents(before, state), ...quorumEvents(before, state), ...this.#reconcileOne(state)];
@@ -290,6 +318,8 @@ export class Balancer implements Machine<BalancerInput, BalancerOutput> {
     this.#table = new Map(services.map((service) => [serviceKey(service.id), service]));
     this.#readAt = now;
     if (!this.#configured) return outputs;
+    this.#flush();
+    outputs.push(...this.#adoptLate(this.#table, now));
     const plan = this.#plan();
     const { operations } = plan;
     const described = operations.map((operation) => ({

@@ -275,6 +275,16 @@ describe('a decoded answer', () => {
     });
   });
 
+  it('of somebody else by a tunnel with flags that are not ours leaves the table readable', () => {
+    const hexOf = (checksum: 'csum' | 'remcsum') =>
+      hex(destinationAnswer({ ...nat, forwarding: { kind: 'tun', tunnel: { type: 'gue', port: 6080, checksum } } }));
+    const [one, two] = [hexOf('csum'), hexOf('remcsum')];
+    const at = [...one].findIndex((digit, i) => digit !== two[i]);
+    const both = `${one.slice(0, at)}3${one.slice(at + 1)}`;
+    const result = decodeDestination(unhex(both), web);
+    expect(result.ok && result.value.forwarding).toEqual({ kind: 'other-tunnel' });
+  });
+
   it('has the 32-bit statistics of an old kernel', () => {
     const result = decodeService(serviceAnswer({ id: web, ...options }, 4));
     expect(result.ok && result.value.traffic).toEqual({ ...counted, inBytes: '4' });

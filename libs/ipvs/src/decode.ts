@@ -1,6 +1,6 @@
 import { ByteReader, type IpAddress, type Result, formatIp } from '@keepfleet/wire';
 import type { AttributeError } from './attributes.ts';
-import { Fields, Malformed, decoding, nameOf } from './fields.ts';
+import { Fields, Malformed, decoding, knownName, nameOf } from './fields.ts';
 import {
   type KernelDestination,
   type KernelForwarding,
@@ -118,10 +118,13 @@ function readForwarding(fields: Fields): KernelForwarding {
   const kind = nameOf(forwardingNumbers, number, 'forwarding');
   if (kind !== 'tun') return { kind };
   if (!fields.has(destinationAttribute.tunnelType)) return { kind, tunnel: { type: 'ipip' } };
-  const type = nameOf(tunnelNumbers, fields.u8(destinationAttribute.tunnelType, 'tunnel type'), 'tunnel type');
+  // Somebody else's tunnel of a newer kind must not make the whole table unreadable.
+  const type = knownName(tunnelNumbers, fields.u8(destinationAttribute.tunnelType, 'tunnel type'));
+  if (type === undefined) return { kind: 'other-tunnel' };
   if (type === 'ipip') return { kind, tunnel: { type } };
   const bits = fields.u16(destinationAttribute.tunnelFlags, 'tunnel flags');
-  const checksum = nameOf(checksumNumbers, bits, 'tunnel flags');
+  const checksum = knownName(checksumNumbers, bits);
+  if (checksum === undefined) return { kind: 'other-tunnel' };
   if (type === 'gre') return { kind, tunnel: { type, checksum } };
   return { kind, tunnel: { type, checksum, port: fields.port(destinationAttribute.tunnelPort, 'tunnel port') } };
 }

@@ -6,8 +6,18 @@ export function nameOf<Name extends string>(
   number: number,
   what: string,
 ): Name {
-  for (const name in numbers) if (numbers[name] === number) return name;
+  const name = knownName(numbers, number);
+  if (name !== undefined) return name;
   throw new Malformed({ kind: 'unknown-value', what, value: number });
+}
+
+/** The first name of a number, where others than ours are nothing wrong. */
+export function knownName<Name extends string>(
+  numbers: Readonly<Record<Name, number>>,
+  number: number,
+): Name | undefined {
+  for (const name in numbers) if (numbers[name] === number) return name;
+  return undefined;
 }
 
 /** Carries an error out of the nested readers; never leaves a decoder. */

@@ -26,8 +26,8 @@ export interface Service extends ServiceOptions {
   readonly id: ServiceId;
 }
 
-/** `local` and `bypass` exist in the kernel only; Keepfleet never sets them. */
-export type KernelForwarding = Forwarding | { readonly kind: 'local' } | { readonly kind: 'bypass' };
+/** `local` and `bypass` exist in the kernel only, `other-tunnel` is of a kind unknown here; Keepfleet never sets them. */
+export type KernelForwarding = Forwarding | { readonly kind: 'local' | 'bypass' | 'other-tunnel' };
 
 export interface DestinationId {
   readonly address: IpAddress;

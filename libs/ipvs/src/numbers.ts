@@ -102,6 +102,8 @@ export const forwardingNumbers: Readonly<Record<KernelForwarding['kind'], number
   tun: 2,
   dr: 3,
   bypass: 4,
+  // To the kernel a tunnel like any other; read, 2 is `tun`.
+  'other-tunnel': 2,
 };
 export const tunnelNumbers: Readonly<Record<Tunnel['type'], number>> = { ipip: 0, gue: 1, gre: 2 };
 /** IP_VS_STATE_MASTER and IP_VS_STATE_BACKUP. */

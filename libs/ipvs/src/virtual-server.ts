@@ -66,6 +66,22 @@ export function firstState(
   return { ...state, quorumUp };
 }
 
+/** The state of one that came before the kernel's table was known: as that shows it, but for servers that were heard of since. */
+export function adoptedLate(
+  before: VirtualServerState,
+  heard: ReadonlySet<string>,
+  groups: readonly VirtualServerGroupSettings[],
+  table: ReadonlyMap<string, KernelService>,
+  now: Instant,
+): VirtualServerState {
+  const found = firstState(before.settings, groups, table, now);
+  if (heard.size === 0) return found;
+  const servers = new Map(found.servers);
+  for (const [key, server] of before.servers) if (heard.has(key)) servers.set(key, server);
+  const state = { ...found, servers };
+  return { ...state, quorumUp: judgeQuorum(state.settings, liveWeight(state), found.quorumUp) };
+}
+
 /** The state after a new configuration: real servers that stay keep their state. */
 export function reconfigured(
   before: VirtualServerState,

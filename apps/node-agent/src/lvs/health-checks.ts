@@ -142,8 +142,7 @@ export class HealthChecks {
           patient.checks.delete(text);
         }
         if (isNew) {
-          const weight = adoptedWeight(service, server);
-          patient.adopt(isUp(service, server), weight === null ? undefined : { weight, settings: realServer });
+          patient.adopt(isUp(service, server), { settings: realServer, weight: () => adoptedWeight(service, server) });
           // Without news it stays as it was found: neither up nor down is anything to tell.
           isChanged = patient.isInformed;
         }

@@ -44,6 +44,8 @@ import { WallClock } from '../wall-clock.ts';
 const READ_ANEW_MS = 200;
 /** Changes that are sent by one system call; a tenth of it each time the receive buffer did not hold the refusals. */
 const BATCH = 400;
+/** Without another overrun, as many changes are sent at once as before. */
+const GROW_AFTER_MS = 60_000;
 /** Of a stop, to remove what is its own. */
 const RELEASE_ATTEMPTS = 3;
 /** Between two attempts to find IPVS in a kernel that has none. */
@@ -81,6 +83,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   #timer: NodeJS.Timeout | undefined;
   #nextTickMs = READ_EVERY_MS;
   #batch = BATCH;
+  #overranAt = -Infinity;
   #settings: LvsSettings<CheckerSettings> | undefined;
   #owned = nothingOwned;
   /** Only while a service has ha_suspend. */
@@ -280,6 +283,7 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
   }
 
   #tick(tried?: Loaded): void {
+    this.#growAgain();
     if (this.#table === undefined) this.#open(tried);
     else this.#read();
     this.#marks.look();
@@ -337,11 +341,23 @@ export class LvsProcess implements LinkedProcess<LvsSettings<CheckerSettings>, L
     if (this.#table !== undefined) this.#nextTickMs = readPause(took, statisticsAge / 1_000);
   }
 
+  /** One time at which the answers did not fit says little of the next. */
+  #growAgain(): void {
+    if (this.#table === undefined || this.#batch === BATCH) return;
+    if (performance.now() - this.#overranAt < GROW_AFTER_MS) return;
+    this.#batch = BATCH;
+    this.#table.close();
+    this.#table = undefined;
+  }
+
   /** The socket lost an answer, or the module is gone: what the kernel has is not known any more, and is read anew. */
   #lost(error: unknown): void {
     this.#table?.close();
     this.#table = undefined;
-    if (isLinuxError(error, 'ENOBUFS')) this.#batch = Math.max(1, Math.floor(this.#batch / 10));
+    if (isLinuxError(error, 'ENOBUFS')) {
+      this.#batch = Math.max(1, Math.floor(this.#batch / 10));
+      this.#overranAt = performance.now();
+    }
     this.#unavailable(error);
     this.#nextTickMs = READ_ANEW_MS;
     this.#schedule();

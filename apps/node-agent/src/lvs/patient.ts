@@ -4,10 +4,11 @@ import { monotonicMicros } from '@keepfleet/linux';
 import { type Duration, instant, micros } from '@keepfleet/machine';
 import type { HealthListener, SharedCheck } from './health-checks.ts';
 
-/** What the kernel has of a server that was there before this process. */
+/** A server that is as it was found. */
 export interface Adopted {
-  readonly weight: number;
   readonly settings: RealServerTraits;
+  /** The weight that it keeps from before this process, if any: the kernel may be read later than the settings. */
+  readonly weight: () => number | null;
 }
 
 /** Steps of a slow start. */
@@ -55,10 +56,9 @@ export class Patient {
   }
 
   /** It stays as it was found, its weight too, until its checks have spoken: they may make another weight than the configured. */
-  adopt(up: boolean, adopted: Adopted | undefined): void {
+  adopt(up: boolean, adopted: Adopted): void {
     this.#up = up;
     this.#adopted = adopted;
-    this.#isWeightHeld = adopted !== undefined;
     this.#awaited = new Set([...this.checks.values()].filter(({ driver }) => !driver.status.ran));
   }
 
@@ -82,12 +82,15 @@ export class Patient {
     const up = this.#allUp();
     if (up && this.#awaited !== undefined && this.#awaited.size > 0) return;
     const back = up && this.#up === false;
+    const { settings, weight } = this.#adopted ?? {};
+    const held = weight?.() ?? null;
     this.#up = up;
     this.#awaited = undefined;
+    this.#adopted = undefined;
+    this.#isWeightHeld ||= held !== null;
     if (back) this.#slowStart.begin(instant(monotonicMicros()));
     else if (!up) this.#slowStart.end();
-    else if (this.#adopted !== undefined) this.#goOn(this.#adopted);
-    this.#adopted = undefined;
+    else if (settings !== undefined && held !== null) this.#goOn(held, settings);
     // The first weight of a server that comes back is the small one.
     if (back) this.weigh();
     this.#listener.health(this.service, this.server, up, reason);
@@ -95,7 +98,7 @@ export class Patient {
   }
 
   /** With its slow start, which is what makes the weight less than the checks make it. */
-  #goOn({ weight, settings }: Adopted): void {
+  #goOn(weight: number, settings: RealServerTraits): void {
     const whole = weightOf({ settings, effect: this.#combined(1) });
     if (weight <= 0 || weight >= whole) return;
     const steps = Math.max(1, Math.round((weight / whole) * STEPS));
@@ -107,6 +110,7 @@ export class Patient {
   comeBack(slowStart: Duration): void {
     this.slowStart = slowStart;
     if (this.#up === false) return;
+    this.#isWeightHeld ||= this.#adopted !== undefined;
     this.#awaited = undefined;
     this.#adopted = undefined;
     this.#slowStart.begin(instant(monotonicMicros()));
