@@ -6,12 +6,24 @@ import { type IpvsNode, KeepalivedNode, OurNode } from './ipvs-node.ts';
 
 const lines = (node: IpvsNode) => [...node.table(), ...node.thresholds()];
 
-/** A server of weight 0 that keepalived takes out when the sorry server comes in: docs/differences.md. */
-const drained = /^-a .* -w 0( |$)/;
+/** A line of a destination: its service, its address and its weight. */
+const destination = /^-a (.+) -r \[?(\S+?)\]?:\d+ .*-w (\d+)( |$)/;
 
 /** Lines that only one of two tables has, but for the differences that are documented. */
-function difference(table: readonly string[], theirs: readonly string[]): string[] {
-  const ours = table.filter((line) => !drained.test(line) || theirs.includes(line));
+function difference(table: readonly string[], theirs: readonly string[], text: string): string[] {
+  const sorryServers = new Set([...text.matchAll(/^\s*sorry_server\s+(\S+)/gm)].map(([, address]) => address));
+  const withSorryServer = new Set(
+    theirs.flatMap((line) => {
+      const [, service = '', address, weight] = destination.exec(line) ?? [];
+      return sorryServers.has(address) && weight !== '0' ? [service] : [];
+    }),
+  );
+  // A server of weight 0 that keepalived takes out when the sorry server comes in: docs/differences.md.
+  const isDrained = (line: string) => {
+    const [, service = '', , weight] = destination.exec(line) ?? [];
+    return weight === '0' && withSorryServer.has(service);
+  };
+  const ours = table.filter((line) => !isDrained(line) || theirs.includes(line));
   return [
     ...ours.filter((line) => !theirs.includes(line)).map((line) => `only ours: ${line}`),
     ...theirs.filter((line) => !ours.includes(line)).map((line) => `only keepalived's: ${line}`),
@@ -142,7 +154,7 @@ export const tableSteps: readonly GuestStep[] = [
           else node.reload(text);
           const table = tables.get(name) ?? [];
           let differing: readonly string[] = [];
-          await waitFor(() => (differing = difference(lines(node), table)).length === 0, {
+          await waitFor(() => (differing = difference(lines(node), table, text)).length === 0, {
             // The first of them waits for the agent to start, which takes minutes where three guests share two processors.
             deadline: i === 0 ? 300_000 : 60_000,
             what: 'the table of keepalived',
