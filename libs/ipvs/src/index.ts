@@ -20,6 +20,6 @@ export * from './plan.ts';
 export * from './report.ts';
 export * from './settings.ts';
 export * from './snapshot.ts';
-export { type WeightEffect, noEffect, weightOf } from './weight.ts';
+export { type WeightEffect, makesWeights, noEffect, weightOf } from './weight.ts';
 export type { AttributeError } from './attributes.ts';
 export { IPVS_FAMILY, IPVS_VERSION, ipvsCommand } from './numbers.ts';

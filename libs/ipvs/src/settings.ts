@@ -134,8 +134,8 @@ export interface RealServerTraits {
   readonly weight: number;
   /** The weight of the configuration. */
   readonly configuredWeight: number;
-  /** `weight` is an operator's, which may be that of the configuration. */
-  readonly weightIsSet: boolean;
+  /** `weight` is an operator's, which may be that of the configuration. An earlier control process does not say. */
+  readonly weightIsSet?: boolean;
   readonly forwarding: Forwarding;
   readonly inhibitOnFailure: boolean;
   /** How long it takes to its whole weight when it comes back; 0 = none. */

@@ -18,7 +18,7 @@ import type {
   VirtualServerGroupSettings,
   VirtualServerSettings,
 } from './settings.ts';
-import { type WeightEffect, noEffect, weightOf } from './weight.ts';
+import { type WeightEffect, isDrained, makesWeights, noEffect, weightOf } from './weight.ts';
 
 const SORRY_WEIGHT = 1;
 
@@ -195,18 +195,10 @@ function shownUp(server: RealServerSettings<CheckerTraits>, adopted: readonly Ke
   });
 }
 
-/** By its operator, who waits for the connections that it has. */
-function isDrained({ weight, weightIsSet }: RealServerSettings<CheckerTraits>): boolean {
-  return weightIsSet && weight === 0;
-}
-
 /** Where scripts, files, answers or time make the weight, what they made of it before is not to be had but from the kernel. */
 function weightToKeep(server: RealServerSettings<CheckerTraits>, adopted: readonly KernelService[]): number | null {
   if (isDrained(server)) return null;
-  const isMade = server.checkers.some(
-    ({ schedule, dynamic = false, weight = 0 }) => dynamic || weight !== 0 || (schedule.latency ?? null) !== null,
-  );
-  if (!isMade && server.slowStart === 0) return null;
+  if (!server.checkers.some(makesWeights) && server.slowStart === 0) return null;
   for (const service of adopted) {
     const shown = shownIn(service, server);
     if (shown !== undefined) return shown.weight;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type WeightEffect, noEffect, weightOf } from './weight.ts';
 
 const weighed = (weight: number, weightIsSet: boolean, effect: Partial<WeightEffect>) =>
-  weightOf({ settings: { weight, weightIsSet }, effect: { ...noEffect, ...effect } });
+  weightOf({ settings: { weight, configuredWeight: 5, weightIsSet }, effect: { ...noEffect, ...effect } });
 
 describe('the weight of a server', () => {
   it.each([
@@ -20,5 +20,11 @@ describe('the weight of a server', () => {
     ['of a drained server is 0 whatever checks say', 0, true, { replaced: 9, added: 3 }, 0],
   ])('%s', (_, weight, isSet, effect, expected) => {
     expect(weighed(weight, isSet, effect)).toBe(expected);
+  });
+
+  it("is an operator's where it is another than the configured one and nobody says", () => {
+    const effect = { ...noEffect, replaced: 9 };
+    expect(weightOf({ settings: { weight: 0, configuredWeight: 5 }, effect })).toBe(0);
+    expect(weightOf({ settings: { weight: 5, configuredWeight: 5 }, effect })).toBe(9);
   });
 });

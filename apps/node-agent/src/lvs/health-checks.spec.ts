@@ -151,6 +151,22 @@ describe('checks of several services', () => {
     expect(told).toEqual([`${key(1)} 127.0.0.1:80 0.1`]);
   });
 
+  it.each([
+    ['new', null],
+    ['adopted', 7],
+  ])('say the weight of a server that is %s, although another check of it cannot be made', async (_, weight) => {
+    const script = 'MISC_CHECK {\n misc_path "/bin/sh -c \'exit 2\'"\n misc_dynamic\n warmup 0\n delay_loop 600\n }';
+    const unable = `SSL_GET {\n connect_port ${port}\n tls_verify\n tls_ca ${join(directory, 'none.pem')}\n url {\n path /\n status_code 200\n }\n warmup 0\n delay_loop 600\n }`;
+    health.configure(
+      settings([1], `${script}\n${unable}`),
+      () => true,
+      () => (told.length === 0 ? weight : null),
+    );
+    await waitFor(() => told.length > 0, { deadline: DEADLINE, what: 'the weight' });
+    expect(told).toEqual([`${key(1)} 127.0.0.1:80 0`]);
+    expect(results(1)).toEqual(['exited with status 2, weight 0', null]);
+  });
+
   it('rest when all of them do, and keep what they know', async () => {
     const both = settings([1, 2], tcp());
     health.configure(both, () => true);

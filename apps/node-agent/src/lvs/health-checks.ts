@@ -207,7 +207,10 @@ export class HealthChecks {
             this.#listener.confirmedDown(service, server, `${what} ${result}`);
         this.#listener.ran();
       },
-      notRun: (reason) => this.#leftOut.add(text, what, reason),
+      notRun: (reason) => {
+        this.#leftOut.add(text, what, reason);
+        for (const patient of patients) patient.notRun(check);
+      },
       verdict: (_, reason) => {
         for (const patient of patients) patient.judge(`${what} ${reason}`);
       },

@@ -1,5 +1,5 @@
 import { SlowStart } from '@keepfleet/health';
-import { type RealServerTraits, type WeightEffect, noEffect, weightOf } from '@keepfleet/ipvs';
+import { type RealServerTraits, type WeightEffect, makesWeights, noEffect, weightOf } from '@keepfleet/ipvs';
 import { monotonicMicros } from '@keepfleet/linux';
 import { type Duration, instant, micros } from '@keepfleet/machine';
 import type { HealthListener, SharedCheck } from './health-checks.ts';
@@ -29,8 +29,11 @@ export class Patient {
   /** Checks without a good run yet, while the server is as it was found. */
   #awaited: Set<SharedCheck> | undefined;
   #adopted: Adopted | undefined;
-  /** The adopted weight holds until an effect is told, be it none. */
-  #isWeightHeld = false;
+  /** Checks with a good run, and those that this node could not make, since it was adopted. */
+  readonly #passed = new Set<SharedCheck>();
+  readonly #unable = new Set<SharedCheck>();
+  /** From a drain that it was adopted in: its effect is told, be it none. */
+  #isReturning = false;
 
   constructor(service: string, server: string, listener: HealthListener) {
     this.service = service;
@@ -74,23 +77,29 @@ export class Patient {
 
   /** A check has had a good run. */
   passed(check: SharedCheck, reason: string): void {
+    const isFirst = this.#adopted !== undefined && !this.#passed.has(check);
+    if (isFirst) this.#passed.add(check);
     if (this.#awaited?.delete(check) === true) this.judge(reason);
+    else if (isFirst) this.weigh();
+  }
+
+  /** A check cannot be made, for a reason of this node's. */
+  notRun(check: SharedCheck): void {
+    if (this.#adopted === undefined || this.#unable.has(check)) return;
+    this.#unable.add(check);
+    this.weigh();
   }
 
   /** A check has another verdict. */
   judge(reason: string): void {
     const up = this.#allUp();
-    if (up && this.#awaited !== undefined && this.#awaited.size > 0) return;
+    // With its weight, which does not wait for the others.
+    if (up && this.#awaited !== undefined && this.#awaited.size > 0) return this.weigh();
     const back = up && this.#up === false;
-    const { settings, weight } = this.#adopted ?? {};
-    const held = weight?.() ?? null;
     this.#up = up;
     this.#awaited = undefined;
-    this.#adopted = undefined;
-    this.#isWeightHeld ||= held !== null;
     if (back) this.#slowStart.begin(instant(monotonicMicros()));
     else if (!up) this.#slowStart.end();
-    else if (settings !== undefined && held !== null) this.#goOn(held, settings);
     // The first weight of a server that comes back is the small one.
     if (back) this.weigh();
     this.#listener.health(this.service, this.server, up, reason);
@@ -110,7 +119,7 @@ export class Patient {
   comeBack(slowStart: Duration): void {
     this.slowStart = slowStart;
     if (this.#up === false) return;
-    this.#isWeightHeld ||= this.#adopted !== undefined;
+    this.#isReturning = this.#adopted !== undefined;
     this.#awaited = undefined;
     this.#adopted = undefined;
     this.#slowStart.begin(instant(monotonicMicros()));
@@ -118,7 +127,11 @@ export class Patient {
   }
 
   weigh(): void {
-    if (this.#awaited !== undefined) return;
+    const held = this.#adopted?.weight() ?? null;
+    if (held !== null && this.#adopted !== undefined) {
+      if (this.#awaitsWeights()) return;
+      if (this.#up === true) this.#goOn(held, this.#adopted.settings);
+    }
     clearTimeout(this.#timer);
     const now = instant(monotonicMicros());
     const effect = this.#combined(this.#slowStart.share(now));
@@ -126,8 +139,8 @@ export class Patient {
     if (next !== undefined) this.#timer = setTimeout(() => this.weigh(), Math.max(1, Math.ceil((next - now) / 1_000)));
     const { replaced, added, share } = this.#effect;
     const isSame = effect.replaced === replaced && effect.added === added && effect.share === share;
-    if (isSame && !this.#isWeightHeld) return;
-    this.#isWeightHeld = false;
+    if (isSame && held === null && !this.#isReturning) return;
+    this.#isReturning = false;
     this.#effect = effect;
     this.#listener.effect(this.service, this.server, effect);
   }
@@ -135,6 +148,15 @@ export class Patient {
   leave(): void {
     clearTimeout(this.#timer);
     for (const { patients } of this.checks.values()) patients.delete(this);
+  }
+
+  /** What is held is what they have made: it stays until they say another, all of them that can be made. */
+  #awaitsWeights(): boolean {
+    const makers = [...this.checks.values()].filter(({ driver }) => makesWeights(driver.settings));
+    const haveSpoken = makers.some((check) => this.#passed.has(check));
+    return (
+      makers.length > 0 && !(haveSpoken && makers.every((check) => this.#passed.has(check) || this.#unable.has(check)))
+    );
   }
 
   #allUp(): boolean {

@@ -99,7 +99,7 @@ const realServerTraits = z.object({
   port,
   weight,
   configuredWeight: weight,
-  weightIsSet: z.boolean(),
+  weightIsSet: z.boolean().exactOptional(),
   forwarding,
   inhibitOnFailure: z.boolean(),
   slowStart: duration,

@@ -54,6 +54,19 @@ describe('a watched file', () => {
     await file.becomes(2);
   });
 
+  it('has no number while its directory is a link to itself, and is seen again after it', async () => {
+    mkdirSync(path('loop'));
+    writeFileSync(path('loop/f'), '4');
+    const file = watching(path('loop/f'));
+    await file.becomes(4);
+    renameSync(path('loop'), path('kept'));
+    symlinkSync(path('loop'), path('loop'));
+    await file.becomes(0);
+    rmSync(path('loop'));
+    renameSync(path('kept'), path('loop'));
+    await file.becomes(4);
+  });
+
   it('has no number where it is a pipe, and holds nobody up', () => {
     execFileSync('mkfifo', [path('pipe')]);
     expect(numberIn(path('pipe'))).toBe(0);

@@ -73,6 +73,11 @@ export function numberIn(path: string): number {
 
 /** Which directory it is in now. */
 function directoryOf(path: string): string | undefined {
-  const found = statSync(dirname(path), { throwIfNoEntry: false });
-  return found === undefined ? undefined : `${found.dev} ${found.ino}`;
+  try {
+    const { dev, ino } = statSync(dirname(path));
+    return `${dev} ${ino}`;
+  } catch {
+    // Not there, not to be reached, or a link that leads nowhere: there is nothing to watch.
+    return undefined;
+  }
 }
