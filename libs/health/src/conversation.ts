@@ -37,8 +37,8 @@ export interface Conversation {
   trailers?(fields: HeaderFields): Step;
   /** HTTP/2 only: the answer is complete. */
   ended?(): Judgement;
-  /** What it comes to when no answer comes in time; without this, that is a failure. */
-  silence?(): Judgement;
+  /** What it comes to when no answer comes in time; without this, or undefined, that is a failure. */
+  silence?(): Judgement | undefined;
 }
 
 /** Of a connection that ended before its time. */

@@ -9,7 +9,7 @@ import {
   say,
   wait,
 } from './conversation.ts';
-import { decodeAnswers, decodeHeader, encodeQuery, responseCodeText } from './dns-message.ts';
+import { type DnsError, decodeAnswers, decodeHeader, encodeQuery, responseCodeText } from './dns-message.ts';
 import type { CheckFailure } from './messages.ts';
 import type { DnsCheckSettings } from './settings.ts';
 
@@ -41,7 +41,7 @@ export class DnsQuery implements Conversation {
       failed(
         header.value.isTruncated ? { kind: 'dns-truncated', found: records.ok ? records.value.length : 0 } : reason,
       );
-    if (!records.ok) return failure({ kind: 'broken-dns', reason: records.error.kind });
+    if (!records.ok) return failure({ kind: 'broken-dns', reason: brokenText[records.error.kind] });
     const found = records.value.filter((record) => record.type === type).map(({ data }) => data);
     if (found.length < leastAnswers) return failure({ kind: 'dns-answers', found: found.length, want: leastAnswers });
     if (answer !== null && !found.some((data) => sameData(data, answer)))
@@ -53,6 +53,12 @@ export class DnsQuery implements Conversation {
     return closedEarly;
   }
 }
+
+const brokenText: Readonly<Record<DnsError['kind'], string>> = {
+  'too-short': 'it ends before its records do',
+  'bad-name': 'a name in it is broken',
+  'bad-data': 'what a record says is not of its type',
+};
 
 /** Names are written with or without their final dot, in either case. */
 function sameData(found: string, wanted: string): boolean {
