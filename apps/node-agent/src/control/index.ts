@@ -52,8 +52,11 @@ const GATHER_MS = 20;
 const LAST_MAILS_MS = 5_000;
 /** The first SIGHUP is a reload at once; those of this long after it are one more together, of the file as it is then. */
 const RELOAD_PAUSE_MS = 200;
-/** For another lvs process to start, which removes what a killed one left. */
-const CLEAN_UP_MS = 10_000;
+/**
+ * For another lvs process to start, which removes what a killed one left; it has half as long to do so. The kill may have taken
+ * 8 s, and who stops the agent waits for 20.
+ */
+const CLEAN_UP_MS = 4_000;
 /** Gossip that could not tell everybody by then that this node leaves goes without: the others will miss it by themselves. */
 const LEAVE_MS = 5_000;
 /** Gossip that could not be started, for example because its port is taken, is tried again after this. */
@@ -265,13 +268,13 @@ class Control {
       attributes: { state: 'down' },
     });
     const another = this.#superviseLvs();
-    if (await another.started(CLEAN_UP_MS)) await another.stop('release');
+    if (await another.started(CLEAN_UP_MS)) await another.stop('release', CLEAN_UP_MS / 2);
     else {
       this.#options.log.error(
         {},
         'services of this node may be left in IPVS: no lvs process has started to remove them',
       );
-      another.detach();
+      await another.stop('release', 0);
     }
   }
 

@@ -41,7 +41,8 @@ export class Notifier {
   get problems(): readonly string[] {
     const { waiting, lost } = this.#scripts;
     return [
-      ...(waiting === 0 ? [] : [`${waiting} notify scripts wait for others to end`]),
+      // Without their number, which is another at each look.
+      ...(waiting === 0 ? [] : ['notify scripts wait for others to end: too many run, do they end?']),
       ...(lost === 0 ? [] : [`${lost} notify scripts were not run since the start: too many ran and waited`]),
     ];
   }
@@ -99,7 +100,7 @@ export class Notifier {
 
   #wantedFifos(): FifoSettings[] {
     const { fifo, commonFifo } = this.#notify ?? {};
-    const common = commonFifo === undefined ? [] : [{ ...commonFifo, script: null }];
+    const common = commonFifo === undefined ? [] : [{ ...commonFifo, script: null, isShared: true as const }];
     if (fifo === undefined || fifo === null) return common;
     const { path, owner, script } = fifo;
     const own = { path, owner, script: script === null ? null : this.#commandOf(script) };

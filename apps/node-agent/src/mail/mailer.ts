@@ -10,7 +10,10 @@ export const MOST_WAITING = 16_384;
 /** Attempts to hand over one mail, and the wait before the second; each further one doubles it. */
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 5_000;
-/** Of one hand-over, in times smtp_connect_timeout, which is for the connection and for each silence of the server. */
+/**
+ * Of one hand-over, in times smtp_connect_timeout, which is for the connection and for each silence of the server; each of the
+ * receivers, which the server may look up, has one more.
+ */
 const LONGEST_HAND_OVER = 3;
 
 type Connection = ReturnType<typeof connect>;
@@ -137,7 +140,7 @@ export class Mailer {
     if (settings?.smtpServer === undefined) return;
     if (this.#connection?.settings !== settings) this.#disconnect();
     this.#connection ??= { to: connect(settings, settings.smtpServer), settings };
-    const limit = (LONGEST_HAND_OVER * settings.smtpConnectTimeout) / 1_000;
+    const limit = ((LONGEST_HAND_OVER + settings.notificationEmail.length) * settings.smtpConnectTimeout) / 1_000;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`the mail server has not taken it within ${limit / 1_000} s`)), limit);

@@ -1,6 +1,7 @@
-import { chownSync, closeSync, constants, existsSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { chownSync, closeSync, statSync, rmSync, writeSync } from 'node:fs';
 import { isLinuxError, makeFifo } from '@keepfleet/linux';
 import { errorText } from '../error-text.ts';
+import { isOpenAs, openPipe } from './open-pipe.ts';
 import type { Log } from '../log.ts';
 import {
   type RunningScript,
@@ -18,6 +19,8 @@ export interface FifoSettings {
   readonly owner: { readonly user: string; readonly group: string | null } | null;
   /** The program that reads it: gets the path as its last argument and is started again when it ends. */
   readonly script: ScriptCommand | null;
+  /** Another process writes to it too, and removes it at the end. */
+  readonly isShared?: true;
 }
 
 const MODE = 0o600;
@@ -54,8 +57,7 @@ export class Fifo {
         this.#log.error({ path }, `${path} is no pipe, and no events are written to it: remove it`);
         return;
       }
-      // Read and write, so that it opens without a reader and stays open between two of them.
-      this.#descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+      this.#descriptor = openPipe(path);
     } catch (error) {
       this.#log.error(
         { path, reason: errorText(error) },
@@ -69,6 +71,7 @@ export class Fifo {
   write(line: string): void {
     if (this.#descriptor === undefined) return;
     try {
+      this.#follow();
       writeSync(this.#descriptor, line);
       if (this.#lost > 0) this.#log.warn({ path: this.settings.path, lost: this.#lost }, 'the pipe is read again');
       this.#lost = 0;
@@ -88,7 +91,17 @@ export class Fifo {
     this.#script?.kill('SIGTERM');
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
-    if (this.#made && existsSync(this.settings.path)) unlinkSync(this.settings.path);
+    if (this.#made && this.settings.isShared !== true) rmSync(this.settings.path, { force: true });
+  }
+
+  /** Another process may have removed the pipe, and made it anew, since it was opened. */
+  #follow(): void {
+    const { path } = this.settings;
+    if (this.#descriptor === undefined || isOpenAs(this.#descriptor, path)) return;
+    this.#made = this.#make() || this.#made;
+    const next = openPipe(path);
+    closeSync(this.#descriptor);
+    this.#descriptor = next;
   }
 
   /** Whether there was none; another process may make the same one at this moment. */

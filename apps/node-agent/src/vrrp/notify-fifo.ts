@@ -1,7 +1,8 @@
-import { chownSync, closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { chownSync, closeSync, rmSync, statSync, writeSync } from 'node:fs';
 import { isLinuxError, makeFifo } from '@keepfleet/linux';
 import type { FifoSettings, FifoSnapshot } from '@keepfleet/vrrp';
 import { errorText } from '../error-text.ts';
+import { isOpenAs, openPipe } from '../notify/open-pipe.ts';
 import type { Log } from '../log.ts';
 import { accounts } from '../scripts/index.ts';
 import type { RunningScript, ScriptRunner } from '../scripts/script-runner.ts';
@@ -14,7 +15,7 @@ export class NotifyFifo {
   readonly #settings: FifoSettings;
   readonly #log: Log;
   readonly #scripts: ScriptRunner;
-  readonly #ours: boolean;
+  #ours: boolean;
   #descriptor: number | undefined;
   #written = 0;
   #dropped = 0;
@@ -38,6 +39,8 @@ export class NotifyFifo {
   /** Whether it went into the pipe; one that is dropped is counted, and the first in a row is reported by the caller. */
   write(line: string): 'written' | 'dropped' | 'still-dropping' {
     try {
+      if (this.#descriptor === undefined) return this.#drop();
+      this.#follow(this.#descriptor);
       if (this.#descriptor === undefined) return this.#drop();
       writeSync(this.#descriptor, line);
     } catch (error) {
@@ -68,6 +71,14 @@ export class NotifyFifo {
     if (this.#ours) rmSync(this.#settings.path, { force: true });
   }
 
+  /** Somebody may have removed the pipe since it was opened, and made it anew. */
+  #follow(descriptor: number): void {
+    if (isOpenAs(descriptor, this.#settings.path)) return;
+    closeSync(descriptor);
+    this.#descriptor = undefined;
+    this.#ours = this.#open() || this.#ours;
+  }
+
   #drop(): 'dropped' | 'still-dropping' {
     this.#dropped++;
     const first = !this.#dropping;
@@ -87,8 +98,7 @@ export class NotifyFifo {
         if (!isLinuxError(error, 'EEXIST')) throw error;
       }
       if (!statSync(path).isFIFO()) throw new Error('there is something else of that name, not a named pipe');
-      // Open for reading too: a pipe without a reader would refuse every line, and lose those for one that comes later.
-      this.#descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+      this.#descriptor = openPipe(path);
     } catch (error) {
       this.#log.error({ err: error, fifo: path }, `no notifications to ${path}: ${errorText(error)}`);
     }
