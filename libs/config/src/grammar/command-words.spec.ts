@@ -84,6 +84,6 @@ describe('a regular expression in a line', () => {
   });
 
   it('loses what only PCRE knows', () => {
-    expect(lostEscapes('\\d\\\\d\\n\\.\\w')).toEqual(['\\d', '\\w']);
+    expect(lostEscapes('\\d\\\\d\\n\\.\\w\\-\\(\\b')).toEqual(['\\d', '\\.', '\\w', '\\(', '\\b']);
   });
 });

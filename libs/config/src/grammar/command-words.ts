@@ -87,7 +87,7 @@ export function patternText(text: string): string {
 /** Escapes of PCRE that are none of keepalived's, which takes the letter alone. */
 export function lostEscapes(text: string): readonly string[] {
   return [...text.matchAll(EVERY_ESCAPE)].flatMap(([whole, escape = '']) =>
-    /^[A-Za-z]$/.test(escape) && NAMED[escape] === undefined ? [whole] : [],
+    escape === 'b' || (/^[A-Za-z.^$*+?()[\]{}|]$/.test(escape) && NAMED[escape] === undefined) ? [whole] : [],
   );
 }
 

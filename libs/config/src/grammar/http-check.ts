@@ -87,7 +87,7 @@ const regularExpression = described({ kind: 'text', what: 'a regular expression'
     args.diagnostics.warning(
       'adjusted',
       found.at,
-      `${escape} is "${escape.slice(1)}" here, as keepalived has it`,
+      `${escape} is ${escape === '\\b' ? 'a backspace' : `"${escape.slice(1)}"`} here, as keepalived has it`,
       `write \\${escape} for PCRE's`,
     );
   return patternText(found.text);

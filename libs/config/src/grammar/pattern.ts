@@ -40,6 +40,7 @@ export function compiledPattern(
   }
   try {
     const source = fromPcre(rest, {
+      caseless: names.has('caseless'),
       dotall: names.has('dotall'),
       multiline: names.has('multiline'),
       extended: names.has('extended'),
@@ -49,7 +50,7 @@ export function compiledPattern(
       utf: names.has('utf'),
       offsetsCount,
     });
-    const flags = `${names.has('caseless') ? 'i' : ''}${names.has('anchored') ? 'y' : ''}`;
+    const flags = names.has('anchored') ? 'y' : '';
     new RegExp(source, flags);
     return { source, flags };
   } catch (error) {

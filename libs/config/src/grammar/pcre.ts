@@ -2,6 +2,8 @@
 export class PatternRefusal extends Error {}
 
 export interface PcreOptions {
+  /** Letters of ASCII are of both cases. */
+  readonly caseless: boolean;
   readonly dotall: boolean;
   readonly multiline: boolean;
   readonly extended: boolean;
@@ -14,8 +16,9 @@ export interface PcreOptions {
   readonly offsetsCount: boolean;
 }
 
-/** What holds in a group, and changes by `(?s)`. Caseless is told to the other side. */
+/** What holds in a group, and changes by `(?s)`. */
 interface Mode {
+  readonly caseless: boolean;
   readonly dotall: boolean;
   readonly multiline: boolean;
   readonly extended: boolean;
@@ -52,8 +55,8 @@ const SETS: Readonly<Record<string, string>> = { d: '0-9', w: '0-9A-Z_a-z', s: S
 const CONTROLS: Readonly<Record<string, number>> = { a: 7, e: 27, f: 12, n: 10, r: 13, t: 9 };
 
 /**
- * The source of the regular expression of JavaScript that finds in a text of octets what the PCRE pattern does; no flag but
- * `i` for caseless ones is meant with it. Throws {@link PatternRefusal} for what has no equal.
+ * The source of the regular expression of JavaScript, without flags, that finds in a text of octets what the PCRE pattern does.
+ * Throws {@link PatternRefusal} for what has no equal.
  */
 export function fromPcre(pattern: string, options: PcreOptions): string {
   return new Translation(pattern, options).all();
@@ -86,20 +89,12 @@ class Translation {
   #group(outer: Mode): string {
     let mode = outer;
     let source = '';
-    let close = '';
     let repeatable = false;
     while (this.#at < this.#text.length && this.#peek() !== ')') {
       const begun = this.#at;
       const options = this.#match(/\(\?(\^?[a-zA-Z]*(?:-[a-zA-Z]*)?)\)/y);
       if (options !== undefined) {
-        const changed = this.#mode(mode, options[1] ?? '');
-        mode = changed.mode;
-        if (changed.flags !== '') {
-          // Alternatives of the group would be within, which is the same only from its beginning.
-          if (source !== '') throw new PatternRefusal(`${options[0]} in the middle of a group; write (?i:...)`);
-          source = `(?${changed.flags}:`;
-          close = ')';
-        }
+        mode = this.#mode(mode, options[1] ?? '');
         continue;
       }
       if (mode.extended && this.#match(/\s+|#[^\n]*/y) !== undefined) continue;
@@ -119,16 +114,16 @@ class Translation {
       if (item !== '') repeatable = !/^(?:\||\^|\$|\\[bB]|\(\?<?[=!])/.test(item);
       if (this.#at === begun) throw new PatternRefusal(`it cannot be read from ${this.#text.slice(begun)} on`);
     }
-    return source + close;
+    return source;
   }
 
   #item(mode: Mode): string {
     const character = this.#take();
     switch (character) {
       case '\\':
-        return this.#escape();
+        return this.#escape(mode);
       case '[':
-        return this.#class();
+        return this.#class(mode);
       case '(':
         return this.#bracket(mode);
       case '.':
@@ -142,7 +137,7 @@ class Translation {
       case '|':
         return '|';
       default:
-        return this.#literal(character);
+        return this.#literal(character, mode);
     }
   }
 
@@ -164,12 +159,9 @@ class Translation {
       return `(?<${name}>${this.#inside(mode)}`;
     }
     const referred = this.#match(/P=([A-Za-z_]\w*)\)/y);
-    if (referred !== undefined) return this.#reference(referred[1] ?? '', `(?${referred[0]}`);
+    if (referred !== undefined) return this.#reference(referred[1] ?? '', `(?${referred[0]}`, mode);
     const options = this.#match(/(\^?[a-zA-Z]*(?:-[a-zA-Z]*)?):/y);
-    if (options !== undefined) {
-      const changed = this.#mode(mode, options[1] ?? '');
-      return `(?${changed.flags}:${this.#inside(changed.mode)}`;
-    }
+    if (options !== undefined) return `(?:${this.#inside(this.#mode(mode, options[1] ?? ''))}`;
     const begin = this.#text.slice(this.#at - 2, this.#at + 1);
     throw new PatternRefusal(`groups that begin with ${begin} have no equal here`);
   }
@@ -180,45 +172,49 @@ class Translation {
     return `${source})`;
   }
 
-  #mode(before: Mode, letters: string): { readonly mode: Mode; readonly flags: string } {
+  #mode(before: Mode, letters: string): Mode {
     const [on = '', off = ''] = letters.replace('^', '').split('-');
-    const unknown = /[^imsx]/.exec(on + off)?.[0];
+    // Which of the quantifiers is greedy says only where a match ends.
+    const unknown = /[^imsxU]/.exec(on + off)?.[0];
     if (unknown !== undefined) throw new PatternRefusal(`the option (?${unknown}) has no equal here`);
-    const start = letters.startsWith('^') ? { dotall: false, multiline: false, extended: false } : before;
+    if ((on + off).includes('U') && this.#options.offsetsCount)
+      throw new PatternRefusal('the option (?U) has no equal here beside regex_min_offset and regex_max_offset');
+    const none = { caseless: false, dotall: false, multiline: false, extended: false };
+    const start = letters.startsWith('^') ? none : before;
     const now = (letter: string, value: boolean) => (value || on.includes(letter)) && !off.includes(letter);
-    const mode = {
+    return {
+      caseless: now('i', start.caseless),
       dotall: now('s', start.dotall),
       multiline: now('m', start.multiline),
       extended: now('x', start.extended),
     };
-    const without = off.includes('i') || (letters.startsWith('^') && !on.includes('i'));
-    return { mode, flags: without ? '-i' : on.includes('i') ? 'i' : '' };
   }
 
-  #escape(): string {
+  #escape(mode: Mode): string {
     const quoted = this.#match(/Q([^]*?)(?:\\E|$)/y);
-    if (quoted !== undefined) return Array.from(quoted[1] ?? '', (character) => this.#literal(character)).join('');
+    if (quoted !== undefined)
+      return Array.from(quoted[1] ?? '', (character) => this.#literal(character, mode)).join('');
     const octet = this.#octetEscape();
-    if (octet !== undefined) return octetSource(octet);
+    if (octet !== undefined) return oneOctet(octet, mode);
     const set = this.#setEscape();
     if (set !== undefined) return `[${set}]`;
     const number = this.#match(/[1-9]\d*/y);
     if (number !== undefined) {
       if (number[0].length > 1 && Number(number[0]) > this.#groups)
         throw new PatternRefusal(`\\${number[0]} may be a reference or an octal number; write \\g{...} or \\x{...}`);
-      return this.#reference(Number(number[0]), `\\${number[0]}`);
+      return this.#reference(Number(number[0]), `\\${number[0]}`, mode);
     }
     const grouped = this.#match(/g(?:\{([-+]?\d+)\}|([-+]?\d+)|\{([A-Za-z_]\w*)\})/y);
     if (grouped !== undefined) {
       const [all, braced, plain, name] = grouped;
       const text = braced ?? plain;
-      if (text === undefined) return this.#reference(name ?? '', `\\${all}`);
+      if (text === undefined) return this.#reference(name ?? '', `\\${all}`, mode);
       const far = Number(text);
       const ahead = text.startsWith('-') ? this.#groups + 1 : text.startsWith('+') ? this.#groups : 0;
-      return this.#reference(ahead + far, `\\${all}`);
+      return this.#reference(ahead + far, `\\${all}`, mode);
     }
     const named = this.#match(/k(?:\{([A-Za-z_]\w*)\}|<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')/y);
-    if (named !== undefined) return this.#reference(named[1] ?? named[2] ?? named[3] ?? '', `\\${named[0]}`);
+    if (named !== undefined) return this.#reference(named[1] ?? named[2] ?? named[3] ?? '', `\\${named[0]}`, mode);
     const letter = this.#take();
     switch (letter) {
       case 'b':
@@ -244,7 +240,7 @@ class Translation {
       case '':
         throw new PatternRefusal('it ends with a backslash');
       default:
-        if (!/[0-9A-Za-z]/.test(letter)) return this.#literal(letter);
+        if (!/[0-9A-Za-z]/.test(letter)) return this.#literal(letter, mode);
     }
     throw new PatternRefusal(`the escape \\${letter} has no equal here, or is none`);
   }
@@ -275,17 +271,19 @@ class Translation {
     return (property[1] === 'P') === (property[2] === '^') ? set : otherThan(set);
   }
 
-  #reference(group: number | string, written: string): string {
+  #reference(group: number | string, written: string, mode: Mode): string {
+    if (mode.caseless) throw new PatternRefusal(`${written} where both cases count has no equal here`);
     this.#wanted.push({ group, written });
     return typeof group === 'number' ? `(?:\\${group})` : `\\k<${group}>`;
   }
 
-  #class(): string {
+  #class(mode: Mode): string {
     const negated = this.#match(/\^/y) !== undefined;
     let source = '';
     for (let first = !this.#options.allowEmptyClass; ; first = false) {
       if (this.#at >= this.#text.length) throw new PatternRefusal('it has a [ without its ]');
-      if (!first && this.#match(/\]/y) !== undefined) return `[${negated ? '^' : ''}${source}]`;
+      if (!first && this.#match(/\]/y) !== undefined)
+        return `[${negated ? '^' : ''}${mode.caseless && source !== '' ? bothCases(source) : source}]`;
       const from = this.#atom();
       if (from === undefined) continue;
       if ('set' in from) {
@@ -313,6 +311,7 @@ class Translation {
     const collating = this.#match(/\[([.=])[^\]]*\1\]/y);
     if (collating !== undefined) throw new PatternRefusal(`${collating[0]} has no equal here`);
     const character = this.#take();
+    if (character > '\x7f' && !this.#options.utf) return { set: literal(character) };
     if (character !== '\\') return { octet: single(character) };
     const octet = this.#octetEscape();
     if (octet !== undefined) return { octet };
@@ -329,9 +328,10 @@ class Translation {
     return { octet: single(letter) };
   }
 
-  #literal(character: string): string {
+  #literal(character: string, mode: Mode): string {
+    if (character <= '\x7f') return oneOctet(character.charCodeAt(0), mode);
     const octets = literal(character);
-    return this.#options.utf && character > '\x7f' ? `(?:${octets})` : octets;
+    return this.#options.utf ? `(?:${octets})` : octets;
   }
 
   #peek(): string {
@@ -359,7 +359,6 @@ class Translation {
 
 /** Beyond ASCII the octets of UTF-8, as they are in the file and in a page. */
 function literal(character: string): string {
-  if (character <= '\x7f') return octetSource(character.charCodeAt(0));
   return encodeURIComponent(character.replace(/\p{Surrogate}/gu, '?'))
     .toLowerCase()
     .replaceAll('%', '\\x');
@@ -377,6 +376,21 @@ function octetSource(octet: number): string {
   const character = String.fromCharCode(octet);
   if (/[ !"#%&',:;<=>@_`~0-9A-Za-z]/.test(character)) return character;
   return octet > 0x20 && octet < 0x7f ? `\\${character}` : `\\x${octet.toString(16).padStart(2, '0')}`;
+}
+
+/** Outside of a class. Without a locale PCRE knows the cases of ASCII only. */
+function oneOctet(octet: number, { caseless }: Mode): string {
+  const character = String.fromCharCode(octet);
+  return caseless && /[A-Za-z]/.test(character)
+    ? `[${character.toLowerCase()}${character.toUpperCase()}]`
+    : octetSource(octet);
+}
+
+/** The inside of a class with the other case of each letter. */
+function bothCases(set: string): string {
+  const within = new RegExp(`[${set}]`);
+  const has = (octet: number) => within.test(String.fromCharCode(octet));
+  return ranges((octet) => has(octet) || (/[A-Za-z]/.test(String.fromCharCode(octet)) && has(octet ^ 0x20)));
 }
 
 function checked(octet: number, written: string): number {
