@@ -48,6 +48,8 @@ const matching: Vector[] = [
   ['(?i)[[:upper:]]\\x{4f}[Z-a]', 'aoA'],
   ['o(?-i)k', 'Ok', ['caseless']],
   ['(?U)a+b', 'aab'],
+  ['(?<n>a)(?<n>b)(c)\\3', 'abcc', ['dupnames']],
+  ['\\u0041[\\u0042]\\x43\\U\\x4', 'ABCUx4', ['alt_bsux']],
   ['^[äö]+$', '\xc3\xa4\xb6'],
   ['(?x) O K # both', 'OK'],
   ['O K', 'OK', ['extended']],
@@ -126,6 +128,14 @@ describe('a PCRE pattern', () => {
 
   it.each(refused)('%j is refused with the reason', (pattern, reason) => {
     expect(found(pattern, '')).toMatch(reason);
+  });
+
+  it('with a name for two groups is refused where the name is referred to', () => {
+    expect(found('(?<n>a)|(?<n>b)\\k<n>', '', ['dupnames'])).toMatch(/more than one group/);
+  });
+
+  it('with more than an octet by its number is refused', () => {
+    expect(found('\\u20ac', '', ['alt_bsux'])).toMatch(/more than an octet/);
   });
 
   it('with \\K is refused where it counts where a match begins', () => {

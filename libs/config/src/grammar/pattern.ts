@@ -3,7 +3,7 @@ import { fromPcre } from './pcre.ts';
 /** keepalived's names of PCRE2 options that have a meaning here. */
 const WITH_EFFECT = [
   ...['caseless', 'dotall', 'multiline', 'extended', 'anchored'],
-  ...['dollar_end_only', 'no_auto_capture', 'allow_empty_class', 'utf'],
+  ...['dollar_end_only', 'no_auto_capture', 'allow_empty_class', 'utf', 'dupnames', 'alt_bsux'],
 ];
 /** These are as it is anyway, or only about speed. Texts are octets, whatever they mean. */
 const WITHOUT_EFFECT = [
@@ -13,8 +13,6 @@ const WITHOUT_EFFECT = [
   'no_dotstar_anchor',
   'no_start_optimise',
   'match_unset_backref',
-  'alt_bsux',
-  'dupnames',
   'no_utf_check',
   'never_backslash_c',
 ];
@@ -48,6 +46,8 @@ export function compiledPattern(
       noAutoCapture: names.has('no_auto_capture'),
       allowEmptyClass: names.has('allow_empty_class'),
       utf: names.has('utf'),
+      dupNames: names.has('dupnames'),
+      altBsux: names.has('alt_bsux'),
       offsetsCount,
     });
     const flags = names.has('anchored') ? 'y' : '';

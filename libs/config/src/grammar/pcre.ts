@@ -10,6 +10,10 @@ export interface PcreOptions {
   readonly dollarEndOnly: boolean;
   readonly noAutoCapture: boolean;
   readonly allowEmptyClass: boolean;
+  /** Groups may share a name. */
+  readonly dupNames: boolean;
+  /** `\u` and `\x` with their digits as JavaScript has them, and letters without. */
+  readonly altBsux: boolean;
   /** A character is one thing to repeat, and not its octets. */
   readonly utf: boolean;
   /** Where a match begins counts, which `\K` moves. */
@@ -66,6 +70,7 @@ class Translation {
   readonly #text: string;
   readonly #options: PcreOptions;
   readonly #names = new Set<string>();
+  readonly #shared = new Set<string>();
   #at = 0;
   #groups = 0;
   /** To be there when all has been read. */
@@ -79,9 +84,12 @@ class Translation {
   all(): string {
     const source = this.#group({ ...this.#options });
     if (this.#at < this.#text.length) throw new PatternRefusal('it has a ) without its (');
-    for (const { group, written } of this.#wanted)
+    for (const { group, written } of this.#wanted) {
+      if (typeof group === 'string' && this.#shared.has(group))
+        throw new PatternRefusal(`${written} refers to more than one group`);
       if (typeof group === 'number' ? group < 1 || group > this.#groups : !this.#names.has(group))
         throw new PatternRefusal(`${written} refers to a group that is not there`);
+    }
     return source;
   }
 
@@ -153,9 +161,13 @@ class Translation {
     const named = this.#match(/P?<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)'/y);
     if (named !== undefined) {
       const name = named[1] ?? named[2] ?? '';
-      if (this.#names.has(name)) throw new PatternRefusal(`two groups have the name ${name}`);
-      this.#names.add(name);
       this.#groups++;
+      if (this.#names.has(name)) {
+        if (!this.#options.dupNames) throw new PatternRefusal(`two groups have the name ${name}`);
+        this.#shared.add(name);
+        return `(${this.#inside(mode)}`;
+      }
+      this.#names.add(name);
       return `(?<${name}>${this.#inside(mode)}`;
     }
     const referred = this.#match(/P=([A-Za-z_]\w*)\)/y);
@@ -249,6 +261,12 @@ class Translation {
   #octetEscape(): number | undefined {
     const control = this.#match(/[aefnrt]/y);
     if (control !== undefined) return CONTROLS[control[0]];
+    if (this.#options.altBsux) {
+      const found = this.#match(/u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})/y);
+      if (found !== undefined) return checked(parseInt(found[1] ?? found[2] ?? '', 16), found[0]);
+      const plain = this.#match(/[uUx]/y);
+      if (plain !== undefined) return plain[0].charCodeAt(0);
+    }
     const hexadecimal = this.#match(/x(?:\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{0,2})(?!\{))/y);
     if (hexadecimal !== undefined)
       return checked(parseInt(`0${hexadecimal[1] ?? hexadecimal[2] ?? ''}`, 16), hexadecimal[0]);
