@@ -128,7 +128,7 @@ export function describeFailure(failure: CheckFailure): string {
     case 'pattern-found':
       return `answered a body in which the pattern ${failure.pattern} is found`;
     case 'pattern-too-slow':
-      return `answered a body that takes too long to look through for ${failure.pattern}: write a simpler regex`;
+      return `answered a body that takes too long, or too much memory, to look through for ${failure.pattern}: write a simpler regex`;
     case 'smtp-refused':
       return `answered "${failure.answer}" to ${failure.step}, want ${failure.want}`;
     case 'not-smtp':

@@ -180,16 +180,14 @@ function resolveUrl(settings: Draft<UrlSettings>, args: Arguments): WrittenUrl {
 }
 
 /** RFC 9113 section 8.2.2, with what Node refuses beside it. */
-const OF_HTTP1 = [
-  ...['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'http2-settings'],
-];
+const OF_HTTP1 = ['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'http2-settings'];
 
 /** What cannot be asked over HTTP/2. */
 export function http2Mistakes({ method, written }: WrittenUrl): readonly { at: Position; text: string }[] {
   const mistakes = written.headers.flatMap(({ name, value, at }) => {
     const field = name.toLowerCase();
     if (OF_HTTP1.includes(field)) return { at, text: `HTTP/2 has no header field ${name}` };
-    return field === 'te' && value.trim() !== 'trailers'
+    return field === 'te' && value !== 'trailers'
       ? { at, text: `HTTP/2 has no other TE than "trailers", this is "${value}"` }
       : [];
   });

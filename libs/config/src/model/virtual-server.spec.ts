@@ -386,6 +386,8 @@ describe('a checker', () => {
     ['HTTP_GET {\n url {\n path /\n header "Connection: close"\n }\n http_protocol 2\n }', ['bad-value']],
     ['HTTP_GET {\n url {\n path /\n regex "\\d"\n }\n }', ['adjusted']],
     ['HTTP_GET {\n url {\n path /\n regex "\\\\d\\.\\n"\n }\n }', ['adjusted']],
+    ['HTTP_GET {\n http_protocol 2\n url {\n header "TE: trailers"\n path /\n }\n }', []],
+    ['HTTP_GET {\n http_protocol 2\n url {\n header "TE: trailers "\n path /\n }\n }', ['bad-value']],
     [
       'HTTP_GET {\n http_protocol 2\n url {\n header "TE: gzip"\n path /\n method CONNECT\n }\n }',
       ['bad-value', 'bad-value'],
